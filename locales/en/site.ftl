@@ -1,0 +1,60 @@
+language-name = English
+site-name = Sarangbang
+site-motto = A room where guests are received, and talk.
+skip-to-content = Skip to content
+account = Account
+
+door-title = Sign in
+sign-in = Sign in
+sign-up = Sign up
+sign-out = Sign out
+user-id = ID
+user-id-hint = 3 to 32 letters, digits, or _ - . You sign in with it.
+password = Password
+password-hint = At least 8 characters.
+nickname = Nickname
+nickname-hint = The name that others see. Up to 40 characters.
+this-is-you = This is you.
+deleted-user = deleted user
+
+rooms = Rooms
+no-rooms = There is no room yet. Make the first one.
+new-room = New room
+make-room = Make the room
+room-name = Name
+room-topic = What it is about (optional)
+manage-room = Manage
+change-room = Save
+delete-room = Delete this room
+delete-room-hint = The room and all of its chats go for good.
+back-to-rooms = To the rooms
+pages = Pages
+page-before = Previous
+page-after = Next
+page-of = Page { $page } of { $pages }
+chats-count = { $count ->
+    [0] no chats
+    [one] 1 chat
+   *[other] { $count } chats
+}
+
+log = Chats
+older-chats = Older chats
+latest-chats = To the latest chats
+show-in-room = Show it in the room
+nothing-said = Nothing has been said here yet. Say hello.
+look-again = Look for new chats
+your-words = Say something
+send = Send
+send-again = Send again
+not-sent = Not sent yet. Your words are kept: send them again.
+edited = edited
+who-is-here = Who is here
+here-count = { $count ->
+    [0] nobody here
+    [one] 1 here
+   *[other] { $count } here
+}
+typing = typing…
+reconnecting = Reconnecting…
+offline = You are offline. New chats come when you are back.

@@ -1,0 +1,58 @@
+language-name = 한국어
+site-name = 사랑방
+site-motto = 손님을 맞고 이야기를 나누는 방입니다.
+skip-to-content = 본문으로 건너뛰기
+account = 계정
+
+door-title = 로그인
+sign-in = 로그인
+sign-up = 가입하기
+sign-out = 로그아웃
+user-id = 아이디
+user-id-hint = 글자, 숫자, _ - . 로 3~32자. 로그인할 때 씁니다.
+password = 비밀번호
+password-hint = 8자 이상 입력해 주세요.
+nickname = 별명
+nickname-hint = 다른 사람에게 보이는 이름입니다. 40자까지 쓸 수 있습니다.
+this-is-you = 내 정보입니다.
+deleted-user = 탈퇴한 사용자
+
+rooms = 방
+no-rooms = 아직 방이 없습니다. 첫 방을 만들어 보세요.
+new-room = 새 방
+make-room = 방 만들기
+room-name = 방 이름
+room-topic = 무엇을 이야기하는 방인가요? (선택)
+manage-room = 관리
+change-room = 저장
+delete-room = 이 방 삭제
+delete-room-hint = 방과 모든 대화가 영영 지워집니다.
+back-to-rooms = 방 목록으로
+pages = 쪽
+page-before = 이전
+page-after = 다음
+page-of = { $pages }쪽 중 { $page }쪽
+chats-count = { $count ->
+    [0] 대화 없음
+   *[other] 대화 { $count }개
+}
+
+log = 대화
+older-chats = 지난 대화 더 보기
+latest-chats = 최근 대화로
+show-in-room = 방에서 보기
+nothing-said = 아직 아무 대화도 없습니다. 먼저 인사를 건네 보세요.
+look-again = 새 대화 확인하기
+your-words = 할 말을 적어 주세요
+send = 보내기
+send-again = 다시 보내기
+not-sent = 아직 보내지 못했습니다. 쓰신 글은 그대로 있으니 다시 보내 주세요.
+edited = 수정됨
+who-is-here = 방에 있는 사람
+here-count = { $count ->
+    [0] 아무도 없음
+   *[other] { $count }명 있음
+}
+typing = 입력 중…
+reconnecting = 다시 연결하는 중입니다…
+offline = 오프라인입니다. 다시 연결되면 새 대화가 보입니다.

@@ -1,0 +1,41 @@
+// Loads older chats when the top comes into view, and keeps what is read where it is.
+
+import { parse, placeAll } from "./place.js";
+
+/** `placed` is called with the chats that were added. */
+export function loadOlder({ link, scroller, feed, placed }) {
+  let loading = false;
+
+  const load = async () => {
+    if (loading) return;
+    loading = true;
+    try {
+      const before = new URL(link.href).searchParams.get("before");
+      const answer = await fetch(`/room/${feed.dataset.room}/chat?before=${before}`);
+      if (!answer.ok) return;
+      const fragment = parse(await answer.text());
+      const first = Number(fragment.firstElementChild?.dataset.no ?? 1);
+      const fromEnd = scroller.scrollHeight - scroller.scrollTop;
+      placed(placeAll(feed, fragment));
+      if (first > 1) link.href = link.href.replace(/before=\d+/, `before=${first}`);
+      else link.remove();
+      scroller.scrollTop = scroller.scrollHeight - fromEnd;
+    } catch {
+      // The link stays, and works by itself.
+    } finally {
+      loading = false;
+      watch.unobserve(link);
+      if (link.isConnected) watch.observe(link);
+    }
+  };
+
+  const watch = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && load(), {
+    root: scroller,
+    rootMargin: "200px 0px 0px",
+  });
+  watch.observe(link);
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    load();
+  });
+}

@@ -1,0 +1,38 @@
+//! One file a resource: find, do, answer. Around them the guards, and the answers that several give.
+
+pub mod answer;
+mod asset;
+mod chat;
+mod door;
+mod headers;
+mod health;
+mod live;
+mod param;
+mod room;
+mod session;
+mod upgrade;
+mod user;
+pub mod visitor;
+
+use rocket::{Catcher, Route};
+
+pub use headers::shield;
+
+/// Everything that the site answers to.
+pub fn routes() -> Vec<Route> {
+    let routes = [
+        asset::routes(),
+        chat::routes(),
+        health::routes(),
+        live::routes(),
+        room::routes(),
+        session::routes(),
+        user::routes(),
+    ];
+    door::guarded(routes.concat())
+}
+
+/// What answers where no route does.
+pub fn catchers() -> Vec<Catcher> {
+    answer::catchers()
+}

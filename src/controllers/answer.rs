@@ -1,0 +1,150 @@
+//! The answers that several controllers give: a page or its JSON, an error as either.
+
+use std::io::Cursor;
+
+use rocket::http::{ContentType, Header, Status};
+use rocket::request::Request;
+use rocket::response::{self, Responder, Response};
+use rocket::{Catcher, catch, catchers};
+use serde::Serialize;
+
+use super::user::path_of_door;
+use super::visitor::Visitor;
+use crate::error::{Error, Result};
+use crate::views::error::{ErrorJson, ErrorPage, Kept};
+
+/// An answer, ready to go out.
+pub struct Answer {
+    status: Status,
+    location: Option<String>,
+    body: Option<(ContentType, Vec<u8>)>,
+}
+
+/// Why there is no answer, with the form to send again if there was one.
+pub struct Refusal {
+    error: Error,
+    kept: Option<Kept>,
+}
+
+impl Answer {
+    /// A page.
+    ///
+    /// # Errors
+    /// `Internal` when the template and the view do not fit.
+    pub fn page(visitor: &Visitor<'_>, template: &str, view: &impl Serialize) -> Result<Self> {
+        let html = visitor.views()?.render(template, visitor.locale(), view)?;
+        Ok(Self { status: Status::Ok, location: None, body: Some((ContentType::HTML, html.into_bytes())) })
+    }
+
+    /// A piece of a page, already rendered.
+    pub fn fragment(html: &str) -> Self {
+        Self { status: Status::Ok, location: None, body: Some((ContentType::HTML, html.into())) }
+    }
+
+    /// JSON.
+    ///
+    /// # Errors
+    /// `Internal` when the view cannot be written so.
+    pub fn json(view: &impl Serialize) -> Result<Self> {
+        let json = serde_json::to_vec(view).map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(Self { status: Status::Ok, location: None, body: Some((ContentType::JSON, json)) })
+    }
+
+    /// Go there next.
+    pub fn see_other(location: impl ToString) -> Self {
+        Self { status: Status::SeeOther, location: Some(location.to_string()), body: None }
+    }
+
+    /// Nothing to say.
+    pub fn no_content() -> Self {
+        Self { status: Status::NoContent, location: None, body: None }
+    }
+
+    /// The same with another status.
+    pub fn with_status(self, status: Status) -> Self {
+        Self { status, ..self }
+    }
+}
+
+impl Refusal {
+    /// The error, keeping what was typed if it is worth sending again.
+    pub fn keeping(error: Error, kept: Kept) -> Self {
+        let again = matches!(error, Error::SignedOut | Error::Unavailable(_) | Error::Internal(_));
+        Self { error, kept: again.then_some(kept) }
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self { error, kept: None }
+    }
+}
+
+impl<'r> Responder<'r, 'static> for Answer {
+    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        let mut response = Response::build();
+        response.status(self.status);
+        if let Some(location) = self.location {
+            response.raw_header("Location", location);
+        }
+        if let Some((kind, bytes)) = self.body {
+            response.header(kind).sized_body(bytes.len(), Cursor::new(bytes));
+        }
+        response.ok()
+    }
+}
+
+impl<'r> Responder<'r, 'static> for Refusal {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let visitor = Visitor::of(request);
+        match &self.error {
+            Error::Internal(cause) => log::error!("{} {}: {cause}", request.method(), request.uri().path()),
+            Error::Unavailable(cause) => log::warn!("{} {}: {cause}", request.method(), request.uri().path()),
+            _ => {}
+        }
+        let status = Status::new(self.error.status());
+        let mut response = error_answer(&visitor, &self).with_status(status).respond_to(request)?;
+        match self.error {
+            Error::TooMany { retry_after } => {
+                response.set_header(Header::new("Retry-After", (retry_after.as_secs() + 1).to_string()));
+            }
+            Error::Unavailable(_) => drop(response.set_header(Header::new("Retry-After", "2"))),
+            _ => {}
+        }
+        Ok(response)
+    }
+}
+
+impl<'r> Responder<'r, 'static> for Error {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        Refusal::from(self).respond_to(request)
+    }
+}
+
+fn error_answer(visitor: &Visitor<'_>, refusal: &Refusal) -> Answer {
+    let locale = visitor.locale();
+    let answer = if visitor.wants_json() {
+        Answer::json(&ErrorJson::new(&refusal.error, locale))
+    } else {
+        let page = ErrorPage::new(&refusal.error, locale, visitor.me(), refusal.kept.clone());
+        Answer::page(visitor, "errors/show.html.tera", &page)
+    };
+    answer.unwrap_or_else(|error| {
+        log::error!("no error page: {error}");
+        Answer::fragment(&locale.text("error-internal"))
+    })
+}
+
+/// What answers where no route does.
+pub(super) fn catchers() -> Vec<Catcher> {
+    catchers![caught]
+}
+
+#[catch(default)]
+fn caught(status: Status, request: &Request<'_>) -> Result<Answer, Error> {
+    let visitor = Visitor::of(request);
+    if status == Status::SeeOther {
+        return Ok(Answer::see_other(path_of_door(&visitor.path())));
+    }
+    Err(visitor.take_refusal().unwrap_or_else(|| Error::from_status(status.code)))
+}

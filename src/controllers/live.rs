@@ -1,0 +1,45 @@
+//! A room, live.
+
+use std::sync::Arc;
+
+use rocket::data::IoStream;
+use rocket::{Route, State, get, routes};
+
+use super::param::number;
+use super::upgrade::{Upgrade, Upgraded};
+use super::visitor::{SignedIn, Visitor};
+use crate::error::{Error, Result};
+use crate::live::{Hub, socket};
+use crate::models::{Database, RoomId};
+
+/// The routes.
+pub(super) fn routes() -> Vec<Route> {
+    routes![show]
+}
+
+/// A socket that follows the room from `since`, or from now.
+#[get("/room/<id>/live?<since>")]
+async fn show<'r>(
+    id: RoomId,
+    since: Option<&'r str>,
+    who: &'r SignedIn,
+    visitor: Visitor<'r>,
+    upgrade: Upgrade,
+    db: &'r State<Arc<Database>>,
+    hub: &'r State<Arc<Hub>>,
+) -> Result<Upgraded> {
+    let room = who.user.room(db, id).await?;
+    let feed = match hub.feed(&room, number("since", since, 0)?).await {
+        // A browser does not see the status of a refused upgrade: it is told by a close code.
+        Err(Error::Beyond) => Err(Error::Beyond),
+        feed => Ok(feed?),
+    };
+    let visitor = socket::Visitor {
+        user: who.user.clone(),
+        session: who.session.clone(),
+        address: visitor.address(),
+        locale: visitor.locale(),
+    };
+    let served = Arc::clone(hub);
+    Ok(upgrade.to(hub, move |io: IoStream| socket::serve(io, served, visitor, feed)))
+}

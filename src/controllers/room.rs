@@ -1,0 +1,221 @@
+//! Rooms: the main page, and a room's page.
+
+use std::sync::Arc;
+
+use rocket::form::Form;
+use rocket::http::Status;
+use rocket::{FromForm, Route, State, delete, get, post, put, routes, uri};
+use serde_json::json;
+
+use super::answer::{Answer, Refusal};
+use super::param::number;
+use super::visitor::{Reader, SignedIn, Visitor};
+use crate::error::{Error, Faults, Result};
+use crate::live::Hub;
+use crate::models::checked::{RoomName, Topic};
+use crate::models::{self, Database, RoomId};
+use crate::views::error::{Kept, messages};
+use crate::views::room::{self as views, Composer, Room, Rooms, Show, Typed};
+use crate::views::user::Me;
+
+/// Rooms on one page of the list.
+const PAGE: usize = 50;
+
+/// The routes.
+pub(super) fn routes() -> Vec<Route> {
+    routes![root, index, create, show, update, destroy]
+}
+
+/// What is typed about a room.
+#[derive(FromForm)]
+struct About<'r> {
+    #[field(default = "")]
+    name: &'r str,
+    #[field(default = "")]
+    topic: &'r str,
+}
+
+impl About<'_> {
+    fn checked(&self) -> Result<(RoomName, Topic)> {
+        let mut faults = Faults::default();
+        let name = faults.check("name", RoomName::parse(self.name));
+        let topic = faults.check("topic", Topic::parse(self.topic));
+        match (name, topic) {
+            (Some(name), Some(topic)) => Ok((name, topic)),
+            _ => Err(Error::Invalid(faults)),
+        }
+    }
+
+    fn typed(&self, faults: &Faults, visitor: &Visitor<'_>) -> Typed {
+        Typed { name: self.name.into(), topic: self.topic.into(), faults: messages(faults, visitor.locale()) }
+    }
+
+    fn kept(&self, action: impl ToString, method: Option<&str>) -> Kept {
+        Kept {
+            action: action.to_string(),
+            typed: vec![("name", self.name.into()), ("topic", self.topic.into())],
+            hidden: method.map(|method| ("_method", method.into())).into_iter().collect(),
+            password: false,
+        }
+    }
+}
+
+/// The site begins with its rooms.
+#[get("/")]
+fn root() -> Answer {
+    Answer::see_other(uri!(index(page = _)))
+}
+
+/// The main page.
+#[get("/room?<page>")]
+async fn index(page: Option<&str>, who: Reader, visitor: Visitor<'_>, db: &State<Arc<Database>>) -> Result<Answer> {
+    let page = number("page", page, 1)?.unwrap_or(1);
+    rooms(&who, &visitor, db, page as usize, Typed::default()).await
+}
+
+/// Makes a room.
+#[post("/room", data = "<form>")]
+async fn create(form: Form<About<'_>>, visitor: Visitor<'_>, db: &State<Arc<Database>>) -> Result<Answer, Refusal> {
+    let keeping = |error| Refusal::keeping(error, form.kept(uri!(create), None));
+    let who = visitor.signed_in().await.map_err(keeping)?;
+    let made = async {
+        let (name, topic) = form.checked()?;
+        who.user.make_room(db, name, topic).await
+    };
+    match made.await {
+        Ok(room) if visitor.wants_json() => {
+            Ok(Answer::json(&Room::new(&room, db, &who.user))?.with_status(Status::Created))
+        }
+        Ok(room) => Ok(Answer::see_other(path(room.id))),
+        Err(Error::Invalid(faults)) if !visitor.wants_json() => {
+            let page = rooms(&who, &visitor, db, 1, form.typed(&faults, &visitor)).await.map_err(keeping)?;
+            Ok(page.with_status(Status::UnprocessableEntity))
+        }
+        Err(error) => Err(keeping(error)),
+    }
+}
+
+/// A room's page: the latest chats, or those before chat number `before`.
+#[get("/room/<id>?<before>")]
+async fn show(
+    id: RoomId,
+    before: Option<&str>,
+    who: Reader,
+    visitor: Visitor<'_>,
+    db: &State<Arc<Database>>,
+    hub: &State<Arc<Hub>>,
+) -> Result<Answer> {
+    let room = who.user.room(db, id).await?;
+    let before = number("before", before, 1)?;
+    page(&who, &visitor, db, hub, &room, Draft { before, ..Draft::default() }).await
+}
+
+/// Gives a room another name and topic.
+#[put("/room/<id>", data = "<form>")]
+async fn update(
+    id: RoomId,
+    form: Form<About<'_>>,
+    visitor: Visitor<'_>,
+    db: &State<Arc<Database>>,
+    hub: &State<Arc<Hub>>,
+) -> Result<Answer, Refusal> {
+    let keeping = |error| Refusal::keeping(error, form.kept(path(id), Some("put")));
+    let who = visitor.signed_in().await.map_err(keeping)?;
+    let room = who.user.own_room(db, id).await.map_err(keeping)?;
+    let changed = async {
+        let (name, topic) = form.checked()?;
+        room.change(db, name, topic).await
+    };
+    match changed.await {
+        Ok(()) if visitor.wants_json() => Ok(Answer::json(&Room::new(&who.user.room(db, id).await?, db, &who.user))?),
+        Ok(()) => Ok(Answer::see_other(path(id))),
+        Err(Error::Invalid(faults)) if !visitor.wants_json() => {
+            let draft = Draft { typed: Some(form.typed(&faults, &visitor)), ..Draft::default() };
+            let page = page(&who, &visitor, db, hub, &room, draft).await.map_err(keeping)?;
+            Ok(page.with_status(Status::UnprocessableEntity))
+        }
+        Err(error) => Err(keeping(error)),
+    }
+}
+
+/// Closes a room for good.
+#[delete("/room/<id>")]
+async fn destroy(id: RoomId, who: &SignedIn, visitor: Visitor<'_>, db: &State<Arc<Database>>) -> Result<Answer> {
+    let room = who.user.own_room(db, id).await?;
+    room.close(db, &who.user).await?;
+    match visitor.wants_json() {
+        true => Ok(Answer::no_content()),
+        false => Ok(Answer::see_other(uri!(index(page = _)))),
+    }
+}
+
+/// A room's path.
+pub(super) fn path(id: RoomId) -> String {
+    uri!(show(id = id, before = _)).to_string()
+}
+
+/// What was typed on a room's page and is shown again.
+#[derive(Default)]
+pub(super) struct Draft {
+    /// Which page.
+    pub(super) before: Option<i64>,
+    /// Into the composer.
+    pub(super) composer: Option<Composer>,
+    /// Into the form that changes the room.
+    pub(super) typed: Option<Typed>,
+}
+
+/// A room's page.
+pub(super) async fn page(
+    who: &SignedIn,
+    visitor: &Visitor<'_>,
+    db: &Arc<Database>,
+    hub: &Hub,
+    room: &models::Room,
+    draft: Draft,
+) -> Result<Answer> {
+    let page = room.log(db).page(draft.before).await?;
+    let view = Room::new(room, db, &who.user);
+    if visitor.wants_json() {
+        let articles = hub.articles(page.chats).await?;
+        let chats: Vec<_> = articles.iter().map(|article| &article.view).collect();
+        return Answer::json(&json!({ "room": view, "upto": page.upto, "before": page.before, "chats": chats }));
+    }
+    let (views, locale) = (visitor.views()?, visitor.locale());
+    let (presence, typing) = match hub.live(room.id) {
+        Some(live) => (live.presence.here().borrow().clone(), live.presence.typing().borrow().clone()),
+        None => Default::default(),
+    };
+    let typed = Typed { name: room.name.as_str().into(), topic: room.topic.as_str().into(), ..Typed::default() };
+    let show = Show {
+        me: Me::from(&who.user),
+        room: view,
+        upto: page.upto,
+        elements: hub.elements(page.chats, locale).await?,
+        before: page.before,
+        past: draft.before.is_some(),
+        presence: views::presence(&presence, views, locale)?.to_string(),
+        typing: views::typing(&typing, views, locale)?.to_string(),
+        composer: match draft.composer {
+            Some(composer) => composer,
+            None => Composer { nonce: models::checked::Nonce::random()?.as_str().into(), ..Composer::default() },
+        },
+        typed: draft.typed.unwrap_or(typed),
+    };
+    Answer::page(visitor, "rooms/show.html.tera", &show)
+}
+
+async fn rooms(who: &SignedIn, visitor: &Visitor<'_>, db: &Database, page: usize, typed: Typed) -> Result<Answer> {
+    let all = who.user.rooms(db).await?;
+    let pages = all.len().div_ceil(PAGE).max(1);
+    let page = page.min(pages);
+    let shown = all.iter().skip((page - 1) * PAGE).take(PAGE);
+    let rooms: Vec<Room> = shown.map(|room| Room::new(room, db, &who.user)).collect();
+    match visitor.wants_json() {
+        true => Answer::json(&json!({ "rooms": rooms, "page": page, "pages": pages })),
+        false => {
+            let view = Rooms { me: Me::from(&who.user), rooms, page, pages, typed };
+            Answer::page(visitor, "rooms/index.html.tera", &view)
+        }
+    }
+}

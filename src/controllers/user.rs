@@ -1,0 +1,150 @@
+//! People: the door, signing up, cards and pictures.
+
+use std::sync::Arc;
+
+use rocket::form::Form;
+use rocket::http::{ContentType, Header, Status};
+use rocket::{FromForm, Responder, Route, State, get, post, routes, uri};
+
+use super::answer::{Answer, Refusal};
+use super::room;
+use super::visitor::{Reader, SignedIn, Visitor};
+use crate::error::{Error, Faults, Result};
+use crate::models::checked::{Login, Nickname, Password};
+use crate::models::{Database, Session, User, UserId};
+use crate::views::error::{Kept, messages};
+use crate::views::picture;
+use crate::views::user::{Card, Door, Me, Typed, UserJson};
+
+/// The routes.
+pub(super) fn routes() -> Vec<Route> {
+    routes![door, create, show, image]
+}
+
+/// What is typed to sign up.
+#[derive(FromForm)]
+struct SignUp<'r> {
+    #[field(name = "userId", default = "")]
+    id: &'r str,
+    #[field(name = "userPassword", default = "")]
+    password: &'r str,
+    #[field(name = "userNickname", default = "")]
+    nickname: &'r str,
+    #[field(default = "")]
+    next: &'r str,
+}
+
+impl SignUp<'_> {
+    fn checked(&self) -> Result<(Login, Password, Nickname)> {
+        let mut faults = Faults::default();
+        let login = faults.check("userId", Login::parse(self.id));
+        let password = faults.check("userPassword", Password::parse(self.password));
+        let nickname = faults.check("userNickname", Nickname::parse(self.nickname));
+        match (login, password, nickname) {
+            (Some(login), Some(password), Some(nickname)) => Ok((login, password, nickname)),
+            _ => Err(Error::Invalid(faults)),
+        }
+    }
+
+    fn typed(&self) -> Typed {
+        Typed { userId: self.id.into(), userNickname: self.nickname.into(), ..Typed::default() }
+    }
+
+    fn kept(&self) -> Kept {
+        Kept {
+            action: uri!(create).to_string(),
+            typed: vec![("userId", self.id.into()), ("userNickname", self.nickname.into())],
+            hidden: vec![("next", self.next.into())],
+            password: true,
+        }
+    }
+}
+
+/// Where to sign up and sign in.
+#[get("/user?<next>")]
+async fn door(next: Option<&str>, visitor: Visitor<'_>) -> Result<Answer> {
+    match visitor.signed_in().await {
+        Ok(_) => Ok(Answer::see_other(uri!(room::index(page = _)))),
+        Err(Error::SignedOut) => {
+            let door = Door { next: next.unwrap_or_default().into(), ..Door::default() };
+            Answer::page(&visitor, "users/door.html.tera", &door)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Signs up, and in.
+#[post("/user", data = "<form>")]
+async fn create(form: Form<SignUp<'_>>, visitor: Visitor<'_>, db: &State<Arc<Database>>) -> Result<Answer, Refusal> {
+    let signed_up = async {
+        let (login, password, nickname) = form.checked()?;
+        let user = User::sign_up(db, login, password, nickname).await?;
+        welcome(&visitor, db, &user, form.next).await
+    };
+    match signed_up.await {
+        Err(Error::Invalid(faults)) if !visitor.wants_json() => {
+            let typed = Typed { faults: messages(&faults, visitor.locale()), ..form.typed() };
+            let door = Door { next: form.next.into(), sign_up: typed, ..Door::default() };
+            let page = Answer::page(&visitor, "users/door.html.tera", &door)?;
+            Ok(page.with_status(Status::UnprocessableEntity))
+        }
+        answer => answer.map_err(|error| Refusal::keeping(error, form.kept())),
+    }
+}
+
+/// Signs a person in under a new token, and lets them go on to where they wanted.
+pub(super) async fn welcome(visitor: &Visitor<'_>, db: &Database, user: &User, next: &str) -> Result<Answer> {
+    let token = Session::open(db, user.id, visitor.browser(), visitor.address()).await?;
+    visitor.keep(&token);
+    match visitor.wants_json() {
+        true => Ok(Answer::json(&UserJson::from(user))?.with_status(Status::Created)),
+        false => Ok(Answer::see_other(path_after(next))),
+    }
+}
+
+/// A person's card.
+#[get("/user/<id>")]
+async fn show(id: UserId, who: Reader, visitor: Visitor<'_>, db: &State<Arc<Database>>) -> Result<Answer> {
+    let user = User::find(db, id).await?;
+    match visitor.wants_json() {
+        true => Answer::json(&UserJson::from(&user)),
+        false => {
+            let card = Card { me: Me::from(&who.user), user: Me::from(&user) };
+            Answer::page(&visitor, "users/show.html.tera", &card)
+        }
+    }
+}
+
+/// A drawn picture, which a browser may keep for a while.
+#[derive(Responder)]
+struct Picture {
+    svg: String,
+    kind: ContentType,
+    caching: Header<'static>,
+}
+
+/// A person's picture; those who are gone have one too.
+#[get("/user/<id>/image")]
+async fn image(id: UserId, _who: &SignedIn, visitor: Visitor<'_>, db: &State<Arc<Database>>) -> Result<Picture> {
+    let nickname = match User::find(db, id).await {
+        Ok(user) => Some(user.nickname),
+        Err(Error::NotFound) => None,
+        Err(error) => return Err(error),
+    };
+    let svg = picture::draw(visitor.views()?, visitor.locale(), &id.to_string(), nickname.as_ref())?;
+    Ok(Picture { svg, kind: ContentType::SVG, caching: Header::new("Cache-Control", "private, max-age=600") })
+}
+
+/// The door, with the way back.
+pub(super) fn path_of_door(next: &str) -> String {
+    uri!(door(next = Some(next))).to_string()
+}
+
+/// Where to go on: a path of ours, never another site's.
+fn path_after(next: &str) -> String {
+    let ours = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n', '\t']);
+    match rocket::http::uri::Origin::parse(next) {
+        Ok(path) if ours => path.to_string(),
+        _ => uri!(room::index(page = _)).to_string(),
+    }
+}

@@ -1,0 +1,226 @@
+//! Who asks: from where, in which language, signed in or not.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rocket::http::{Accept, Cookie, CookieJar, SameSite, Status};
+use rocket::outcome::Outcome;
+use rocket::request::{FromRequest, Request};
+use rocket::time::Duration;
+
+use crate::config::Settings;
+use crate::error::{Error, Result};
+use crate::models::session::Token;
+use crate::models::{Database, Session, User};
+use crate::views::user::Me;
+use crate::views::{Locale, Views};
+
+/// The cookie that holds a session's token. It outlives the session, whose end the site decides;
+/// 400 days is the most that browsers keep.
+const COOKIE: &str = "session";
+const COOKIE_LIFE: Duration = Duration::days(400);
+
+/// Whoever asks. What it costs to find out is spent when it is asked for.
+#[derive(Clone, Copy)]
+pub struct Visitor<'r> {
+    request: &'r Request<'r>,
+}
+
+/// A user and the session that they are signed in under. As a guard: 401 for all others.
+pub struct SignedIn {
+    /// The person.
+    pub user: User,
+    /// Under which session.
+    pub session: Session,
+}
+
+/// The same for a page: all others are sent to sign in, and back.
+pub struct Reader(Arc<SignedIn>);
+
+/// What one request has found out about its visitor.
+#[derive(Default)]
+struct Known {
+    /// Filled when the session was resumed.
+    signed_in: OnceLock<Arc<SignedIn>>,
+    /// Why a guard refused: taken by the catcher that answers.
+    refusal: Mutex<Option<Error>>,
+}
+
+impl<'r> Visitor<'r> {
+    /// Whoever sent the request.
+    pub fn of(request: &'r Request<'_>) -> Self {
+        // A request's own borrow is the shorter of its two lifetimes.
+        Self { request }
+    }
+
+    /// The address it came from; behind a configured proxy the one that the proxy saw.
+    pub fn address(&self) -> IpAddr {
+        let peer = self.request.remote().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical());
+        if !self.is_proxy(peer) {
+            return peer;
+        }
+        // Each proxy adds at the end who spoke to it: the last that is none of ours is who asks.
+        let seen: Vec<&str> =
+            self.request.headers().get("X-Forwarded-For").flat_map(|header| header.split(',')).collect();
+        let seen = seen.into_iter().rev().map_while(|address| address.trim().parse::<IpAddr>().ok());
+        let mut last = peer;
+        for address in seen {
+            last = address.to_canonical();
+            if !self.is_proxy(last) {
+                break;
+            }
+        }
+        last
+    }
+
+    /// Whether it came by TLS, as far as that is known.
+    pub fn is_secure(&self) -> bool {
+        if let Some(url) = &self.settings().site.url {
+            return url.scheme() == "https";
+        }
+        let peer = self.request.remote().map(|peer| peer.ip().to_canonical());
+        peer.is_some_and(|peer| self.is_proxy(peer))
+            && self.request.headers().get_one("X-Forwarded-Proto").is_some_and(|proto| proto.trim() == "https")
+    }
+
+    /// The language to answer in.
+    pub fn locale(&self) -> Locale {
+        Locale::accepted(self.request.headers().get_one("Accept-Language").unwrap_or_default())
+    }
+
+    /// Whether JSON is wanted rather than a page.
+    pub fn wants_json(&self) -> bool {
+        self.request.accept().map(Accept::preferred).is_some_and(|wanted| wanted.is_json())
+    }
+
+    /// What it says of itself.
+    pub fn browser(&self) -> &'r str {
+        self.request.headers().get_one("User-Agent").unwrap_or_default()
+    }
+
+    /// The site's templates.
+    pub fn views(&self) -> Result<&'r Views> {
+        self.state()
+    }
+
+    /// The path and query that were asked for.
+    pub fn path(&self) -> String {
+        self.request.uri().to_string()
+    }
+
+    /// The person, when signed in.
+    ///
+    /// # Errors
+    /// `SignedOut`, or the database's.
+    pub async fn signed_in(&self) -> Result<Arc<SignedIn>> {
+        let known = self.known();
+        if let Some(signed_in) = known.signed_in.get() {
+            return Ok(Arc::clone(signed_in));
+        }
+        let token = self.request.cookies().get(COOKIE).ok_or(Error::SignedOut)?;
+        let (session, user) = Session::resume(self.state::<Arc<Database>>()?, token.value()).await?;
+        Ok(Arc::clone(known.signed_in.get_or_init(|| Arc::new(SignedIn { user, session }))))
+    }
+
+    /// The person, as far as this request has asked already.
+    pub fn me(&self) -> Option<Me> {
+        self.known().signed_in.get().map(|signed_in| Me::from(&signed_in.user))
+    }
+
+    /// Why a guard refused.
+    pub(super) fn take_refusal(&self) -> Option<Error> {
+        self.known().refusal.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Has the browser keep a session's token.
+    pub fn keep(&self, token: &Token) {
+        let cookie = Cookie::build((COOKIE, token.as_str().to_owned()))
+            .path("/")
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .secure(self.is_secure())
+            .max_age(COOKIE_LIFE);
+        self.cookies().add(cookie);
+    }
+
+    /// Has the browser forget it.
+    pub fn forget(&self) {
+        self.cookies().remove(Cookie::build(COOKIE).path("/"));
+    }
+
+    pub(super) fn settings(&self) -> &'r Settings {
+        // Managed before the first request, as everything is.
+        self.request.rocket().state().unwrap_or_else(|| unreachable!("the settings are managed"))
+    }
+
+    fn cookies(&self) -> &'r CookieJar<'r> {
+        self.request.cookies()
+    }
+
+    fn state<T: Send + Sync + 'static>(&self) -> Result<&'r T> {
+        self.request.rocket().state().ok_or_else(|| Error::Internal(std::any::type_name::<T>().into()))
+    }
+
+    fn known(&self) -> &'r Known {
+        self.request.local_cache(Known::default)
+    }
+
+    fn is_proxy(&self, address: IpAddr) -> bool {
+        self.settings().proxies.iter().any(|proxy| proxy.contains(&address))
+    }
+
+    /// Refuses as a guard.
+    fn refuse<T>(&self, error: Error) -> Outcome<T, (Status, ()), Status> {
+        let status = Status::new(error.status());
+        *self.known().refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        Outcome::Error((status, ()))
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Visitor<'r> {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, (Status, ()), Status> {
+        Outcome::Success(Visitor::of(request))
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for &'r SignedIn {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, (Status, ()), Status> {
+        let visitor = Visitor::of(request);
+        match visitor.signed_in().await {
+            Ok(_) => match visitor.known().signed_in.get() {
+                Some(signed_in) => Outcome::Success(&**signed_in),
+                None => visitor.refuse(Error::SignedOut),
+            },
+            Err(error) => visitor.refuse(error),
+        }
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Reader {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, (Status, ()), Status> {
+        let visitor = Visitor::of(request);
+        match visitor.signed_in().await {
+            Ok(signed_in) => Outcome::Success(Self(signed_in)),
+            // Caught, and sent to sign in.
+            Err(Error::SignedOut) if !visitor.wants_json() => Outcome::Error((Status::SeeOther, ())),
+            Err(error) => visitor.refuse(error),
+        }
+    }
+}
+
+impl std::ops::Deref for Reader {
+    type Target = SignedIn;
+
+    fn deref(&self) -> &SignedIn {
+        &self.0
+    }
+}

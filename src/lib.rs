@@ -1,0 +1,21 @@
+//! Sarangbang (사랑방): a chat site that one person can run and a whole community can live in.
+//!
+//! `docs/ARCHITECTURE.md` is the map. Imports point down only:
+//!
+//! ```text
+//! site         reads settings, builds and launches, stops in order
+//! controllers  one file a resource: find, do, answer
+//! live         follows logs, has chats rendered once, hands them out
+//! views        what templates and JSON are given; nothing of HTTP
+//! models       verbs on the collections; neither HTTP nor HTML
+//! engine, config, error   the ground
+//! ```
+
+pub mod config;
+pub mod controllers;
+pub mod engine;
+pub mod error;
+pub mod live;
+pub mod models;
+pub mod site;
+pub mod views;

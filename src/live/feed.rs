@@ -1,0 +1,81 @@
+//! One reader of a room: a cursor, from the ring where it reaches back that far, else from the log.
+//! WebSocket, long poll and reconnect are all this.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::ring::After;
+use super::room::LiveRoom;
+use crate::error::{Error, Result};
+use crate::views::chat::{self, Fragment};
+
+/// A reader of a room.
+pub struct Feed {
+    room: Arc<LiveRoom>,
+    cursor: i64,
+    hint: watch::Receiver<i64>,
+}
+
+impl Feed {
+    /// A reader who has seen all up to `since`, or begins now. Subscribed before anything is read.
+    pub(super) async fn open(room: Arc<LiveRoom>, since: Option<i64>) -> Result<Self> {
+        let hint = room.upto();
+        let upto = room.ring().upto();
+        let cursor = since.unwrap_or(upto);
+        // The ring may be behind the log, never before it.
+        if cursor > upto && !room.log.reaches(cursor).await? {
+            return Err(Error::Beyond);
+        }
+        Ok(Self { room, cursor, hint })
+    }
+
+    /// The room that is read.
+    pub fn room(&self) -> &Arc<LiveRoom> {
+        &self.room
+    }
+
+    /// How far this reader has seen.
+    pub fn cursor(&self) -> i64 {
+        self.cursor
+    }
+
+    /// What is new, in one bounded fragment; waits for it. May be given up while it waits, nothing is lost.
+    ///
+    /// # Errors
+    /// The database's, where the log had to be asked.
+    pub async fn next(&mut self) -> Result<Arc<Fragment>> {
+        loop {
+            self.hint.borrow_and_update();
+            if let Some(fragment) = self.now().await? {
+                return Ok(fragment);
+            }
+            // The sender is in the room that we hold.
+            let _ = self.hint.changed().await;
+        }
+    }
+
+    /// What is new by now, if anything is.
+    ///
+    /// # Errors
+    /// As [`Feed::next`].
+    pub async fn now(&mut self) -> Result<Option<Arc<Fragment>>> {
+        let after = self.room.ring().after(self.cursor);
+        let fragment = match after {
+            After::Nothing => return Ok(None),
+            After::News(fragment) => fragment,
+            After::Behind => self.from_log().await?,
+        };
+        if fragment.view.upto <= self.cursor {
+            return Ok(None);
+        }
+        self.cursor = fragment.view.upto;
+        Ok(Some(fragment))
+    }
+
+    async fn from_log(&self) -> Result<Arc<Fragment>> {
+        let news = self.room.log.news(self.cursor).await?;
+        let articles = self.room.hub.articles(news.chats).await?;
+        Ok(Arc::new(Fragment::new(chat::Feed { articles, upto: news.upto, closed: news.closed })))
+    }
+}

@@ -1,0 +1,153 @@
+//! The rooms that are live on this site, and the names of the people in them.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::feed::Feed;
+use super::room::LiveRoom;
+use super::sessions::Sessions;
+use crate::error::Result;
+use crate::models::checked::Nickname;
+use crate::models::{self, Database, Room, RoomId, User, UserId};
+use crate::views::chat::{Article, Chat};
+use crate::views::{Locale, Views};
+
+/// Names kept before all are forgotten.
+const NAMES: usize = 10_000;
+/// How long sockets have to say goodbye when the site stops.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// What is live on this site. One a site.
+pub struct Hub {
+    pub(super) db: Arc<Database>,
+    pub(super) views: Views,
+    /// A live room takes its key out when it is dropped; locked for lines.
+    pub(super) rooms: Mutex<HashMap<RoomId, Weak<LiveRoom>>>,
+    /// Read and filled by what renders chats; `None` for those who are gone; locked for lines.
+    names: Mutex<HashMap<UserId, Option<Nickname>>>,
+    /// The sessions that have sockets open.
+    pub sessions: Sessions,
+    sockets: TaskTracker,
+    stopping: CancellationToken,
+}
+
+impl Hub {
+    /// Nothing is live yet.
+    pub fn new(db: Arc<Database>, views: Views) -> Arc<Self> {
+        Arc::new(Self {
+            db,
+            views,
+            rooms: Mutex::default(),
+            names: Mutex::default(),
+            sessions: Sessions::default(),
+            sockets: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+        })
+    }
+
+    /// A reader of a room who has seen all up to `since`, or begins now.
+    ///
+    /// # Errors
+    /// `Beyond` when the log does not reach to `since`; the database's.
+    pub async fn feed(self: &Arc<Self>, room: &Room, since: Option<i64>) -> Result<Feed> {
+        Feed::open(self.room(room).await?, since).await
+    }
+
+    /// The room, live.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn room(self: &Arc<Self>, room: &Room) -> Result<Arc<LiveRoom>> {
+        if let Some(live) = self.live(room.id) {
+            return Ok(live);
+        }
+        let log = room.log(&self.db);
+        let top = log.top().await?;
+        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(live) = rooms.get(&room.id).and_then(Weak::upgrade) {
+            return Ok(live);
+        }
+        let live = LiveRoom::open(Arc::clone(self), room.id, log, top.seq);
+        rooms.insert(room.id, Arc::downgrade(&live));
+        Ok(live)
+    }
+
+    /// The room if it is live.
+    pub fn live(&self, room: RoomId) -> Option<Arc<LiveRoom>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner).get(&room).and_then(Weak::upgrade)
+    }
+
+    /// Joins chats with their authors' names, ready to be rendered.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn articles(&self, chats: Vec<models::Chat>) -> Result<Vec<Arc<Article>>> {
+        let names = self.names(chats.iter().map(|chat| chat.author)).await?;
+        let article = |chat: models::Chat| {
+            let name = names.get(&chat.author).and_then(Option::as_ref);
+            Arc::new(Article::new(Chat::new(chat, name)))
+        };
+        Ok(chats.into_iter().map(article).collect())
+    }
+
+    /// The elements of chats, one after the other.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn elements(&self, chats: Vec<models::Chat>, locale: Locale) -> Result<String> {
+        let mut elements = String::new();
+        for article in self.articles(chats).await? {
+            elements.push_str(&article.element(&self.views, locale)?);
+        }
+        Ok(elements)
+    }
+
+    /// Runs a socket's task. The site waits for it, a little, when it stops.
+    pub fn spawn(&self, socket: impl Future<Output = ()> + Send + 'static) {
+        self.sockets.spawn(socket);
+    }
+
+    /// Done once the site is told to stop.
+    pub async fn stopping(&self) {
+        self.stopping.cancelled().await;
+    }
+
+    /// Has every socket say goodbye, and waits for them.
+    pub async fn stop(&self) {
+        self.stopping.cancel();
+        self.sockets.close();
+        if tokio::time::timeout(GOODBYE, self.sockets.wait()).await.is_err() {
+            log::warn!("{} sockets did not say goodbye", self.sockets.len());
+        }
+    }
+
+    async fn names(&self, of: impl Iterator<Item = UserId>) -> Result<HashMap<UserId, Option<Nickname>>> {
+        let mut names = HashMap::new();
+        let mut unknown = Vec::new();
+        {
+            let known = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+            for user in of {
+                match known.get(&user) {
+                    Some(name) => drop(names.insert(user, name.clone())),
+                    None if unknown.contains(&user) => {}
+                    None => unknown.push(user),
+                }
+            }
+        }
+        if !unknown.is_empty() {
+            let mut found = User::nicknames(&self.db, &unknown).await?;
+            names.extend(unknown.into_iter().map(|user| (user, found.remove(&user))));
+            let mut known = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() > NAMES {
+                known.clear();
+            }
+            known.extend(names.iter().map(|(user, name)| (*user, name.clone())));
+        }
+        Ok(names)
+    }
+}

@@ -1,0 +1,68 @@
+//! The sessions that have sockets open, so that a session that ends takes its sockets along.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::models::session::SessionId;
+
+/// By session: what its sockets wait on, and how many they are.
+type Open = HashMap<SessionId, (CancellationToken, usize)>;
+
+/// The sessions with sockets.
+#[derive(Default)]
+pub struct Sessions {
+    /// A socket comes and goes by its [`Held`]; locked for lines.
+    open: Arc<Mutex<Open>>,
+}
+
+/// One socket's hold on its session. Dropping it lets go, down to the key.
+pub struct Held {
+    open: Arc<Mutex<Open>>,
+    id: SessionId,
+    ended: CancellationToken,
+}
+
+impl Sessions {
+    /// Registers a socket of a session.
+    pub fn hold(&self, id: SessionId) -> Held {
+        let ended = {
+            let mut open = lock(&self.open);
+            let (ended, sockets) = open.entry(id.clone()).or_default();
+            *sockets += 1;
+            ended.clone()
+        };
+        Held { open: Arc::clone(&self.open), id, ended }
+    }
+
+    /// Ends a session: all of its sockets learn of it.
+    pub fn end(&self, id: &SessionId) {
+        if let Some((ended, _)) = lock(&self.open).get(id) {
+            ended.cancel();
+        }
+    }
+}
+
+impl Held {
+    /// Done once the session has ended.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut open = lock(&self.open);
+        if let Some((_, sockets)) = open.get_mut(&self.id) {
+            *sockets -= 1;
+            if *sockets == 0 {
+                open.remove(&self.id);
+            }
+        }
+    }
+}
+
+fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
+    open.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,64 @@
+//! `sarangbang`: reads the settings, runs the servers.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use log::LevelFilter;
+use sarangbang::config::Settings;
+use sarangbang::site;
+
+const USAGE: &str = "\
+sarangbang        runs the site, with a database engine of its own when none is configured
+sarangbang site   the same
+
+Settings: Rocket.toml, then variables ROCKET_…; see README.md.";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] | ["site"] => report(run()),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    start_logging();
+    let settings = Settings::read()?;
+    rocket::async_main(async { site::run(settings, |address| println!("Sarangbang is at {address}")).await })
+}
+
+/// Logs what we say ourselves, at `info`, and nothing of Rocket's, whose lines may repeat what was typed.
+/// `RUST_LOG` changes how much.
+fn start_logging() {
+    env_logger::builder()
+        .filter_level(LevelFilter::Warn)
+        .filter_module("sarangbang", LevelFilter::Info)
+        .parse_default_env()
+        .filter_module("rocket", LevelFilter::Off)
+        .format(|out, record| match record.target().ends_with("::_") {
+            // Rocket's too: written by its macros, in our name.
+            true => Ok(()),
+            false => {
+                let (at, level) = (out.timestamp_seconds(), record.level());
+                writeln!(out, "{at} {level:5} {}", record.args())
+            }
+        })
+        .init();
+}
+
+fn report(result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The collections and the verbs on them. Nothing here knows HTTP or HTML.
+
+pub mod chat;
+pub mod checked;
+pub mod database;
+mod id;
+pub mod log;
+mod password;
+pub mod room;
+pub mod session;
+mod throttle;
+pub mod user;
+
+pub use chat::Chat;
+pub use database::Database;
+pub use id::{RoomId, UserId};
+pub use log::Log;
+pub use room::Room;
+pub use session::Session;
+pub use user::User;

@@ -1,0 +1,206 @@
+//! Chats as people see them: what was said, and the last entry about it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mongodb::bson::{DateTime, doc};
+
+use super::checked::{ChatText, Nonce};
+use super::log::{Appended, Draft, Entry, Kind, Log, WINDOW};
+use super::{RoomId, User, UserId};
+use crate::error::{Error, Fault, Result};
+
+/// Chats on one page.
+pub const PAGE: i64 = 50;
+
+/// One chat in the form that its last entry gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chat {
+    /// Where.
+    pub room: RoomId,
+    /// The number of the entry that said it: what it is known by.
+    pub seq: i64,
+    /// Its number among the chats.
+    pub no: i64,
+    /// The number of the last entry about it.
+    pub rev: i64,
+    /// Who said it.
+    pub author: UserId,
+    /// What was said; empty once removed.
+    pub text: String,
+    /// When it was said.
+    pub at: DateTime,
+    /// Whether it was removed.
+    pub removed: bool,
+}
+
+/// A page of a room: a window of chat numbers.
+pub struct Page {
+    /// In order.
+    pub chats: Vec<Chat>,
+    /// The cursor of a feed that goes on where this page ends.
+    pub upto: i64,
+    /// What to ask `before` for the page before this one; `None` on the first.
+    pub before: Option<i64>,
+}
+
+/// What a feed brings at once: the chats that a window of entries is about.
+pub struct News {
+    /// In order, each once, in its latest form.
+    pub chats: Vec<Chat>,
+    /// The last entry's number: the next cursor.
+    pub upto: i64,
+    /// Whether the last entry is *closed*.
+    pub closed: bool,
+}
+
+/// A chat that was asked to be said.
+pub struct Said {
+    /// The chat.
+    pub chat: Chat,
+    /// Whether it stood already, said with this nonce before.
+    pub again: bool,
+}
+
+impl Log {
+    /// Says something. Answers when it is durable.
+    ///
+    /// # Errors
+    /// `nonce: NonceUsed` when it was used for another text, `NotFound` when the room is closed,
+    /// `Unavailable` when the database is away: said again with the same nonce, it is said once.
+    pub async fn say(self: &Arc<Self>, author: &User, text: ChatText, nonce: Nonce) -> Result<Said> {
+        match self.append(Draft::said(author.id, text.clone(), nonce)).await? {
+            Appended::New(entry) => Chat::said(&entry).map(|chat| Said { chat, again: false }).ok_or(Error::NotFound),
+            Appended::Again(entry) => {
+                let chat = self.chat(entry.seq).await?;
+                let same = entry.text.as_ref().is_none_or(|said| *said == text);
+                if same { Ok(Said { chat, again: true }) } else { Err(Error::field("nonce", Fault::NonceUsed)) }
+            }
+            Appended::Closed => Err(Error::NotFound),
+        }
+    }
+
+    /// Ends the log. Ending it again is no error.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(super) async fn close(self: &Arc<Self>, by: UserId) -> Result<()> {
+        self.append(Draft::closed(by)).await.map(drop)
+    }
+
+    /// The chat of this number.
+    ///
+    /// # Errors
+    /// `NotFound` when the entry is missing or is no chat; the database's.
+    pub async fn chat(&self, seq: i64) -> Result<Chat> {
+        let said = self.entry(seq).await?.ok_or(Error::NotFound)?;
+        let about = self.find(doc! { "of": seq, "seq": { "$gt": seq } }).await?;
+        fold([said].iter(), about.iter()).into_iter().next().ok_or(Error::NotFound)
+    }
+
+    /// The latest [`PAGE`] chats, or those before chat number `before`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn page(&self, before: Option<i64>) -> Result<Page> {
+        // The cursor first: what comes meanwhile comes again by the feed.
+        let top = self.top().await?;
+        let last = before.map_or(top.no, |before| before.saturating_sub(1).clamp(0, top.no));
+        let first = (last - PAGE + 1).max(1);
+        let said = match last {
+            0 => Vec::new(),
+            _ => self.find(doc! { "no": { "$gte": first, "$lte": last } }).await?,
+        };
+        let about = self.about(said.iter()).await?;
+        let chats = fold(said.iter(), about.iter());
+        Ok(Page { chats, upto: top.seq, before: (first > 1).then_some(first) })
+    }
+
+    /// What the window of entries after `since` is about; at most [`WINDOW`] of them.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn news(&self, since: i64) -> Result<News> {
+        let entries = self.after(since).await?;
+        let upto = entries.last().map_or(since, |last| last.seq);
+        let closed = entries.last().is_some_and(|last| last.kind == Kind::Closed);
+
+        // What older chats have become is news too; and behind the end more may have become of all of them.
+        let (older, mut later) = (strangers(&entries), Vec::new());
+        let is_behind = entries.len() as i64 == WINDOW;
+        let entries = || entries.iter().map(|entry| &**entry);
+        if is_behind {
+            later = self.about(entries().filter(|entry| entry.kind == Kind::Said)).await?;
+        }
+        if older.is_empty() {
+            return Ok(News { chats: fold(entries(), entries().chain(&later)), upto, closed });
+        }
+        if is_behind {
+            later.extend(self.find(doc! { "of": { "$in": &older } }).await?);
+        }
+        let older = self.find(doc! { "seq": { "$in": older } }).await?;
+        Ok(News { chats: fold(entries().chain(&older), entries().chain(&later)), upto, closed })
+    }
+
+    /// All entries about a run of chats.
+    async fn about(&self, said: impl Iterator<Item = &Entry> + Clone) -> Result<Vec<Entry>> {
+        let first = said.clone().map(|entry| entry.seq).min();
+        let last = said.map(|entry| entry.seq).max();
+        match (first, last) {
+            (Some(first), Some(last)) => self.find(doc! { "of": { "$gte": first, "$lte": last } }).await,
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+impl Chat {
+    /// A chat as it was first said; `None` when the entry says nothing.
+    fn said(entry: &Entry) -> Option<Self> {
+        let (Kind::Said, Some(no)) = (entry.kind, entry.no) else { return None };
+        Some(Self {
+            room: entry.room(),
+            seq: entry.seq,
+            no,
+            rev: entry.seq,
+            author: entry.author,
+            text: text(entry),
+            at: entry.at,
+            removed: false,
+        })
+    }
+
+    /// What an entry about it makes of it. Removed is removed, whatever comes in which order.
+    fn hear(&mut self, entry: &Entry) {
+        if entry.kind == Kind::Removed {
+            self.removed = true;
+            self.text.clear();
+        } else if entry.kind == Kind::Edited && entry.seq > self.rev && !self.removed {
+            self.text = text(entry);
+        }
+        self.rev = self.rev.max(entry.seq);
+    }
+}
+
+fn text(entry: &Entry) -> String {
+    entry.text.as_ref().map(|text| text.as_str().to_owned()).unwrap_or_default()
+}
+
+/// The chats that entries are about but do not say.
+fn strangers(entries: &[Arc<Entry>]) -> Vec<i64> {
+    let first = entries.first().map_or(0, |entry| entry.seq);
+    let mut strangers: Vec<i64> = entries.iter().filter_map(|entry| entry.of).filter(|of| *of < first).collect();
+    strangers.sort_unstable();
+    strangers.dedup();
+    strangers
+}
+
+/// Lays the entries about chats on what was said.
+fn fold<'a>(said: impl Iterator<Item = &'a Entry>, about: impl Iterator<Item = &'a Entry>) -> Vec<Chat> {
+    let mut chats: BTreeMap<i64, Chat> = said.filter_map(Chat::said).map(|chat| (chat.seq, chat)).collect();
+    for entry in about {
+        if let Some(chat) = entry.of.and_then(|of| chats.get_mut(&of)) {
+            chat.hear(entry);
+        }
+    }
+    chats.into_values().collect()
+}

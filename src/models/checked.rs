@@ -1,0 +1,333 @@
+//! What people type, turned into checked types at the door; inside, nothing is checked again.
+//! A character is a Unicode scalar value unless it says grapheme.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use unicase::UniCase;
+use unicode_normalization::UnicodeNormalization;
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::error::{Error, Fault};
+
+/// What a user signs in with: 3–32 letters, digits, `_`, `-`, `.` of any script, kept as its key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Login(String);
+
+impl Login {
+    /// # Errors
+    /// `Empty`, `TooShort`, `TooLong`, `Control` or `Alphabet`.
+    pub fn parse(typed: &str) -> Result<Self, Fault> {
+        let login = line(typed)?;
+        if !login.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')) {
+            return Err(Fault::Alphabet);
+        }
+        let key = key(&login);
+        within(3, 32, key.chars().count())?;
+        Ok(Self(key))
+    }
+
+    /// The key.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The name that others see: 1–40 graphemes on one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Nickname(String);
+
+impl Nickname {
+    /// # Errors
+    /// `Empty`, `TooLong` or `Control`.
+    pub fn parse(typed: &str) -> Result<Self, Fault> {
+        let nickname: String = line(typed)?.nfc().collect();
+        within(1, 40, nickname.graphemes(true).count())?;
+        // A grapheme may be made of any number of combining characters.
+        within(1, 40 * 8, nickname.chars().count()).map_err(|_| Fault::TooLong(40))?;
+        Ok(Self(nickname))
+    }
+
+    /// The nickname as it is shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A password as typed: 8–256 characters, composed (NFC), for keyboards differ in how they send one.
+pub struct Password(String);
+
+impl Password {
+    /// # Errors
+    /// `TooShort`, `TooLong` or `Control`.
+    pub fn parse(typed: &str) -> Result<Self, Fault> {
+        let password: String = typed.nfc().collect();
+        if password.chars().any(char::is_control) {
+            return Err(Fault::Control);
+        }
+        within(8, 256, password.chars().count())?;
+        Ok(Self(password))
+    }
+
+    /// The bytes that are hashed.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Password(…)")
+    }
+}
+
+/// A room's name: 1–60 characters on one line, unique by its [`RoomName::key`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RoomName(String);
+
+impl RoomName {
+    /// # Errors
+    /// `Empty`, `TooLong` or `Control`.
+    pub fn parse(typed: &str) -> Result<Self, Fault> {
+        let name: String = line(typed)?.nfc().collect();
+        within(1, 60, name.chars().count())?;
+        Ok(Self(name))
+    }
+
+    /// The name as it is shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What two names share when people would take them for one.
+    pub fn key(&self) -> String {
+        collapse(&key(&self.0))
+    }
+}
+
+/// What a room is about: at most 200 characters on one line, or nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Topic(String);
+
+impl Topic {
+    /// # Errors
+    /// `TooLong` or `Control`.
+    pub fn parse(typed: &str) -> Result<Self, Fault> {
+        let topic = match line(typed) {
+            Err(Fault::Empty) => return Ok(Self::default()),
+            topic => topic?,
+        };
+        within(0, 200, topic.chars().count())?;
+        Ok(Self(topic))
+    }
+
+    /// The topic as it is shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What is said: 1–4,000 characters, lines ended by LF, nothing but what can be seen at the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChatText(String);
+
+impl ChatText {
+    /// The most characters that a chat has.
+    pub const MOST: usize = 4_000;
+
+    /// # Errors
+    /// `Empty`, `TooLong` or `Control`.
+    pub fn parse(typed: &str) -> Result<Self, Fault> {
+        let text = typed.replace("\r\n", "\n").replace('\r', "\n");
+        let text = text.trim_end();
+        // Isolates are left to writers of two directions: they end with the block that a chat is.
+        if text.chars().any(|c| (c.is_control() && !matches!(c, '\n' | '\t')) || overrides_text(c)) {
+            return Err(Fault::Control);
+        }
+        if !text.chars().any(is_visible) {
+            return Err(Fault::Empty);
+        }
+        within(1, Self::MOST, text.chars().count())?;
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What makes a chat the same chat when it is sent again: 1–64 of `A-Z a-z 0-9 _ -`, made by the page or the bot.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Nonce(String);
+
+impl Nonce {
+    /// # Errors
+    /// `Empty`, `TooLong` or `Alphabet`.
+    pub fn parse(typed: &str) -> Result<Self, Fault> {
+        if !typed.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) {
+            return Err(Fault::Alphabet);
+        }
+        within(1, 64, typed.len())?;
+        Ok(Self(typed.to_owned()))
+    }
+
+    /// A new one: 128 random bits.
+    ///
+    /// # Errors
+    /// `Internal` when the machine has no random bits.
+    pub fn random() -> crate::error::Result<Self> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(Self(BASE64_URL_SAFE_NO_PAD.encode(random)))
+    }
+
+    /// The nonce.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One line: ends trimmed, spaces collapsed, without what cannot be seen or turns its surroundings.
+fn line(typed: &str) -> Result<String, Fault> {
+    let typed = typed.trim();
+    if typed.chars().any(|c| c.is_control() || turns_text(c) || matches!(c, '\u{2028}' | '\u{2029}')) {
+        return Err(Fault::Control);
+    }
+    if !typed.chars().any(is_visible) {
+        return Err(Fault::Empty);
+    }
+    Ok(collapse(typed))
+}
+
+/// NFKC and casefold, twice, since folding can undo the first normalization (Unicode 3.13, D147).
+fn key(text: &str) -> String {
+    let fold = |text: &str| UniCase::new(text).to_folded_case().nfkc().collect::<String>();
+    fold(&fold(&text.nfkc().collect::<String>()))
+}
+
+fn collapse(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn within(least: usize, most: usize, length: usize) -> Result<(), Fault> {
+    match length {
+        0 if least > 0 => Err(Fault::Empty),
+        length if length < least => Err(Fault::TooShort(least)),
+        length if length > most => Err(Fault::TooLong(most)),
+        _ => Ok(()),
+    }
+}
+
+/// Embeddings and overrides: they make text read as what it is not (Unicode Annex 9).
+fn overrides_text(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}')
+}
+
+/// These and isolates: on one line with others they reorder what stands around them.
+fn turns_text(c: char) -> bool {
+    overrides_text(c) || matches!(c, '\u{2066}'..='\u{2069}')
+}
+
+/// Whether a character shows by itself: not white space, not a joiner or another of zero width, not a filler.
+fn is_visible(c: char) -> bool {
+    !(c.is_whitespace()
+        || c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}'))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_is_the_same_however_it_is_typed() {
+        let same = ["Straße.1", "STRASSE.1", "ｓｔｒａｓｓｅ．１", " strasse.1 "];
+        for typed in same {
+            assert_eq!(Login::parse(typed).unwrap().as_str(), "strasse.1", "{typed}");
+        }
+        let composed = Login::parse("한글이름").unwrap();
+        assert_eq!(Login::parse(&"한글이름".nfd().collect::<String>()).unwrap(), composed);
+    }
+
+    #[test]
+    fn a_login_has_3_to_32_letters_digits_and_three_signs() {
+        assert_eq!(Login::parse("ab"), Err(Fault::TooShort(3)));
+        assert_eq!(Login::parse(&"가".repeat(33)), Err(Fault::TooLong(32)));
+        assert!(Login::parse(&"가".repeat(32)).is_ok());
+        for typed in ["a b c", "abc!", "abc/", "abc\u{200d}d", "😀😀😀"] {
+            assert_eq!(Login::parse(typed), Err(Fault::Alphabet), "{typed}");
+        }
+        assert_eq!(Login::parse("   "), Err(Fault::Empty));
+    }
+
+    #[test]
+    fn a_nickname_counts_what_people_see() {
+        assert!(Nickname::parse(&"👩‍👩‍👧‍👦".repeat(40)).is_ok());
+        assert_eq!(Nickname::parse(&"👩‍👩‍👧‍👦".repeat(41)), Err(Fault::TooLong(40)));
+        let tower = format!("a{}", "\u{301}".repeat(5_000));
+        assert_eq!(Nickname::parse(&tower), Err(Fault::TooLong(40)));
+        assert_eq!(Nickname::parse("  길   동 ").unwrap().as_str(), "길 동");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_or_turns_text_is_refused() {
+        for unseen in ["\u{200b}\u{200d}", "\u{3164}", "\u{2800}", "\u{feff}", "\u{e0020}"] {
+            assert_eq!(Nickname::parse(unseen), Err(Fault::Empty), "{unseen:?}");
+            assert_eq!(ChatText::parse(unseen), Err(Fault::Empty), "{unseen:?}");
+        }
+        for turning in ["a\u{202e}b", "a\u{202a}b", "a\u{0}b", "a\u{1b}[2Jb", "a\u{7f}b"] {
+            assert_eq!(RoomName::parse(turning), Err(Fault::Control), "{turning:?}");
+            assert_eq!(ChatText::parse(turning), Err(Fault::Control), "{turning:?}");
+        }
+        assert_eq!(Nickname::parse("a\u{2067}b"), Err(Fault::Control));
+        assert!(ChatText::parse("a \u{2067}b\u{2069}").is_ok());
+        assert_eq!(Topic::parse("one\ntwo"), Err(Fault::Control));
+        assert_eq!(Topic::parse("\u{200b}").unwrap(), Topic::default());
+    }
+
+    #[test]
+    fn rooms_that_read_alike_share_a_key() {
+        let key = |name| RoomName::parse(name).unwrap().key();
+        assert_eq!(key("Straße  42"), key("ＳＴＲＡＳＳＥ\u{3000}42"));
+        assert_ne!(key("사랑방"), key("사랑 방"));
+        assert_eq!(RoomName::parse(&"방".repeat(61)), Err(Fault::TooLong(60)));
+    }
+
+    #[test]
+    fn a_text_keeps_its_lines_and_loses_its_end() {
+        assert_eq!(ChatText::parse("  a\r\nb\rc\t\n \n").unwrap().as_str(), "  a\nb\nc");
+        assert!(ChatText::parse(&"😀".repeat(4_000)).is_ok());
+        assert_eq!(ChatText::parse(&"a".repeat(4_001)), Err(Fault::TooLong(4_000)));
+        assert!(ChatText::parse(&format!("a{}", "\r\n".repeat(4_000))).is_ok());
+    }
+
+    #[test]
+    fn a_password_is_the_same_from_every_keyboard() {
+        let composed = Password::parse("비밀번호입니다요").unwrap();
+        let decomposed = Password::parse(&"비밀번호입니다요".nfd().collect::<String>()).unwrap();
+        assert_eq!(composed.as_bytes(), decomposed.as_bytes());
+        assert!(matches!(Password::parse("1234567"), Err(Fault::TooShort(8))));
+    }
+
+    #[test]
+    fn a_nonce_takes_one_alphabet() {
+        assert!(Nonce::parse(&"aZ9_-".repeat(12)).is_ok());
+        assert_eq!(Nonce::parse(""), Err(Fault::Empty));
+        assert_eq!(Nonce::parse(&"a".repeat(65)), Err(Fault::TooLong(64)));
+        assert_eq!(Nonce::parse("가"), Err(Fault::Alphabet));
+    }
+}

@@ -1,0 +1,274 @@
+//! `chat`: a room's append-only log. Entries are numbered 1, 2, 3 … without a gap and never change, but
+//! that the text of a removed chat is wiped. Who has seen entry n as majority-committed inserts n + 1; the
+//! unique index refuses the other one. See `docs/ARCHITECTURE.md`.
+
+mod append;
+mod gallop;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
+
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{DateTime, Document, doc};
+use rocket::futures::TryStreamExt;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::checked::{ChatText, Nonce};
+use super::database::within;
+use super::{Database, RoomId, UserId};
+use crate::error::Result;
+
+use append::Queue;
+pub(super) use append::{Appended, Draft};
+pub(super) use gallop::gallop;
+
+/// Entries read in one window.
+pub(super) const WINDOW: i64 = 100;
+/// Entries kept in memory, so that those who follow closely read no database.
+const RECENT: usize = 256;
+
+/// What an entry says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Somebody said something.
+    Said,
+    /// The chat `of` was given another text.
+    Edited,
+    /// The chat `of` was removed.
+    Removed,
+    /// The room was closed. The last entry, ever.
+    Closed,
+    /// Written by a later version: it counts, and says nothing.
+    #[serde(other)]
+    Unknown,
+}
+
+/// One entry of a log.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    #[serde(rename = "_id")]
+    id: ObjectId,
+    room: RoomId,
+    /// Its number in the log, from 1.
+    pub seq: i64,
+    /// What it says.
+    pub kind: Kind,
+    /// On *said*: its number among the chats, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no: Option<i64>,
+    /// On all others: how many chats were said before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chats: Option<i64>,
+    /// On *edited* and *removed*: the `seq` of the chat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<i64>,
+    /// Who did it.
+    pub author: UserId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<Nonce>,
+    /// On *said* and *edited*, until it is wiped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<ChatText>,
+    /// When.
+    pub at: DateTime,
+}
+
+/// The end of a log as somebody saw it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Top {
+    /// The number of the last entry; 0 in an empty log.
+    pub seq: i64,
+    /// How many chats were said.
+    pub no: i64,
+    /// When the last entry was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<DateTime>,
+    /// Whether it is *closed*.
+    #[serde(skip)]
+    pub closed: bool,
+}
+
+impl Entry {
+    /// Where it was written.
+    pub(super) fn room(&self) -> RoomId {
+        self.room
+    }
+}
+
+impl From<&Entry> for Top {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            seq: entry.seq,
+            no: entry.no.or(entry.chats).unwrap_or_default(),
+            at: Some(entry.at),
+            closed: entry.kind == Kind::Closed,
+        }
+    }
+}
+
+/// The log of one room. One a site and room while somebody uses it.
+pub struct Log {
+    db: Arc<Database>,
+    pub(super) room: RoomId,
+    /// Where galloping starts as long as this site has seen no top.
+    start: Top,
+    /// Filled by who appends, emptied by the one writer; locked for lines.
+    queue: Mutex<Queue>,
+    /// The last committed entries without a gap, added by the writer; locked for lines.
+    recent: Mutex<VecDeque<Arc<Entry>>>,
+    /// The highest number seen committed: the hint that readers wait on.
+    hint: watch::Sender<i64>,
+    /// When the writer last wrote down the room's `last`.
+    noted: Mutex<Option<Instant>>,
+}
+
+impl Log {
+    /// The log of a room, whose top is not below `start`.
+    pub(super) fn of(db: &Arc<Database>, room: RoomId, start: Top) -> Arc<Self> {
+        let mut logs = db.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(log) = logs.get(&room).and_then(Weak::upgrade) {
+            return log;
+        }
+        let log = Arc::new(Self {
+            db: Arc::clone(db),
+            room,
+            start,
+            queue: Mutex::default(),
+            recent: Mutex::default(),
+            noted: Mutex::default(),
+            hint: watch::Sender::new(db.top(room).map_or(start.seq, |top| top.seq)),
+        });
+        logs.insert(room, Arc::downgrade(&log));
+        log
+    }
+
+    /// Hints at new entries: the number of the highest one that this site has seen committed.
+    pub fn hint(&self) -> watch::Receiver<i64> {
+        self.hint.subscribe()
+    }
+
+    /// The end of the log now, asked of the database.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn top(&self) -> Result<Top> {
+        let seen = self.db.top(self.room);
+        let from = seen.unwrap_or(self.start).seq;
+        let found = match gallop(from, |seq| self.entry(seq)).await? {
+            None if seen.is_none() && from > 0 => self.entry(from).await?,
+            found => found,
+        };
+        if let Some(entry) = &found {
+            self.raise(Top::from(entry));
+        }
+        Ok(self.db.top(self.room).unwrap_or_default())
+    }
+
+    /// At most [`WINDOW`] entries after a number, in order, from memory where it reaches back that far.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(super) async fn after(&self, seq: i64) -> Result<Vec<Arc<Entry>>> {
+        match self.recent_after(seq) {
+            Some(entries) => Ok(entries),
+            None => self.read_after(seq).await,
+        }
+    }
+
+    /// The same, asked of the database.
+    async fn read_after(&self, seq: i64) -> Result<Vec<Arc<Entry>>> {
+        let mut entries = self.find(doc! { "seq": { "$gt": seq, "$lte": seq + WINDOW } }).await?;
+        entries.sort_unstable_by_key(|entry| entry.seq);
+        Ok(entries.into_iter().map(Arc::new).collect())
+    }
+
+    /// Whether there is an entry of this number.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn reaches(&self, seq: i64) -> Result<bool> {
+        Ok(self.entry(seq).await?.is_some())
+    }
+
+    /// The entry of this number.
+    pub(super) async fn entry(&self, seq: i64) -> Result<Option<Entry>> {
+        within(async { self.db.chats.find_one(doc! { "room": self.room, "seq": seq }).await }).await
+    }
+
+    /// This room's entries in a window of one of its indexes, in no order.
+    pub(super) async fn find(&self, window: Document) -> Result<Vec<Entry>> {
+        let mut query = doc! { "room": self.room };
+        query.extend(window);
+        within(async { self.db.chats.find(query).await?.try_collect().await }).await
+    }
+
+    fn recent_after(&self, seq: i64) -> Option<Vec<Arc<Entry>>> {
+        let recent = self.recent();
+        let (first, last) = (recent.front()?.seq, recent.back()?.seq);
+        // Memory ends where another site wrote.
+        if seq >= last && *self.hint.borrow() > last {
+            return None;
+        }
+        let skip = usize::try_from(seq + 1 - first).ok().filter(|skip| *skip <= recent.len())?;
+        Some(recent.iter().skip(skip).take(WINDOW as usize).cloned().collect())
+    }
+
+    /// Takes note of entries that stand: without a gap, in order, majority-committed.
+    fn witness(&self, entries: &[Arc<Entry>]) {
+        let Some(last) = entries.last() else { return };
+        {
+            let mut recent = self.recent();
+            for entry in entries {
+                match recent.back().map(|back| entry.seq - back.seq) {
+                    None | Some(1) => recent.push_back(Arc::clone(entry)),
+                    Some(..=0) => {}
+                    Some(_) => *recent = VecDeque::from([Arc::clone(entry)]),
+                }
+            }
+            let surplus = recent.len().saturating_sub(RECENT);
+            recent.drain(..surplus);
+        }
+        self.raise(Top::from(&**last));
+    }
+
+    fn raise(&self, top: Top) {
+        self.db.raise(self.room, top);
+        self.hint.send_if_modified(|seen| {
+            let higher = top.seq > *seen;
+            *seen = top.seq.max(*seen);
+            higher
+        });
+    }
+
+    fn recent(&self) -> MutexGuard<'_, VecDeque<Arc<Entry>>> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let mut logs = self.db.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        // A new one may stand there already.
+        if logs.get(&self.room).is_some_and(|log| log.strong_count() == 0) {
+            logs.remove(&self.room);
+        }
+    }
+}
+
+impl Database {
+    /// The highest top of a room that this site has seen committed.
+    pub(super) fn top(&self, room: RoomId) -> Option<Top> {
+        self.tops.lock().unwrap_or_else(PoisonError::into_inner).get(&room).copied()
+    }
+
+    fn raise(&self, room: RoomId, top: Top) {
+        let mut tops = self.tops.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = tops.entry(room).or_default();
+        if top.seq > seen.seq {
+            *seen = top;
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! `room`: the rooms, and the list of them.
+//!
+//! Rooms are numbered without a gap like the entries of a log, by compare-and-set, so that the list is
+//! read in bounded windows. A closed room keeps its number and loses its key: its name is free again.
+
+mod directory;
+
+use std::sync::Arc;
+
+use mongodb::bson::{DateTime, doc};
+use serde::{Deserialize, Serialize};
+
+use super::checked::{RoomName, Topic};
+use super::database::{is_duplicate, within};
+use super::log::{Top, gallop};
+use super::{Database, Log, RoomId, User, UserId};
+use crate::error::{Error, Fault, Result};
+
+pub(super) use directory::Directory;
+
+/// One room.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Room {
+    /// The opaque id.
+    #[serde(rename = "_id")]
+    pub id: RoomId,
+    no: i64,
+    /// As it is shown.
+    pub name: RoomName,
+    /// The name's key; none once the room is closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    /// What it is about.
+    pub topic: Topic,
+    /// Who may change and close it, besides an admin.
+    pub owner: UserId,
+    /// When it was made.
+    pub at: DateTime,
+    /// A hint at the top of its log: never above it, often a little below.
+    pub(super) last: Top,
+}
+
+impl User {
+    /// The room of this id, as far as this person may see it.
+    ///
+    /// # Errors
+    /// `NotFound` also when it is closed; the database's.
+    pub async fn room(&self, db: &Database, id: RoomId) -> Result<Room> {
+        let room = within(async { db.rooms.find_one(doc! { "_id": id }).await }).await?;
+        room.filter(Room::is_open).ok_or(Error::NotFound)
+    }
+
+    /// The room of this id, for changing it.
+    ///
+    /// # Errors
+    /// `Forbidden` to all but its owner and admins; as [`User::room`].
+    pub async fn own_room(&self, db: &Database, id: RoomId) -> Result<Room> {
+        let room = self.room(db, id).await?;
+        if room.is_changed_by(self) { Ok(room) } else { Err(Error::Forbidden) }
+    }
+
+    /// All the rooms that this person may see, the one with the latest chat first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn rooms(&self, db: &Database) -> Result<Vec<Arc<Room>>> {
+        db.directory.rooms(db).await
+    }
+
+    /// Makes a room of one's own.
+    ///
+    /// # Errors
+    /// `name: Taken`, or the database's.
+    pub async fn make_room(&self, db: &Database, name: RoomName, topic: Topic) -> Result<Room> {
+        loop {
+            let no = 1 + Room::top(db).await?;
+            let room = Room {
+                id: RoomId::new(),
+                no,
+                key: Some(name.key()),
+                name: name.clone(),
+                topic: topic.clone(),
+                owner: self.id,
+                at: DateTime::now(),
+                last: Top::default(),
+            };
+            if within(unless_taken(async { db.rooms.insert_one(&room).await.map(drop) })).await? {
+                db.directory.add(&room);
+                return Ok(room);
+            }
+            if Room::by_name(db, &name).await?.is_some() {
+                return Err(Error::field("name", Fault::Taken));
+            }
+            // The number went to a room made in the same moment: the next one is free.
+        }
+    }
+}
+
+impl Room {
+    /// Whether this person may change and close it.
+    pub fn is_changed_by(&self, user: &User) -> bool {
+        user.admin || user.id == self.owner
+    }
+
+    /// Its log.
+    pub fn log(&self, db: &Arc<Database>) -> Arc<Log> {
+        Log::of(db, self.id, self.last)
+    }
+
+    /// When something was last said in it, as far as this site has seen.
+    pub fn last_at(&self, db: &Database) -> Option<DateTime> {
+        db.top(self.id).and_then(|top| top.at).max(self.last.at)
+    }
+
+    /// How many chats were said in it, as far as this site has seen.
+    pub fn chats(&self, db: &Database) -> i64 {
+        db.top(self.id).map_or(self.last.no, |top| top.no.max(self.last.no))
+    }
+
+    /// Gives it another name and topic.
+    ///
+    /// # Errors
+    /// `name: Taken`, `NotFound` when it was closed meanwhile, or the database's.
+    pub async fn change(&self, db: &Database, name: RoomName, topic: Topic) -> Result<()> {
+        let open = doc! { "_id": self.id, "key": { "$exists": true } };
+        let change = doc! { "$set": { "name": name.as_str(), "key": name.key(), "topic": topic.as_str() } };
+        let mut found = false;
+        let free = unless_taken(async {
+            found = db.rooms.update_one(open, change).await?.matched_count > 0;
+            Ok(())
+        });
+        if !within(free).await? {
+            return Err(Error::field("name", Fault::Taken));
+        }
+        db.directory.forget();
+        if found { Ok(()) } else { Err(Error::NotFound) }
+    }
+
+    /// Closes it for good: the log takes its last entry, the name is free.
+    ///
+    /// # Errors
+    /// The database's. Closing again finishes what an error left.
+    pub async fn close(&self, db: &Arc<Database>, by: &User) -> Result<()> {
+        self.log(db).close(by.id).await?;
+        let closed = doc! { "$unset": { "key": "" } };
+        within(async { db.rooms.update_one(doc! { "_id": self.id }, closed).await }).await?;
+        db.directory.forget();
+        Ok(())
+    }
+
+    fn is_open(&self) -> bool {
+        self.key.is_some()
+    }
+
+    async fn by_name(db: &Database, name: &RoomName) -> Result<Option<Self>> {
+        within(async { db.rooms.find_one(doc! { "key": name.key() }).await }).await
+    }
+
+    /// The highest number that a room has.
+    async fn top(db: &Database) -> Result<i64> {
+        let seen = db.directory.top();
+        let found = gallop(seen, |no| async move {
+            let room = within(async { db.rooms.find_one(doc! { "no": no }).await }).await?;
+            Ok(room.map(|room| room.no))
+        });
+        Ok(found.await?.unwrap_or(seen))
+    }
+}
+
+/// Whether a write went through; `false` when one of its keys exists.
+async fn unless_taken(write: impl Future<Output = mongodb::error::Result<()>>) -> mongodb::error::Result<bool> {
+    match write.await {
+        Err(error) if is_duplicate(&error) => Ok(false),
+        written => written.map(|()| true),
+    }
+}

@@ -1,0 +1,102 @@
+//! The list of open rooms, kept in memory: read in windows of 100 numbers, and again once it is a second old.
+
+use std::cmp::Reverse;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use mongodb::bson::doc;
+use rocket::futures::TryStreamExt;
+
+use super::Room;
+use crate::error::Result;
+use crate::models::database::{Database, within};
+
+const WINDOW: i64 = 100;
+/// How long the list may not know what another site did. What this site does it knows at once.
+const STALE: Duration = Duration::from_secs(1);
+
+/// The list, or nothing yet.
+#[derive(Default)]
+pub(in crate::models) struct Directory {
+    /// Read by every main page, written when it is stale and when a room is made or changed here; locked for lines.
+    listing: Mutex<Listing>,
+}
+
+#[derive(Default)]
+struct Listing {
+    rooms: Vec<Arc<Room>>,
+    /// The highest number seen.
+    top: i64,
+    read: Option<Instant>,
+    /// Counts what was changed here, so that a list read meanwhile is not taken for new.
+    version: u64,
+}
+
+impl Directory {
+    /// All open rooms, the one with the latest chat first, rooms without one by their age.
+    pub(super) async fn rooms(&self, db: &Database) -> Result<Vec<Arc<Room>>> {
+        let mut rooms = match self.fresh() {
+            Ok(rooms) => rooms,
+            Err(version) => self.read(db, version).await?,
+        };
+        rooms.sort_by_cached_key(|room| Reverse((room.last_at(db).unwrap_or(room.at), room.no)));
+        Ok(rooms)
+    }
+
+    /// The highest number seen.
+    pub(super) fn top(&self) -> i64 {
+        self.listing().top
+    }
+
+    /// Puts a room in that was just made.
+    pub(super) fn add(&self, room: &Room) {
+        let mut listing = self.listing();
+        listing.top = listing.top.max(room.no);
+        listing.rooms.push(Arc::new(room.clone()));
+        listing.version += 1;
+    }
+
+    /// Has the list read again.
+    pub(super) fn forget(&self) {
+        let mut listing = self.listing();
+        listing.read = None;
+        listing.version += 1;
+    }
+
+    /// The list, or the version of it that is stale.
+    fn fresh(&self) -> Result<Vec<Arc<Room>>, u64> {
+        let listing = self.listing();
+        match listing.read {
+            Some(read) if read.elapsed() < STALE => Ok(listing.rooms.clone()),
+            _ => Err(listing.version),
+        }
+    }
+
+    async fn read(&self, db: &Database, version: u64) -> Result<Vec<Arc<Room>>> {
+        let read = Instant::now();
+        let (rooms, top) = read_all(db).await?;
+        let mut listing = self.listing();
+        if listing.version == version {
+            (listing.rooms, listing.top, listing.read) = (rooms.clone(), top, Some(read));
+        }
+        Ok(rooms)
+    }
+
+    fn listing(&self) -> MutexGuard<'_, Listing> {
+        self.listing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn read_all(db: &Database) -> Result<(Vec<Arc<Room>>, i64)> {
+    let (mut open, mut top) = (Vec::new(), 0);
+    loop {
+        let window = doc! { "no": { "$gt": top, "$lte": top + WINDOW } };
+        let rooms: Vec<Room> = within(async { db.rooms.find(window).await?.try_collect().await }).await?;
+        let full = rooms.len() as i64 == WINDOW;
+        top = rooms.iter().map(|room| room.no).max().unwrap_or(top);
+        open.extend(rooms.into_iter().filter(Room::is_open).map(Arc::new));
+        if !full {
+            return Ok((open, top));
+        }
+    }
+}

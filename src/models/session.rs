@@ -1,0 +1,119 @@
+//! `session`: who is signed in where.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use mongodb::bson::{DateTime, doc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::database::within;
+use super::{Database, User, UserId};
+use crate::error::{Error, Result};
+
+/// How long a session lasts after it was last used.
+pub const LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How old its `seen` may be before it is written again.
+const SEEN: Duration = Duration::from_secs(60 * 60);
+
+/// The key of a session: the SHA-256 of its token, in base64url. Safe to keep and to log, unlike the token.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SessionId(String);
+
+/// What the cookie holds: 32 random bytes in base64url. Kept nowhere here.
+pub struct Token(String);
+
+/// One browser, signed in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Session {
+    /// The key.
+    #[serde(rename = "_id")]
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+    browser: String,
+    address: String,
+    at: DateTime,
+    seen: DateTime,
+    expires: DateTime,
+}
+
+impl Token {
+    /// The cookie's value.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn id(token: &str) -> SessionId {
+        SessionId(BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(token)))
+    }
+}
+
+impl Session {
+    /// Signs a user in, under a new token. `browser` is what it says of itself.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn open(db: &Database, user: UserId, browser: &str, address: IpAddr) -> Result<Token> {
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;
+        let token = Token(BASE64_URL_SAFE_NO_PAD.encode(random));
+        let now = DateTime::now();
+        let session = Self {
+            id: Token::id(&token.0),
+            user,
+            browser: browser.chars().take(200).collect(),
+            address: address.to_string(),
+            at: now,
+            seen: now,
+            expires: after(now, LIFE),
+        };
+        within(async { db.sessions.insert_one(session).await }).await?;
+        Ok(token)
+    }
+
+    /// The session of a cookie's token and the person whose it is. Being used makes it last.
+    ///
+    /// # Errors
+    /// `SignedOut`, or the database's.
+    pub async fn resume(db: &Database, token: &str) -> Result<(Self, User)> {
+        let key = doc! { "_id": Token::id(token).0 };
+        let now = DateTime::now();
+        let session = within(async { db.sessions.find_one(key.clone()).await })
+            .await?
+            .filter(|session| session.expires > now)
+            .ok_or(Error::SignedOut)?;
+        let user = User::find(db, session.user).await.map_err(|error| match error {
+            Error::NotFound => Error::SignedOut,
+            error => error,
+        })?;
+        if after(session.seen, SEEN) < now {
+            let used = doc! { "$set": { "seen": now, "expires": after(now, LIFE) } };
+            within(async { db.sessions.update_one(key, used).await }).await?;
+        }
+        Ok((session, user))
+    }
+
+    /// Whether it has not been ended.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn is_open(&self, db: &Database) -> Result<bool> {
+        Ok(within(async { db.sessions.find_one(doc! { "_id": &self.id.0 }).await }).await?.is_some())
+    }
+
+    /// Ends it: its token opens nothing any more.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn end(&self, db: &Database) -> Result<()> {
+        within(async { db.sessions.delete_one(doc! { "_id": &self.id.0 }).await }).await.map(drop)
+    }
+}
+
+fn after(at: DateTime, span: Duration) -> DateTime {
+    DateTime::from_millis(at.timestamp_millis().saturating_add_unsigned(span.as_millis() as u64))
+}

@@ -1,0 +1,129 @@
+//! `user`: people.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use mongodb::bson::{DateTime, doc};
+use rocket::futures::TryStreamExt;
+use serde::{Deserialize, Serialize};
+
+use super::checked::{Login, Nickname, Password};
+use super::database::{is_duplicate, within};
+use super::{Database, UserId};
+use crate::error::{Error, Fault, Result};
+
+/// One person.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct User {
+    /// The opaque id.
+    #[serde(rename = "_id")]
+    pub id: UserId,
+    login: Login,
+    /// The name that others see.
+    pub nickname: Nickname,
+    /// argon2id, as a PHC string.
+    password: String,
+    /// Whether this person may do what a room's owner may.
+    #[serde(default)]
+    pub admin: bool,
+    /// On the first user only. The unique index on it is what makes there be one first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first: Option<bool>,
+    at: DateTime,
+}
+
+impl User {
+    /// Signs a person up. The first one is admin.
+    ///
+    /// # Errors
+    /// `userId: Taken`, or the database's.
+    pub async fn sign_up(db: &Database, login: Login, password: Password, nickname: Nickname) -> Result<Self> {
+        // Looked at before the expensive hash; the index decides.
+        if Self::by_login(db, &login).await?.is_some() {
+            return Err(Error::field("userId", Fault::Taken));
+        }
+        let password = db.passwords.hash(password).await?;
+        let first = !Self::is_there_a_first(db).await?;
+        let mut user = Self {
+            id: UserId::new(),
+            login,
+            nickname,
+            password,
+            admin: first,
+            first: first.then_some(true),
+            at: DateTime::now(),
+        };
+        if first && !user.insert(db).await? {
+            // Either somebody was first in the same moment, or the id is taken: the second try tells.
+            (user.admin, user.first) = (false, None);
+        } else if first {
+            return Ok(user);
+        }
+        if user.insert(db).await? { Ok(user) } else { Err(Error::field("userId", Fault::Taken)) }
+    }
+
+    /// Finds the person by what they sign in with.
+    ///
+    /// # Errors
+    /// `userId: Credentials` for an unknown id and a wrong password alike, after the same time; `TooMany`
+    /// after ten of them; the database's.
+    pub async fn sign_in(db: &Database, login: &Login, password: Password, address: IpAddr) -> Result<Self> {
+        let attempt = db.throttle.try_as(login, address)?;
+        let verified = async {
+            let user = Self::by_login(db, login).await?;
+            let right = db.passwords.verify(password, user.as_ref().map(|user| user.password.as_str())).await?;
+            Ok(user.filter(|_| right))
+        };
+        match verified.await {
+            Ok(Some(user)) => {
+                attempt.succeeded();
+                Ok(user)
+            }
+            Ok(None) => Err(Error::field("userId", Fault::Credentials)),
+            Err(error) => {
+                attempt.withdrawn();
+                Err(error)
+            }
+        }
+    }
+
+    /// The person of this id.
+    ///
+    /// # Errors
+    /// `NotFound`, or the database's.
+    pub async fn find(db: &Database, id: UserId) -> Result<Self> {
+        within(async { db.users.find_one(doc! { "_id": id }).await }).await?.ok_or(Error::NotFound)
+    }
+
+    /// The nicknames of these people, without those who are gone.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn nicknames(db: &Database, ids: &[UserId]) -> Result<HashMap<UserId, Nickname>> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let found: Vec<Self> =
+            within(async { db.users.find(doc! { "_id": { "$in": ids } }).await?.try_collect().await }).await?;
+        Ok(found.into_iter().map(|user| (user.id, user.nickname)).collect())
+    }
+
+    async fn by_login(db: &Database, login: &Login) -> Result<Option<Self>> {
+        within(async { db.users.find_one(doc! { "login": login.as_str() }).await }).await
+    }
+
+    async fn is_there_a_first(db: &Database) -> Result<bool> {
+        Ok(within(async { db.users.find_one(doc! { "first": true }).await }).await?.is_some())
+    }
+
+    /// Whether it was inserted; `false` when one of its keys exists.
+    async fn insert(&self, db: &Database) -> Result<bool> {
+        within(async {
+            match db.users.insert_one(self).await {
+                Err(error) if is_duplicate(&error) => Ok(false),
+                inserted => inserted.map(|_| true),
+            }
+        })
+        .await
+    }
+}

@@ -1,0 +1,93 @@
+//! What templates and JSON are given, and the rendering of it. Nothing here knows HTTP.
+
+pub mod assets;
+pub mod chat;
+pub mod error;
+pub mod locale;
+pub mod picture;
+pub mod room;
+pub mod user;
+
+use std::sync::{Arc, OnceLock};
+
+use rust_embed::Embed;
+use serde::Serialize;
+use tera::{Context, Tera};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::error::{Error, Result};
+pub use locale::Locale;
+
+#[derive(Embed)]
+#[folder = "templates/"]
+struct Templates;
+
+/// The templates, ready to render. Shared by the whole site.
+#[derive(Clone)]
+pub struct Views(Arc<Tera>);
+
+impl Views {
+    /// Reads all templates.
+    ///
+    /// # Errors
+    /// The template and the line that cannot be read.
+    pub fn new() -> Result<Self, String> {
+        let mut tera = Tera::new();
+        tera.autoescape_on(vec![".html.tera", ".svg.tera"]);
+        tera.register_function("t", locale::t);
+        tera.register_filter("clock", chat::clock);
+        tera.global_context().insert("assets", &assets::prefix());
+        tera.global_context().insert("locales", &Locale::all().map(locale::Choice::from).collect::<Vec<_>>());
+        let texts: Vec<(String, String)> = Templates::iter()
+            .filter_map(|name| Some((name.to_string(), String::from_utf8(Templates::get(&name)?.data.into()).ok()?)))
+            .collect();
+        tera.add_raw_templates(texts).map_err(|error| error.to_string())?;
+        Ok(Self(Arc::new(tera)))
+    }
+
+    /// Renders a template in a language. Its variables are the fields of `view`, and `locale`.
+    ///
+    /// # Errors
+    /// `Internal`: the template and its view do not fit.
+    pub fn render(&self, template: &str, locale: Locale, view: &impl Serialize) -> Result<String> {
+        let render = || {
+            let mut context = Context::from_serialize(view)?;
+            context.insert("locale", locale.tag());
+            self.0.render(template, &context)
+        };
+        render().map_err(|error| Error::Internal(format!("{template}: {error}")))
+    }
+}
+
+/// Something that is rendered once a language, by whoever needs it first there.
+pub struct Rendered<T> {
+    /// What is rendered.
+    pub view: T,
+    html: Box<[OnceLock<Utf8Bytes>]>,
+}
+
+impl<T: Default> Default for Rendered<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T> Rendered<T> {
+    /// Nothing is rendered yet.
+    pub fn new(view: T) -> Self {
+        Self { view, html: Locale::all().map(|_| OnceLock::new()).collect() }
+    }
+
+    /// The text in a language, made by `render` when it is asked for first.
+    ///
+    /// # Errors
+    /// Those of `render`.
+    pub fn html(&self, locale: Locale, render: impl FnOnce(&T) -> Result<String>) -> Result<Utf8Bytes> {
+        let once = &self.html[locale.index()];
+        if let Some(html) = once.get() {
+            return Ok(html.clone());
+        }
+        let html = Utf8Bytes::from(render(&self.view)?);
+        Ok(once.get_or_init(|| html).clone())
+    }
+}

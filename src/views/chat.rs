@@ -1,0 +1,130 @@
+//! A chat as it is shown: one template, and one shape in JSON, wherever it travels.
+
+use serde::Serialize;
+use tera::{Kwargs, State};
+
+use super::{Locale, Rendered, Views};
+use crate::error::Result;
+use crate::models;
+use crate::models::checked::Nickname;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+/// A chat, joined with its author's nickname.
+#[derive(Clone, Debug, Serialize)]
+pub struct Chat {
+    room: String,
+    /// What it is known by in its room.
+    pub seq: i64,
+    no: i64,
+    /// The number of the last entry about it.
+    pub rev: i64,
+    author: String,
+    /// `None` when the author is gone.
+    nickname: Option<String>,
+    text: String,
+    /// RFC 3339, in UTC, with milliseconds.
+    at: String,
+    removed: bool,
+}
+
+/// A chat that is rendered once a language.
+pub type Article = Rendered<Chat>;
+
+/// Chats that go out together.
+pub type Fragment = Rendered<Feed>;
+
+/// What a reader gets at once.
+pub struct Feed {
+    /// In order.
+    pub articles: Vec<std::sync::Arc<Article>>,
+    /// The cursor behind them.
+    pub upto: i64,
+    /// Whether the room ends here.
+    pub closed: bool,
+}
+
+/// A feed in JSON.
+#[derive(Serialize)]
+pub struct FeedJson<'a> {
+    upto: i64,
+    chats: Vec<&'a Chat>,
+}
+
+impl Chat {
+    /// Joins a chat with its author's nickname.
+    pub fn new(chat: models::Chat, nickname: Option<&Nickname>) -> Self {
+        Self {
+            room: chat.room.to_string(),
+            seq: chat.seq,
+            no: chat.no,
+            rev: chat.rev,
+            author: chat.author.to_string(),
+            nickname: nickname.map(|nickname| nickname.as_str().to_owned()),
+            text: chat.text,
+            at: chat.at.try_to_rfc3339_string().unwrap_or_default(),
+            removed: chat.removed,
+        }
+    }
+}
+
+impl Article {
+    /// The chat's element.
+    ///
+    /// # Errors
+    /// `Internal` when the template does not fit.
+    pub fn element(&self, views: &Views, locale: Locale) -> Result<Utf8Bytes> {
+        #[derive(Serialize)]
+        struct View<'a> {
+            chat: &'a Chat,
+        }
+        self.html(locale, |chat| views.render("chats/_chat.html.tera", locale, &View { chat }))
+    }
+
+    /// About how many bytes it holds.
+    pub fn weight(&self) -> usize {
+        self.view.text.len() * 2 + 1_024
+    }
+}
+
+impl Feed {
+    /// The elements of its chats, one after the other.
+    ///
+    /// # Errors
+    /// `Internal` when the template does not fit.
+    pub fn elements(&self, views: &Views, locale: Locale) -> Result<String> {
+        let mut elements = String::new();
+        for article in &self.articles {
+            elements.push_str(&article.element(views, locale)?);
+        }
+        Ok(elements)
+    }
+
+    /// The same in JSON.
+    pub fn json(&self) -> FeedJson<'_> {
+        FeedJson { upto: self.upto, chats: self.articles.iter().map(|article| &article.view).collect() }
+    }
+}
+
+impl Fragment {
+    /// The fragment's element: what a socket sends and `GET …/chat` answers.
+    ///
+    /// # Errors
+    /// `Internal` when the template does not fit.
+    pub fn element(&self, views: &Views, locale: Locale) -> Result<Utf8Bytes> {
+        #[derive(Serialize)]
+        struct View {
+            upto: i64,
+            elements: String,
+        }
+        self.html(locale, |feed| {
+            let view = View { upto: feed.upto, elements: feed.elements(views, locale)? };
+            views.render("chats/_fragment.html.tera", locale, &view)
+        })
+    }
+}
+
+/// `at | clock` in templates: `2026-11-24 08:01 UTC` of an RFC 3339 time. The page puts it in the reader's zone.
+pub(super) fn clock(at: &str, _: Kwargs, _: &State<'_>) -> String {
+    let minute = at.get(..16).unwrap_or(at);
+    format!("{} UTC", minute.replace('T', " "))
+}

@@ -1,0 +1,81 @@
+//! Errors, in the reader's words.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+use fluent_templates::fluent_bundle::FluentValue;
+use serde::Serialize;
+
+use super::Locale;
+use super::user::Me;
+use crate::error::{Error, Faults};
+
+/// What is wrong, by field.
+pub type Messages = BTreeMap<&'static str, String>;
+
+/// The sentences for refused fields.
+pub fn messages(faults: &Faults, locale: Locale) -> Messages {
+    let message = |fault: crate::error::Fault| {
+        let limit = fault.limit().map(|limit| (Cow::from("limit"), FluentValue::from(limit)));
+        locale.text_with(&format!("fault-{}", fault.code()), &HashMap::from_iter(limit))
+    };
+    faults.0.iter().map(|(field, fault)| (*field, message(*fault))).collect()
+}
+
+/// An error page.
+#[derive(Serialize)]
+pub struct ErrorPage {
+    me: Option<Me>,
+    status: u16,
+    code: &'static str,
+    message: String,
+    kept: Option<Kept>,
+}
+
+/// A form that could not be taken for now.
+#[derive(Clone, Debug, Serialize)]
+pub struct Kept {
+    /// Where it was sent.
+    pub action: String,
+    /// Its fields that are typed by people, in order; a password is none of them.
+    pub typed: Vec<(&'static str, String)>,
+    /// Those that are not.
+    pub hidden: Vec<(&'static str, String)>,
+    /// Whether a password has to be typed again.
+    pub password: bool,
+}
+
+/// An error in JSON.
+#[derive(Serialize)]
+pub struct ErrorJson {
+    error: Body,
+}
+
+#[derive(Serialize)]
+struct Body {
+    code: &'static str,
+    message: String,
+    fields: Messages,
+}
+
+impl ErrorPage {
+    /// The page about an error, with who reads it, if that is known, and the form to send again.
+    pub fn new(error: &Error, locale: Locale, me: Option<Me>, kept: Option<Kept>) -> Self {
+        Self { me, status: error.status(), code: error.code(), message: message(error, locale), kept }
+    }
+}
+
+impl ErrorJson {
+    /// The same for bots.
+    pub fn new(error: &Error, locale: Locale) -> Self {
+        let fields = match error {
+            Error::Invalid(faults) => messages(faults, locale),
+            _ => Messages::new(),
+        };
+        Self { error: Body { code: error.code(), message: message(error, locale), fields } }
+    }
+}
+
+fn message(error: &Error, locale: Locale) -> String {
+    locale.text(&format!("error-{}", error.code()))
+}

@@ -1,0 +1,56 @@
+//! The picture of whoever has none: the first grapheme of the nickname on a colour of their own.
+
+use serde::Serialize;
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::{Locale, Views};
+use crate::error::Result;
+use crate::models::checked::Nickname;
+
+/// Backgrounds on which white keeps a contrast of at least 4.5:1 (WCAG 2.2, 1.4.3); a test computes it.
+const COLOURS: [&str; 12] = [
+    "#8a4b3d", "#7a5a2b", "#5c6632", "#3f6b4a", "#2f6b66", "#2f6480", "#3c5a91", "#574f96", "#744a8c", "#8a4572",
+    "#8c4456", "#5d5a55",
+];
+
+/// Draws it as SVG. The colour comes from the id, so it stays when the nickname changes.
+///
+/// # Errors
+/// `Internal` when the template does not fit.
+pub fn draw(views: &Views, locale: Locale, id: &str, nickname: Option<&Nickname>) -> Result<String> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        grapheme: &'a str,
+        colour: &'a str,
+    }
+    let grapheme = nickname.and_then(|nickname| nickname.as_str().graphemes(true).next()).unwrap_or("·");
+    views.render("users/picture.svg.tera", locale, &View { grapheme, colour: colour(id) })
+}
+
+fn colour(id: &str) -> &'static str {
+    let sum = id.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    COLOURS[sum % COLOURS.len()]
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Relative luminance, as WCAG 2.2 defines it.
+    fn luminance(colour: &str) -> f64 {
+        let channel = |at: usize| {
+            let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+    }
+
+    #[test]
+    fn white_stands_out_on_every_colour() {
+        for colour in COLOURS {
+            let contrast = 1.05 / (luminance(colour) + 0.05);
+            assert!(contrast >= 4.5, "{colour}: {contrast:.2}");
+        }
+    }
+}

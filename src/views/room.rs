@@ -1,0 +1,158 @@
+//! Rooms, as pages show them.
+
+use serde::Serialize;
+
+use super::error::Messages;
+use super::user::Me;
+use super::{Locale, Rendered, Views};
+use crate::error::Result;
+use crate::models;
+use crate::models::{Database, User};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+/// The main page.
+#[derive(Serialize)]
+pub struct Rooms {
+    /// Who reads it.
+    pub me: Me,
+    /// One page of them.
+    pub rooms: Vec<Room>,
+    /// This page's number, from 1.
+    pub page: usize,
+    /// How many pages there are; at least 1.
+    pub pages: usize,
+    /// What was typed into the form for a new room.
+    pub typed: Typed,
+}
+
+/// One room.
+#[derive(Serialize)]
+pub struct Room {
+    id: String,
+    name: String,
+    topic: String,
+    owner: String,
+    /// How many chats were said in it, as far as this site has seen.
+    chats: i64,
+    /// When something last happened in it; RFC 3339.
+    last: Option<String>,
+    /// Whether the reader may change and close it.
+    mine: bool,
+}
+
+/// What was typed about a room, and what is wrong with it.
+#[derive(Default, Serialize)]
+pub struct Typed {
+    /// As typed.
+    pub name: String,
+    /// As typed.
+    pub topic: String,
+    /// By field.
+    pub faults: Messages,
+}
+
+/// A room's page.
+#[derive(Serialize)]
+pub struct Show {
+    /// Who reads it.
+    pub me: Me,
+    /// Which room.
+    pub room: Room,
+    /// The feed's cursor.
+    pub upto: i64,
+    /// The chats' elements.
+    pub elements: String,
+    /// What to ask `before` for the page before this one.
+    pub before: Option<i64>,
+    /// Whether this is not the latest page.
+    pub past: bool,
+    /// The element that says who is here.
+    pub presence: String,
+    /// The element that says who types.
+    pub typing: String,
+    /// What was typed into the composer.
+    pub composer: Composer,
+    /// What was typed into the form that changes the room.
+    pub typed: Typed,
+}
+
+/// The form that says something.
+#[derive(Default, Serialize)]
+pub struct Composer {
+    /// As typed.
+    pub text: String,
+    /// New, or the one of the text that is typed.
+    pub nonce: String,
+    /// By field.
+    pub faults: Messages,
+}
+
+/// One chat on a page of its own.
+#[derive(Serialize)]
+pub struct Permalink {
+    /// Who reads it.
+    pub me: Me,
+    /// Where it was said.
+    pub room: Room,
+    /// The page of the room that shows it.
+    pub before: i64,
+    /// The chat's number.
+    pub seq: i64,
+    /// The chat's element.
+    pub element: String,
+}
+
+impl Room {
+    /// A room as `reader` sees it.
+    pub fn new(room: &models::Room, db: &Database, reader: &User) -> Self {
+        Self {
+            id: room.id.to_string(),
+            name: room.name.as_str().to_owned(),
+            topic: room.topic.as_str().to_owned(),
+            owner: room.owner.to_string(),
+            chats: room.chats(db),
+            last: room.last_at(db).and_then(|at| at.try_to_rfc3339_string().ok()),
+            mine: room.is_changed_by(reader),
+        }
+    }
+}
+
+/// A few people by name.
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
+pub struct People {
+    /// Those who are named.
+    pub people: Vec<Person>,
+    /// How many there are.
+    pub count: usize,
+}
+
+/// One of them.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Person {
+    /// As shown.
+    pub nickname: String,
+    /// The opaque id.
+    pub id: String,
+}
+
+/// Who is here.
+pub type Presence = Rendered<People>;
+
+/// Who types.
+pub type Typing = Rendered<People>;
+
+/// The element that says who is here.
+///
+/// # Errors
+/// `Internal` when the template does not fit.
+pub fn presence(presence: &Presence, views: &Views, locale: Locale) -> Result<Utf8Bytes> {
+    presence.html(locale, |people| views.render("rooms/_presence.html.tera", locale, people))
+}
+
+/// The element that says who types.
+///
+/// # Errors
+/// `Internal` when the template does not fit.
+pub fn typing(typing: &Typing, views: &Views, locale: Locale) -> Result<Utf8Bytes> {
+    typing.html(locale, |people| views.render("rooms/_typing.html.tera", locale, people))
+}
