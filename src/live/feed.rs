@@ -64,7 +64,7 @@ impl Feed {
         let fragment = match after {
             After::Nothing => return Ok(None),
             After::News(fragment) => fragment,
-            After::Behind => self.from_log().await?,
+            After::Behind => self.read_log().await?,
         };
         if fragment.view.upto <= self.cursor {
             return Ok(None);
@@ -73,7 +73,7 @@ impl Feed {
         Ok(Some(fragment))
     }
 
-    async fn from_log(&self) -> Result<Arc<Fragment>> {
+    async fn read_log(&self) -> Result<Arc<Fragment>> {
         let news = self.room.log.news(self.cursor).await?;
         let articles = self.room.hub.articles(news.chats).await?;
         Ok(Arc::new(Fragment::new(chat::Feed { articles, upto: news.upto, closed: news.closed })))

@@ -96,7 +96,6 @@ pub(super) fn t(values: Kwargs, state: &State<'_>) -> TeraResult<Value> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::collections::BTreeSet;
     use std::fs;

@@ -1,1 +1,17 @@
+//! People doing things on the real site: real sockets, the real engine, a database of its own for each test.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod helpers;
+
+mod browser;
+mod chats;
+mod engine;
+mod feeds;
+mod languages;
+mod layers;
+mod log;
+mod people;
+mod process;
+mod rooms;
+mod safety;

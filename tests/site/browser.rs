@@ -1,0 +1,175 @@
+//! In a real browser, with script and without.
+
+use crate::helpers::browser::Browser;
+use crate::helpers::site::Site;
+use crate::helpers::{soon, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_windows_talk_without_a_reload() {
+    let site = Site::start().await;
+    let (his, hers) = (Browser::open(true).await, Browser::open(true).await);
+    his.sign_up(&site.address, "gildong").await;
+    let room = his.make_room("사랑방").await;
+    hers.sign_up(&site.address, "chunhyang").await;
+    hers.goto(&room).await;
+    hers.find("#connection[data-state=connected]").await;
+
+    his.say("안녕하세요").await;
+    hers.sees(&["안녕하세요"]).await;
+    hers.type_into("#composer textarea", "반갑습니다").await;
+    his.find("#typing [data-user]").await;
+    hers.type_into("#composer textarea", "\u{e007}").await;
+    his.sees(&["안녕하세요", "반갑습니다"]).await;
+    hers.find(".chat.own .text").await;
+    until("both to be here", || async {
+        let here = his.find("#presence").await.text().await.unwrap_or_default();
+        (here.contains("gildong") && here.contains("chunhyang")).then_some(())
+    })
+    .await;
+    his.client.refresh().await.unwrap();
+    his.sees(&["안녕하세요", "반갑습니다"]).await;
+    his.close().await;
+    hers.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_reconnects_by_itself_and_catches_up() {
+    let site = Site::start().await;
+    let browser = Browser::open(true).await;
+    browser.sign_up(&site.address, "gildong").await;
+    let room = browser.make_room("restart").await;
+    browser.find("#connection[data-state=connected]").await;
+    let database = site.database.clone();
+    let port: u16 = site.address.rsplit(':').next().unwrap().parse().unwrap();
+    site.stop().await;
+    browser.find("#connection[data-state=reconnecting]").await;
+
+    // Meanwhile something is said on another site.
+    let other = Site::on(&database).await;
+    let person = other.person("chunhyang").await;
+    let path = url::Url::parse(&room).unwrap().path().to_owned();
+    let mut expected = Vec::new();
+    for n in 0..120 {
+        expected.push(format!("missed {n}"));
+        person.say(&path, &expected[n]).await;
+    }
+    let back = soon("the port to be free", Site::with(&database, ("port", port))).await;
+    browser.find("#connection[data-state=connected]").await;
+    browser.sees(&expected.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    browser.say("and on").await;
+    browser.find("#chat-121").await;
+    browser.close().await;
+    drop(back);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_works_without_script() {
+    let site = Site::start().await;
+    let browser = Browser::open(false).await;
+    browser.goto(&format!("{}/room", site.address)).await;
+    browser.type_into("#sign-up [name=userId]", "gildong").await;
+    browser.type_into("#sign-up [name=userNickname]", "길동 <b>").await;
+    browser.type_into("#sign-up [name=userPassword]", "password").await;
+    browser.click("#sign-up button").await;
+    let room = browser.make_room("no script").await;
+    for text in ["one", "two <b>"] {
+        browser.say(text).await;
+        browser.find("#feed .chat:last-child").await;
+    }
+    browser.sees(&["one", "two <b>"]).await;
+    assert!(browser.client.find(fantoccini::Locator::Css("[data-state]")).await.is_err(), "script is really off");
+
+    let guest = site.person("guest").await;
+    let path = url::Url::parse(&room).unwrap().path().to_owned();
+    for n in 0..60 {
+        guest.say(&path, &format!("more {n}")).await;
+    }
+    browser.click("noscript a").await;
+    until("the page to have 50 chats", || async { (browser.texts().await.len() == 50).then_some(()) }).await;
+    browser.click("#older").await;
+    until("the first page", || async { (browser.texts().await.first()? == "one").then_some(()) }).await;
+
+    browser.goto(&room).await;
+    browser.click("#manage-room").await;
+    browser.find("#change-room [name=topic]").await.send_keys("a topic").await.unwrap();
+    browser.click("#change-room button").await;
+    until("the topic", || async {
+        let topic = browser.find(".about-room").await.text().await.unwrap_or_default();
+        topic.contains("a topic").then_some(())
+    })
+    .await;
+    browser.click("#manage-room").await;
+    browser.click("#delete-room button").await;
+    browser.find("#new-room").await;
+    browser.click("#sign-out button").await;
+    browser.type_into("#sign-in [name=userId]", "gildong").await;
+    browser.type_into("#sign-in [name=userPassword]", "wrong password").await;
+    browser.click("#sign-in button").await;
+    browser.find("#sign-in [data-error-for=userId]").await;
+    browser.type_into("#sign-in [name=userPassword]", "password").await;
+    browser.click("#sign-in button").await;
+    browser.find("#new-room").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn older_chats_come_by_scrolling_and_the_view_stays() {
+    let site = Site::start().await;
+    let browser = Browser::open(true).await;
+    browser.sign_up(&site.address, "gildong").await;
+    let room = browser.make_room("long").await;
+    let guest = site.person("guest").await;
+    let path = url::Url::parse(&room).unwrap().path().to_owned();
+    for n in 1..=160 {
+        guest.say(&path, &format!("chat {n}")).await;
+    }
+    browser.client.refresh().await.unwrap();
+    browser.find("#chat-160").await;
+    let script =
+        "const log = document.getElementById('log'); log.scrollTop = 0; log.dispatchEvent(new Event('scroll'));";
+    until("all chats", || async {
+        browser.client.execute(script, vec![]).await.unwrap();
+        (browser.texts().await.len() == 160).then_some(())
+    })
+    .await;
+    let order = "return [...document.querySelectorAll('#feed > article')].map((chat) => Number(chat.dataset.no));";
+    let numbers = browser.client.execute(order, vec![]).await.unwrap();
+    assert_eq!(numbers, serde_json::json!((1..=160).collect::<Vec<i64>>()));
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_order_and_any_repetition_make_the_same_page() {
+    let site = Site::start().await;
+    let browser = Browser::open(true).await;
+    browser.sign_up(&site.address, "gildong").await;
+    browser.make_room("placing").await;
+    let module = browser.find("script[type=module]").await.attr("src").await.unwrap().unwrap();
+    let script = r#"
+        const [source, done] = arguments;
+        import(source.replace("room.js", "place.js")).then(({ parse, placeAll }) => {
+            const chat = (seq, rev) => `<article class="chat" id="chat-${seq}" data-seq="${seq}" data-rev="${rev}">${rev}</article>`;
+            const all = [];
+            for (let seq = 1; seq <= 12; seq++) for (let rev = seq; rev <= 36; rev += 12) all.push(chat(seq, rev));
+            const pages = new Set();
+            let random = 42;
+            const next = (n) => (random = (random * 1103515245 + 12345) % 2147483648) % n;
+            for (let round = 0; round < 500; round++) {
+                const feed = document.createElement("chat-feed");
+                const bag = [...all, ...all, ...all];
+                while (bag.length) {
+                    const some = bag.splice(next(bag.length), 1 + next(4)).join("");
+                    placeAll(feed, parse(`<chat-feed data-upto="36">${some}</chat-feed>`));
+                }
+                pages.add(feed.innerHTML);
+            }
+            done([...pages]);
+        }).catch((error) => done([String(error), "failed"]));
+    "#;
+    let pages = browser.client.execute_async(script, vec![module.into()]).await.unwrap();
+    let pages = pages.as_array().unwrap();
+    assert_eq!(pages.len(), 1, "{pages:?}");
+    let last = |seq: i64| format!("data-seq=\"{seq}\" data-rev=\"{}\"", seq + 24);
+    assert!((1..=12).all(|seq| pages[0].as_str().unwrap().contains(&last(seq))), "{pages:?}");
+    browser.close().await;
+}

@@ -1,0 +1,140 @@
+//! A real browser: Debian's Chromium, by its driver.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use super::person::PASSWORD;
+use super::site::folder;
+use super::{soon, until};
+
+/// A browser window with a profile of its own.
+pub struct Browser {
+    pub client: Client,
+    profile: PathBuf,
+    _driver: Child,
+}
+
+impl Browser {
+    /// A new window; `script` may be switched off.
+    pub async fn open(script: bool) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let profile = folder(&format!("profile-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("chromedriver is installed by bin/test");
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port = soon("chromedriver to start", async {
+            loop {
+                let line = lines.next_line().await.unwrap().expect("chromedriver says where it is");
+                if let Some((_, port)) = line.split_once("started successfully on port ") {
+                    return port.trim_end_matches('.').to_owned();
+                }
+            }
+        })
+        .await;
+        // Its later words must not fill the pipe.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let profile_argument = format!("--user-data-dir={}", profile.display());
+        let capabilities = json!({
+            "goog:chromeOptions": {
+                "args": [
+                    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+                    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--lang=en",
+                    "--window-size=1000,800", profile_argument,
+                ],
+                "prefs": {
+                    "profile.managed_default_content_settings.javascript": if script { 1 } else { 2 },
+                    "intl.accept_languages": "en",
+                },
+            },
+        });
+        let capabilities = capabilities.as_object().unwrap().clone();
+        let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .unwrap();
+        Self { client, profile, _driver: driver }
+    }
+
+    pub async fn goto(&self, address: &str) {
+        soon("a page", self.client.goto(address)).await.unwrap();
+    }
+
+    /// The element, as soon as it is there.
+    pub async fn find(&self, css: &str) -> Element {
+        soon(css, async {
+            loop {
+                if let Ok(element) = self.client.find(Locator::Css(css)).await {
+                    return element;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        })
+        .await
+    }
+
+    pub async fn type_into(&self, css: &str, text: &str) {
+        self.find(css).await.send_keys(text).await.unwrap();
+    }
+
+    pub async fn click(&self, css: &str) {
+        self.find(css).await.click().await.unwrap();
+    }
+
+    /// The texts of all chats on the page.
+    pub async fn texts(&self) -> Vec<String> {
+        let mut texts = Vec::new();
+        for element in self.client.find_all(Locator::Css("#feed .chat .text")).await.unwrap_or_default() {
+            if let Ok(text) = element.text().await {
+                texts.push(text);
+            }
+        }
+        texts
+    }
+
+    /// Waits until the page shows these chats and no others.
+    pub async fn sees(&self, expected: &[&str]) {
+        until(&format!("the page to show {expected:?}"), || async { (self.texts().await == expected).then_some(()) })
+            .await;
+    }
+
+    /// Signs up by the form, and comes to the rooms.
+    pub async fn sign_up(&self, site: &str, name: &str) {
+        self.goto(&format!("{site}/user")).await;
+        self.type_into("#sign-up [name=userId]", name).await;
+        self.type_into("#sign-up [name=userNickname]", name).await;
+        self.type_into("#sign-up [name=userPassword]", PASSWORD).await;
+        self.click("#sign-up button").await;
+        self.find("#new-room").await;
+    }
+
+    /// Makes a room by the form, and comes into it; answers its address.
+    pub async fn make_room(&self, name: &str) -> String {
+        self.type_into("#new-room [name=name]", name).await;
+        self.click("#new-room button").await;
+        self.find("#feed").await;
+        self.client.current_url().await.unwrap().to_string()
+    }
+
+    /// Says something by the composer's button.
+    pub async fn say(&self, text: &str) {
+        self.type_into("#composer textarea", text).await;
+        self.click("#composer button").await;
+    }
+
+    pub async fn close(self) {
+        let _ = self.client.close().await;
+        let _ = std::fs::remove_dir_all(self.profile);
+    }
+}

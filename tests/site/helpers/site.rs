@@ -1,0 +1,116 @@
+//! A whole site in the test's own process, on a free port and a database of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock, mpsc};
+
+use rocket::fairing::AdHoc;
+use rocket::figment::providers::Serialized;
+use rocket::{Ignite, Rocket, Shutdown};
+use sarangbang::config::{Settings, defaults};
+use sarangbang::engine::Engine;
+use sarangbang::models::Database;
+use sarangbang::site;
+use serde::Serialize;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::person::Person;
+use super::soon;
+
+/// A running site.
+pub struct Site {
+    /// As `http://127.0.0.1:40000`.
+    pub address: String,
+    /// Where its data is.
+    pub database: String,
+    shutdown: Shutdown,
+    running: JoinHandle<Result<Rocket<Ignite>, rocket::Error>>,
+}
+
+impl Site {
+    /// A site that nobody has been to.
+    pub async fn start() -> Self {
+        Self::on(&new_database()).await
+    }
+
+    /// A site on data that may be there already.
+    pub async fn on(database: &str) -> Self {
+        Self::with(database, ("ident", "Sarangbang")).await
+    }
+
+    /// A site with a setting.
+    pub async fn with(database: &str, (key, value): (&str, impl Serialize)) -> Self {
+        let figment = defaults()
+            .merge(Serialized::default("port", 0))
+            .merge(Serialized::default("shutdown.ctrlc", false))
+            .merge(Serialized::default("shutdown.signals", Vec::<String>::new()))
+            .merge(Serialized::default(key, value));
+        let settings = Settings::from(figment).unwrap();
+        let db = Database::open(database).await.unwrap();
+        let (told, port) = oneshot::channel();
+        let tell = AdHoc::on_liftoff("Tell the port", |rocket| {
+            let _ = told.send(rocket.config().port);
+            Box::pin(async {})
+        });
+        let rocket = site::build(settings, Arc::clone(&db)).unwrap().attach(tell).ignite().await.unwrap();
+        let shutdown = rocket.shutdown();
+        let running = tokio::spawn(rocket.launch());
+        let port = soon("the site to answer", port).await.unwrap();
+        let address = format!("http://127.0.0.1:{port}");
+        Self { address, database: database.to_owned(), shutdown, running }
+    }
+
+    /// Somebody who has signed up.
+    pub async fn person(&self, name: &str) -> Person {
+        let person = self.visitor();
+        person.sign_up(name).await;
+        person
+    }
+
+    /// Somebody who has not.
+    pub fn visitor(&self) -> Person {
+        Person::new(&self.address)
+    }
+
+    /// Stops it in order.
+    pub async fn stop(self) {
+        self.shutdown.notify();
+        soon("the site to stop", self.running).await.unwrap().unwrap();
+    }
+}
+
+/// The address of an empty database on the engine that all tests share.
+pub fn new_database() -> String {
+    static ENGINE: OnceLock<String> = OnceLock::new();
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let engine = ENGINE.get_or_init(|| {
+        let folder = folder("engine");
+        let (told, url) = mpsc::channel();
+        // Runs for as long as the process does, which then closes the pipe that the engine waits on.
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async {
+                let engine = Engine::start(&folder).await.unwrap();
+                told.send(engine.url().to_owned()).unwrap();
+                std::future::pending::<()>().await;
+                drop(engine);
+            });
+        });
+        url.recv().unwrap()
+    });
+    database_on(engine, COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The address of a numbered database on an engine.
+pub fn database_on(engine: &str, number: u32) -> String {
+    engine.replace("/?", &format!("/test_{number}?"))
+}
+
+/// An empty folder of this name, in the target folder.
+pub fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}

@@ -1,0 +1,63 @@
+//! Imports point down only.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From the top to the ground; those on one line do not know each other.
+const LAYERS: [&[&str]; 7] =
+    [&["main"], &["site"], &["controllers"], &["live"], &["views"], &["models"], &["engine", "config", "error"]];
+
+fn layer(module: &str) -> usize {
+    LAYERS.iter().position(|layer| layer.contains(&module)).unwrap_or_else(|| panic!("{module} is in no layer"))
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// The modules of the crate that a file names, other than its own.
+fn imports(text: &str) -> Vec<String> {
+    let names = |prefix: &str| -> Vec<String> {
+        let after = text.split(prefix).skip(1);
+        let first = |rest: &str| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap().to_owned();
+        after
+            .flat_map(|rest| match rest.strip_prefix('{') {
+                None => vec![first(rest)],
+                Some(list) => list.split('}').next().unwrap().split(',').map(|name| first(name.trim())).collect(),
+            })
+            .collect()
+    };
+    [names("crate::"), names("sarangbang::")].concat()
+}
+
+#[test]
+fn no_import_points_up() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut seen = 0;
+    for file in files(&source) {
+        let place = file.strip_prefix(&source).unwrap();
+        let module = place.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
+        if module == "lib" {
+            continue;
+        }
+        for import in imports(&fs::read_to_string(&file).unwrap()) {
+            seen += 1;
+            let fits = import == module || layer(&import) > layer(module);
+            assert!(fits, "{} imports {import}", place.display());
+        }
+    }
+    assert!(seen > 100, "the test reads imports: {seen}");
+}
+
+#[test]
+fn models_know_no_http_and_views_none_either() {
+    for folder in ["src/models", "src/views"] {
+        for file in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)) {
+            let text = fs::read_to_string(&file).unwrap();
+            for word in ["rocket::http", "rocket::request", "rocket::response", "rocket::form"] {
+                assert!(!text.contains(word), "{} names {word}", file.display());
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The log by itself.
+
+use std::sync::Arc;
+
+use rocket::futures::future::join_all;
+use sarangbang::error::Error;
+use sarangbang::models::checked::{ChatText, Login, Nickname, Nonce, Password, RoomName, Topic};
+use sarangbang::models::{Database, Room, User};
+
+use crate::helpers::person::nonce;
+use crate::helpers::site::new_database;
+
+async fn person(db: &Database, name: &str) -> User {
+    let password = Password::parse("password").unwrap();
+    User::sign_up(db, Login::parse(name).unwrap(), password, Nickname::parse(name).unwrap()).await.unwrap()
+}
+
+async fn room(db: &Database, owner: &User) -> Room {
+    owner.make_room(db, RoomName::parse("room").unwrap(), Topic::default()).await.unwrap()
+}
+
+async fn say(db: &Arc<Database>, room: &Room, author: &User, text: &str) -> Result<i64, Error> {
+    let (text, nonce) = (ChatText::parse(text).unwrap(), Nonce::parse(&nonce()).unwrap());
+    room.log(db).say(author, text, nonce).await.map(|said| said.chat.seq)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_on_three_sites_make_one_log_without_a_gap() {
+    let database = new_database();
+    let sites = join_all((0..3).map(|_| Database::open(&database))).await;
+    let sites: Vec<Arc<Database>> = sites.into_iter().map(Result::unwrap).collect();
+    let author = person(&sites[0], "author").await;
+    let room = room(&sites[0], &author).await;
+    let writers = (0..30).map(|n| {
+        let (db, room, author) = (&sites[n % 3], &room, &author);
+        async move {
+            let mut said = Vec::new();
+            for k in 0..10 {
+                said.push(say(db, room, author, &format!("{n}:{k}")).await.unwrap());
+            }
+            assert!(said.is_sorted(), "one after the other");
+            said
+        }
+    });
+    let mut all: Vec<i64> = join_all(writers).await.concat();
+    all.sort_unstable();
+    assert_eq!(all, (1..=300).collect::<Vec<_>>());
+    for db in &sites {
+        let log = room.log(db);
+        let top = log.top().await.unwrap();
+        assert_eq!((top.seq, top.no), (300, 300));
+        let mut seen = 0;
+        while seen < 300 {
+            let news = log.news(seen).await.unwrap();
+            assert_eq!(news.chats[0].seq, seen + 1);
+            assert!(news.chats.iter().all(|chat| chat.no == chat.seq && chat.rev == chat.seq));
+            seen = news.upto;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_log_takes_nothing_more_on_any_site() {
+    for _ in 0..5 {
+        let database = new_database();
+        let (here, there) = (Database::open(&database).await.unwrap(), Database::open(&database).await.unwrap());
+        let author = person(&here, "author").await;
+        let room = room(&here, &author).await;
+        let mut said = join_all((0..20).map(|n| {
+            let (db, room, author) = (if n % 2 == 0 { &here } else { &there }, &room, &author);
+            async move {
+                let mut said = Vec::new();
+                loop {
+                    match say(db, room, author, "more").await {
+                        Ok(seq) => said.push(seq),
+                        Err(Error::NotFound) => return said,
+                        Err(error) => panic!("{error}"),
+                    }
+                    if n == 0 && said.len() == 3 {
+                        room.close(db, author).await.unwrap();
+                    }
+                }
+            }
+        }))
+        .await
+        .concat();
+        said.sort_unstable();
+        let top = room.log(&there).top().await.unwrap();
+        assert!(top.closed);
+        assert_eq!(said, (1..top.seq).collect::<Vec<_>>(), "all that was acknowledged stands before the end");
+        room.close(&there, &author).await.unwrap();
+        assert_eq!(room.log(&here).top().await.unwrap(), top, "closing again adds nothing");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_with_old_nonces_in_it_keeps_all_the_others() {
+    let database = new_database();
+    let db = Database::open(&database).await.unwrap();
+    let author = person(&db, "author").await;
+    let room = room(&db, &author).await;
+    let say = |nonce: String| {
+        let (log, author) = (room.log(&db), author.clone());
+        async move {
+            let said = log.say(&author, ChatText::parse("text").unwrap(), Nonce::parse(&nonce).unwrap()).await.unwrap();
+            (said.chat.seq, said.again)
+        }
+    };
+    for n in 0..5 {
+        assert_eq!(say(format!("old{n}")).await, (n + 1, false));
+    }
+    let mixed = (0..60).map(|n| say(if n % 3 == 0 { format!("old{}", n / 3 % 5) } else { format!("new{}", n % 30) }));
+    let answers = join_all(mixed).await;
+    for (n, (seq, again)) in answers.iter().enumerate() {
+        if n % 3 == 0 {
+            assert_eq!((*seq, *again), ((n / 3 % 5 + 1) as i64, true));
+        } else {
+            assert_eq!(*seq, answers[n % 30].0, "both are told the same");
+        }
+    }
+    let fresh = answers.iter().filter(|(_, again)| !again).count() as i64;
+    assert_eq!(fresh, 20);
+    assert_eq!(room.log(&db).top().await.unwrap().seq, 25);
+}

@@ -1,0 +1,174 @@
+//! Signing up, in and out.
+
+use rocket::futures::future::join_all;
+
+use crate::helpers::page::{attribute_of, text_of};
+use crate::helpers::person::PASSWORD;
+use crate::helpers::site::{Site, new_database};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_of_many_at_once_is_admin_and_nobody_else() {
+    let site = Site::start().await;
+    let people = join_all((0..8).map(|n| {
+        let site = &site;
+        async move {
+            let form =
+                [("userId", format!("person{n}")), ("userPassword", PASSWORD.into()), ("userNickname", "P".into())];
+            let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            site.visitor().post_for_json("/user", &form).await
+        }
+    }))
+    .await;
+    assert!(people.iter().all(|answer| answer.status == 201));
+    assert_eq!(people.iter().filter(|answer| answer.json()["admin"] == true).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_is_taken_however_it_is_spelled() {
+    let site = Site::start().await;
+    site.person("Gildong").await;
+    for same in ["gildong", "GILDONG", "ｇｉｌｄｏｎｇ"] {
+        let form = [("userId", same), ("userPassword", PASSWORD), ("userNickname", "별명")];
+        let refused = site.visitor().post("/user", &form).await;
+        assert_eq!((refused.status, refused.cookie.is_none()), (422, true));
+        assert!(refused.fault("userId").is_some());
+    }
+    assert_eq!(site.visitor().sign_in("gilDONG", PASSWORD).await.status, 303);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_form_says_all_that_is_wrong_and_keeps_all_but_the_password() {
+    let site = Site::start().await;
+    let form = [("userId", "a b"), ("userPassword", "s3cret"), ("userNickname", "\u{202e}"), ("next", "/room?page=2")];
+    let refused = site.visitor().post("/user", &form).await;
+    assert_eq!(refused.status, 422);
+    for field in ["userId", "userPassword", "userNickname"] {
+        assert!(refused.fault(field).is_some_and(|fault| !fault.is_empty()), "{field}");
+    }
+    assert_eq!(attribute_of(&refused.body, "#sign-up [name=userId]", "value").as_deref(), Some("a b"));
+    assert_eq!(attribute_of(&refused.body, "#sign-up [name=next]", "value").as_deref(), Some("/room?page=2"));
+    assert!(!refused.body.contains("s3cret"));
+    assert_eq!(site.visitor().sign_in("a b", "s3cret").await.status, 422, "nothing was stored");
+    let json = site.visitor().post_for_json("/user", &form).await.json();
+    assert_eq!(json["error"]["fields"].as_object().unwrap().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_id_and_a_wrong_password_get_the_same_answer() {
+    let site = Site::start().await;
+    site.person("gildong").await;
+    let wrong = site.visitor().sign_in("gildong", "wrong password").await;
+    let unknown = site.visitor().sign_in("nobody", "wrong password").await;
+    let impossible = site.visitor().sign_in("?", "short").await;
+    assert_eq!((wrong.status, unknown.status, impossible.status), (422, 422, 422));
+    assert_eq!(wrong.body.replace("gildong", "nobody"), unknown.body);
+    assert_eq!(wrong.fault("userId"), impossible.fault("userId"));
+    assert!(wrong.fault("userId").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_failures_close_the_door_and_say_for_how_long() {
+    let site = Site::start().await;
+    site.person("gildong").await;
+    let failures = join_all((0..10).map(|_| async { site.visitor().sign_in("gildong", "wrong password").await })).await;
+    assert!(failures.iter().all(|answer| answer.status == 422));
+    let refused = site.visitor().sign_in("gildong", PASSWORD).await;
+    assert_eq!(refused.status, 429);
+    let seconds: u64 = refused.retry_after.unwrap().parse().unwrap();
+    assert!((1..=180).contains(&seconds));
+    assert!(text_of(&refused.body, "h1").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxys_word_counts_only_when_it_is_configured() {
+    let from = |address: &'static str, site: &Site, name: String| {
+        let form = [("userId", name), ("userPassword", "wrong password".to_owned())];
+        let request = site.visitor().request("POST", "/session").header("X-Forwarded-For", address).form(&form);
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    let (behind, bare) = (Site::with(&new_database(), ("proxies", ["127.0.0.1"])).await, Site::start().await);
+    for n in 0..10 {
+        assert_eq!(from("203.0.113.1", &behind, format!("user{n}")).await, 422);
+        assert_eq!(from(if n < 5 { "203.0.113.1" } else { "203.0.113.2" }, &bare, format!("user{n}")).await, 422);
+    }
+    assert_eq!(from("203.0.113.1", &behind, "another".into()).await, 429);
+    assert_eq!(
+        from("198.51.100.9, 203.0.113.1", &behind, "another".into()).await,
+        429,
+        "the proxy's own entry is last"
+    );
+    assert_eq!(from("203.0.113.1, 203.0.113.2", &behind, "another".into()).await, 422);
+    assert_eq!(from("203.0.113.3", &bare, "another".into()).await, 429, "nobody is believed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cookie_is_opaque_new_each_time_and_guarded() {
+    let site = Site::start().await;
+    let person = site.visitor();
+    let up = person.sign_up("gildong").await.cookie.unwrap();
+    let again = site.visitor().sign_in("gildong", PASSWORD).await.cookie.unwrap();
+    assert_ne!(up, again);
+    for part in ["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age="] {
+        assert!(up.contains(part), "{up}");
+    }
+    assert!(!up.contains("Secure") && !up.contains("gildong"));
+    let tls = Site::with(&new_database(), ("site.url", "https://chat.example")).await;
+    let secure = tls.visitor().sign_up("gildong").await.cookie.unwrap();
+    assert!(secure.contains("Secure"), "{secure}");
+
+    let old = person.cookie().unwrap();
+    person.post("/session", &[("_method", "delete")]).await;
+    let reused = site.visitor().request("GET", "/room").header("Cookie", old).send().await.unwrap();
+    assert_eq!(reused.status().as_u16(), 303, "an ended session's cookie opens nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_signed_out_is_sent_to_sign_in_and_back() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let room = person.make_room("here").await;
+    let visitor = site.visitor();
+    let sent = visitor.get(&format!("{room}?before=3")).await;
+    let door = sent.location.unwrap();
+    assert_eq!((sent.status, door.starts_with("/user?next=")), (303, true), "{door}");
+    let form = visitor.get(&door).await;
+    let next = attribute_of(&form.body, "#sign-in [name=next]", "value").unwrap();
+    let form = [("userId", "gildong"), ("userPassword", PASSWORD), ("next", next.as_str())];
+    assert_eq!(visitor.post("/session", &form).await.location, Some(format!("{room}?before=3")));
+    assert_eq!(visitor.get("/user").await.location.as_deref(), Some("/room"), "no door for who is in");
+
+    for (method, path) in [("GET", format!("{room}/chat")), ("POST", "/room".into()), ("DELETE", room.clone())] {
+        let request = site.visitor().request(method, &path).form(&[("name", "x")]);
+        assert_eq!(request.send().await.unwrap().status().as_u16(), 401, "{method} {path}");
+    }
+    for elsewhere in ["//evil.example", "https://evil.example", "/\\evil.example", "room", "/\t/evil.example"] {
+        let form = [("userId", "gildong"), ("userPassword", PASSWORD), ("next", elsewhere)];
+        assert_eq!(site.visitor().post("/session", &form).await.location.as_deref(), Some("/room"), "{elsewhere}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_sent_when_signed_out_are_kept_with_their_nonce() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let room = person.make_room("kept").await;
+    let refused = site.visitor().post(&format!("{room}/chat"), &[("text", "a <long> story"), ("nonce", "mine")]).await;
+    assert_eq!(refused.status, 401);
+    assert_eq!(text_of(&refused.body, "#kept textarea").as_deref(), Some("a <long> story"));
+    assert_eq!(attribute_of(&refused.body, "#kept [name=nonce]", "value").as_deref(), Some("mine"));
+    assert_eq!(attribute_of(&refused.body, "#kept", "action"), Some(format!("{room}/chat")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_has_a_card_and_a_picture() {
+    let site = Site::start().await;
+    let person = site.person("홍길동").await;
+    let room = person.make_room("faces").await;
+    let author = person.say(&room, "hello").await["author"].as_str().unwrap().to_owned();
+    assert!(person.get(&format!("/user/{author}")).await.body.contains("홍길동"));
+    let picture = person.request("GET", &format!("/user/{author}/image")).send().await.unwrap();
+    assert_eq!(picture.headers()["content-type"], "image/svg+xml");
+    assert!(picture.text().await.unwrap().contains(">홍</text>"));
+    assert_eq!(person.get("/user/0123456789abcdef01234567").await.status, 404);
+    assert_eq!(person.get("/user/0123456789abcdef01234567/image").await.status, 200);
+}

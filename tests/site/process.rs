@@ -1,0 +1,81 @@
+//! The program as people run it, and as it dies.
+
+use crate::helpers::person::{PASSWORD, Person};
+use crate::helpers::process::{Process, command, engines};
+use crate::helpers::site::folder;
+use crate::helpers::{soon, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_right_after_an_acknowledgement_the_chat_is_there_and_the_engine_ends() {
+    let var = folder("kill-9");
+    let program = Process::start(&var).await;
+    let person = Person::new(&program.address);
+    person.sign_up("gildong").await;
+    let room = person.make_room("durable").await;
+    let mut said = Vec::new();
+    for n in 1..=5 {
+        said.push(person.try_say(&room, &format!("chat {n}"), &format!("nonce{n}")).await.json());
+    }
+    program.signal("KILL");
+    program.ended().await;
+    until("the engine to end with it", || async { engines(&var).is_empty().then_some(()) }).await;
+
+    let program = Process::start(&var).await;
+    let person = person.at(&program.address);
+    let page = person.open(&room).await;
+    assert_eq!(page.texts(), ["chat 1", "chat 2", "chat 3", "chat 4", "chat 5"]);
+    let again = person.try_say(&room, "chat 5", "nonce5").await;
+    assert_eq!((again.status, again.json()), (200, said[4].clone()));
+    program.signal("TERM");
+    program.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_stop_it_says_1012_ends_its_engine_and_succeeds() {
+    for signal in ["TERM", "INT"] {
+        let var = folder(&format!("stop-{signal}"));
+        let program = Process::start(&var).await;
+        let person = Person::new(&program.address);
+        person.sign_up("gildong").await;
+        let room = person.make_room("goodbye").await;
+        let mut live = person.follow(&room, 0).await;
+        program.signal(signal);
+        assert_eq!(live.close_code().await, Some(1012), "{signal}");
+        assert!(program.ended().await.success(), "{signal}");
+        assert!(engines(&var).is_empty(), "{signal}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_right_after_a_kill_waits_for_the_old_engine() {
+    let var = folder("kill-start");
+    let program = Process::start(&var).await;
+    Person::new(&program.address).sign_up("gildong").await;
+    program.signal("KILL");
+    let program = Process::start(&var).await;
+    assert_eq!(Person::new(&program.address).sign_in("gildong", PASSWORD).await.status, 303);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_start_says_why() {
+    let var = folder("no-start");
+    let complaint = |variable: &'static str, value: &'static str| {
+        let mut command = command(&var);
+        command.env(variable, value);
+        async move {
+            let output = soon("the program to end", command.output()).await.unwrap();
+            assert!(!output.status.success());
+            String::from_utf8_lossy(&output.stderr).into_owned()
+        }
+    };
+    let error = complaint("ROCKET_SITE", "{url=\"chat.example\"}").await;
+    assert!(error.contains("site.url") || error.contains("url"), "{error}");
+    let error = complaint("ROCKET_SITE", "{url=\"ftp://chat.example\"}").await;
+    assert!(error.contains("site.url is \"ftp://chat.example/\""), "{error}");
+    let error = complaint("ROCKET_PROXIES", "[\"nonsense\"]").await;
+    assert!(error.contains("proxies"), "{error}");
+    let error = complaint("ROCKET_DATABASES", "{sarangbang={url=\"nonsense\"}}").await;
+    assert!(error.contains("databases.sarangbang.url"), "{error}");
+    let error = complaint("PATH", "/nonexistent").await;
+    assert!(!error.contains("panicked"), "{error}");
+}
