@@ -36,10 +36,9 @@ pub struct Database {
 }
 
 /// `site`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Site {
     /// `site.url`: where people reach the site, as `https://chat.example`. Absent: the `Host` of each request.
-    #[serde(default)]
     pub url: Option<Url>,
 }
 
@@ -58,19 +57,13 @@ impl Settings {
     /// # Errors
     /// As [`Settings::read`].
     pub fn from(rocket: Figment) -> Result<Self, String> {
-        let settings = Self {
+        Ok(Self {
             database: optional(&rocket, "databases.sarangbang")?,
             var: required(&rocket, "var")?,
-            site: optional(&rocket, "site")?.unwrap_or_default(),
-            proxies: required::<Vec<Proxy>>(&rocket, "proxies")?.into_iter().map(IpNet::from).collect(),
+            site: Site { url: optional(&rocket, "site.url")?.map(site_url).transpose()? },
+            proxies: required::<Vec<String>>(&rocket, "proxies")?.into_iter().map(proxy).collect::<Result<_, _>>()?,
             rocket,
-        };
-        match &settings.site.url {
-            Some(url) if !matches!(url.scheme(), "http" | "https") || url.path() != "/" => {
-                Err(format!("site.url is \"{url}\"; it takes an address without a path, as \"https://chat.example\""))
-            }
-            _ => Ok(settings),
-        }
+        })
     }
 }
 
@@ -88,21 +81,18 @@ pub fn defaults() -> Figment {
         .merge(Serialized::default("shutdown.mercy", 1))
 }
 
-/// An entry of `proxies`: a network, or one address.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Proxy {
-    Net(IpNet),
-    Address(IpAddr),
+fn site_url(text: String) -> Result<Url, String> {
+    let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.path() == "/");
+    url.ok_or_else(|| {
+        format!("site.url is \"{text}\"; it takes an address without a path, as \"https://chat.example\"")
+    })
 }
 
-impl From<Proxy> for IpNet {
-    fn from(proxy: Proxy) -> Self {
-        match proxy {
-            Proxy::Net(net) => net,
-            Proxy::Address(address) => address.into(),
-        }
-    }
+fn proxy(text: String) -> Result<IpNet, String> {
+    let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    net.map_err(|_| {
+        format!("proxies has \"{text}\"; it takes addresses and networks, as \"10.0.0.1\" and \"10.0.0.0/8\"")
+    })
 }
 
 fn required<'a, T: Deserialize<'a>>(figment: &Figment, key: &str) -> Result<T, String> {

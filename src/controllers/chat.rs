@@ -95,13 +95,8 @@ async fn index(
     }
     let Some(since) = since else {
         let page = room.log(db).page(before).await?;
-        // Whoever reads backwards must not take the end of the log for a cursor.
-        let upto = match before {
-            Some(_) => page.chats.last().map_or(0, |chat| chat.seq),
-            None => page.upto,
-        };
         let articles = hub.articles(page.chats).await?;
-        return fragment(&visitor, &Fragment::new(Feed { articles, upto, closed: false }));
+        return fragment(&visitor, &Fragment::new(Feed { articles, upto: page.upto, closed: false }));
     };
     let mut feed = hub.feed(&room, Some(since)).await?;
     let news = match wait {

@@ -113,7 +113,12 @@ impl Log {
         };
         let about = self.about(said.iter()).await?;
         let chats = fold(said.iter(), about.iter());
-        Ok(Page { chats, upto: top.seq, before: (first > 1).then_some(first) })
+        // Whoever reads backwards must not take the end of the log for a cursor.
+        let upto = match before {
+            Some(_) => chats.last().map_or(0, |chat| chat.seq),
+            None => top.seq,
+        };
+        Ok(Page { chats, upto, before: (first > 1).then_some(first) })
     }
 
     /// What the window of entries after `since` is about; at most [`WINDOW`] of them.

@@ -21,7 +21,7 @@ impl Login {
     /// # Errors
     /// `Empty`, `TooShort`, `TooLong`, `Control` or `Alphabet`.
     pub fn parse(typed: &str) -> Result<Self, Fault> {
-        let login = line(typed)?;
+        let login: String = line(typed)?.nfkc().collect();
         if !login.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')) {
             return Err(Fault::Alphabet);
         }

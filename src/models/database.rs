@@ -12,7 +12,7 @@ use mongodb::{Client, Collection, IndexModel};
 
 use super::log::{Entry, Log, Top};
 use super::password::Passwords;
-use super::room::Directory;
+use super::room::{Directory, Name};
 use super::throttle::Throttle;
 use super::{Room, RoomId, Session, User};
 use crate::error::{Error, Result};
@@ -33,6 +33,7 @@ pub struct Database {
     pub(super) users: Collection<User>,
     pub(super) sessions: Collection<Session>,
     pub(super) rooms: Collection<Room>,
+    pub(super) names: Collection<Name>,
     pub(super) chats: Collection<Entry>,
     pub(super) passwords: Passwords,
     pub(super) throttle: Throttle,
@@ -80,6 +81,7 @@ impl Database {
         Self {
             users: database.collection_with_options("user", options.clone()),
             sessions: database.collection_with_options("session", options.clone()),
+            names: database.collection_with_options("name", options.clone()),
             rooms: database.collection_with_options("room", options.clone()),
             chats: database.collection_with_options("chat", options),
             passwords: Passwords::new(),
@@ -97,7 +99,6 @@ impl Database {
         self.sessions.create_index(expiring("expires")).await?;
         self.sessions.create_index(IndexModel::builder().keys(doc! { "user": 1 }).build()).await?;
         self.rooms.create_index(unique(doc! { "no": 1 })).await?;
-        self.rooms.create_index(unique_where(doc! { "key": 1 }, "key")).await?;
         self.chats.create_index(unique(doc! { "room": 1, "seq": 1 })).await?;
         self.chats.create_index(unique_where(doc! { "room": 1, "of": 1, "seq": 1 }, "of")).await?;
         self.chats.create_index(unique_where(doc! { "room": 1, "no": 1 }, "no")).await?;

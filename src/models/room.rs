@@ -1,13 +1,15 @@
 //! `room`: the rooms, and the list of them.
 //!
 //! Rooms are numbered without a gap like the entries of a log, by compare-and-set, so that the list is
-//! read in bounded windows. A closed room keeps its number and loses its key: its name is free again.
+//! read in bounded windows. A closed room keeps its number; its name is free again.
 
 mod directory;
+mod name;
 
 use std::sync::Arc;
 
 use mongodb::bson::{DateTime, doc};
+use mongodb::error::Result as MongoResult;
 use serde::{Deserialize, Serialize};
 
 use super::checked::{RoomName, Topic};
@@ -17,6 +19,7 @@ use super::{Database, Log, RoomId, User, UserId};
 use crate::error::{Error, Fault, Result};
 
 pub(super) use directory::Directory;
+pub(super) use name::Name;
 
 /// One room.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,9 +30,8 @@ pub struct Room {
     no: i64,
     /// As it is shown.
     pub name: RoomName,
-    /// The name's key; none once the room is closed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
+    /// Whether it has not been closed.
+    open: bool,
     /// What it is about.
     pub topic: Topic,
     /// Who may change and close it, besides an admin.
@@ -46,8 +48,7 @@ impl User {
     /// # Errors
     /// `NotFound` also when it is closed; the database's.
     pub async fn room(&self, db: &Database, id: RoomId) -> Result<Room> {
-        let room = within(async { db.rooms.find_one(doc! { "_id": id }).await }).await?;
-        room.filter(Room::is_open).ok_or(Error::NotFound)
+        Room::by_id(db, id).await?.filter(|room| room.open).ok_or(Error::NotFound)
     }
 
     /// The room of this id, for changing it.
@@ -72,26 +73,18 @@ impl User {
     /// # Errors
     /// `name: Taken`, or the database's.
     pub async fn make_room(&self, db: &Database, name: RoomName, topic: Topic) -> Result<Room> {
+        let (at, last) = (DateTime::now(), Top::default());
+        let mut room = Room { id: RoomId::new(), no: 0, name, open: true, topic, owner: self.id, at, last };
+        if !Name::take(db, &room.name, room.id).await? {
+            return Err(Error::field("name", Fault::Taken));
+        }
+        // A number that went to a room made in the same moment is refused; the next one is tried.
         loop {
-            let no = 1 + Room::top(db).await?;
-            let room = Room {
-                id: RoomId::new(),
-                no,
-                key: Some(name.key()),
-                name: name.clone(),
-                topic: topic.clone(),
-                owner: self.id,
-                at: DateTime::now(),
-                last: Top::default(),
-            };
+            room.no = 1 + Room::top(db).await?;
             if within(unless_taken(async { db.rooms.insert_one(&room).await.map(drop) })).await? {
                 db.directory.add(&room);
                 return Ok(room);
             }
-            if Room::by_name(db, &name).await?.is_some() {
-                return Err(Error::field("name", Fault::Taken));
-            }
-            // The number went to a room made in the same moment: the next one is free.
         }
     }
 }
@@ -122,17 +115,16 @@ impl Room {
     /// # Errors
     /// `name: Taken`, `NotFound` when it was closed meanwhile, or the database's.
     pub async fn change(&self, db: &Database, name: RoomName, topic: Topic) -> Result<()> {
-        let open = doc! { "_id": self.id, "key": { "$exists": true } };
-        let change = doc! { "$set": { "name": name.as_str(), "key": name.key(), "topic": topic.as_str() } };
-        let mut found = false;
-        let free = unless_taken(async {
-            found = db.rooms.update_one(open, change).await?.matched_count > 0;
-            Ok(())
-        });
-        if !within(free).await? {
+        if !Name::take(db, &name, self.id).await? {
             return Err(Error::field("name", Fault::Taken));
         }
+        let open = doc! { "_id": self.id, "open": true };
+        let change = doc! { "$set": { "name": name.as_str(), "topic": topic.as_str() } };
+        let found = within(async { db.rooms.update_one(open, change).await }).await?.matched_count > 0;
         db.directory.forget();
+        if self.name.key() != name.key() {
+            Name::free_of(db, self.name.key(), self.id).await?;
+        }
         if found { Ok(()) } else { Err(Error::NotFound) }
     }
 
@@ -142,18 +134,14 @@ impl Room {
     /// The database's. Closing again finishes what an error left.
     pub async fn close(&self, db: &Arc<Database>, by: &User) -> Result<()> {
         self.log(db).close(by.id).await?;
-        let closed = doc! { "$unset": { "key": "" } };
+        let closed = doc! { "$set": { "open": false } };
         within(async { db.rooms.update_one(doc! { "_id": self.id }, closed).await }).await?;
         db.directory.forget();
-        Ok(())
+        Name::free_of(db, self.name.key(), self.id).await
     }
 
-    fn is_open(&self) -> bool {
-        self.key.is_some()
-    }
-
-    async fn by_name(db: &Database, name: &RoomName) -> Result<Option<Self>> {
-        within(async { db.rooms.find_one(doc! { "key": name.key() }).await }).await
+    async fn by_id(db: &Database, id: RoomId) -> Result<Option<Self>> {
+        within(async { db.rooms.find_one(doc! { "_id": id }).await }).await
     }
 
     /// The highest number that a room has.
@@ -168,7 +156,7 @@ impl Room {
 }
 
 /// Whether a write went through; `false` when one of its keys exists.
-async fn unless_taken(write: impl Future<Output = mongodb::error::Result<()>>) -> mongodb::error::Result<bool> {
+async fn unless_taken(write: impl Future<Output = MongoResult<()>>) -> MongoResult<bool> {
     match write.await {
         Err(error) if is_duplicate(&error) => Ok(false),
         written => written.map(|()| true),

@@ -9,7 +9,7 @@ use crate::helpers::site::{Site, new_database};
 async fn two_people_talk_and_a_third_outside_sees_nothing() {
     let site = Site::start().await;
     let (gildong, chunhyang, outside) =
-        (site.person("길동").await, site.person("춘향").await, site.person("outside").await);
+        (site.person("홍길동").await, site.person("성춘향").await, site.person("outside").await);
     let room = gildong.make_room("사랑방").await;
     let elsewhere = outside.make_room("elsewhere").await;
     let (mut hers, mut his) = (chunhyang.follow(&room, 0).await, gildong.follow(&room, 0).await);
@@ -17,7 +17,7 @@ async fn two_people_talk_and_a_third_outside_sees_nothing() {
 
     gildong.say(&room, "안녕하세요").await;
     let seen = hers.fragment().await;
-    assert!(seen.contains("안녕하세요") && seen.contains("길동"), "{seen}");
+    assert!(seen.contains("안녕하세요") && seen.contains("홍길동"), "{seen}");
     assert_eq!(his.fragment().await, seen, "rendered once");
     chunhyang.say(&room, "반갑습니다").await;
     assert!(his.fragment().await.contains("반갑습니다"));

@@ -61,7 +61,8 @@ async fn what_cannot_start_says_why() {
     let var = folder("no-start");
     let complaint = |variable: &'static str, value: &'static str| {
         let mut command = command(&var);
-        command.env(variable, value);
+        // Without the cache folder, where an engine would be found.
+        command.env("XDG_CACHE_HOME", &var).env(variable, value);
         async move {
             let output = soon("the program to end", command.output()).await.unwrap();
             assert!(!output.status.success());
@@ -69,13 +70,13 @@ async fn what_cannot_start_says_why() {
         }
     };
     let error = complaint("ROCKET_SITE", "{url=\"chat.example\"}").await;
-    assert!(error.contains("site.url") || error.contains("url"), "{error}");
+    assert!(error.contains("site.url is \"chat.example\"; it takes"), "{error}");
     let error = complaint("ROCKET_SITE", "{url=\"ftp://chat.example\"}").await;
-    assert!(error.contains("site.url is \"ftp://chat.example/\""), "{error}");
+    assert!(error.contains("site.url is \"ftp://chat.example\""), "{error}");
     let error = complaint("ROCKET_PROXIES", "[\"nonsense\"]").await;
-    assert!(error.contains("proxies"), "{error}");
+    assert!(error.contains("proxies has \"nonsense\"; it takes"), "{error}");
     let error = complaint("ROCKET_DATABASES", "{sarangbang={url=\"nonsense\"}}").await;
     assert!(error.contains("databases.sarangbang.url"), "{error}");
     let error = complaint("PATH", "/nonexistent").await;
-    assert!(!error.contains("panicked"), "{error}");
+    assert!(error.contains("neither mongod nor secantusd-rs"), "{error}");
 }

@@ -120,7 +120,7 @@ async fn a_bad_id_is_404_and_a_bad_body_is_a_clear_answer() {
     let site = Site::start().await;
     let person = site.person("gildong").await;
     let room = person.make_room("bodies").await;
-    for id in ["x", "..", "%00", "0123456789abcdef0123456g", "%ff%fe", &"a".repeat(3_000)] {
+    for id in ["x", "%00", "0123456789abcdef0123456g", "%ff%fe", &"a".repeat(3_000)] {
         for path in
             [format!("/room/{id}"), format!("/room/{id}/chat"), format!("/user/{id}"), format!("/user/{id}/image")]
         {

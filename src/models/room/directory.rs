@@ -94,7 +94,7 @@ async fn read_all(db: &Database) -> Result<(Vec<Arc<Room>>, i64)> {
         let rooms: Vec<Room> = within(async { db.rooms.find(window).await?.try_collect().await }).await?;
         let full = rooms.len() as i64 == WINDOW;
         top = rooms.iter().map(|room| room.no).max().unwrap_or(top);
-        open.extend(rooms.into_iter().filter(Room::is_open).map(Arc::new));
+        open.extend(rooms.into_iter().filter(|room| room.open).map(Arc::new));
         if !full {
             return Ok((open, top));
         }
