@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use env_logger::Env;
 use log::LevelFilter;
 use sarangbang::config::Settings;
 use sarangbang::site;
@@ -30,6 +31,10 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), String> {
     start_logging();
+    // Each socket is an open file, and the usual soft limit is 1,024. As many as the machine allows.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        log::warn!("the limit of open files stays as it is: {error}");
+    }
     let settings = Settings::read()?;
     rocket::async_main(async { site::run(settings, |address| println!("Sarangbang is at {address}")).await })
 }
@@ -37,10 +42,8 @@ fn run() -> Result<(), String> {
 /// Logs what we say ourselves, at `info`, and nothing of Rocket's, whose lines may repeat what was typed.
 /// `RUST_LOG` changes how much.
 fn start_logging() {
-    env_logger::builder()
-        .filter_level(LevelFilter::Warn)
-        .filter_module("sarangbang", LevelFilter::Info)
-        .parse_default_env()
+    let wanted = Env::default().default_filter_or("warn,sarangbang=info");
+    env_logger::Builder::from_env(wanted)
         .filter_module("rocket", LevelFilter::Off)
         .format(|out, record| match record.target().ends_with("::_") {
             // Rocket's too: written by its macros, in our name.

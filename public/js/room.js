@@ -12,10 +12,19 @@ const scroller = document.getElementById("log");
 const connection = document.getElementById("connection");
 const composer = document.getElementById("composer");
 
+// The log is a reversed column: its scrollTop is 0 at the end and negative above.
+
 /** How far from the end, in pixels, still counts as the end. */
 const END = 80;
-const isAtEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < END;
-const goToEnd = () => (scroller.scrollTop = scroller.scrollHeight);
+const goToEnd = () => (scroller.scrollTop = 0);
+
+/** Changes the feed, and keeps what is read where it is when that is not the end. */
+const steadily = (change) => {
+  const { scrollTop, scrollHeight } = scroller;
+  change();
+  if (scrollTop > -END) goToEnd();
+  else scroller.scrollTop = scrollTop - (scroller.scrollHeight - scrollHeight);
+};
 
 const dress = (chats) => {
   for (const chat of chats) {
@@ -38,11 +47,9 @@ const hear = (message) => {
     document.getElementById(element.id)?.replaceWith(document.adoptNode(element));
     return;
   }
-  const wasAtEnd = isAtEnd();
-  dress(placeAll(feed, element));
+  steadily(() => dress(placeAll(feed, element)));
   feed.dataset.upto = Math.max(Number(feed.dataset.upto), Number(element.dataset.upto));
   follower.seen(Number(element.dataset.upto));
-  if (wasAtEnd) goToEnd();
 };
 
 const follower = new Follower({
@@ -64,6 +71,5 @@ compose(composer, {
 });
 
 dress(feed.children);
-if (!location.hash) goToEnd();
 const older = document.getElementById("older");
 if (older) loadOlder({ link: older, scroller, feed, placed: dress });

@@ -8,7 +8,7 @@ use rocket::data::IoStream;
 use rocket::futures::{SinkExt, StreamExt};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::{CapacityError, Error as WsError};
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error as WsError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
@@ -189,6 +189,7 @@ impl Socket {
             Some(Ok(message)) => Ok(message.is_pong()),
             Some(Err(WsError::Capacity(CapacityError::MessageTooLong { .. }))) => Err(End::TooBig),
             Some(Err(WsError::Utf8(_))) => Err(End::NotText),
+            Some(Err(WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => Err(End::Lost),
             Some(Err(WsError::Protocol(_))) => Err(End::Protocol),
             Some(Err(_)) => Err(End::Lost),
         }
