@@ -96,3 +96,83 @@ impl Ring {
         After::News(fragment)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::DateTime;
+
+    use super::*;
+    use crate::models;
+    use crate::views::chat::Chat;
+
+    fn article(seq: i64, rev: i64, text: &str) -> Arc<Article> {
+        let chat = models::Chat {
+            room: "0123456789abcdef01234567".parse().unwrap(),
+            seq,
+            no: seq,
+            rev,
+            author: "0123456789abcdef01234567".parse().unwrap(),
+            text: text.into(),
+            at: DateTime::now(),
+            removed: text.is_empty(),
+        };
+        Arc::new(Article::new(Chat::new(chat, None)))
+    }
+
+    /// The seqs and revs that a reader gets; `None` when the log has to be asked.
+    fn news(ring: &mut Ring, seq: i64) -> Option<Vec<(i64, i64)>> {
+        match ring.after(seq) {
+            After::Behind => None,
+            After::Nothing => Some(Vec::new()),
+            After::News(fragment) => {
+                Some(fragment.view.articles.iter().map(|article| (article.view.seq, article.view.rev)).collect())
+            }
+        }
+    }
+
+    #[test]
+    fn a_reader_gets_what_came_after_its_cursor() {
+        let mut ring = Ring::new(10);
+        assert_eq!(news(&mut ring, 10), Some(vec![]));
+        ring.push(vec![article(11, 11, "a"), article(12, 12, "b")], 12, false);
+        assert_eq!(news(&mut ring, 10), Some(vec![(11, 11), (12, 12)]));
+        assert_eq!(news(&mut ring, 11), Some(vec![(12, 12)]));
+        assert_eq!(news(&mut ring, 12), Some(vec![]));
+        assert_eq!(news(&mut ring, 9), None);
+    }
+
+    #[test]
+    fn a_chat_stands_once_in_its_latest_form() {
+        let mut ring = Ring::new(0);
+        ring.push(vec![article(1, 1, "said"), article(2, 2, "other")], 2, false);
+        ring.push(vec![article(1, 3, "")], 3, false);
+        assert_eq!(news(&mut ring, 0), Some(vec![(1, 3), (2, 2)]), "what was removed is not sent again");
+        assert_eq!(news(&mut ring, 2), Some(vec![(1, 3)]));
+    }
+
+    #[test]
+    fn readers_at_one_cursor_share_one_fragment() {
+        let mut ring = Ring::new(0);
+        ring.push(vec![article(1, 1, "a")], 1, false);
+        let (After::News(one), After::News(other)) = (ring.after(0), ring.after(0)) else { panic!("there is news") };
+        assert!(Arc::ptr_eq(&one, &other));
+        ring.push(vec![article(2, 2, "b")], 2, false);
+        assert_eq!(news(&mut ring, 0), Some(vec![(1, 1), (2, 2)]));
+    }
+
+    #[test]
+    fn it_keeps_a_bounded_number_and_knows_how_far_it_reaches() {
+        let mut ring = Ring::new(0);
+        for seq in 1..=1_000 {
+            ring.push(vec![article(seq, seq, "text")], seq, false);
+        }
+        let floor = 1_000 - CHATS as i64;
+        assert_eq!(news(&mut ring, floor - 1), None);
+        assert_eq!(news(&mut ring, floor).map(|news| news.len()), Some(CHATS));
+        let long = "x".repeat(BYTES);
+        ring.push(vec![article(1_001, 1_001, &long)], 1_001, false);
+        assert_eq!(news(&mut ring, 1_000), Some(vec![(1_001, 1_001)]), "one chat always");
+        assert_eq!(news(&mut ring, 999), None);
+        assert_eq!((ring.articles.len(), ring.places.len()), (1, 1));
+    }
+}

@@ -94,17 +94,20 @@ impl Log {
     /// `NotFound` when the entry is missing or is no chat; the database's.
     pub async fn chat(&self, seq: i64) -> Result<Chat> {
         let said = self.entry(seq).await?.ok_or(Error::NotFound)?;
-        let about = self.find(doc! { "of": seq, "seq": { "$gt": seq } }).await?;
+        let about = self.find(doc! { "of": seq }).await?;
         fold([said].iter(), about.iter()).into_iter().next().ok_or(Error::NotFound)
     }
 
     /// The latest [`PAGE`] chats, or those before chat number `before`.
     ///
     /// # Errors
-    /// The database's.
+    /// `NotFound` when the log has ended; the database's.
     pub async fn page(&self, before: Option<i64>) -> Result<Page> {
         // The cursor first: what comes meanwhile comes again by the feed.
         let top = self.top().await?;
+        if top.closed {
+            return Err(Error::NotFound);
+        }
         let last = before.map_or(top.no, |before| before.saturating_sub(1).clamp(0, top.no));
         let first = (last - PAGE + 1).max(1);
         let said = match last {

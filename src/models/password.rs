@@ -1,5 +1,7 @@
 //! Hashing of passwords: argon2id with 19 MiB, 2 passes, 1 lane (OWASP's minimum), some 20 ms of one core.
 
+use std::sync::Arc;
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -16,7 +18,7 @@ const TURN: Duration = Duration::from_secs(20);
 /// The hasher, with the gate before it.
 pub(super) struct Passwords {
     /// One core is always left to the chat. Waited for in order.
-    gate: Semaphore,
+    gate: Arc<Semaphore>,
     /// A hash of nobody's password: an unknown id costs the same time as a wrong password.
     decoy: String,
 }
@@ -25,7 +27,10 @@ impl Passwords {
     pub(super) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let decoy = [0; 16].map(|_: u8| ' ').iter().collect::<String>();
-        Self { gate: Semaphore::new(cores.saturating_sub(1).max(1)), decoy: hash(decoy.as_bytes()).unwrap_or_default() }
+        Self {
+            gate: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))),
+            decoy: hash(decoy.as_bytes()).unwrap_or_default(),
+        }
     }
 
     /// The hash to keep.
@@ -47,10 +52,12 @@ impl Passwords {
     }
 
     async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let turn = timeout(TURN, self.gate.acquire()).await;
-        let Ok(Ok(_turn)) = turn else {
+        let turn = timeout(TURN, Arc::clone(&self.gate).acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else {
             return Err(Error::Unavailable("too many sign-ins at once".into()));
         };
+        // The turn ends with the work, also when nobody waits for it any more.
+        let work = move || (work(), drop(turn)).0;
         spawn_blocking(work).await.map_err(internal)
     }
 }

@@ -48,7 +48,13 @@ impl User {
     /// # Errors
     /// `NotFound` also when it is closed; the database's.
     pub async fn room(&self, db: &Database, id: RoomId) -> Result<Room> {
-        Room::by_id(db, id).await?.filter(|room| room.open).ok_or(Error::NotFound)
+        let room = Room::by_id(db, id).await?.filter(|room| room.open).ok_or(Error::NotFound)?;
+        if db.top(id).is_some_and(|top| top.closed) {
+            // Whoever closed it was interrupted.
+            room.finish_closing(db).await?;
+            return Err(Error::NotFound);
+        }
+        Ok(room)
     }
 
     /// The room of this id, for changing it.
@@ -131,9 +137,14 @@ impl Room {
     /// Closes it for good: the log takes its last entry, the name is free.
     ///
     /// # Errors
-    /// The database's. Closing again finishes what an error left.
+    /// The database's. Who next comes to the room finishes what an error left.
     pub async fn close(&self, db: &Arc<Database>, by: &User) -> Result<()> {
         self.log(db).close(by.id).await?;
+        self.finish_closing(db).await
+    }
+
+    /// What follows from the log's end, which has the say.
+    async fn finish_closing(&self, db: &Database) -> Result<()> {
         let closed = doc! { "$set": { "open": false } };
         within(async { db.rooms.update_one(doc! { "_id": self.id }, closed).await }).await?;
         db.directory.forget();

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use mongodb::Client;
+use mongodb::bson::{DateTime, Document, doc};
 use rocket::futures::future::join_all;
 use sarangbang::error::Error;
 use sarangbang::models::checked::{ChatText, Login, Nickname, Nonce, Password, RoomName, Topic};
 use sarangbang::models::{Database, Room, User};
 
 use crate::helpers::person::nonce;
-use crate::helpers::site::new_database;
+use crate::helpers::site::{Site, new_database};
 
 async fn person(db: &Database, name: &str) -> User {
     let password = Password::parse("password").unwrap();
@@ -121,4 +123,49 @@ async fn a_batch_with_old_nonces_in_it_keeps_all_the_others() {
     let fresh = answers.iter().filter(|(_, again)| !again).count() as i64;
     assert_eq!(fresh, 20);
     assert_eq!(room.log(&db).top().await.unwrap().seq, 25);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_of_all_kinds_are_read_from_the_start() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let path = person.make_room("kinds").await;
+    for n in 1..=4 {
+        person.say(&path, &format!("said {n}")).await;
+    }
+    let mut live = person.follow(&path, 4).await;
+    let before = person.open(&path).await;
+
+    // As a later version writes them.
+    let client = Client::with_uri_str(&site.database).await.unwrap();
+    let entries = client.default_database().unwrap().collection::<Document>("chat");
+    let said = entries.find_one(doc! { "seq": 1 }).await.unwrap().unwrap();
+    let entry = |seq: i64, more: Document| {
+        let mut entry = doc! { "room": said.get("room"), "seq": seq, "author": said.get("author"), "chats": 4_i64 };
+        entry.extend(doc! { "at": DateTime::now() });
+        entry.extend(more);
+        entry
+    };
+    let later = [
+        entry(5, doc! { "kind": "edited", "of": 1_i64, "text": "first edit" }),
+        entry(6, doc! { "kind": "removed", "of": 2_i64 }),
+        entry(7, doc! { "kind": "praised", "of": 3_i64, "stars": 5 }),
+        entry(8, doc! { "kind": "edited", "of": 1_i64, "text": "second edit" }),
+    ];
+    entries.insert_many(later).await.unwrap();
+
+    let said = person.say(&path, "said 5").await;
+    assert_eq!((&said["seq"], &said["no"]), (&9.into(), &5.into()), "the log goes on behind what others wrote");
+    let reload = person.open(&path).await;
+    assert_eq!(reload.texts(), ["second edit", "", "said 3", "said 4", "said 5"]);
+    assert_eq!(reload.chats.values().map(|chat| chat.rev).collect::<Vec<_>>(), [8, 6, 7, 4, 9]);
+    assert!(reload.chats[&2].removed);
+    let mut page = before.clone();
+    live.until(&mut page, 9).await;
+    assert_eq!(page.chats, reload.chats, "live");
+    let mut page = before;
+    page.place(&person.ask_since(&path, 4).await.body);
+    assert_eq!((page.chats, page.upto), (reload.chats, 9), "by asking");
+    assert!(!person.get(&path).await.body.contains("said 2"));
+    assert_eq!(person.get_json(&format!("{path}/chat/2")).await.json()["removed"], true);
 }
