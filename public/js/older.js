@@ -1,5 +1,4 @@
-// Loads older chats when the top comes into view. The log counts its place from its end, so what is
-// read stays where it is.
+// Loads older chats when the top comes into view, and keeps what is read where it is.
 
 import { parse, placeAll } from "./place.js";
 
@@ -16,9 +15,11 @@ export function loadOlder({ link, scroller, feed, placed }) {
       if (!answer.ok) return;
       const fragment = parse(await answer.text());
       const first = Number(fragment.firstElementChild?.dataset.no ?? 1);
+      const fromEnd = scroller.scrollHeight - scroller.scrollTop;
       placed(placeAll(feed, fragment));
       if (first > 1) link.href = link.href.replace(/before=\d+/, `before=${first}`);
       else link.remove();
+      scroller.scrollTop = scroller.scrollHeight - fromEnd;
     } catch {
       // The link stays, and works by itself.
     } finally {

@@ -12,18 +12,15 @@ const scroller = document.getElementById("log");
 const connection = document.getElementById("connection");
 const composer = document.getElementById("composer");
 
-// The log is a reversed column: its scrollTop is 0 at the end and negative above.
-
 /** How far from the end, in pixels, still counts as the end. */
 const END = 80;
-const goToEnd = () => (scroller.scrollTop = 0);
+const goToEnd = () => (scroller.scrollTop = scroller.scrollHeight);
 
-/** Changes the feed, and keeps what is read where it is when that is not the end. */
+/** Changes the feed, and stays at its end where that is what is read. */
 const steadily = (change) => {
-  const { scrollTop, scrollHeight } = scroller;
+  const wasAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < END;
   change();
-  if (scrollTop > -END) goToEnd();
-  else scroller.scrollTop = scrollTop - (scroller.scrollHeight - scrollHeight);
+  if (wasAtEnd) goToEnd();
 };
 
 const dress = (chats) => {
@@ -71,5 +68,6 @@ compose(composer, {
 });
 
 dress(feed.children);
+if (!location.hash) goToEnd();
 const older = document.getElementById("older");
 if (older) loadOlder({ link: older, scroller, feed, placed: dress });
