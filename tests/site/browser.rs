@@ -125,7 +125,8 @@ async fn older_chats_come_by_scrolling_and_the_view_stays() {
     }
     browser.client.refresh().await.unwrap();
     browser.find("#chat-160").await;
-    let script = "const log = document.getElementById('log'); log.scrollTop = 0; log.dispatchEvent(new Event('scroll'));";
+    let script =
+        "const log = document.getElementById('log'); log.scrollTop = 0; log.dispatchEvent(new Event('scroll'));";
     until("all chats", || async {
         browser.client.execute(script, vec![]).await.unwrap();
         (browser.texts().await.len() == 160).then_some(())

@@ -1,10 +1,11 @@
 //! Following a room.
 
 use rocket::futures::future::join_all;
+use tokio::io::AsyncReadExt;
 
 use crate::helpers::page::{Page, text_of};
 use crate::helpers::site::Site;
-use crate::helpers::until;
+use crate::helpers::{soon, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_away_for_500_chats_returns_to_all_of_them_in_order() {
@@ -196,4 +197,30 @@ async fn who_leaves_is_here_no_more() {
         })
         .await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_is_asked_whether_it_lives_and_dropped_when_it_does_not_say() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let room = person.make_room("heartbeat").await;
+    let mut lively = person.follow(&room, 0).await;
+    let mut silent = person.handshake(&room).await;
+    // The one reads, and so answers pings; the other reads bytes and answers nothing.
+    let pinged = async {
+        let mut bytes = Vec::new();
+        while !bytes.windows(2).any(|frame| frame == [0x89, 0]) {
+            assert!(silent.read_buf(&mut bytes).await.unwrap() > 0, "it is asked before it is dropped");
+        }
+        while silent.read_buf(&mut bytes).await.unwrap_or(0) > 0 {}
+    };
+    let listen = async {
+        tokio::select! {
+            code = lively.close_code() => panic!("closed with {code:?}"),
+            () = soon("the silent one to be dropped", pinged) => {}
+        }
+    };
+    listen.await;
+    person.say(&room, "still here").await;
+    assert!(lively.fragment().await.contains("still here"));
 }
