@@ -18,7 +18,7 @@ use super::{soon, until};
 pub struct Browser {
     pub client: Client,
     profile: PathBuf,
-    _driver: Child,
+    driver: Child,
 }
 
 impl Browser {
@@ -29,7 +29,7 @@ impl Browser {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
-            .kill_on_drop(true)
+            .process_group(0)
             .spawn()
             .expect("chromedriver is installed by bin/test");
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
@@ -64,7 +64,7 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap();
-        Self { client, profile, _driver: driver }
+        Self { client, profile, driver }
     }
 
     pub async fn goto(&self, address: &str) {
@@ -134,7 +134,16 @@ impl Browser {
     }
 
     pub async fn close(self) {
-        let _ = self.client.close().await;
-        let _ = std::fs::remove_dir_all(self.profile);
+        let _ = self.client.clone().close().await;
+    }
+}
+
+impl Drop for Browser {
+    /// Ends the driver and the browser below it, also of a test that failed.
+    fn drop(&mut self) {
+        if let Some(driver) = self.driver.id() {
+            let _ = std::process::Command::new("kill").args(["-s", "KILL", "--", &format!("-{driver}")]).status();
+        }
+        let _ = std::fs::remove_dir_all(&self.profile);
     }
 }
