@@ -1,5 +1,6 @@
 //! One file a resource: find, do, answer. Around them the guards, and the answers that several give.
 
+mod account;
 pub mod answer;
 mod asset;
 mod chat;
@@ -21,6 +22,7 @@ pub use headers::shield;
 /// Everything that the site answers to.
 pub fn routes() -> Vec<Route> {
     let routes = [
+        account::routes(),
         asset::routes(),
         chat::routes(),
         health::routes(),

@@ -123,6 +123,10 @@ pub enum Fault {
     NonceUsed,
     /// The id and the password do not belong together.
     Credentials,
+    /// Not the password of this account.
+    WrongPassword,
+    /// None of the languages.
+    Language,
     /// A query that is no number, or one that contradicts another.
     Number,
 }
@@ -139,6 +143,8 @@ impl Fault {
             Self::Taken => "taken",
             Self::NonceUsed => "nonce-used",
             Self::Credentials => "credentials",
+            Self::WrongPassword => "wrong-password",
+            Self::Language => "language",
             Self::Number => "number",
         }
     }

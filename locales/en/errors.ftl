@@ -29,6 +29,8 @@ fault-alphabet = There are characters here that this field does not take.
 fault-taken = Somebody has that one already.
 fault-nonce-used = This form was sent before with other words. Send it again to say these as well.
 fault-credentials = ID and password do not match.
+fault-wrong-password = That is not your password.
+fault-language = Choose one of the languages.
 fault-number = That is no number we can use.
 
 kept-text = Your words

@@ -29,6 +29,8 @@ fault-alphabet = 쓸 수 없는 글자가 들어 있습니다.
 fault-taken = 이미 쓰이고 있습니다.
 fault-nonce-used = 이 양식으로 이미 다른 말을 보냈습니다. 다시 보내면 이 말도 올라갑니다.
 fault-credentials = 아이디나 비밀번호가 맞지 않습니다.
+fault-wrong-password = 비밀번호가 맞지 않습니다.
+fault-language = 목록에 있는 언어를 골라 주세요.
 fault-number = 쓸 수 없는 숫자입니다.
 
 kept-text = 쓰신 글

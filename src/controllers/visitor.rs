@@ -83,8 +83,13 @@ impl<'r> Visitor<'r> {
             && self.request.headers().get_one("X-Forwarded-Proto").is_some_and(|proto| proto.trim() == "https")
     }
 
-    /// The language to answer in.
+    /// The language to answer in: the one they chose, as far as this request has asked who it is, else the browser's.
     pub fn locale(&self) -> Locale {
+        let chosen = self.known().signed_in.get().and_then(|signed_in| signed_in.user.locale.as_deref());
+        chosen.and_then(Locale::tagged).unwrap_or_else(|| self.browser_locale())
+    }
+
+    fn browser_locale(&self) -> Locale {
         Locale::accepted(self.request.headers().get_one("Accept-Language").unwrap_or_default())
     }
 

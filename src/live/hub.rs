@@ -13,6 +13,7 @@ use super::room::LiveRoom;
 use super::sessions::Sessions;
 use crate::error::Result;
 use crate::models::checked::Nickname;
+use crate::models::session::SessionId;
 use crate::models::{self, Database, Room, RoomId, User, UserId};
 use crate::views::chat::{Article, Chat};
 use crate::views::{Locale, Views};
@@ -105,6 +106,21 @@ impl Hub {
             elements.push_str(&article.element(&self.views, locale)?);
         }
         Ok(elements)
+    }
+
+    /// Forgets what was rendered of a user who has changed: it is read and rendered anew.
+    pub fn forget(&self, user: UserId) {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).remove(&user);
+        let rooms: Vec<_> = {
+            let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+            rooms.values().filter_map(Weak::upgrade).collect()
+        };
+        rooms.iter().for_each(|room| room.ring().forget());
+    }
+
+    /// Ends sessions that the database knows no more: their sockets close.
+    pub fn end(&self, sessions: &[SessionId]) {
+        sessions.iter().for_each(|session| self.sessions.end(session));
     }
 
     /// Runs a socket's task. The site waits for it, a little, when it stops.

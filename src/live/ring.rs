@@ -77,6 +77,11 @@ impl Ring {
         }
     }
 
+    /// Forgets all chats; whoever is behind asks the log.
+    pub(super) fn forget(&mut self) {
+        *self = Self { closed: self.closed, ..Self::new(self.upto) };
+    }
+
     /// What is new to whoever has seen all up to `seq`.
     pub(super) fn after(&mut self, seq: i64) -> After {
         if seq < self.floor {

@@ -1,11 +1,14 @@
 //! `session`: who is signed in where.
 
+use std::cmp::Reverse;
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use mongodb::bson::{DateTime, doc};
+use rocket::futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -23,6 +26,12 @@ const SEEN: Duration = Duration::from_secs(60 * 60);
 #[serde(transparent)]
 pub struct SessionId(String);
 
+impl fmt::Display for SessionId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
 /// What the cookie holds: 32 random bytes in base64url. Kept nowhere here.
 pub struct Token(String);
 
@@ -34,10 +43,13 @@ pub struct Session {
     pub id: SessionId,
     /// Whose it is.
     pub user: UserId,
-    browser: String,
-    address: String,
+    /// What the browser says of itself.
+    pub browser: String,
+    /// Where it was when it signed in.
+    pub address: String,
     at: DateTime,
-    seen: DateTime,
+    /// When it was last used, to the hour.
+    pub seen: DateTime,
     expires: DateTime,
 }
 
@@ -95,6 +107,40 @@ impl Session {
             within(async { db.sessions.update_one(key, used).await }).await?;
         }
         Ok((session, user))
+    }
+
+    /// A user's sessions, the one used last first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn all(db: &Database, user: UserId) -> Result<Vec<Self>> {
+        let now = DateTime::now();
+        let mut all: Vec<Self> =
+            within(async { db.sessions.find(doc! { "user": user }).await?.try_collect().await }).await?;
+        all.retain(|session| session.expires > now);
+        all.sort_by_key(|session| Reverse(session.seen));
+        Ok(all)
+    }
+
+    /// Ends a user's sessions, all but one or all. Answers those that were ended.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(super) async fn end_all(db: &Database, user: UserId, but: Option<&Self>) -> Result<Vec<SessionId>> {
+        let mut all = Self::all(db, user).await?;
+        all.retain(|session| but.is_none_or(|this| this.id != session.id));
+        for session in &all {
+            session.end(db).await?;
+        }
+        Ok(all.into_iter().map(|session| session.id).collect())
+    }
+
+    /// Ends all of its user's other sessions. Answers them.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn end_others(&self, db: &Database) -> Result<Vec<SessionId>> {
+        Self::end_all(db, self.user, Some(self)).await
     }
 
     /// Whether it has not been ended.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::checked::Login;
@@ -42,7 +42,7 @@ impl Throttle {
     pub(super) fn try_as(&self, login: &Login, address: IpAddr) -> Result<Try<'_>> {
         let keys = [Key::User(login.clone()), Key::Address(network(address))];
         let at = Instant::now();
-        let mut failures = self.failures.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if failures.len() > SWEEP {
             failures.retain(|_, tries| tries.last().is_some_and(|last| at.duration_since(*last) < WINDOW));
         }
@@ -61,20 +61,21 @@ impl Throttle {
 }
 
 impl Try<'_> {
-    /// The password was right: the user's failures are forgotten, and this try at the address.
-    pub(super) fn succeeded(self) {
-        let mut failures = self.throttle.failures.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    /// Ends the try by what came of it: something, nothing, or an error, which was no try.
+    pub(super) fn settle<T>(self, verified: Result<Option<T>>) -> Result<Option<T>> {
+        let mut failures = self.throttle.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let [user, address] = &self.keys;
-        failures.remove(user);
-        self.forget(&mut failures, address);
-    }
-
-    /// Nothing was tried after all: the database was away.
-    pub(super) fn withdrawn(self) {
-        let mut failures = self.throttle.failures.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        for key in &self.keys {
-            self.forget(&mut failures, key);
+        match &verified {
+            // The user's failures are forgotten, and this try at the address.
+            Ok(Some(_)) => {
+                failures.remove(user);
+                self.forget(&mut failures, address);
+            }
+            Ok(None) => {}
+            Err(_) => self.keys.iter().for_each(|key| self.forget(&mut failures, key)),
         }
+        drop(failures);
+        verified
     }
 
     fn forget(&self, failures: &mut HashMap<Key, Vec<Instant>>, key: &Key) {
@@ -134,7 +135,7 @@ mod tests {
         for _ in 0..9 {
             throttle.try_as(&login("gildong"), address).unwrap();
         }
-        throttle.try_as(&login("gildong"), address).unwrap().succeeded();
+        throttle.try_as(&login("gildong"), address).unwrap().settle(Ok(Some(()))).unwrap();
         throttle.try_as(&login("gildong"), address).unwrap();
         assert!(throttle.try_as(&login("gildong"), address).is_err());
         assert!(throttle.try_as(&login("gildong"), [10, 0, 0, 2].into()).is_ok());
@@ -144,7 +145,8 @@ mod tests {
     fn a_try_that_did_not_happen_leaves_nothing() {
         let throttle = Throttle::default();
         for _ in 0..20 {
-            throttle.try_as(&login("gildong"), [10, 0, 0, 1].into()).unwrap().withdrawn();
+            let attempt = throttle.try_as(&login("gildong"), [10, 0, 0, 1].into()).unwrap();
+            attempt.settle::<()>(Err(Error::Unavailable("away".into()))).unwrap_err();
         }
         assert!(throttle.failures.lock().unwrap().is_empty());
     }

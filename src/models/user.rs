@@ -1,5 +1,7 @@
 //! `user`: people.
 
+mod account;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -23,12 +25,18 @@ pub struct User {
     pub nickname: Nickname,
     /// argon2id, as a PHC string.
     password: String,
+    /// The language they chose, as a BCP 47 tag; none: their browser's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
     /// Whether this person may do what a room's owner may.
     #[serde(default)]
     pub admin: bool,
     /// On the first user only. The unique index on it is what makes there be one first.
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<bool>,
+    /// What is left of the first user's account: nobody, so that nobody else becomes the first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    gone: bool,
     at: DateTime,
 }
 
@@ -49,8 +57,10 @@ impl User {
             login,
             nickname,
             password,
+            locale: None,
             admin: first,
             first: first.then_some(true),
+            gone: false,
             at: DateTime::now(),
         };
         if first && !user.insert(db).await? {
@@ -74,17 +84,7 @@ impl User {
             let right = db.passwords.verify(password, user.as_ref().map(|user| user.password.as_str())).await?;
             Ok(user.filter(|_| right))
         };
-        match verified.await {
-            Ok(Some(user)) => {
-                attempt.succeeded();
-                Ok(user)
-            }
-            Ok(None) => Err(Error::field("userId", Fault::Credentials)),
-            Err(error) => {
-                attempt.withdrawn();
-                Err(error)
-            }
-        }
+        attempt.settle(verified.await)?.ok_or_else(|| Error::field("userId", Fault::Credentials))
     }
 
     /// The person of this id.
@@ -92,7 +92,8 @@ impl User {
     /// # Errors
     /// `NotFound`, or the database's.
     pub async fn find(db: &Database, id: UserId) -> Result<Self> {
-        within(async { db.users.find_one(doc! { "_id": id }).await }).await?.ok_or(Error::NotFound)
+        let user = within(async { db.users.find_one(doc! { "_id": id }).await }).await?;
+        user.filter(|user| !user.gone).ok_or(Error::NotFound)
     }
 
     /// The nicknames of these people, without those who are gone.
@@ -105,7 +106,7 @@ impl User {
         }
         let found: Vec<Self> =
             within(async { db.users.find(doc! { "_id": { "$in": ids } }).await?.try_collect().await }).await?;
-        Ok(found.into_iter().map(|user| (user.id, user.nickname)).collect())
+        Ok(found.into_iter().filter(|user| !user.gone).map(|user| (user.id, user.nickname)).collect())
     }
 
     async fn by_login(db: &Database, login: &Login) -> Result<Option<Self>> {

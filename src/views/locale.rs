@@ -36,6 +36,11 @@ impl Locale {
         (0..LANGUAGES.len()).map(Self)
     }
 
+    /// The one of a tag.
+    pub fn tagged(tag: &str) -> Option<Self> {
+        Self::all().find(|locale| locale.tag() == tag)
+    }
+
     /// The one that an `Accept-Language` header likes best.
     pub fn accepted(header: &str) -> Self {
         let wanted = accepted_languages::parse(header);
@@ -82,7 +87,7 @@ impl From<Locale> for Choice {
 /// `t(key="…", …)` in templates: the text of a key in the page's language, with the other arguments as values.
 pub(super) fn t(values: Kwargs, state: &State<'_>) -> TeraResult<Value> {
     let tag: String = state.get("locale")?.unwrap_or_default();
-    let locale = Locale::all().find(|locale| locale.tag() == tag).unwrap_or(Locale(0));
+    let locale = Locale::tagged(&tag).unwrap_or(Locale(0));
     let key: String = values.must_get("key")?;
     let mut texts = HashMap::new();
     for (name, value) in values.iter().filter(|(name, _)| name.as_str() != Some("key")) {

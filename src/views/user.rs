@@ -6,7 +6,7 @@ use super::error::Messages;
 use crate::models;
 
 /// Who reads the page.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Default, Serialize)]
 pub struct Me {
     id: String,
     nickname: String,
@@ -48,6 +48,51 @@ pub struct Card {
     pub me: Me,
     /// Whose it is.
     pub user: Me,
+}
+
+/// One's own account.
+#[derive(Default, Serialize)]
+pub struct Account {
+    /// Whose it is.
+    pub me: Me,
+    /// The language they chose; empty for the browser's.
+    pub chosen: String,
+    /// Where they are signed in.
+    pub sessions: Vec<Session>,
+    /// What was just done, as the end of a key.
+    pub done: Option<&'static str>,
+    /// What was typed as nickname.
+    pub nickname: String,
+    /// What is wrong with it, by field.
+    pub faults: Messages,
+    /// What is wrong with the passwords, by field.
+    pub password_faults: Messages,
+    /// What is wrong with the form that deletes the account, by field.
+    pub leave_faults: Messages,
+}
+
+/// One browser that is signed in.
+#[derive(Serialize)]
+pub struct Session {
+    id: String,
+    browser: String,
+    address: String,
+    seen: String,
+    /// Whether it is the one that reads the page.
+    this: bool,
+}
+
+impl Session {
+    /// A session, as the session `reader` sees it.
+    pub fn new(session: &models::Session, reader: &models::Session) -> Self {
+        Self {
+            id: session.id.to_string(),
+            browser: session.browser.clone(),
+            address: session.address.clone(),
+            seen: session.seen.try_to_rfc3339_string().unwrap_or_default(),
+            this: session.id == reader.id,
+        }
+    }
 }
 
 /// A person in JSON.

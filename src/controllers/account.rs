@@ -1,0 +1,223 @@
+//! One's own account: nickname, language, password, sessions, leaving.
+
+use std::sync::Arc;
+
+use rocket::form::Form;
+use rocket::http::Status;
+use rocket::{FromForm, Route, State, delete, get, put, routes, uri};
+
+use super::answer::{Answer, Refusal};
+use super::user;
+use super::visitor::{Reader, SignedIn, Visitor};
+use crate::error::{Error, Fault, Faults, Result};
+use crate::live::Hub;
+use crate::models;
+use crate::models::checked::{Nickname, Password};
+use crate::models::{Database, User};
+use crate::views::Locale;
+use crate::views::error::{Kept, messages};
+use crate::views::user::{Account, Me, Session, UserJson};
+
+/// The routes.
+pub(super) fn routes() -> Vec<Route> {
+    routes![show, update, destroy, end_session, end_other_sessions]
+}
+
+/// What is typed about oneself. What is absent stays as it is; with either password it is the password's form.
+#[derive(FromForm)]
+struct Change<'r> {
+    #[field(name = "userNickname")]
+    nickname: Option<&'r str>,
+    locale: Option<&'r str>,
+    #[field(name = "oldPassword")]
+    old: Option<&'r str>,
+    #[field(name = "userPassword")]
+    new: Option<&'r str>,
+}
+
+impl Change<'_> {
+    fn checked(&self, user: &User) -> Result<(Nickname, Option<Locale>)> {
+        let mut faults = Faults::default();
+        let nickname = match self.nickname {
+            Some(typed) => faults.check("userNickname", Nickname::parse(typed)),
+            None => Some(user.nickname.clone()),
+        };
+        let locale = match self.locale {
+            Some("") => Some(None),
+            Some(tag) => faults.check("locale", Locale::tagged(tag).map(Some).ok_or(Fault::Language)),
+            None => Some(user.locale.as_deref().and_then(Locale::tagged)),
+        };
+        nickname.zip(locale).ok_or(Error::Invalid(faults))
+    }
+
+    fn passwords(&self) -> Result<(Password, Password)> {
+        let mut faults = Faults::default();
+        let old = faults.check("oldPassword", known(self.old.unwrap_or_default()));
+        let new = faults.check("userPassword", Password::parse(self.new.unwrap_or_default()));
+        old.zip(new).ok_or(Error::Invalid(faults))
+    }
+
+    fn is_of_passwords(&self) -> bool {
+        self.old.is_some() || self.new.is_some()
+    }
+
+    fn kept(&self) -> Kept {
+        let nickname = self.nickname.map(|nickname| ("userNickname", nickname.into()));
+        let hidden = [("_method", "put".into()), ("locale", self.locale.unwrap_or_default().into())];
+        Kept {
+            action: uri!(update).to_string(),
+            typed: nickname.into_iter().collect(),
+            hidden: hidden.into(),
+            password: false,
+        }
+    }
+}
+
+/// What is typed to leave.
+#[derive(FromForm)]
+struct Leave<'r> {
+    #[field(name = "userPassword", default = "")]
+    password: &'r str,
+}
+
+/// The account page. `done` says what was just done.
+#[get("/user/me?<done>")]
+async fn show(done: Option<&str>, who: Reader, visitor: Visitor<'_>, db: &State<Arc<Database>>) -> Result<Answer> {
+    let done = ["profile", "password", "sessions"].into_iter().find(|known| done == Some(*known));
+    if visitor.wants_json() {
+        return Answer::json(&UserJson::from(&who.user));
+    }
+    let account = Account { done, ..account(&who, db).await? };
+    Answer::page(&visitor, "users/me.html.tera", &account)
+}
+
+/// Changes nickname and language, or the password.
+#[put("/user/me", data = "<form>")]
+async fn update(
+    form: Form<Change<'_>>,
+    visitor: Visitor<'_>,
+    db: &State<Arc<Database>>,
+    hub: &State<Arc<Hub>>,
+) -> Result<Answer, Refusal> {
+    let keeping = |error| match form.is_of_passwords() {
+        true => Refusal::from(error),
+        false => Refusal::keeping(error, form.kept()),
+    };
+    let who = visitor.signed_in().await.map_err(keeping)?;
+    let changed = async {
+        if form.is_of_passwords() {
+            let ended = who.user.change_password(db, form.passwords()?, &who.session, visitor.address()).await?;
+            hub.end(&ended);
+            return Ok("password");
+        }
+        let (nickname, locale) = form.checked(&who.user)?;
+        who.user.change(db, nickname, locale.map(Locale::tag)).await?;
+        hub.forget(who.user.id);
+        Ok("profile")
+    };
+    match changed.await {
+        Ok(_) if visitor.wants_json() => {
+            let user = User::find(db, who.user.id).await?;
+            Ok(Answer::json(&UserJson::from(&user))?)
+        }
+        Ok(done) => Ok(Answer::see_other(uri!(show(done = Some(done))))),
+        Err(Error::Invalid(faults)) if !visitor.wants_json() => {
+            let faults = messages(&faults, visitor.locale());
+            let mut account = account(&who, db).await.map_err(keeping)?;
+            match form.is_of_passwords() {
+                true => account.password_faults = faults,
+                false => account.faults = faults,
+            }
+            account.nickname = form.nickname.map_or(account.nickname, str::to_owned);
+            refused(&visitor, &account)
+        }
+        Err(error) => Err(keeping(error)),
+    }
+}
+
+/// Leaves for good. What was said stays, by nobody.
+#[delete("/user/me", data = "<form>")]
+async fn destroy(
+    form: Form<Leave<'_>>,
+    visitor: Visitor<'_>,
+    db: &State<Arc<Database>>,
+    hub: &State<Arc<Hub>>,
+) -> Result<Answer, Refusal> {
+    let who = visitor.signed_in().await?;
+    let left = async {
+        let password = known(form.password).map_err(|fault| Error::field("userPassword", fault))?;
+        who.user.leave(db, password, visitor.address()).await
+    };
+    match left.await {
+        Ok(ended) => {
+            hub.end(&ended);
+            hub.forget(who.user.id);
+            visitor.forget();
+            Ok(match visitor.wants_json() {
+                true => Answer::no_content(),
+                false => Answer::see_other(uri!(user::door(next = _))),
+            })
+        }
+        Err(Error::Invalid(faults)) if !visitor.wants_json() => {
+            let leave_faults = messages(&faults, visitor.locale());
+            refused(&visitor, &Account { leave_faults, ..account(&who, db).await? })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Ends one of one's sessions.
+#[delete("/user/me/session/<session>")]
+async fn end_session(
+    session: &str,
+    who: &SignedIn,
+    visitor: Visitor<'_>,
+    db: &State<Arc<Database>>,
+    hub: &State<Arc<Hub>>,
+) -> Result<Answer> {
+    let all = models::Session::all(db, who.user.id).await?;
+    let session = all.iter().find(|other| other.id.to_string() == session).ok_or(Error::NotFound)?;
+    session.end(db).await?;
+    hub.end(std::slice::from_ref(&session.id));
+    Ok(sessions_ended(&visitor))
+}
+
+/// Ends all of one's sessions but this one.
+#[delete("/user/me/session")]
+async fn end_other_sessions(
+    who: &SignedIn,
+    visitor: Visitor<'_>,
+    db: &State<Arc<Database>>,
+    hub: &State<Arc<Hub>>,
+) -> Result<Answer> {
+    hub.end(&who.session.end_others(db).await?);
+    Ok(sessions_ended(&visitor))
+}
+
+async fn account(who: &SignedIn, db: &Database) -> Result<Account> {
+    let sessions = models::Session::all(db, who.user.id).await?;
+    Ok(Account {
+        me: Me::from(&who.user),
+        chosen: who.user.locale.clone().unwrap_or_default(),
+        sessions: sessions.iter().map(|session| Session::new(session, &who.session)).collect(),
+        nickname: who.user.nickname.as_str().to_owned(),
+        ..Account::default()
+    })
+}
+
+fn refused(visitor: &Visitor<'_>, account: &Account) -> Result<Answer, Refusal> {
+    let page = Answer::page(visitor, "users/me.html.tera", account)?;
+    Ok(page.with_status(Status::UnprocessableEntity))
+}
+
+fn sessions_ended(visitor: &Visitor<'_>) -> Answer {
+    match visitor.wants_json() {
+        true => Answer::no_content(),
+        false => Answer::see_other(uri!(show(done = Some("sessions")))),
+    }
+}
+
+/// A password that may be the account's: what could not be one is wrong.
+fn known(typed: &str) -> Result<Password, Fault> {
+    Password::parse(typed).map_err(|_| Fault::WrongPassword)
+}

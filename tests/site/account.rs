@@ -1,0 +1,124 @@
+//! One's own account.
+
+use crate::helpers::page::{attribute_of, text_of};
+use crate::helpers::person::{Answer, PASSWORD};
+use crate::helpers::site::Site;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_nickname_shows_on_every_page_live_chats_included() {
+    let site = Site::start().await;
+    let (gildong, chunhyang) = (site.person("gildong").await, site.person("chunhyang").await);
+    let room = gildong.make_room("names").await;
+    let mut hers = chunhyang.follow(&room, 0).await;
+    gildong.say(&room, "before").await;
+    assert!(hers.fragment().await.contains("gildong"));
+
+    let changed = gildong.post("/user/me", &[("_method", "put"), ("userNickname", "새 이름")]).await;
+    assert_eq!((changed.status, changed.location.as_deref()), (303, Some("/user/me?done=profile")));
+    assert!(text_of(&gildong.get("/user/me?done=profile").await.body, ".done").is_some());
+    assert_eq!(chunhyang.open(&room).await.chats[&1].nickname, "새 이름");
+    assert!(chunhyang.ask_since(&room, 0).await.body.contains("새 이름"));
+    gildong.say(&room, "after").await;
+    assert!(hers.fragment().await.contains("새 이름"));
+
+    let refused = gildong.post("/user/me", &[("_method", "put"), ("userNickname", "\u{200b}")]).await;
+    assert_eq!((refused.status, refused.fault("userNickname").is_some()), (422, true));
+    assert_eq!(gildong.open(&room).await.chats[&1].nickname, "새 이름");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chosen_language_goes_before_the_browsers() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let language = || async {
+        let page = Answer::read(person.request("GET", "/room").header("Accept-Language", "en")).await;
+        attribute_of(&page.body, "html", "lang").unwrap()
+    };
+    assert_eq!(language().await, "en");
+    person.post("/user/me", &[("_method", "put"), ("locale", "ko")]).await;
+    assert_eq!(language().await, "ko");
+    assert!(person.get("/user/me").await.body.contains("<option value=\"ko\" lang=\"ko\" selected>"));
+    assert_eq!(person.post("/user/me", &[("_method", "put"), ("locale", "xx")]).await.status, 422);
+    assert_eq!(language().await, "ko");
+    person.post("/user/me", &[("_method", "put"), ("locale", "")]).await;
+    assert_eq!(language().await, "en");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_asks_for_the_old_one_and_ends_every_other_session() {
+    let site = Site::start().await;
+    let here = site.person("gildong").await;
+    let room = here.make_room("sessions").await;
+    let there = site.visitor();
+    there.sign_in("gildong", PASSWORD).await;
+    let (mut his, mut other) = (here.follow(&room, 0).await, there.follow(&room, 0).await);
+
+    let change = |old, new| [("_method", "put"), ("oldPassword", old), ("userPassword", new)];
+    let wrong = here.post("/user/me", &change("wrong password", "a new password")).await;
+    assert_eq!((wrong.status, wrong.fault("oldPassword").is_some()), (422, true));
+    let short = here.post("/user/me", &change(PASSWORD, "short")).await;
+    assert_eq!((short.status, short.fault("userPassword").is_some()), (422, true));
+    assert!(!short.body.contains("short\""), "a password is never shown again");
+    assert_eq!(there.get("/room").await.status, 200);
+
+    assert_eq!(here.post("/user/me", &change(PASSWORD, "a new password")).await.status, 303);
+    assert_eq!(other.close_code().await, Some(4401));
+    assert_eq!(there.ask_since(&room, 0).await.status, 401);
+    here.say(&room, "still here").await;
+    assert!(his.fragment().await.contains("still here"));
+    assert_eq!(site.visitor().sign_in("gildong", PASSWORD).await.status, 422);
+    assert_eq!(site.visitor().sign_in("gildong", "a new password").await.status, 303);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_are_listed_and_ended_one_by_one_or_all() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let stranger = site.person("stranger").await;
+    let others = [site.visitor(), site.visitor(), site.visitor()];
+    for other in &others {
+        other.sign_in("gildong", PASSWORD).await;
+    }
+    let page = person.get("/user/me").await.body;
+    assert_eq!(page.matches("/user/me/session/").count(), 3, "all but this one");
+    let end = attribute_of(&page, "#sessions form", "action").unwrap();
+    assert_eq!(stranger.post(&end, &[("_method", "delete")]).await.status, 404, "not one's own");
+    assert_eq!(person.post(&end, &[("_method", "delete")]).await.status, 303);
+    let signed_in = || async {
+        let mut statuses = Vec::new();
+        for other in &others {
+            statuses.push(other.get("/user/me").await.status);
+        }
+        statuses.iter().filter(|status| **status == 200).count()
+    };
+    assert_eq!(signed_in().await, 2);
+    assert_eq!(person.post("/user/me/session", &[("_method", "delete")]).await.status, 303);
+    assert_eq!(signed_in().await, 0);
+    assert_eq!(person.get("/user/me").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_is_a_deleted_user_and_the_next_one_is_no_admin() {
+    let site = Site::start().await;
+    let (first, guest) = (site.person("gildong").await, site.person("guest").await);
+    let room = first.make_room("farewell").await;
+    let author = first.say(&room, "remember me").await["author"].as_str().unwrap().to_owned();
+    guest.say(&room, "and me").await;
+    let mut live = first.follow(&room, 0).await;
+    let leave = |password| [("_method", "delete"), ("userPassword", password)];
+    let wrong = first.post("/user/me", &leave("wrong password")).await;
+    assert_eq!((wrong.status, wrong.fault("userPassword").is_some()), (422, true));
+
+    let left = first.post("/user/me", &leave(PASSWORD)).await;
+    assert_eq!((left.status, left.location.as_deref()), (303, Some("/user")));
+    assert_eq!(live.close_code().await, Some(4401));
+    assert_eq!(site.visitor().sign_in("gildong", PASSWORD).await.status, 422);
+    let page = guest.open(&room).await;
+    assert_eq!((page.chats[&1].nickname.as_str(), page.chats[&1].text.as_str()), ("deleted user", "remember me"));
+    assert_eq!(guest.get(&format!("/user/{author}")).await.status, 404);
+    let form = [("userId", "second"), ("userPassword", PASSWORD), ("userNickname", "second")];
+    assert_eq!(site.visitor().post_for_json("/user", &form).await.json()["admin"], false);
+
+    assert_eq!(guest.post("/user/me", &leave(PASSWORD)).await.status, 303);
+    site.person("guest").await;
+}
