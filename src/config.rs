@@ -2,7 +2,7 @@
 //! (`site.url` is `ROCKET_SITE={url="…"}`), and its default. Sources, later over earlier: the defaults
 //! here, `Rocket.toml` (or the file in `ROCKET_CONFIG`), variables.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use ipnet::IpNet;
@@ -24,6 +24,8 @@ pub struct Settings {
     pub var: PathBuf,
     /// `site`.
     pub site: Site,
+    /// `images`.
+    pub images: Images,
     /// `proxies`: addresses or networks whose `X-Forwarded-For` and `-Proto` are believed. Default none.
     pub proxies: Vec<IpNet>,
 }
@@ -36,10 +38,29 @@ pub struct Database {
 }
 
 /// `site`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Site {
     /// `site.url`: where people reach the site, as `https://chat.example`. Absent: the `Host` of each request.
     pub url: Option<Url>,
+    /// `site.internal_url`: where the image server reaches the site. Default: the site's own address and port.
+    pub internal_url: Url,
+}
+
+/// `images`: the image server, and where to find it.
+#[derive(Clone, Debug)]
+pub struct Images {
+    /// `images.address`: where it listens. Default `127.0.0.1`.
+    pub address: IpAddr,
+    /// `images.port`. Default 8001.
+    pub port: u16,
+    /// `images.url`: where browsers reach it. Absent: at its port of the host that the site was asked at.
+    pub url: Option<Url>,
+    /// `images.internal_url`: where the site reaches it. Default: its own address and port.
+    pub internal_url: Url,
+    /// `images.dir`: where it keeps pictures. Default `images` in `var`.
+    pub dir: PathBuf,
+    /// `images.secret`: what both servers know. Absent: made at the first start and kept in `var`.
+    pub secret: Option<String>,
 }
 
 impl Settings {
@@ -57,11 +78,30 @@ impl Settings {
     /// # Errors
     /// As [`Settings::read`].
     pub fn from(rocket: Figment) -> Result<Self, String> {
+        let var: PathBuf = required(&rocket, "var")?;
+        let address = |key: &str| {
+            Ok::<_, String>((
+                required::<IpAddr>(&rocket, &format!("{key}address"))?,
+                required(&rocket, &format!("{key}port"))?,
+            ))
+        };
+        let (here, there) = (address("")?, address("images.")?);
         Ok(Self {
             database: optional(&rocket, "databases.sarangbang")?,
-            var: required(&rocket, "var")?,
-            site: Site { url: optional(&rocket, "site.url")?.map(site_url).transpose()? },
+            site: Site {
+                url: url(&rocket, "site.url")?,
+                internal_url: url(&rocket, "site.internal_url")?.unwrap_or(local(here)?),
+            },
+            images: Images {
+                address: there.0,
+                port: there.1,
+                url: url(&rocket, "images.url")?,
+                internal_url: url(&rocket, "images.internal_url")?.unwrap_or(local(there)?),
+                dir: optional(&rocket, "images.dir")?.unwrap_or_else(|| var.join("images")),
+                secret: optional(&rocket, "images.secret")?,
+            },
             proxies: required::<Vec<String>>(&rocket, "proxies")?.into_iter().map(proxy).collect::<Result<_, _>>()?,
+            var,
             rocket,
         })
     }
@@ -72,6 +112,8 @@ pub fn defaults() -> Figment {
     Figment::from(rocket::Config::default())
         .join(Serialized::default("var", "var"))
         .join(Serialized::default("proxies", Vec::<String>::new()))
+        .join(Serialized::default("images.address", "127.0.0.1"))
+        .join(Serialized::default("images.port", 8001))
         .merge(Serialized::default("ident", "Sarangbang"))
         .merge(Serialized::default("log_level", "critical"))
         .merge(Serialized::default("cli_colors", false))
@@ -81,11 +123,22 @@ pub fn defaults() -> Figment {
         .merge(Serialized::default("shutdown.mercy", 1))
 }
 
-fn site_url(text: String) -> Result<Url, String> {
+/// An address of a server, without a path.
+fn url(figment: &Figment, key: &str) -> Result<Option<Url>, String> {
+    let Some(text) = optional::<String>(figment, key)? else { return Ok(None) };
     let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.path() == "/");
-    url.ok_or_else(|| {
-        format!("site.url is \"{text}\"; it takes an address without a path, as \"https://chat.example\"")
-    })
+    let complaint = || format!("{key} is \"{text}\"; it takes an address without a path, as \"https://chat.example\"");
+    url.map(Some).ok_or_else(complaint)
+}
+
+/// Where a server is reached from its own machine.
+fn local((address, port): (IpAddr, u16)) -> Result<Url, String> {
+    let reached = match address {
+        IpAddr::V4(v4) if v4.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(v6) if v6.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        address => address,
+    };
+    Url::parse(&format!("http://{}/", SocketAddr::new(reached, port))).map_err(|error| error.to_string())
 }
 
 fn proxy(text: String) -> Result<IpNet, String> {

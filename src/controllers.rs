@@ -9,6 +9,7 @@ mod headers;
 mod health;
 mod live;
 mod param;
+mod picture;
 mod room;
 mod session;
 mod upgrade;
@@ -17,7 +18,7 @@ pub mod visitor;
 
 use rocket::{Catcher, Route};
 
-pub use headers::shield;
+pub use headers::{content_security, shield};
 
 /// Everything that the site answers to.
 pub fn routes() -> Vec<Route> {
@@ -27,6 +28,7 @@ pub fn routes() -> Vec<Route> {
         chat::routes(),
         health::routes(),
         live::routes(),
+        picture::routes(),
         room::routes(),
         session::routes(),
         user::routes(),

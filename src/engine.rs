@@ -79,7 +79,7 @@ impl Engine {
 }
 
 /// Makes a folder that only this user enters: the engine asks nobody for a password.
-fn make_private(folder: &Path) -> Result<(), String> {
+pub(crate) fn make_private(folder: &Path) -> Result<(), String> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)

@@ -6,18 +6,21 @@ use std::process::ExitCode;
 use env_logger::Env;
 use log::LevelFilter;
 use sarangbang::config::Settings;
-use sarangbang::site;
+use sarangbang::site::{self, Servers};
 
 const USAGE: &str = "\
-sarangbang        runs the site, with a database engine of its own when none is configured
-sarangbang site   the same
+sarangbang          runs the site and the image server, with a database engine when none is configured
+sarangbang site     runs the site alone
+sarangbang images   runs the image server alone
 
 Settings: Rocket.toml, then variables ROCKET_…; see README.md.";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] | ["site"] => report(run()),
+        [] => report(run(Servers::Both)),
+        ["site"] => report(run(Servers::Site)),
+        ["images"] => report(run(Servers::Images)),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             ExitCode::SUCCESS
@@ -29,14 +32,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), String> {
+fn run(servers: Servers) -> Result<(), String> {
     start_logging();
     // Each socket is an open file, and the usual soft limit is 1,024. As many as the machine allows.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         log::warn!("the limit of open files stays as it is: {error}");
     }
     let settings = Settings::read()?;
-    rocket::async_main(async { site::run(settings, |address| println!("Sarangbang is at {address}")).await })
+    rocket::async_main(async { site::run(settings, servers, |address| println!("Sarangbang is at {address}")).await })
 }
 
 /// Logs what we say ourselves, at `info`, and nothing of Rocket's, whose lines may repeat what was typed.

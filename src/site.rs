@@ -7,45 +7,86 @@ use rocket::{Build, Rocket};
 
 use crate::config::Settings;
 use crate::controllers;
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
+use crate::images;
 use crate::live::Hub;
 use crate::models::Database;
+use crate::peer::Peer;
+use crate::ticket::Secret;
 use crate::views::Views;
 
-/// Runs the site until it is told to stop: the engine first, if it needs one; then the site; at the end
-/// the other way round. `ready` is called with the address once it answers.
+/// Which servers this process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Servers {
+    /// The site and the image server.
+    Both,
+    /// The site alone.
+    Site,
+    /// The image server alone.
+    Images,
+}
+
+/// Runs servers until they are told to stop: the engine first, if the site needs one; at the end the other way
+/// round. `ready` is called with the address once the site, or the image server alone, answers.
 ///
 /// # Errors
 /// A sentence for the person at the terminal.
-pub async fn run(settings: Settings, ready: impl FnOnce(&str) + Send + Sync + 'static) -> Result<(), String> {
+pub async fn run(
+    settings: Settings,
+    servers: Servers,
+    ready: impl FnOnce(&str) + Send + Sync + 'static,
+) -> Result<(), String> {
+    let secret = secret(&settings)?;
+    if servers == Servers::Images {
+        return launch(images::build(settings, secret)?, ready).await;
+    }
     let engine = match &settings.database {
         Some(_) => None,
         None => Some(Engine::start(&settings.var).await?),
     };
-    let url = match (&settings.database, &engine) {
-        (Some(database), _) => database.url.clone(),
-        (None, engine) => engine.as_ref().map(|engine| engine.url().to_owned()).unwrap_or_default(),
+    let ran = async {
+        let url = match &settings.database {
+            Some(database) => database.url.as_str(),
+            None => engine.as_ref().map(Engine::url).unwrap_or_default(),
+        };
+        let site = build(settings.clone(), Database::open(url).await?, secret.clone())?;
+        if servers == Servers::Site {
+            return launch(site, ready).await;
+        }
+        // Both hear the same signal. The site goes on without pictures if the image server cannot start.
+        let images = launch(images::build(settings.clone(), secret)?, |_| {});
+        let images = async {
+            if let Err(error) = images.await {
+                log::error!("there are no pictures: {error}");
+            }
+        };
+        let (site, ()) = tokio::join!(launch(site, ready), images);
+        site
     };
-    let launched = launch(settings, &url, ready).await;
+    let ran = ran.await;
     if let Some(engine) = engine {
         engine.stop().await;
     }
-    launched
+    ran
 }
 
-async fn launch(
-    settings: Settings,
-    database: &str,
-    ready: impl FnOnce(&str) + Send + Sync + 'static,
-) -> Result<(), String> {
-    let db = Database::open(database).await?;
+/// The configured secret, else the one that is kept in `var`.
+fn secret(settings: &Settings) -> Result<Secret, String> {
+    match &settings.images.secret {
+        Some(secret) => Secret::configured(secret),
+        None => {
+            engine::make_private(&settings.var)?;
+            Secret::kept(&settings.var.join("secret"))
+        }
+    }
+}
+
+async fn launch(server: Rocket<Build>, ready: impl FnOnce(&str) + Send + Sync + 'static) -> Result<(), String> {
     let told = AdHoc::on_liftoff("Say where", |rocket| {
-        let config = rocket.config();
-        let address = format!("http://{}:{}", config.address, config.port);
-        Box::pin(async move { ready(&address) })
+        let address = std::net::SocketAddr::new(rocket.config().address, rocket.config().port);
+        Box::pin(async move { ready(&format!("http://{address}")) })
     });
-    let launched = build(settings, db)?.attach(told).launch().await;
-    launched.map(drop).map_err(|error| {
+    server.attach(told).launch().await.map(drop).map_err(|error| {
         let text = error.to_string();
         // The error panics when it is dropped unread; it was read.
         let _ = error.pretty_print();
@@ -57,8 +98,9 @@ async fn launch(
 ///
 /// # Errors
 /// A template that cannot be read.
-pub fn build(settings: Settings, db: Arc<Database>) -> Result<Rocket<Build>, String> {
+pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Rocket<Build>, String> {
     let views = Views::new()?;
+    let images = Peer::new(settings.images.internal_url.clone(), secret)?;
     let hub = Hub::new(Arc::clone(&db), views.clone());
     let stopped = Arc::clone(&hub);
     Ok(rocket::custom(settings.rocket.clone())
@@ -66,8 +108,10 @@ pub fn build(settings: Settings, db: Arc<Database>) -> Result<Rocket<Build>, Str
         .manage(db)
         .manage(views)
         .manage(hub)
+        .manage(images)
         .mount("/", controllers::routes())
         .register("/", controllers::catchers())
         .attach(controllers::shield())
+        .attach(controllers::content_security())
         .attach(AdHoc::on_shutdown("Close the sockets", |_| Box::pin(async move { stopped.stop().await }))))
 }

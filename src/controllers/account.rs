@@ -7,16 +7,18 @@ use rocket::http::Status;
 use rocket::{FromForm, Route, State, delete, get, put, routes, uri};
 
 use super::answer::{Answer, Refusal};
-use super::user;
 use super::visitor::{Reader, SignedIn, Visitor};
+use super::{picture, user};
 use crate::error::{Error, Fault, Faults, Result};
 use crate::live::Hub;
 use crate::models;
 use crate::models::checked::{Nickname, Password};
 use crate::models::{Database, User};
+use crate::peer::Peer;
+use crate::ticket::Purpose;
 use crate::views::Locale;
 use crate::views::error::{Kept, messages};
-use crate::views::user::{Account, Me, Session, UserJson};
+use crate::views::user::{Account, Me, Session, Upload, UserJson};
 
 /// The routes.
 pub(super) fn routes() -> Vec<Route> {
@@ -80,14 +82,30 @@ struct Leave<'r> {
     password: &'r str,
 }
 
-/// The account page. `done` says what was just done.
-#[get("/user/me?<done>")]
-async fn show(done: Option<&str>, who: Reader, visitor: Visitor<'_>, db: &State<Arc<Database>>) -> Result<Answer> {
-    let done = ["profile", "password", "sessions"].into_iter().find(|known| done == Some(*known));
+/// What may just have been done, and what may have become of an upload: the ends of keys in `locales/`.
+const DONE: [&str; 4] = ["profile", "password", "sessions", "picture"];
+const UPLOADED: [&str; 10] =
+    ["stored", "ticket", "form", "missing", "too-large", "too-slow", "kind", "pixels", "broken", "unavailable"];
+
+/// The account page. `done` says what was just done, `picture` what became of an upload.
+#[get("/user/me?<done>&<picture>")]
+pub(super) async fn show(
+    done: Option<&str>,
+    picture: Option<&str>,
+    who: Reader,
+    visitor: Visitor<'_>,
+    db: &State<Arc<Database>>,
+    images: &State<Peer>,
+) -> Result<Answer> {
     if visitor.wants_json() {
         return Answer::json(&UserJson::from(&who.user));
     }
-    let account = Account { done, ..account(&who, db).await? };
+    let known = |codes: &[&'static str], code: Option<&str>| codes.iter().copied().find(|known| code == Some(*known));
+    let account = Account {
+        done: known(&DONE, done),
+        uploaded: known(&UPLOADED, picture),
+        ..account(&who, &visitor, db, images).await?
+    };
     Answer::page(&visitor, "users/me.html.tera", &account)
 }
 
@@ -98,6 +116,7 @@ async fn update(
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
+    images: &State<Peer>,
 ) -> Result<Answer, Refusal> {
     let keeping = |error| match form.is_of_passwords() {
         true => Refusal::from(error),
@@ -120,10 +139,10 @@ async fn update(
             let user = User::find(db, who.user.id).await?;
             Ok(Answer::json(&UserJson::from(&user))?)
         }
-        Ok(done) => Ok(Answer::see_other(uri!(show(done = Some(done))))),
+        Ok(done) => Ok(Answer::see_other(uri!(show(done = Some(done), picture = _)))),
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
             let faults = messages(&faults, visitor.locale());
-            let mut account = account(&who, db).await.map_err(keeping)?;
+            let mut account = account(&who, &visitor, db, images).await.map_err(keeping)?;
             match form.is_of_passwords() {
                 true => account.password_faults = faults,
                 false => account.faults = faults,
@@ -142,6 +161,7 @@ async fn destroy(
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
+    images: &State<Peer>,
 ) -> Result<Answer, Refusal> {
     let who = visitor.signed_in().await?;
     let left = async {
@@ -153,6 +173,11 @@ async fn destroy(
             hub.end(&ended);
             hub.forget(who.user.id);
             visitor.forget();
+            if let Some(picture) = &who.user.picture
+                && !User::has_anybody(db, picture).await?
+            {
+                picture::forget(images, Some(picture.clone()));
+            }
             Ok(match visitor.wants_json() {
                 true => Answer::no_content(),
                 false => Answer::see_other(uri!(user::door(next = _))),
@@ -160,7 +185,7 @@ async fn destroy(
         }
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
             let leave_faults = messages(&faults, visitor.locale());
-            refused(&visitor, &Account { leave_faults, ..account(&who, db).await? })
+            refused(&visitor, &Account { leave_faults, ..account(&who, &visitor, db, images).await? })
         }
         Err(error) => Err(error.into()),
     }
@@ -194,13 +219,23 @@ async fn end_other_sessions(
     Ok(sessions_ended(&visitor))
 }
 
-async fn account(who: &SignedIn, db: &Database) -> Result<Account> {
+async fn account(who: &SignedIn, visitor: &Visitor<'_>, db: &Database, images: &Peer) -> Result<Account> {
+    let id = who.user.id.to_string();
+    let upload = match (visitor.images_url(), images.is_there().await) {
+        (Some(url), true) => Some(Upload {
+            address: url.to_string(),
+            ticket: format!("{id}.{}", images.secret().ticket(Purpose::Upload, &id)),
+        }),
+        _ => None,
+    };
     let sessions = models::Session::all(db, who.user.id).await?;
     Ok(Account {
         me: Me::from(&who.user),
         chosen: who.user.locale.clone().unwrap_or_default(),
         sessions: sessions.iter().map(|session| Session::new(session, &who.session)).collect(),
         nickname: who.user.nickname.as_str().to_owned(),
+        upload,
+        has_picture: who.user.picture.is_some(),
         ..Account::default()
     })
 }
@@ -213,7 +248,7 @@ fn refused(visitor: &Visitor<'_>, account: &Account) -> Result<Answer, Refusal> 
 fn sessions_ended(visitor: &Visitor<'_>) -> Answer {
     match visitor.wants_json() {
         true => Answer::no_content(),
-        false => Answer::see_other(uri!(show(done = Some("sessions")))),
+        false => Answer::see_other(uri!(show(done = Some("sessions"), picture = _))),
     }
 }
 

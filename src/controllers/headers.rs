@@ -1,21 +1,25 @@
 //! What every answer says about itself.
 
-use rocket::http::Header;
-use rocket::shield::{Frame, NoSniff, Permission, Policy, Referrer, Shield};
+use rocket::fairing::AdHoc;
+use rocket::shield::{Frame, NoSniff, Permission, Referrer, Shield};
 
-/// Scripts, styles and pictures from here only, nothing inline; frames by our own pages only.
-#[derive(Default)]
-struct ContentSecurity;
+use super::visitor::Visitor;
 
-impl Policy for ContentSecurity {
-    const NAME: &'static str = "Content-Security-Policy";
-
-    fn header(&self) -> Header<'static> {
-        let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-                      font-src 'self'; manifest-src 'self'; frame-src 'self'; form-action 'self'; \
-                      frame-ancestors 'self'; base-uri 'none'";
-        Header::new(Self::NAME, policy)
-    }
+/// Scripts and styles from here only, nothing inline; pictures also from the image server, and to it; frames by our
+/// own pages only.
+pub fn content_security() -> AdHoc {
+    AdHoc::on_response("Content security", |request, response| {
+        Box::pin(async move {
+            let images = Visitor::of(request).images_url().map(|url| url.origin().ascii_serialization());
+            let images = images.unwrap_or_default();
+            let policy = format!(
+                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: {images}; \
+                 connect-src 'self' {images}; form-action 'self' {images}; font-src 'self'; manifest-src 'self'; \
+                 frame-src 'self'; frame-ancestors 'self'; base-uri 'none'"
+            );
+            response.set_raw_header("Content-Security-Policy", policy);
+        })
+    })
 }
 
 /// The headers.
@@ -26,5 +30,4 @@ pub fn shield() -> Shield {
         .enable(Permission::default())
         // Stricter makes a browser say `Origin: null` for our own forms.
         .enable(Referrer::StrictOriginWhenCrossOrigin)
-        .enable(ContentSecurity)
 }

@@ -9,20 +9,24 @@ use serde_json::json;
 use super::answer::Answer;
 use crate::error::Result;
 use crate::models::Database;
+use crate::peer::Peer;
 
 /// The routes.
 pub(super) fn routes() -> Vec<Route> {
     routes![show]
 }
 
-/// One entry a dependency, `ok` or `away`; 503 without the database.
+/// One entry a dependency, `ok` or `away`; 503 only without the database.
 #[get("/health")]
-async fn show(db: &State<Arc<Database>>) -> Result<Answer> {
-    match db.ping().await {
-        Ok(()) => Answer::json(&json!({ "database": "ok" })),
+async fn show(db: &State<Arc<Database>>, images: &State<Peer>) -> Result<Answer> {
+    let (database, images) = rocket::tokio::join!(db.ping(), images.is_there());
+    let word = |ok| if ok { "ok" } else { "away" };
+    let answer = Answer::json(&json!({ "database": word(database.is_ok()), "images": word(images) }))?;
+    match database {
+        Ok(()) => Ok(answer),
         Err(error) => {
             log::warn!("health: {error}");
-            Ok(Answer::json(&json!({ "database": "away" }))?.with_status(Status::ServiceUnavailable))
+            Ok(answer.with_status(Status::ServiceUnavailable))
         }
     }
 }

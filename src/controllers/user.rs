@@ -1,24 +1,23 @@
-//! People: the door, signing up, cards and pictures.
+//! People: the door, signing up, cards.
 
 use std::sync::Arc;
 
 use rocket::form::Form;
-use rocket::http::{ContentType, Header, Status};
-use rocket::{FromForm, Responder, Route, State, get, post, routes, uri};
+use rocket::http::Status;
+use rocket::{FromForm, Route, State, get, post, routes, uri};
 
 use super::answer::{Answer, Refusal};
 use super::room;
-use super::visitor::{Reader, SignedIn, Visitor};
+use super::visitor::{Reader, Visitor};
 use crate::error::{Error, Faults, Result};
 use crate::models::checked::{Login, Nickname, Password};
 use crate::models::{Database, Session, User, UserId};
 use crate::views::error::{Kept, messages};
-use crate::views::picture;
 use crate::views::user::{Card, Door, Me, Typed, UserJson};
 
 /// The routes.
 pub(super) fn routes() -> Vec<Route> {
-    routes![door, create, show, image]
+    routes![door, create, show]
 }
 
 /// What is typed to sign up.
@@ -113,26 +112,6 @@ async fn show(id: UserId, who: Reader, visitor: Visitor<'_>, db: &State<Arc<Data
             Answer::page(&visitor, "users/show.html.tera", &card)
         }
     }
-}
-
-/// A drawn picture, which a browser may keep for a while.
-#[derive(Responder)]
-struct Picture {
-    svg: String,
-    kind: ContentType,
-    caching: Header<'static>,
-}
-
-/// A person's picture; those who are gone have one too.
-#[get("/user/<id>/image")]
-async fn image(id: UserId, _who: &SignedIn, visitor: Visitor<'_>, db: &State<Arc<Database>>) -> Result<Picture> {
-    let nickname = match User::find(db, id).await {
-        Ok(user) => Some(user.nickname),
-        Err(Error::NotFound) => None,
-        Err(error) => return Err(error),
-    };
-    let svg = picture::draw(visitor.views()?, visitor.locale(), &id.to_string(), nickname.as_ref())?;
-    Ok(Picture { svg, kind: ContentType::SVG, caching: Header::new("Cache-Control", "private, max-age=600") })
 }
 
 /// The door, with the way back.

@@ -7,6 +7,7 @@ use rocket::http::{Accept, Cookie, CookieJar, SameSite, Status};
 use rocket::outcome::Outcome;
 use rocket::request::{FromRequest, Request};
 use rocket::time::Duration;
+use url::Url;
 
 use crate::config::Settings;
 use crate::error::{Error, Result};
@@ -101,6 +102,18 @@ impl<'r> Visitor<'r> {
     /// What it says of itself.
     pub fn browser(&self) -> &'r str {
         self.request.headers().get_one("User-Agent").unwrap_or_default()
+    }
+
+    /// Where this browser reaches the image server: the configured address, else its port of the host that was asked.
+    pub fn images_url(&self) -> Option<Url> {
+        let images = &self.settings().images;
+        if let Some(url) = &images.url {
+            return Some(url.clone());
+        }
+        let host = self.request.headers().get_one("Host")?;
+        let mut url = Url::parse(&format!("http://{host}/")).ok()?;
+        url.set_port(Some(images.port)).ok()?;
+        Some(url)
     }
 
     /// The site's templates.

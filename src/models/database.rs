@@ -96,6 +96,7 @@ impl Database {
     async fn confirm_indexes(&self) -> Result<(), MongoError> {
         self.users.create_index(unique(doc! { "login": 1 })).await?;
         self.users.create_index(unique_where(doc! { "first": 1 }, "first")).await?;
+        self.users.create_index(IndexModel::builder().keys(doc! { "picture": 1 }).build()).await?;
         self.sessions.create_index(expiring("expires")).await?;
         self.sessions.create_index(IndexModel::builder().keys(doc! { "user": 1 }).build()).await?;
         self.rooms.create_index(unique(doc! { "no": 1 })).await?;

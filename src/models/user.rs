@@ -9,7 +9,7 @@ use mongodb::bson::{DateTime, doc};
 use rocket::futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
-use super::checked::{Login, Nickname, Password};
+use super::checked::{Login, Nickname, Password, PicturePath};
 use super::database::{is_duplicate, within};
 use super::{Database, UserId};
 use crate::error::{Error, Fault, Result};
@@ -23,6 +23,9 @@ pub struct User {
     login: Login,
     /// The name that others see.
     pub nickname: Nickname,
+    /// Where their picture is on the image server; none: one is drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<PicturePath>,
     /// argon2id, as a PHC string.
     password: String,
     /// The language they chose, as a BCP 47 tag; none: their browser's.
@@ -56,6 +59,7 @@ impl User {
             id: UserId::new(),
             login,
             nickname,
+            picture: None,
             password,
             locale: None,
             admin: first,

@@ -61,6 +61,12 @@ pub struct Account {
     pub sessions: Vec<Session>,
     /// What was just done, as the end of a key.
     pub done: Option<&'static str>,
+    /// What became of an upload, as the end of a key.
+    pub uploaded: Option<&'static str>,
+    /// How to send a picture; none while the image server is away.
+    pub upload: Option<Upload>,
+    /// Whether there is a picture to remove.
+    pub has_picture: bool,
     /// What was typed as nickname.
     pub nickname: String,
     /// What is wrong with it, by field.
@@ -69,6 +75,15 @@ pub struct Account {
     pub password_faults: Messages,
     /// What is wrong with the form that deletes the account, by field.
     pub leave_faults: Messages,
+}
+
+/// How to send a picture.
+#[derive(Serialize)]
+pub struct Upload {
+    /// Where the image server is; ends with a slash.
+    pub address: String,
+    /// What lets this user send one.
+    pub ticket: String,
 }
 
 /// One browser that is signed in.

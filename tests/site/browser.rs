@@ -1,6 +1,9 @@
 //! In a real browser, with script and without.
 
+use image::ImageFormat;
+
 use crate::helpers::browser::Browser;
+use crate::helpers::images::{both, encoded, quarters};
 use crate::helpers::site::Site;
 use crate::helpers::{soon, until};
 
@@ -172,4 +175,29 @@ async fn any_order_and_any_repetition_make_the_same_page() {
     let last = |seq: i64| format!("data-seq=\"{seq}\" data-rev=\"{}\"", seq + 24);
     assert!((1..=12).all(|seq| pages[0].as_str().unwrap().contains(&last(seq))), "{pages:?}");
     browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_is_sent_with_script_and_without() {
+    let (site, _images, folder) = both("pictures-browser").await;
+    let photo = folder.with_extension("jpg");
+    std::fs::write(&photo, encoded(&quarters(1_200, 900), ImageFormat::Jpeg)).unwrap();
+    for script in [true, false] {
+        let browser = Browser::open(script).await;
+        browser.sign_up(&site.address, if script { "scripted" } else { "plain" }).await;
+        browser.goto(&format!("{}/user/me", site.address)).await;
+        browser.type_into("#picture-file", photo.to_str().unwrap()).await;
+        browser.click("#picture button").await;
+        browser.find(".done").await;
+        assert!(browser.client.current_url().await.unwrap().as_str().ends_with("/user/me?picture=stored"));
+        browser.find("#remove-picture").await;
+        if script {
+            let width = "return document.querySelector('.face .picture').naturalWidth;";
+            until("the stored picture to show", || async {
+                (browser.client.execute(width, vec![]).await.unwrap() == 256).then_some(())
+            })
+            .await;
+        }
+        browser.close().await;
+    }
 }

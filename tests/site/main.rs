@@ -9,6 +9,7 @@ mod browser;
 mod chats;
 mod engine;
 mod feeds;
+mod images;
 mod languages;
 mod layers;
 mod log;

@@ -6,10 +6,10 @@ use mongodb::bson::{Document, doc};
 
 use super::User;
 use crate::error::{Error, Fault, Result};
-use crate::models::checked::{Nickname, Password};
+use crate::models::checked::{Nickname, Password, PicturePath};
 use crate::models::database::within;
 use crate::models::session::SessionId;
-use crate::models::{Database, Session};
+use crate::models::{Database, Session, UserId};
 
 impl User {
     /// Takes another nickname, and another language; `None` is the browser's.
@@ -42,6 +42,32 @@ impl User {
         Session::end_all(db, self.id, Some(this)).await
     }
 
+    /// Takes another picture, or none. Answers the one before, if nobody has it any more.
+    ///
+    /// # Errors
+    /// `NotFound` when the user is gone; the database's.
+    pub async fn change_picture(db: &Database, id: UserId, to: Option<&PicturePath>) -> Result<Option<PicturePath>> {
+        let change = match to {
+            Some(path) => doc! { "$set": { "picture": path.as_str() } },
+            None => doc! { "$unset": { "picture": "" } },
+        };
+        let alive = doc! { "_id": id, "gone": { "$ne": true } };
+        let before = within(async { db.users.find_one_and_update(alive, change).await }).await?;
+        match before.ok_or(Error::NotFound)?.picture {
+            Some(before) if !Self::has_anybody(db, &before).await? => Ok(Some(before)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether anybody has this picture.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn has_anybody(db: &Database, picture: &PicturePath) -> Result<bool> {
+        let theirs = doc! { "picture": picture.as_str() };
+        Ok(within(async { db.users.find_one(theirs).await }).await?.is_some())
+    }
+
     /// Leaves for good: what was said stays, by nobody. Answers the sessions that were ended.
     ///
     /// # Errors
@@ -50,11 +76,13 @@ impl User {
         self.prove(db, "userPassword", password, address).await?;
         let this = doc! { "_id": self.id };
         match self.first {
-            None => drop(within(async { db.users.delete_one(this).await }).await?),
+            None => {
+                within(async { db.users.delete_one(this).await }).await?;
+            }
             Some(_) => {
                 let nobody =
                     doc! { "gone": true, "login": format!("\u{0}{}", self.id), "nickname": "", "password": "" };
-                self.update(db, doc! { "$set": nobody }).await?;
+                self.update(db, doc! { "$set": nobody, "$unset": { "picture": "" } }).await?;
             }
         }
         Session::end_all(db, self.id, None).await

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use super::images::free_port;
 use super::soon;
 
 /// A running program.
@@ -42,6 +43,7 @@ pub fn command(var: &Path) -> Command {
     command
         .current_dir(var)
         .env("ROCKET_PORT", "0")
+        .env("ROCKET_IMAGES", format!("{{port={}}}", free_port()))
         .env("ROCKET_VAR", var.join("var"))
         .env_remove("ROCKET_DATABASES")
         .env_remove("ROCKET_CONFIG")

@@ -11,6 +11,7 @@ use sarangbang::config::{Settings, defaults};
 use sarangbang::engine::Engine;
 use sarangbang::models::Database;
 use sarangbang::site;
+use sarangbang::ticket::Secret;
 use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -53,7 +54,7 @@ impl Site {
             let _ = told.send(rocket.config().port);
             Box::pin(async {})
         });
-        let rocket = site::build(settings, Arc::clone(&db)).unwrap().attach(tell).ignite().await.unwrap();
+        let rocket = site::build(settings, Arc::clone(&db), secret()).unwrap().attach(tell).ignite().await.unwrap();
         let shutdown = rocket.shutdown();
         let running = tokio::spawn(rocket.launch());
         let port = soon("the site to answer", port).await.unwrap();
@@ -78,6 +79,11 @@ impl Site {
         self.shutdown.notify();
         soon("the site to stop", self.running).await.unwrap().unwrap();
     }
+}
+
+/// What the servers of the tests share.
+pub fn secret() -> Secret {
+    Secret::configured("the secret of the tests").unwrap()
 }
 
 /// The address of an empty database on the engine that all tests share.

@@ -1,0 +1,124 @@
+//! The image server: receives a picture, makes it small, keeps it as files, and tells the site where. It touches no
+//! database, and nothing of it is needed for chat.
+
+mod answer;
+mod compress;
+mod store;
+mod upload;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rocket::fairing::AdHoc;
+use rocket::figment::providers::Serialized;
+use rocket::http::Status;
+use rocket::{Build, Request, Rocket, Route, State, catch, catchers, delete, get, options, routes};
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use crate::config::Settings;
+use crate::peer::{Peer, Said};
+use crate::ticket::{Purpose, Secret};
+use answer::{Answer, Bearer, Caller};
+use store::{Name, Store};
+
+/// Pictures decoded at once.
+const DECODERS: usize = 2;
+/// How often pictures that nobody has are looked for.
+const SWEEP: Duration = Duration::from_secs(60 * 60);
+
+/// What the image server works with.
+struct Works {
+    store: Store,
+    site: Peer,
+    decoders: Arc<Semaphore>,
+}
+
+/// The image server, not launched yet.
+///
+/// # Errors
+/// A sentence, when its folder cannot be used.
+pub fn build(settings: Settings, secret: Secret) -> Result<Rocket<Build>, String> {
+    let images = &settings.images;
+    let store = Store::open(&images.dir)
+        .map_err(|error| format!("The folder {} cannot be used for pictures: {error}.", images.dir.display()))?;
+    let site = Peer::new(settings.site.internal_url.clone(), secret)?;
+    let works = Arc::new(Works { store, site, decoders: Arc::new(Semaphore::new(DECODERS)) });
+    let figment = settings.rocket.clone();
+    let figment =
+        figment.merge(Serialized::global("address", images.address)).merge(Serialized::global("port", images.port));
+    let swept = Arc::clone(&works);
+    Ok(rocket::custom(figment)
+        .manage(settings)
+        .manage(works)
+        .mount("/", routes())
+        .register("/", catchers![caught])
+        .attach(AdHoc::on_liftoff("Sweep", |_| Box::pin(async move { drop(tokio::spawn(sweep(swept))) }))))
+}
+
+fn routes() -> Vec<Route> {
+    let mut routes = routes![preflight, show, forget, health];
+    routes.extend(upload::routes());
+    routes
+}
+
+/// Whether the site's pages may send pictures from another origin.
+#[options("/image")]
+fn preflight(caller: Caller<'_>) -> Answer {
+    Answer::preflight(&caller)
+}
+
+/// A picture. Its name is the hash of what is in it, so it never changes.
+#[get("/image/<name>")]
+async fn show(name: &str, caller: Caller<'_>, works: &State<Arc<Works>>) -> Answer {
+    let Some(name) = Name::parse(name) else { return Answer::bare(Status::NotFound) };
+    if caller.has(name.as_str()) {
+        return Answer::not_modified(&name);
+    }
+    match works.store.read(&name) {
+        Ok(bytes) => Answer::picture(&name, bytes),
+        Err(_) => Answer::bare(Status::NotFound),
+    }
+}
+
+/// Forgets a picture that the site says nobody has.
+#[delete("/image/<name>")]
+fn forget(name: &str, bearer: Bearer<'_>, works: &State<Arc<Works>>) -> Answer {
+    let Some(name) = Name::parse(name) else { return Answer::bare(Status::NotFound) };
+    if !works.site.secret().admits(bearer.0, Purpose::Forget, &name.path()) {
+        return Answer::bare(Status::Forbidden);
+    }
+    match works.store.remove(&name) {
+        Ok(()) => Answer::bare(Status::NoContent),
+        Err(error) => {
+            log::error!("a picture cannot be removed: {error}");
+            Answer::bare(Status::InternalServerError)
+        }
+    }
+}
+
+/// Whether the image server can do its work.
+#[get("/health")]
+fn health() -> Answer {
+    Answer::json(Status::Ok, &json!({ "images": "ok" }))
+}
+
+#[catch(default)]
+fn caught(status: Status, _: &Request<'_>) -> Answer {
+    Answer::bare(status)
+}
+
+/// Looks for pictures that nobody has, at the start and then every hour: what a crash or a site that could not be
+/// reached has left. Where the site says nothing, nothing is removed.
+async fn sweep(works: Arc<Works>) {
+    loop {
+        for name in works.store.settled().unwrap_or_default() {
+            if works.site.is_used(&name.path()).await == Said::No
+                && let Err(error) = works.store.remove(&name)
+            {
+                log::error!("a picture cannot be removed: {error}");
+            }
+        }
+        tokio::time::sleep(SWEEP).await;
+    }
+}

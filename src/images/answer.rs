@@ -1,0 +1,149 @@
+//! Who calls the image server, and what it answers: to a form a way back to the site, to a script JSON.
+
+use std::io::Cursor;
+
+use rocket::http::{Accept, ContentType, Status};
+use rocket::outcome::Outcome;
+use rocket::request::{FromRequest, Request};
+use rocket::response::{self, Responder, Response};
+use serde::Serialize;
+use url::Url;
+
+use super::store::Name;
+use crate::config::Settings;
+
+/// Whoever calls.
+#[derive(Clone, Copy)]
+pub(super) struct Caller<'r>(&'r Request<'r>);
+
+/// The ticket of the other server.
+pub(super) struct Bearer<'r>(pub(super) &'r str);
+
+/// An answer.
+pub(super) struct Answer {
+    status: Status,
+    headers: Vec<(&'static str, String)>,
+    body: Option<(ContentType, Vec<u8>)>,
+}
+
+impl<'r> Caller<'r> {
+    /// Where the site's pages are: its configured address, else its port of the host that was asked.
+    fn home(&self) -> Option<Url> {
+        let settings: &Settings = self.0.rocket().state()?;
+        if let Some(url) = &settings.site.url {
+            return Some(url.clone());
+        }
+        let host = self.0.headers().get_one("Host")?;
+        let mut url = Url::parse(&format!("http://{host}/")).ok()?;
+        url.set_port(settings.rocket.extract_inner("port").ok()).ok()?;
+        Some(url)
+    }
+
+    /// The site's origin, when the call comes from one of its pages by script.
+    fn own_origin(&self) -> Option<String> {
+        let home = self.home()?.origin().ascii_serialization();
+        (self.0.headers().get_one("Origin")? == home).then_some(home)
+    }
+
+    /// Whether it comes from another site's page.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.0.headers().contains("Origin") && self.own_origin().is_none()
+    }
+
+    /// Whether it has the picture of this name already.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.headers().get("If-None-Match").any(|tags| tags.contains(name))
+    }
+
+    fn wants_json(&self) -> bool {
+        self.0.accept().map(Accept::preferred).is_some_and(|wanted| wanted.is_json())
+    }
+}
+
+impl Answer {
+    /// Nothing but a status.
+    pub(super) fn bare(status: Status) -> Self {
+        Self { status, headers: Vec::new(), body: None }
+    }
+
+    pub(super) fn json(status: Status, view: &impl Serialize) -> Self {
+        let json = serde_json::to_vec(view).unwrap_or_default();
+        Self { body: Some((ContentType::JSON, json)), ..Self::bare(status) }
+    }
+
+    /// What became of an upload: JSON for a script, else back to the account page, which puts the code in words.
+    pub(super) fn told(caller: &Caller<'_>, status: Status, code: &str, view: &impl Serialize) -> Self {
+        if caller.wants_json() {
+            return Self::json(status, view).shared_with(caller);
+        }
+        let Some(mut home) = caller.home() else { return Self::bare(status) };
+        home.set_path("/user/me");
+        home.query_pairs_mut().append_pair("picture", code);
+        Self { headers: vec![("Location", home.into())], ..Self::bare(Status::SeeOther) }
+    }
+
+    pub(super) fn preflight(caller: &Caller<'_>) -> Self {
+        let mut answer = Self::bare(Status::NoContent).shared_with(caller);
+        if caller.own_origin().is_some() {
+            answer.headers.push(("Access-Control-Allow-Methods", "POST".into()));
+            answer.headers.push(("Access-Control-Allow-Headers", "accept, content-type".into()));
+            answer.headers.push(("Access-Control-Max-Age", "600".into()));
+        }
+        answer
+    }
+
+    pub(super) fn picture(name: &Name, bytes: Vec<u8>) -> Self {
+        Self { body: Some((ContentType::JPEG, bytes)), ..Self::kept_for_ever(Status::Ok, name) }
+    }
+
+    pub(super) fn not_modified(name: &Name) -> Self {
+        Self::kept_for_ever(Status::NotModified, name)
+    }
+
+    fn kept_for_ever(status: Status, name: &Name) -> Self {
+        let caching = ("Cache-Control", "public, max-age=31536000, immutable".into());
+        Self { headers: vec![caching, ("ETag", format!("\"{}\"", name.as_str()))], ..Self::bare(status) }
+    }
+
+    /// Lets the site's own pages read it.
+    fn shared_with(mut self, caller: &Caller<'_>) -> Self {
+        self.headers.push(("Vary", "Origin".into()));
+        self.headers.extend(caller.own_origin().map(|origin| ("Access-Control-Allow-Origin", origin)));
+        self
+    }
+}
+
+impl<'r> Responder<'r, 'static> for Answer {
+    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        let mut response = Response::build();
+        response.status(self.status);
+        for (name, value) in self.headers {
+            response.raw_header(name, value);
+        }
+        if let Some((kind, bytes)) = self.body {
+            response.header(kind).sized_body(bytes.len(), Cursor::new(bytes));
+        }
+        response.ok()
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Caller<'r> {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, (Status, ()), Status> {
+        Outcome::Success(Self(request))
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Bearer<'r> {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, (Status, ()), Status> {
+        match request.headers().get_one("Authorization").and_then(|value| value.strip_prefix("Bearer ")) {
+            Some(ticket) => Outcome::Success(Self(ticket)),
+            None => Outcome::Error((Status::Forbidden, ())),
+        }
+    }
+}

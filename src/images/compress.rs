@@ -1,0 +1,105 @@
+//! A picture made small: decoded within limits, turned upright, cut square, written as two JPEGs without a word of
+//! what the camera knew. Pure: bytes in, bytes out.
+
+use std::io::Cursor;
+
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::{self, FilterType};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
+
+/// The most pixels a side, and in all.
+const SIDE: u32 = 10_000;
+const PIXELS: u64 = 40_000_000;
+/// The most memory that decoding may take: 40 megapixels of four 16-bit channels.
+const MEMORY: u64 = 40_000_000 * 8 + (16 << 20);
+/// The sizes that are kept, in pixels a side, and their quality.
+pub(super) const LARGE: u32 = 256;
+pub(super) const SMALL: u32 = 64;
+const QUALITY: u8 = 85;
+
+/// A picture in the two sizes that are kept, as JPEG.
+pub(super) struct Small {
+    pub(super) large: Vec<u8>,
+    pub(super) small: Vec<u8>,
+}
+
+/// Why a picture is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// Not JPEG, PNG, GIF or WebP, whatever its name says.
+    Kind,
+    /// Too many pixels.
+    Pixels,
+    /// It cannot be decoded, or it ends before its end.
+    Broken,
+}
+
+/// Makes a picture small.
+pub(super) fn compress(bytes: &[u8]) -> Result<Small, Refused> {
+    let format = image::guess_format(bytes).map_err(|_| Refused::Kind)?;
+    if !matches!(format, ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::Gif | ImageFormat::WebP) {
+        return Err(Refused::Kind);
+    }
+    // The decoder fills up what is missing without a word.
+    if format == ImageFormat::Jpeg && !bytes.windows(2).rev().take(64 * 1024).any(|end| end == [0xff, 0xd9]) {
+        return Err(Refused::Broken);
+    }
+    let (picture, orientation) = decode(bytes, format)?;
+    let mut square = cut_square(&picture);
+    drop(picture);
+    square.apply_orientation(orientation);
+    let square = on_white(&square);
+    let large = imageops::resize(&square, LARGE, LARGE, FilterType::Lanczos3);
+    let small = imageops::resize(&large, SMALL, SMALL, FilterType::Lanczos3);
+    Ok(Small { large: encode(&large)?, small: encode(&small)? })
+}
+
+/// Decodes the first frame, after a look at the header: nothing of what is too large is decoded.
+fn decode(bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Orientation), Refused> {
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(SIDE);
+    limits.max_image_height = Some(SIDE);
+    limits.max_alloc = Some(MEMORY);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(|error| match error {
+        image::ImageError::Limits(_) => Refused::Pixels,
+        _ => Refused::Broken,
+    })?;
+    let (width, height) = decoder.dimensions();
+    if width > SIDE || height > SIDE || u64::from(width) * u64::from(height) > PIXELS {
+        return Err(Refused::Pixels);
+    }
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let picture = DynamicImage::from_decoder(decoder).map_err(|error| match error {
+        image::ImageError::Limits(_) => Refused::Pixels,
+        _ => Refused::Broken,
+    })?;
+    Ok((picture, orientation))
+}
+
+/// The middle square, at most twice as large as what is kept: the rest is cheap then. A view is cut, no copy.
+fn cut_square(picture: &DynamicImage) -> DynamicImage {
+    let (width, height) = (picture.width(), picture.height());
+    let side = width.min(height);
+    let middle = imageops::crop_imm(picture, (width - side) / 2, (height - side) / 2, side, side);
+    let side = side.min(2 * LARGE);
+    imageops::thumbnail(&*middle, side, side).into()
+}
+
+/// What shows through is white: JPEG knows no transparency.
+fn on_white(picture: &DynamicImage) -> RgbImage {
+    let picture = picture.to_rgba8();
+    RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
+        let [red, green, blue, alpha] = picture.get_pixel(x, y).0.map(u16::from);
+        let over = |channel: u16| ((channel * alpha + 255 * (255 - alpha)) / 255) as u8;
+        Rgb([over(red), over(green), over(blue)])
+    })
+}
+
+fn encode(picture: &RgbImage) -> Result<Vec<u8>, Refused> {
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, QUALITY).encode_image(picture).map_err(|_| Refused::Broken)?;
+    Ok(bytes)
+}

@@ -1,0 +1,146 @@
+//! An upload, step by step: the ticket, then the picture, then the files, then the site.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use multer::{Constraints, Multipart, SizeLimit};
+use rocket::data::{Data, ToByteUnit};
+use rocket::http::{ContentType, Status};
+use rocket::{Route, State, post, routes};
+use serde_json::json;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::Works;
+use super::answer::{Answer, Caller};
+use super::compress::{self, Refused};
+use crate::peer::Said;
+use crate::ticket::Purpose;
+
+/// The largest picture, and what the form around it may take besides.
+const PICTURE: u64 = 8 << 20;
+const FORM: u64 = 16 << 10;
+/// How long a picture may take to arrive.
+const ARRIVAL: Duration = Duration::from_secs(30);
+/// How long it may take to be made small, from when it has arrived; half of it may be spent waiting for its turn.
+const WORK: Duration = Duration::from_secs(20);
+
+/// Why an upload came to nothing. Its code is the end of a key in `locales/`.
+#[derive(Clone, Copy, Debug)]
+enum Failure {
+    /// No ticket, or none of ours: nothing was read.
+    Ticket,
+    /// The form is not one.
+    Form,
+    /// No picture was chosen.
+    Missing,
+    TooLarge,
+    TooSlow,
+    Refused(Refused),
+    /// The folder, the site or the machine is in trouble.
+    Unavailable,
+}
+
+impl Failure {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Ticket => "ticket",
+            Self::Form => "form",
+            Self::Missing => "missing",
+            Self::TooLarge => "too-large",
+            Self::TooSlow => "too-slow",
+            Self::Refused(Refused::Kind) => "kind",
+            Self::Refused(Refused::Pixels) => "pixels",
+            Self::Refused(Refused::Broken) => "broken",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    fn status(self) -> Status {
+        match self {
+            Self::Ticket => Status::Forbidden,
+            Self::Form | Self::Missing | Self::Refused(_) => Status::UnprocessableEntity,
+            Self::TooLarge => Status::PayloadTooLarge,
+            Self::TooSlow => Status::RequestTimeout,
+            Self::Unavailable => Status::ServiceUnavailable,
+        }
+    }
+}
+
+/// The routes.
+pub(super) fn routes() -> Vec<Route> {
+    routes![create]
+}
+
+/// Takes a picture.
+#[post("/image", data = "<data>")]
+async fn create(data: Data<'_>, kind: &ContentType, caller: Caller<'_>, works: &State<Arc<Works>>) -> Answer {
+    if caller.is_foreign() {
+        return Answer::bare(Status::Forbidden);
+    }
+    match take(data, kind, works).await {
+        Ok(path) => Answer::told(&caller, Status::Created, "stored", &json!({ "path": path })),
+        Err(failure) => {
+            let error = json!({ "code": failure.code(), "message": failure.code(), "fields": {} });
+            Answer::told(&caller, failure.status(), failure.code(), &json!({ "error": error }))
+        }
+    }
+}
+
+async fn take(data: Data<'_>, kind: &ContentType, works: &Arc<Works>) -> Result<String, Failure> {
+    let arrival = timeout(ARRIVAL, receive(data, kind, works)).await;
+    let (user, picture) = arrival.unwrap_or(Err(Failure::TooSlow))?;
+    let worked = timeout(WORK, keep(picture, works)).await;
+    let path = worked.unwrap_or(Err(Failure::Unavailable))?;
+    match works.site.record(&user, &path).await {
+        Said::Yes => Ok(path),
+        // The file stays until the next sweep finds that nobody has it.
+        Said::No => Err(Failure::Ticket),
+        Said::Nothing => Err(Failure::Unavailable),
+    }
+}
+
+/// Reads the form: who may send a picture, and the picture.
+async fn receive(data: Data<'_>, kind: &ContentType, works: &Works) -> Result<(String, Vec<u8>), Failure> {
+    let boundary = kind.param("boundary").filter(|_| kind.is_form_data()).ok_or(Failure::Form)?;
+    let sizes =
+        SizeLimit::new().whole_stream(PICTURE + FORM).for_field("ticket", 1 << 10).for_field("picture", PICTURE);
+    let stream = data.open((PICTURE + FORM + 1).bytes());
+    let mut form = Multipart::with_reader_with_constraints(stream, boundary, Constraints::new().size_limit(sizes));
+    let failed = |error: multer::Error| match error {
+        multer::Error::FieldSizeExceeded { .. } | multer::Error::StreamSizeExceeded { .. } => Failure::TooLarge,
+        _ => Failure::Form,
+    };
+
+    let ticket = form.next_field().await.map_err(failed)?.filter(|field| field.name() == Some("ticket"));
+    let ticket = ticket.ok_or(Failure::Ticket)?.text().await.map_err(failed)?;
+    let (user, ticket) = ticket.split_once('.').ok_or(Failure::Ticket)?;
+    if !works.site.secret().admits(ticket, Purpose::Upload, user) {
+        return Err(Failure::Ticket);
+    }
+    let picture = form.next_field().await.map_err(failed)?.filter(|field| field.name() == Some("picture"));
+    let mut picture = picture.ok_or(Failure::Missing)?;
+    let mut bytes = Vec::new();
+    while let Some(chunk) = picture.chunk().await.map_err(failed)? {
+        bytes.extend_from_slice(&chunk);
+    }
+    if bytes.is_empty() { Err(Failure::Missing) } else { Ok((user.to_owned(), bytes)) }
+}
+
+/// Makes the picture small and keeps it; answers its path.
+async fn keep(picture: Vec<u8>, works: &Arc<Works>) -> Result<String, Failure> {
+    let turn = timeout(WORK / 2, Arc::clone(&works.decoders).acquire_owned()).await;
+    let Ok(Ok(turn)) = turn else { return Err(Failure::Unavailable) };
+    let works = Arc::clone(works);
+    let kept = spawn_blocking(move || {
+        // The turn ends with the work, also when nobody waits for it any more.
+        let _turn = turn;
+        let small = compress::compress(&picture).map_err(Failure::Refused)?;
+        works.store.keep(&small).map_err(|error| {
+            log::error!("a picture cannot be kept: {error}");
+            Failure::Unavailable
+        })
+    });
+    let name = kept.await.unwrap_or(Err(Failure::Refused(Refused::Broken)))?;
+    Ok(name.path())
+}

@@ -1,0 +1,95 @@
+//! The other server: what the site asks of the image server, and the image server of the site. Each question
+//! carries a ticket, and none is waited for longer than [`PATIENCE`].
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, StatusCode};
+use url::Url;
+
+use crate::ticket::{Purpose, Secret};
+
+/// How long the other server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long it may take to say that it is there.
+const PULSE: Duration = Duration::from_millis(1_000);
+
+/// The other server.
+#[derive(Clone)]
+pub struct Peer {
+    client: Client,
+    address: Url,
+    secret: Secret,
+}
+
+/// What the other server says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Done, or yes.
+    Yes,
+    /// Refused, or no.
+    No,
+    /// Nothing: it is away, slow or in trouble.
+    Nothing,
+}
+
+impl Peer {
+    /// The server at an address.
+    ///
+    /// # Errors
+    /// A sentence, when this machine cannot ask anybody anything.
+    pub fn new(address: Url, secret: Secret) -> Result<Self, String> {
+        let client = Client::builder().timeout(PATIENCE).no_proxy().redirect(reqwest::redirect::Policy::none()).build();
+        let client = client.map_err(|error| format!("The other server cannot be asked: {error}"))?;
+        Ok(Self { client, address, secret })
+    }
+
+    /// What both servers know.
+    pub fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// Whether it is there, and answers within [`PULSE`].
+    pub async fn is_there(&self) -> bool {
+        self.ask(self.client.get(self.at("/health")).timeout(PULSE)).await == Said::Yes
+    }
+
+    /// The image server to the site: this user's picture is at this path.
+    pub async fn record(&self, user: &str, path: &str) -> Said {
+        let ticket = self.secret.ticket(Purpose::Record, &format!("{user} {path}"));
+        let request = self.client.request(Method::PUT, self.at(&format!("/user/{user}/image")));
+        self.ask(request.bearer_auth(ticket).form(&[("path", path)])).await
+    }
+
+    /// The image server to the site: whether anybody has the picture at this path.
+    pub async fn is_used(&self, path: &str) -> Said {
+        let ticket = self.secret.ticket(Purpose::Ask, path);
+        self.ask(self.client.get(self.at(path)).bearer_auth(ticket)).await
+    }
+
+    /// The site to the image server: nobody has the picture at this path any more.
+    pub async fn forget(&self, path: &str) -> Said {
+        let ticket = self.secret.ticket(Purpose::Forget, path);
+        self.ask(self.client.delete(self.at(path)).bearer_auth(ticket)).await
+    }
+
+    fn at(&self, path: &str) -> Url {
+        let mut url = self.address.clone();
+        url.set_path(path);
+        url
+    }
+
+    async fn ask(&self, question: reqwest::RequestBuilder) -> Said {
+        match question.send().await.map(|answer| answer.status()) {
+            Ok(status) if status.is_success() => Said::Yes,
+            Ok(StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) => Said::No,
+            Ok(status) => {
+                log::warn!("the other server answered {status}");
+                Said::Nothing
+            }
+            Err(error) => {
+                log::warn!("the other server does not answer: {}", error.without_url());
+                Said::Nothing
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Tickets: short-lived signed notes between the two servers. A ticket says for what it is (its purpose), about
+//! whom or what (its subject) and until when; the HMAC-SHA-256 over all three is made with the shared secret.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// How long a ticket is good for.
+pub const LIFE: Duration = Duration::from_secs(10 * 60);
+
+/// What a ticket is for. One purpose's ticket opens nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A user may send the image server a picture. Subject: the user's id.
+    Upload,
+    /// The image server tells the site where the picture is. Subject: the user's id and the path.
+    Record,
+    /// The image server asks whether anybody has a picture. Subject: its path.
+    Ask,
+    /// The site has the image server forget a picture. Subject: its path.
+    Forget,
+}
+
+impl Purpose {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Upload => "upload",
+            Self::Record => "record",
+            Self::Ask => "ask",
+            Self::Forget => "forget",
+        }
+    }
+}
+
+/// What both servers know and nobody else. At least 32 bytes when we make it.
+#[derive(Clone)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// The configured secret.
+    ///
+    /// # Errors
+    /// A sentence, when it is shorter than 16 bytes.
+    pub fn configured(text: &str) -> Result<Self, String> {
+        match text.len() {
+            0..16 => {
+                Err("images.secret is too short; it takes 16 characters or more, the same for both servers".into())
+            }
+            _ => Ok(Self(text.as_bytes().to_vec())),
+        }
+    }
+
+    /// The secret kept in a file, which is made when it is not there.
+    ///
+    /// # Errors
+    /// A sentence, when the file cannot be made or read.
+    pub fn kept(path: &Path) -> Result<Self, String> {
+        let failed = |error: &dyn std::fmt::Display| format!("The secret {} cannot be kept: {error}.", path.display());
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(|error| failed(&error))?;
+        match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+            Ok(mut file) => {
+                file.write_all(BASE64_URL_SAFE_NO_PAD.encode(random).as_bytes()).map_err(|error| failed(&error))?
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(failed(&error)),
+        }
+        let kept = fs::read(path).map_err(|error| failed(&error))?;
+        if kept.len() < 16 { Err(failed(&"it is too short")) } else { Ok(Self(kept)) }
+    }
+
+    /// A ticket that is good from now for [`LIFE`].
+    pub fn ticket(&self, purpose: Purpose, subject: &str) -> String {
+        let until = now().saturating_add(LIFE.as_secs());
+        let mac = self.mac(purpose, subject, until).finalize().into_bytes();
+        format!("{until}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac))
+    }
+
+    /// Whether a ticket is one of ours, for this purpose and subject, and still good.
+    pub fn admits(&self, ticket: &str, purpose: Purpose, subject: &str) -> bool {
+        let Some((until, mac)) = ticket.split_once('.') else { return false };
+        let (Ok(until), Ok(mac)) = (until.parse(), BASE64_URL_SAFE_NO_PAD.decode(mac)) else { return false };
+        // Compared in constant time.
+        until >= now() && self.mac(purpose, subject, until).verify_slice(&mac).is_ok()
+    }
+
+    fn mac(&self, purpose: Purpose, subject: &str, until: u64) -> Hmac<Sha256> {
+        // Any length of key will do.
+        let mut mac = Hmac::new_from_slice(&self.0).unwrap_or_else(|_| unreachable!("HMAC takes every key"));
+        // No subject has a line break, so no two tickets are written alike.
+        mac.update(format!("{}\n{subject}\n{until}", purpose.word()).as_bytes());
+        mac
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_admits_to_what_it_is_for_and_to_nothing_else() {
+        let secret = Secret::configured("a secret of some length").unwrap();
+        let ticket = secret.ticket(Purpose::Upload, "gildong");
+        assert!(secret.admits(&ticket, Purpose::Upload, "gildong"));
+        assert!(!secret.admits(&ticket, Purpose::Record, "gildong"));
+        assert!(!secret.admits(&ticket, Purpose::Upload, "chunhyang"));
+        let other = Secret::configured("another secret of some length").unwrap();
+        assert!(!other.admits(&ticket, Purpose::Upload, "gildong"));
+    }
+
+    #[test]
+    fn a_ticket_that_was_changed_or_is_old_admits_nobody() {
+        let secret = Secret::configured("a secret of some length").unwrap();
+        let ticket = secret.ticket(Purpose::Upload, "gildong");
+        let (until, mac) = ticket.split_once('.').unwrap();
+        let longer = format!("{}.{mac}", until.parse::<u64>().unwrap() + 1);
+        for changed in [longer.as_str(), "", ".", until, mac, "1.x", &ticket[..ticket.len() - 1], &format!("{ticket}x")]
+        {
+            assert!(!secret.admits(changed, Purpose::Upload, "gildong"), "{changed}");
+        }
+        let old = now() - 1;
+        let mac = BASE64_URL_SAFE_NO_PAD.encode(secret.mac(Purpose::Upload, "gildong", old).finalize().into_bytes());
+        assert!(!secret.admits(&format!("{old}.{mac}"), Purpose::Upload, "gildong"));
+    }
+}

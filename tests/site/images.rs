@@ -1,0 +1,276 @@
+//! Pictures, on a server of their own.
+
+use std::time::{Duration, SystemTime};
+
+use image::ImageFormat;
+use sarangbang::ticket::Purpose;
+use tokio::io::AsyncWriteExt;
+
+use crate::helpers::images::{Images, both, corners, encoded, free_port, photographed, quarters};
+use crate::helpers::page::text_of;
+use crate::helpers::person::{Answer, Person};
+use crate::helpers::process::{command, kill};
+use crate::helpers::site::{Site, folder, new_database, secret};
+use crate::helpers::until;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_is_sent_made_small_and_shown() {
+    let (site, images, _) = both("pictures-sent").await;
+    let person = site.person("gildong").await;
+    assert_eq!(person.own_picture("").await, None, "one is drawn");
+    for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Gif, ImageFormat::WebP] {
+        let sent = person.send_picture(encoded(&quarters(900, 600), format)).await;
+        assert_eq!((sent.status, sent.location), (303, Some(format!("{}/user/me?picture=stored", site.address))));
+        let (large, small) = (person.own_picture("").await.unwrap(), person.own_picture("?small").await.unwrap());
+        let size = |bytes: &[u8]| image::load_from_memory(bytes).map(|picture| (picture.width(), picture.height()));
+        assert_eq!((size(&large).unwrap(), size(&small).unwrap()), ((256, 256), (64, 64)));
+        assert_eq!((corners(&large), corners(&small)), ("rgbw".into(), "rgbw".into()), "{format:?}");
+    }
+    assert!(text_of(&person.get("/user/me?picture=stored").await.body, ".done").is_some());
+    assert!(text_of(&person.get("/user/me?picture=kind").await.body, "[data-error-for=picture]").is_some());
+
+    let gone = person.post("/user/me/picture", &[("_method", "delete")]).await;
+    assert_eq!((gone.status, gone.location.as_deref()), (303, Some("/user/me?done=picture")));
+    assert_eq!(person.own_picture("").await, None);
+    images.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_photo_is_turned_upright_and_nobody_learns_where_it_was_taken() {
+    let (site, _images, _) = both("pictures-upright").await;
+    let person = site.person("gildong").await;
+    // What the corners of the stored pixels are once a camera held that way is allowed for.
+    let upright = ["rgbw", "grwb", "wbgr", "bwrg", "rbgw", "brwg", "wgbr", "gwrb"];
+    for (orientation, corners_then) in (1..).zip(upright) {
+        let photo = photographed(&quarters(640, 480), orientation, b"DOKDO-01");
+        assert!(photo.windows(8).any(|bytes| bytes == b"DOKDO-01"));
+        assert!(person.send_picture(photo).await.location.unwrap().ends_with("stored"));
+        let kept = person.own_picture("").await.unwrap();
+        assert_eq!(corners(&kept), corners_then, "held as {orientation}");
+        assert!(!kept.windows(8).any(|bytes| bytes == b"DOKDO-01") && !kept.windows(4).any(|bytes| bytes == b"Exif"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_picture_or_too_much_of_one_is_refused_in_words() {
+    let (site, _images, kept) = both("pictures-refused").await;
+    let person = site.person("gildong").await;
+    let photo = encoded(&quarters(400, 400), ImageFormat::Jpeg);
+    let refused = [
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>".to_vec(), "kind", 422),
+        (b"<!doctype html><script>alert(1)</script>".to_vec(), "kind", 422),
+        (photo[..photo.len() / 2].to_vec(), "broken", 422),
+        (b"\x89PNG\r\n\x1a\nnothing more".to_vec(), "broken", 422),
+        (enormous_png(50_000, 50_000), "pixels", 422),
+        (enormous_png(9_999, 9_999), "pixels", 422),
+        (vec![0xff; (8 << 20) + 1], "too-large", 413),
+        (Vec::new(), "missing", 422),
+    ];
+    let (address, ticket) = person.picture_form().await.unwrap();
+    for (bytes, code, status) in refused {
+        let page = person.send_picture(bytes.clone()).await;
+        assert_eq!(page.location, Some(format!("{}/user/me?picture={code}", site.address)));
+        let json = person.send_picture_to(&address, &ticket, bytes, "application/json").await;
+        assert_eq!((json.status, &json.json()["error"]["code"]), (status, &code.into()));
+        let words = text_of(&person.get(&format!("/user/me?picture={code}")).await.body, "[data-error-for=picture]");
+        assert!(words.is_some_and(|words| !words.is_empty()), "{code}");
+    }
+    assert_eq!(person.own_picture("").await, None);
+    assert_eq!(std::fs::read_dir(kept).unwrap().count(), 0, "nothing was kept");
+}
+
+/// A PNG whose header says so, and little behind it.
+fn enormous_png(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = encoded(&quarters(8, 8), ImageFormat::Png);
+    bytes[16..20].copy_from_slice(&width.to_be_bytes());
+    bytes[20..24].copy_from_slice(&height.to_be_bytes());
+    let mut crc = u32::MAX;
+    for byte in &bytes[12..29] {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
+        }
+    }
+    bytes[29..33].copy_from_slice(&(!crc).to_be_bytes());
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_ticket_nothing_is_read_or_kept() {
+    let (site, _images, kept) = both("pictures-tickets").await;
+    let (person, other) = (site.person("gildong").await, site.person("other").await);
+    let (address, ticket) = person.picture_form().await.unwrap();
+    let (_, others) = other.picture_form().await.unwrap();
+    let (user, _) = ticket.split_once('.').unwrap();
+    let (_, signature) = others.split_once('.').unwrap();
+    let asking = format!("{user}.{}", secret().ticket(Purpose::Ask, user));
+    for ticket in ["", "nonsense", &format!("{user}.{signature}"), &asking, &ticket[..ticket.len() - 2]] {
+        let photo = encoded(&quarters(300, 300), ImageFormat::Jpeg);
+        let refused = person.send_picture_to(&address, ticket, photo, "application/json").await;
+        assert_eq!((refused.status, &refused.json()["error"]["code"]), (403, &"ticket".into()), "{ticket}");
+    }
+    assert_eq!(std::fs::read_dir(kept).unwrap().count(), 0);
+
+    let path = format!("/image/{}.jpg", "0".repeat(64));
+    let put = |ticket: String| {
+        let request = site.visitor().request("PUT", &format!("/user/{user}/image"));
+        let path = path.clone();
+        async move { Answer::read(request.bearer_auth(ticket).form(&[("path", path)])).await.status }
+    };
+    assert_eq!(put(String::new()).await, 403);
+    assert_eq!(put(secret().ticket(Purpose::Record, user)).await, 403);
+    assert_eq!(put(secret().ticket(Purpose::Record, &format!("{user} {path}"))).await, 204);
+    assert_eq!(site.visitor().get(&path).await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_sites_own_pages_may_send_by_script() {
+    let (site, images, _) = both("pictures-cors").await;
+    let person = site.person("gildong").await;
+    let (address, ticket) = person.picture_form().await.unwrap();
+    let client = reqwest::Client::new();
+    for (origin, allowed) in [(site.address.as_str(), true), ("https://evil.example", false), ("null", false)] {
+        let preflight = client.request(reqwest::Method::OPTIONS, &address).header("Origin", origin);
+        let answer = preflight.header("Access-Control-Request-Method", "POST").send().await.unwrap();
+        let header =
+            answer.headers().get("access-control-allow-origin").map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(header, allowed.then(|| origin.to_owned()));
+        let form = reqwest::multipart::Form::new().text("ticket", ticket.clone());
+        let sent = client.post(&address).header("Origin", origin).header("Accept", "application/json").multipart(form);
+        let sent = sent.send().await.unwrap();
+        assert_eq!(sent.status().as_u16(), if allowed { 422 } else { 403 }, "{origin}");
+        assert_eq!(sent.headers().contains_key("access-control-allow-origin"), allowed);
+    }
+    let policy = person.request("GET", "/user/me").send().await.unwrap().headers()["content-security-policy"].clone();
+    assert_eq!(policy.to_str().unwrap().matches(&images.address).count(), 3, "pictures from it, and to it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_its_hash_for_ever_and_no_other_path_leads_anywhere() {
+    let (site, images, kept) = both("pictures-files").await;
+    let person = site.person("gildong").await;
+    person.send_picture(encoded(&quarters(300, 300), ImageFormat::Png)).await;
+    std::fs::write(kept.join("secret.txt"), "secret").unwrap();
+    let mut names: Vec<String> =
+        std::fs::read_dir(&kept).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    let name = names[0].strip_suffix("-small.jpg").unwrap();
+    let url = format!("{}/image/{name}.jpg", images.address);
+    let picture = reqwest::get(&url).await.unwrap();
+    assert!(picture.headers()["cache-control"].to_str().unwrap().contains("immutable"));
+    assert_eq!(picture.headers()["x-content-type-options"], "nosniff");
+    let tag = picture.headers()["etag"].clone();
+    let again = reqwest::Client::new().get(&url).header("If-None-Match", tag).send().await.unwrap();
+    assert_eq!(again.status().as_u16(), 304);
+    for other in ["secret.txt", "..%2fsecret.txt", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "%2fetc%2fpasswd", "x%00.jpg", ""]
+    {
+        let answer = reqwest::get(format!("{}/image/{other}", images.address)).await.unwrap();
+        assert!(matches!(answer.status().as_u16(), 404 | 405), "{other}: {}", answer.status());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_nobody_has_goes_and_one_that_somebody_has_stays() {
+    let (site, images, kept) = both("pictures-swept").await;
+    let (gildong, chunhyang) = (site.person("gildong").await, site.person("chunhyang").await);
+    let age = || {
+        for file in std::fs::read_dir(&kept).unwrap() {
+            let file = std::fs::File::options().write(true).open(file.unwrap().path()).unwrap();
+            file.set_modified(SystemTime::now() - Duration::from_secs(3_600)).unwrap();
+        }
+    };
+    let files = || std::fs::read_dir(&kept).unwrap().count();
+    let shared = encoded(&quarters(300, 300), ImageFormat::Png);
+    gildong.send_picture(shared.clone()).await;
+    chunhyang.send_picture(shared).await;
+    assert_eq!(files(), 2, "the same picture is kept once, in two sizes");
+    age();
+    let other = image::imageops::rotate90(&quarters(300, 300));
+    gildong.send_picture(encoded(&other, ImageFormat::Gif)).await;
+    assert_eq!(files(), 4, "she has the first still");
+    age();
+    chunhyang.post("/user/me/picture", &[("_method", "delete")]).await;
+    until("the first to go", || async { (files() == 2).then_some(()) }).await;
+    assert!(gildong.own_picture("").await.is_some());
+
+    // What a crash between any two steps leaves: half a file, and a whole one that the site was never told of.
+    std::fs::write(kept.join("0123.part"), "half").unwrap();
+    let orphan = kept.join(format!("{}.jpg", "f".repeat(64)));
+    std::fs::write(&orphan, "orphan").unwrap();
+    age();
+    let port = images.address.rsplit(':').next().unwrap().parse().unwrap();
+    images.stop().await;
+    let _again = Images::start(&site.address, port, &kept).await;
+    until("the orphan to go", || async { (!orphan.exists()).then_some(()) }).await;
+    assert_eq!(files(), 2);
+    assert!(gildong.own_picture("").await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_trickles_is_ended_after_thirty_seconds() {
+    let (site, images, _) = both("pictures-slow").await;
+    let person = site.person("gildong").await;
+    let (_, ticket) = person.picture_form().await.unwrap();
+    let host = images.address.strip_prefix("http://").unwrap();
+    let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+    let head = format!(
+        "POST /image HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\nContent-Length: 100000\r\n\
+         Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\nContent-Disposition: form-data; name=\"ticket\"\r\n\r\n\
+         {ticket}\r\n--b\r\nContent-Disposition: form-data; name=\"picture\"; filename=\"a\"\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let (mut reader, mut writer) = stream.into_split();
+    let trickle = tokio::spawn(async move {
+        while writer.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let mut answer = vec![0; 64];
+    let length =
+        crate::helpers::soon("an answer", tokio::io::AsyncReadExt::read(&mut reader, &mut answer)).await.unwrap();
+    trickle.abort();
+    assert!(String::from_utf8_lossy(&answer[..length]).starts_with("HTTP/1.1 408"), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chat_goes_on_while_the_image_server_is_stopped_or_dead_and_pictures_come_back() {
+    let (port, var) = (free_port(), folder("pictures-apart"));
+    let site = Site::with(&new_database(), ("images.port", port)).await;
+    let address = site.address.clone();
+    let start = || {
+        let mut server = command(&var);
+        let images = format!("{{port={port}, secret=\"the secret of the tests\"}}");
+        server.arg("images").env("ROCKET_IMAGES", images);
+        server.env("ROCKET_SITE", format!("{{url=\"{address}\", internal_url=\"{address}\"}}"));
+        server.spawn().unwrap()
+    };
+    let mut server = start();
+    let person: Person = site.person("gildong").await;
+    let room = person.make_room("apart").await;
+    let there = async |wanted: &str| {
+        let health = person.get_json("/health").await;
+        assert_eq!(health.status, 200, "the site is well in any case");
+        (health.json()["images"] == wanted).then_some(())
+    };
+    until("the image server to be there", || there("ok")).await;
+    let photo = encoded(&quarters(300, 300), ImageFormat::Jpeg);
+    assert!(person.send_picture(photo.clone()).await.location.unwrap().ends_with("stored"));
+
+    kill("STOP", server.id().unwrap());
+    assert!(there("away").await.is_some());
+    let page = person.get("/user/me").await;
+    assert!(page.status == 200 && page.body.contains("Pictures are not available right now"));
+    person.say(&room, "while it is stopped").await;
+    kill("CONT", server.id().unwrap());
+    until("the image server to be back", || there("ok")).await;
+
+    kill("KILL", server.id().unwrap());
+    server.wait().await.unwrap();
+    assert!(there("away").await.is_some());
+    assert!(person.picture_form().await.is_none());
+    person.say(&room, "while it is dead").await;
+    let _server = start();
+    until("the next image server", || there("ok")).await;
+    assert!(person.own_picture("").await.is_some(), "what was kept is there");
+    assert!(person.send_picture(photo).await.location.unwrap().ends_with("stored"));
+}
