@@ -1,51 +1,30 @@
 //! The MongoDB-compatible server that the site starts for itself when no database is configured:
 //! `mongod` or `secantusd-rs`, from `PATH`, else from the cache folder where `bin/serve` builds it.
-//!
-//! It runs in a process group of its own, so that Ctrl-C reaches the site first, under a shell that
-//! watches a pipe from the site: when the site ends, even by kill -9, the pipe closes and the shell
-//! ends the engine. An engine that dies under a running site is started again.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::Client;
 use mongodb::bson::doc;
 use mongodb::options::{ClientOptions, ServerAddress};
-use tokio::process::{Child, ChildStdin, Command};
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
+
+use crate::keeper::{Keeper, Running, watched};
 
 /// How long an engine may take to answer its first ping: it may have a crash to recover from.
 const READY: Duration = Duration::from_secs(60);
-/// How long it may take to end before the watching shell, which waits 5 s, has killed it.
-const END: Duration = Duration::from_secs(7);
 /// How long a folder may still be held by the engine of a site that was killed.
 const RELEASE: Duration = Duration::from_secs(10);
-/// The pause before an engine that died is started again.
-const AGAIN: Duration = Duration::from_millis(500);
-
-/// Runs "$@" until it ends or standard input closes; then asks it to end, and 5 s later makes it.
-const WATCH: &str = r#"
-exec 3<&0
-"$@" </dev/null 3<&- & engine=$!
-{ read -r _ <&3; kill -TERM $engine; sleep 5; kill -KILL $engine; } 2>/dev/null & watch=$!
-exec 3<&-
-wait $engine; status=$?
-kill $watch 2>/dev/null
-exit $status
-"#;
 
 /// A running engine. Ends with [`Engine::stop`], and with this process whatever ends that.
 pub struct Engine {
     url: String,
-    stop: oneshot::Sender<()>,
-    keeper: JoinHandle<()>,
+    keeper: Keeper,
 }
 
 impl Engine {
@@ -56,13 +35,13 @@ impl Engine {
     /// writable, the engine's own last words.
     pub async fn start(var: &Path) -> Result<Self, String> {
         make_private(var)?;
-        let plan = Plan::new(Kind::choose(var)?, var).await?;
-        let mut running = plan.spawn()?;
-        plan.ready(&mut running.shell).await?;
-
-        let (stop, stopped) = oneshot::channel();
-        let url = plan.url();
-        Ok(Self { url, stop, keeper: tokio::spawn(keep(plan, running, stopped)) })
+        let plan = Arc::new(Plan::new(Kind::choose(var)?, var).await?);
+        let mut running = plan
+            .start()
+            .map_err(|error| format!("The engine {} cannot be started: {error}.", plan.program.display()))?;
+        plan.ready(&mut running).await?;
+        let again = Arc::clone(&plan);
+        Ok(Self { url: plan.url(), keeper: Keeper::keep("the engine", running, move || again.start()) })
     }
 
     /// The connection string to reach it by.
@@ -72,9 +51,7 @@ impl Engine {
 
     /// Ends the engine and waits until it has ended.
     pub async fn stop(self) {
-        // Refused only when the keeper is gone already.
-        let _ = self.stop.send(());
-        let _ = self.keeper.await;
+        self.keeper.stop().await;
     }
 }
 
@@ -168,12 +145,6 @@ struct Plan {
     port: u16,
 }
 
-/// The shell that watches over the engine, and our end of the pipe that it watches.
-struct Running {
-    shell: Child,
-    pipe: Option<ChildStdin>,
-}
-
 impl Plan {
     async fn new((kind, program): (Kind, PathBuf), var: &Path) -> Result<Self, String> {
         let port = TcpListener::bind(("127.0.0.1", 0))
@@ -191,11 +162,9 @@ impl Plan {
         format!("mongodb://127.0.0.1:{}/?directConnection=true", self.port)
     }
 
-    fn spawn(&self) -> Result<Running, String> {
-        let failed = |error: io::Error| format!("The engine {} cannot be started: {error}.", self.program.display());
-        let log = &self.log.1;
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", WATCH, "engine"]).arg(&self.program);
+    fn start(&self) -> io::Result<Running> {
+        let mut command = watched();
+        command.arg(&self.program);
         match self.kind {
             Kind::Mongod => command
                 .args(["--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", "0.25", "--quiet", "--dbpath"])
@@ -203,7 +172,7 @@ impl Plan {
             Kind::Secantus => {
                 // Named, so that it does not look for one in the current folder and at home.
                 let settings = self.data.join("settings.toml");
-                File::create(&settings).map_err(failed)?;
+                File::create(&settings)?;
                 command
                     .arg("--config")
                     .arg(settings)
@@ -212,21 +181,13 @@ impl Plan {
                     .arg(self.data.join("data"))
             }
         };
-        let mut shell = command
-            .args(["--port", &self.port.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(log.try_clone().map_err(failed)?)
-            .stderr(log.try_clone().map_err(failed)?)
-            .process_group(0)
-            .spawn()
-            .map_err(failed)?;
-        // Taken out, for waiting for a child closes the pipe that it still has.
-        let pipe = shell.stdin.take();
-        Ok(Running { shell, pipe })
+        let log = &self.log.1;
+        command.args(["--port", &self.port.to_string()]).stdout(log.try_clone()?).stderr(log.try_clone()?);
+        Running::start(command)
     }
 
     /// Waits until the engine answers a ping.
-    async fn ready(&self, shell: &mut Child) -> Result<(), String> {
+    async fn ready(&self, running: &mut Running) -> Result<(), String> {
         let address = ServerAddress::Tcp { host: "127.0.0.1".into(), port: Some(self.port) };
         let options = ClientOptions::builder()
             .hosts(vec![address])
@@ -240,7 +201,7 @@ impl Plan {
                 client.shutdown().immediate(true).await;
                 return Ok(());
             }
-            if let Ok(Some(status)) = shell.try_wait() {
+            if let Some(status) = running.ended() {
                 return Err(format!("The engine ended as it started ({status}). {}", self.last_words()));
             }
             sleep(Duration::from_millis(20)).await;
@@ -255,34 +216,5 @@ impl Plan {
         let lines: Vec<&str> = text.lines().collect();
         let end = lines[lines.len().saturating_sub(5)..].join("\n  ");
         format!("The end of {}:\n  {end}", self.log.0.display())
-    }
-}
-
-/// Starts the engine again whenever it dies, until it is told to stop.
-async fn keep(plan: Plan, mut running: Running, mut stopped: oneshot::Receiver<()>) {
-    loop {
-        tokio::select! {
-            status = running.shell.wait() => {
-                log::error!("the engine ended ({status:?}) and is started again; see {}", plan.log.0.display());
-            }
-            _ = &mut stopped => return end(running).await,
-        }
-        running = loop {
-            tokio::select! {
-                () = sleep(AGAIN) => {}
-                _ = &mut stopped => return,
-            }
-            match plan.spawn() {
-                Ok(running) => break running,
-                Err(error) => log::error!("{error}"),
-            }
-        };
-    }
-}
-
-async fn end(mut running: Running) {
-    drop(running.pipe.take());
-    if timeout(END, running.shell.wait()).await.is_err() {
-        log::error!("the engine did not end");
     }
 }

@@ -8,7 +8,9 @@
 //! live         follows logs, has chats rendered once, hands them out
 //! views        what templates and JSON are given; nothing of HTTP
 //! models       verbs on the collections; neither HTTP nor HTML
-//! engine, config, error   the ground
+//! peer, engine: the other server, and the database of our own
+//! config, error, keeper, ticket: the ground
+//! images       the second server, beside them: uses peer and the ground only
 //! ```
 
 pub mod config;
@@ -16,6 +18,7 @@ pub mod controllers;
 pub mod engine;
 pub mod error;
 pub mod images;
+mod keeper;
 pub mod live;
 pub mod models;
 pub mod peer;

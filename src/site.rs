@@ -1,5 +1,7 @@
 //! The site: what it is built of, and in which order it starts and stops.
 
+use std::io;
+use std::process::Stdio;
 use std::sync::Arc;
 
 use rocket::fairing::AdHoc;
@@ -9,6 +11,7 @@ use crate::config::Settings;
 use crate::controllers;
 use crate::engine::{self, Engine};
 use crate::images;
+use crate::keeper::{Keeper, Running, watched};
 use crate::live::Hub;
 use crate::models::Database;
 use crate::peer::Peer;
@@ -53,21 +56,27 @@ pub async fn run(
         if servers == Servers::Site {
             return launch(site, ready).await;
         }
-        // Both hear the same signal. The site goes on without pictures if the image server cannot start.
-        let images = launch(images::build(settings.clone(), secret)?, |_| {});
-        let images = async {
-            if let Err(error) = images.await {
-                log::error!("there are no pictures: {error}");
-            }
-        };
-        let (site, ()) = tokio::join!(launch(site, ready), images);
-        site
+        // A process of its own: what a picture does to it, it does not do to the chat.
+        let images = Keeper::keep("the image server", image_server()?, || image_server().map_err(io::Error::other));
+        let launched = launch(site, ready).await;
+        images.stop().await;
+        launched
     };
     let ran = ran.await;
     if let Some(engine) = engine {
         engine.stop().await;
     }
     ran
+}
+
+/// This program again, as the image server, with the same settings.
+fn image_server() -> Result<Running, String> {
+    let start = || {
+        let mut command = watched();
+        command.arg(std::env::current_exe()?).arg("images").stdout(Stdio::null());
+        Running::start(command)
+    };
+    start().map_err(|error| format!("The image server cannot be started: {error}."))
 }
 
 /// The configured secret, else the one that is kept in `var`.
