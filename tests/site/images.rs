@@ -274,3 +274,65 @@ async fn chat_goes_on_while_the_image_server_is_stopped_or_dead_and_pictures_com
     assert!(person.own_picture("").await.is_some(), "what was kept is there");
     assert!(person.send_picture(photo).await.location.unwrap().ends_with("stored"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bombs_leave_the_image_servers_memory_flat() {
+    let (port, var) = (free_port(), folder("pictures-bombs"));
+    let site = Site::with(&new_database(), ("images.port", port)).await;
+    let mut server = command(&var);
+    server.arg("images").env("ROCKET_IMAGES", format!("{{port={port}, secret=\"the secret of the tests\"}}"));
+    let server =
+        server.env("ROCKET_SITE", format!("{{url=\"{0}\", internal_url=\"{0}\"}}", site.address)).spawn().unwrap();
+    let person = site.person("gildong").await;
+    until("the image server to be there", || person.picture_form()).await;
+    let peak = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.id().unwrap())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().to_owned();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() / 1024
+    };
+    assert!(
+        person.send_picture(encoded(&quarters(300, 300), ImageFormat::Gif)).await.location.unwrap().ends_with("stored")
+    );
+    let before = peak();
+
+    let frames = person.send_picture(gif_of_frames(100_000)).await;
+    assert!(frames.location.unwrap().ends_with("stored"), "its first frame is taken");
+    assert!(person.send_picture(enormous_png(50_000, 50_000)).await.location.unwrap().ends_with("pixels"));
+    let (_, ticket) = person.picture_form().await.unwrap();
+    send_chunks(port, &ticket, 5 << 30).await;
+    // What arrives is kept in memory up to 8 MiB, and a growing buffer may be there twice.
+    let grown = peak() - before;
+    assert!(grown < 48, "{grown} MiB over {before}");
+    assert!(person.picture_form().await.is_some(), "it goes on");
+}
+
+/// A GIF of so many frames of one pixel.
+fn gif_of_frames(count: usize) -> Vec<u8> {
+    let mut bytes = b"GIF89a\x40\0\x40\0\x80\0\0\xff\0\0\0\0\xff".to_vec();
+    let frame = [0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0];
+    for _ in 0..count {
+        bytes.extend(frame);
+    }
+    bytes.push(0x3b);
+    bytes
+}
+
+/// Sends a chunked body of so many bytes, as long as anybody takes it.
+async fn send_chunks(port: u16, ticket: &str, bytes: u64) {
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let head = "POST /image HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\
+                Content-Type: multipart/form-data; boundary=b\r\n\r\n";
+    let start = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"ticket\"\r\n\r\n{ticket}\r\n\
+         --b\r\nContent-Disposition: form-data; name=\"picture\"; filename=\"a\"\r\n\r\n"
+    );
+    let chunk = |body: &[u8]| [format!("{:x}\r\n", body.len()).as_bytes(), body, b"\r\n"].concat();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&chunk(start.as_bytes())).await.unwrap();
+    let full = chunk(&vec![b'x'; 1 << 20]);
+    let mut sent = 0;
+    while sent < bytes && stream.write_all(&full).await.is_ok() {
+        sent += 1 << 20;
+    }
+    assert!(sent < 1 << 30, "it is ended long before: {sent}");
+}
