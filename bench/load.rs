@@ -2,7 +2,8 @@
 //!
 //! `sockets=N` opens N idle sockets and says what each adds to the resident memory of the site's process
 //! (`pid=P`). `acks=R` has chats said at R a second for `seconds=S`, and says how long each waits for its
-//! acknowledgement. Both check what they were told. Made for one machine: the site is on loopback.
+//! acknowledgement. `uploads=N` sends three kinds of pictures, then N of 12 megapixels at once, and says what they cost
+//! the image server (`images=P`, its process); with `acks` beside it, what they cost the chat. All check what they were told. Made for one machine: the site is on loopback.
 
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on is none")]
 
@@ -10,9 +11,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use image::{ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use reqwest::Client;
 use reqwest::cookie::{CookieStore, Jar};
 use reqwest::header::{ACCEPT, COOKIE, HeaderValue};
+use reqwest::multipart::{Form, Part};
 use reqwest::redirect::Policy;
 use rocket::futures::StreamExt;
 use serde_json::Value;
@@ -44,6 +47,8 @@ struct Guest {
     client: Client,
     cookie: HeaderValue,
     room: String,
+    /// Where the image server is.
+    images: String,
 }
 
 impl Guest {
@@ -60,7 +65,19 @@ impl Guest {
         assert_eq!(answer.status(), 303, "made a room");
         let room = answer.headers()["location"].to_str().unwrap().to_owned();
         let cookie = jar.cookies(&site.parse().unwrap()).unwrap();
-        Self { site: site.to_owned(), client, cookie, room }
+        let images = site.rsplit_once(':').map(|(host, _)| format!("{host}:8001")).unwrap();
+        Self { site: site.to_owned(), client, cookie, room, images }
+    }
+
+    /// Sends a picture by the account page's form; answers its path.
+    async fn send_picture(&self, bytes: Vec<u8>) -> String {
+        let page = self.client.get(format!("{}/user/me", self.site)).send().await.unwrap().text().await.unwrap();
+        let after = |mark: &str| page.split(mark).nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let (address, ticket) = (after("<form id=\"picture\" action=\""), after("name=\"ticket\" value=\""));
+        let form = Form::new().text("ticket", ticket).part("picture", Part::bytes(bytes).file_name("picture"));
+        let answer = self.client.post(address).header(ACCEPT, "application/json").multipart(form).send().await.unwrap();
+        assert_eq!(answer.status(), 201);
+        answer.json::<Value>().await.unwrap()["path"].as_str().unwrap().to_owned()
     }
 
     async fn say(&self, n: usize) -> Value {
@@ -87,9 +104,18 @@ async fn main() {
     if let Some(sockets) = work.number("sockets") {
         idle(&guest, sockets, work.number("pid").expect("pid=… of the site")).await;
     }
-    if let Some(rate) = work.number("acks") {
-        acknowledgements(&guest, rate, work.number("seconds").unwrap_or(30)).await;
-    }
+    let seconds = work.number("seconds").unwrap_or(30);
+    let acks = async {
+        if let Some(rate) = work.number("acks") {
+            acknowledgements(&guest, rate, seconds).await;
+        }
+    };
+    let uploads = async {
+        if let Some(uploads) = work.number("uploads") {
+            pictures(&guest, uploads, work.number("images").expect("images=… of the image server")).await;
+        }
+    };
+    tokio::join!(acks, uploads);
 }
 
 /// Opens sockets, lets them settle, and compares the process before and after.
@@ -109,9 +135,74 @@ async fn idle(guest: &Guest, sockets: usize, pid: usize) {
     );
 }
 
+/// Sends pictures one by one, then many at once.
+async fn pictures(guest: &Guest, uploads: usize, images: usize) {
+    let photo = texture(4_000, 3_000);
+    let kinds = [
+        ("12 MP JPEG", encoded(&photo, ImageFormat::Jpeg)),
+        ("4000×4000 PNG", encoded(&smooth(4_000, 4_000), ImageFormat::Png)),
+        ("GIF, 100 frames of 640×480", animated(100)),
+    ];
+    for (kind, bytes) in &kinds {
+        let asked = Instant::now();
+        let path = guest.send_picture(bytes.clone()).await;
+        let took = asked.elapsed();
+        let url = format!("{}{path}", guest.images);
+        let kept = guest.client.get(&url).send().await.unwrap().bytes().await.unwrap();
+        let small = guest.client.get(url.replace(".jpg", "-small.jpg")).send().await.unwrap().bytes().await.unwrap();
+        println!(
+            "{kind}: {} KiB sent, {took:.1?}, kept as {:.1} and {:.1} KiB, peak {} MiB",
+            bytes.len() / 1024,
+            kept.len() as f64 / 1024.0,
+            small.len() as f64 / 1024.0,
+            memory(images, "VmHWM:") / 1024
+        );
+    }
+    let asked = Instant::now();
+    let sent = (0..uploads).map(|_| guest.send_picture(kinds[0].1.clone()));
+    let sent = rocket::futures::future::join_all(sent).await;
+    println!("{} at once: {:.1?}, peak {} MiB", sent.len(), asked.elapsed(), memory(images, "VmHWM:") / 1024);
+}
+
+/// Something like a photo: slopes with grain.
+fn texture(width: u32, height: u32) -> RgbImage {
+    let mut random = 42_u32;
+    RgbImage::from_fn(width, height, |x, y| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let grain = (random >> 29) as u8;
+        Rgb([(x / 20) as u8 ^ grain, (y / 16) as u8 ^ grain, ((x + y) / 40) as u8 ^ grain])
+    })
+}
+
+fn smooth(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| Rgb([(x / 16) as u8, (y / 16) as u8, 128]))
+}
+
+fn encoded(picture: &RgbImage, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+fn animated(frames: u8) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = image::codecs::gif::GifEncoder::new_with_speed(&mut bytes, 30);
+    for n in 0..frames {
+        let frame = |x: u32, y: u32| Rgba([n.wrapping_mul(2), (x / 40 * 16) as u8, (y / 40 * 16) as u8, 255]);
+        encoder.encode_frame(image::Frame::new(RgbaImage::from_fn(640, 480, frame))).unwrap();
+    }
+    drop(encoder);
+    bytes
+}
+
 fn resident(pid: usize) -> usize {
+    memory(pid, "VmRSS:")
+}
+
+/// A line of a process's status, in KiB.
+fn memory(pid: usize, name: &str) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
