@@ -3,7 +3,7 @@
 //! here, `Rocket.toml` (or the file in `ROCKET_CONFIG`), variables.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use rocket::figment::{
@@ -69,7 +69,11 @@ impl Settings {
     /// # Errors
     /// A sentence that names the key, its value and what is allowed.
     pub fn read() -> Result<Self, String> {
-        let file = Toml::file(Env::var_or("ROCKET_CONFIG", "Rocket.toml")).nested();
+        let named = Env::var("ROCKET_CONFIG");
+        if let Some(file) = named.as_ref().filter(|file| !Path::new(file.as_str()).is_file()) {
+            return Err(format!("ROCKET_CONFIG is \"{file}\", and there is no such file"));
+        }
+        let file = Toml::file(named.as_deref().unwrap_or("Rocket.toml")).nested();
         Self::from(defaults().merge(file).merge(Env::prefixed("ROCKET_").ignore(&["PROFILE", "CONFIG"]).global()))
     }
 
@@ -78,6 +82,7 @@ impl Settings {
     /// # Errors
     /// As [`Settings::read`].
     pub fn from(rocket: Figment) -> Result<Self, String> {
+        rocket::Config::try_from(&rocket).map_err(|error| format!("The configuration cannot be used: {error}"))?;
         let var: PathBuf = required(&rocket, "var")?;
         let address = |key: &str| {
             Ok::<_, String>((

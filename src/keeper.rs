@@ -27,6 +27,7 @@ exec 3<&0
 exec 3<&-
 wait $program; status=$?
 kill $watch 2>/dev/null
+wait $watch 2>/dev/null
 exit $status
 "#;
 

@@ -8,6 +8,7 @@ pub mod log;
 mod password;
 pub mod room;
 pub mod session;
+mod table;
 mod throttle;
 pub mod user;
 

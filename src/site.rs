@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use rocket::fairing::AdHoc;
+use rocket::figment::Figment;
 use rocket::{Build, Rocket};
 
 use crate::config::Settings;
@@ -91,16 +92,31 @@ fn secret(settings: &Settings) -> Result<Secret, String> {
 }
 
 async fn launch(server: Rocket<Build>, ready: impl FnOnce(&str) + Send + Sync + 'static) -> Result<(), String> {
+    let figment = server.figment();
+    let at = format!("{}:{}", key(figment, "address"), key(figment, "port"));
     let told = AdHoc::on_liftoff("Say where", |rocket| {
         let address = std::net::SocketAddr::new(rocket.config().address, rocket.config().port);
         Box::pin(async move { ready(&format!("http://{address}")) })
     });
     server.attach(told).launch().await.map(drop).map_err(|error| {
-        let text = error.to_string();
+        let text = match error.kind() {
+            rocket::error::ErrorKind::Bind(cause) => {
+                format!("{at} cannot be listened on: {cause}. Set another port or address.")
+            }
+            _ => error.to_string(),
+        };
         // The error panics when it is dropped unread; it was read.
         let _ = error.pretty_print();
         text
     })
+}
+
+fn key(figment: &Figment, name: &str) -> String {
+    figment
+        .find_value(name)
+        .ok()
+        .and_then(|value| value.deserialize::<String>().ok().or_else(|| Some(value.to_u128()?.to_string())))
+        .unwrap_or_default()
 }
 
 /// The site on a database, not launched yet.

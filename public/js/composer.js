@@ -51,6 +51,9 @@ export function compose(form, { sent, types }) {
     }
   };
 
+  // A page that comes back from the browser's memory has a nonce that was used.
+  if (!text.value) nonce.value = newNonce();
+
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     send();

@@ -21,7 +21,8 @@ export class Follower {
     this.#cursor = cursor;
     this.#hear = hear;
     this.#tell = tell;
-    addEventListener("online", () => this.#now());
+    // What was open may be half dead after that: a new connection costs little and loses nothing.
+    addEventListener("online", () => this.#anew());
     addEventListener("offline", () => this.#tell("offline"));
     addEventListener("pagehide", () => this.#socket?.close());
     addEventListener("pageshow", (event) => event.persisted && this.#now());
@@ -68,6 +69,12 @@ export class Follower {
     if (!opened && (await this.#ask())) return;
     const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** this.#failures++);
     this.#timer = setTimeout(() => this.#connect(), pause * (0.5 + Math.random() / 2));
+  }
+
+  #anew() {
+    const old = this.#socket;
+    this.#connect();
+    old?.close();
   }
 
   #now() {

@@ -83,8 +83,8 @@ impl From<Error> for Refusal {
 impl<'r> Responder<'r, 'static> for Answer {
     fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
         let mut response = Response::build();
-        // Made for one person, at one moment.
-        response.status(self.status).raw_header("Cache-Control", "private, no-cache");
+        // Made for one person, at one moment: going back asks again, also after signing out.
+        response.status(self.status).raw_header("Cache-Control", "no-store");
         if let Some(location) = self.location {
             response.raw_header("Location", location);
         }

@@ -102,14 +102,19 @@ async fn index(
     let news = match wait {
         None => feed.now().await?,
         Some(wait) => {
+            let held = hub.sessions.hold(who.session.id.clone());
             let news = tokio::select! {
                 news = timeout(Duration::from_secs(wait.min(WAIT) as u64), feed.next()) => news.ok().transpose()?,
+                () = held.ended() => return Err(Error::SignedOut),
                 () = hub.stopping() => None,
             };
             let Some(news) = news else { return Ok(Answer::no_content()) };
             Some(news)
         }
     };
+    if news.as_ref().is_some_and(|news| news.view.closed) {
+        return Err(Error::NotFound);
+    }
     let nothing = || Arc::new(Fragment::new(Feed { articles: Vec::new(), upto: since, closed: false }));
     fragment(&visitor, &news.unwrap_or_else(nothing))
 }

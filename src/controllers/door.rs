@@ -59,22 +59,26 @@ impl Handler for Door {
 
 fn is_foreign(request: &Request<'_>) -> bool {
     let headers = request.headers();
-    match headers.get_one("Origin") {
-        Some(origin) => !is_own(origin, request),
-        None => headers.get_one("Sec-Fetch-Site").is_some_and(|site| !matches!(site, "same-origin" | "none")),
+    match headers.contains("Origin") {
+        true => !headers.get("Origin").all(|origin| is_own(origin, request)),
+        false => headers.get_one("Sec-Fetch-Site").is_some_and(|site| !matches!(site, "same-origin" | "none")),
     }
 }
 
 /// The configured origin, to the letter; else the host that the request was sent to. Its scheme cannot be
 /// known behind a proxy that is not configured, so the host alone decides.
 fn is_own(origin: &str, request: &Request<'_>) -> bool {
-    let Ok(origin) = Url::parse(origin) else { return false };
+    let Ok(url) = Url::parse(origin) else { return false };
+    // An origin is written in one way, and without a path.
+    if !matches!(url.scheme(), "http" | "https") || url.origin().ascii_serialization() != origin {
+        return false;
+    }
     match &Visitor::of(request).settings().site.url {
-        Some(own) => origin.origin() == own.origin(),
+        Some(own) => url.origin() == own.origin(),
         None => {
             let host = request.headers().get_one("Host").unwrap_or_default();
-            let own = Url::parse(&format!("{}://{host}", origin.scheme()));
-            own.is_ok_and(|own| origin.origin().is_tuple() && origin.origin() == own.origin())
+            let own = Url::parse(&format!("{}://{host}", url.scheme()));
+            own.is_ok_and(|own| url.origin() == own.origin())
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Pieces of a path and of a query, turned into checked types.
 
 use std::fmt;
+use std::str::FromStr;
 
 use rocket::http::impl_from_uri_param_identity;
 use rocket::http::uri::fmt::{Formatter, Path, UriDisplay};
@@ -12,20 +13,35 @@ use crate::models::{RoomId, UserId};
 /// The number of an entry or of a chat, from 1.
 pub(super) struct Number(pub i64);
 
+impl FromStr for Number {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        text.parse().ok().filter(|number| *number > 0).map(Self).ok_or(())
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.0)
+    }
+}
+
 macro_rules! param {
-    ($kind:ty, $parse:expr, $text:expr) => {
+    ($kind:ty) => {
         impl<'a> FromParam<'a> for $kind {
             type Error = ();
 
             fn from_param(text: &'a str) -> Result<Self, ()> {
-                #[allow(clippy::redundant_closure_call, reason = "the macro's argument")]
-                $parse(text)
+                let parsed: Option<Self> = text.parse().ok();
+                // A thing has one address.
+                parsed.filter(|parsed| text == parsed.to_string()).ok_or(())
             }
         }
 
         impl UriDisplay<Path> for $kind {
             fn fmt(&self, out: &mut Formatter<'_, Path>) -> fmt::Result {
-                out.write_value($text(self))
+                out.write_value(self.to_string())
             }
         }
 
@@ -33,9 +49,9 @@ macro_rules! param {
     };
 }
 
-param!(RoomId, |text: &str| text.parse(), |id: &RoomId| id.to_string());
-param!(UserId, |text: &str| text.parse(), |id: &UserId| id.to_string());
-param!(Number, |text: &str| text.parse().ok().filter(|n| *n > 0).map(Number).ok_or(()), |n: &Number| n.0);
+param!(RoomId);
+param!(UserId);
+param!(Number);
 
 /// A number in a query, not below `least`.
 pub(super) fn number(name: &'static str, text: Option<&str>, least: i64) -> Result<Option<i64>> {

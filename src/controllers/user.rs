@@ -64,6 +64,7 @@ impl SignUp<'_> {
 async fn door(next: Option<&str>, visitor: Visitor<'_>) -> Result<Answer> {
     match visitor.signed_in().await {
         Ok(_) => Ok(Answer::see_other(uri!(room::index(page = _)))),
+        Err(Error::SignedOut) if visitor.wants_json() => Answer::json(&serde_json::json!({ "next": next })),
         Err(Error::SignedOut) => {
             let door = Door { next: next.unwrap_or_default().into(), ..Door::default() };
             Answer::page(&visitor, "users/door.html.tera", &door)

@@ -74,6 +74,8 @@ impl Feed {
     }
 
     async fn read_log(&self) -> Result<Arc<Fragment>> {
+        // Never closed: without a turn there is a log all the same.
+        let _turn = self.room.hub.catch_ups.acquire().await;
         let news = self.room.log.news(self.cursor).await?;
         let articles = self.room.hub.articles(news.chats).await?;
         Ok(Arc::new(Fragment::new(chat::Feed { articles, upto: news.upto, closed: news.closed })))

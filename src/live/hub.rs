@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,6 +21,8 @@ use crate::views::{Locale, Views};
 
 /// Names kept before all are forgotten.
 const NAMES: usize = 10_000;
+/// Readers who catch up from the log at once.
+const CATCH_UPS: usize = 8;
 /// How long sockets have to say goodbye when the site stops.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -33,6 +36,8 @@ pub struct Hub {
     names: Mutex<HashMap<UserId, Option<Nickname>>>,
     /// The sessions that have sockets open.
     pub sessions: Sessions,
+    /// Taken by who reads a log page by page: a crowd that returns does not stand in everybody's way.
+    pub(super) catch_ups: Semaphore,
     sockets: TaskTracker,
     stopping: CancellationToken,
 }
@@ -46,6 +51,7 @@ impl Hub {
             rooms: Mutex::default(),
             names: Mutex::default(),
             sessions: Sessions::default(),
+            catch_ups: Semaphore::new(CATCH_UPS),
             sockets: TaskTracker::new(),
             stopping: CancellationToken::new(),
         })

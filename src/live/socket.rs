@@ -131,8 +131,10 @@ impl Socket {
         let live = Arc::clone(feed.room());
         let seat = live.presence.join(&self.visitor.user);
         let (mut here, mut typing) = (live.presence.here(), live.presence.typing());
-        // What is there is told to who comes.
-        here.mark_changed();
+        // What is there is told to who comes; that nobody is would be news that is wrong in a moment.
+        if here.borrow().view.count > 0 {
+            here.mark_changed();
+        }
         let (mut wake, mut is_pinged) = (Instant::now() + PING, false);
         loop {
             let told = tokio::select! {

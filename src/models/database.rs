@@ -1,24 +1,22 @@
 //! The connection, the collections, and how long we wait for them.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
-use mongodb::error::{Error as MongoError, ErrorKind, WriteFailure};
+use mongodb::error::Error as MongoError;
 use mongodb::options::{Acknowledgment, ClientOptions, CollectionOptions, IndexOptions, ReadConcern, WriteConcern};
-use mongodb::{Client, Collection, IndexModel};
+use mongodb::{Client, IndexModel};
 
 use super::log::{Entry, Log, Top};
 use super::password::Passwords;
 use super::room::{Directory, Name};
+use super::table::{Desk, PATIENCE, Table};
 use super::throttle::Throttle;
 use super::{Room, RoomId, Session, User};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
-/// How long one question to the database may take. Pages answer 503 within 2 s when it is away.
-pub(super) const PATIENCE: Duration = Duration::from_millis(1_500);
 /// How long the first connection may take: at start the database may still be starting too.
 const START: Duration = Duration::from_secs(30);
 /// Connections at most. The driver's 10 would make readers of pages wait for each other.
@@ -30,11 +28,12 @@ const NAME: &str = "sarangbang";
 /// journaled: what has been answered stays.
 pub struct Database {
     database: mongodb::Database,
-    pub(super) users: Collection<User>,
-    pub(super) sessions: Collection<Session>,
-    pub(super) rooms: Collection<Room>,
-    pub(super) names: Collection<Name>,
-    pub(super) chats: Collection<Entry>,
+    desk: Desk,
+    pub(super) users: Table<User>,
+    pub(super) sessions: Table<Session>,
+    pub(super) rooms: Table<Room>,
+    pub(super) names: Table<Name>,
+    pub(super) chats: Table<Entry>,
     pub(super) passwords: Passwords,
     pub(super) throttle: Throttle,
     pub(super) directory: Directory,
@@ -67,6 +66,7 @@ impl Database {
             if tokio::time::Instant::now() > patience {
                 return Err(format!("The database does not answer. {error}"));
             }
+            log::warn!("waiting for the database to answer");
         }
         let this = Self::on(database);
         this.confirm_indexes().await.map_err(failed)?;
@@ -78,32 +78,34 @@ impl Database {
             .read_concern(ReadConcern::majority())
             .write_concern(WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build())
             .build();
+        let desk = Desk::open();
         Self {
-            users: database.collection_with_options("user", options.clone()),
-            sessions: database.collection_with_options("session", options.clone()),
-            names: database.collection_with_options("name", options.clone()),
-            rooms: database.collection_with_options("room", options.clone()),
-            chats: database.collection_with_options("chat", options),
+            users: Table::new(database.collection_with_options("user", options.clone()), &desk),
+            sessions: Table::new(database.collection_with_options("session", options.clone()), &desk),
+            names: Table::new(database.collection_with_options("name", options.clone()), &desk),
+            rooms: Table::new(database.collection_with_options("room", options.clone()), &desk),
+            chats: Table::new(database.collection_with_options("chat", options), &desk),
             passwords: Passwords::new(),
             throttle: Throttle::default(),
             directory: Directory::default(),
             logs: Mutex::default(),
             tops: Mutex::default(),
             database,
+            desk,
         }
     }
 
     async fn confirm_indexes(&self) -> Result<(), MongoError> {
-        self.users.create_index(unique(doc! { "login": 1 })).await?;
-        self.users.create_index(unique_where(doc! { "first": 1 }, "first")).await?;
-        self.users.create_index(IndexModel::builder().keys(doc! { "picture": 1 }).build()).await?;
-        self.sessions.create_index(expiring("expires")).await?;
-        self.sessions.create_index(IndexModel::builder().keys(doc! { "user": 1 }).build()).await?;
-        self.rooms.create_index(unique(doc! { "no": 1 })).await?;
-        self.chats.create_index(unique(doc! { "room": 1, "seq": 1 })).await?;
-        self.chats.create_index(unique_where(doc! { "room": 1, "of": 1, "seq": 1 }, "of")).await?;
-        self.chats.create_index(unique_where(doc! { "room": 1, "no": 1 }, "no")).await?;
-        self.chats.create_index(unique_where(doc! { "room": 1, "author": 1, "nonce": 1 }, "nonce")).await?;
+        self.users.collection.create_index(unique(doc! { "login": 1 })).await?;
+        self.users.collection.create_index(unique_where(doc! { "first": 1 }, "first")).await?;
+        self.users.collection.create_index(IndexModel::builder().keys(doc! { "picture": 1 }).build()).await?;
+        self.sessions.collection.create_index(expiring("expires")).await?;
+        self.sessions.collection.create_index(IndexModel::builder().keys(doc! { "user": 1 }).build()).await?;
+        self.rooms.collection.create_index(unique(doc! { "no": 1 })).await?;
+        self.chats.collection.create_index(unique(doc! { "room": 1, "seq": 1 })).await?;
+        self.chats.collection.create_index(unique_where(doc! { "room": 1, "of": 1, "seq": 1 }, "of")).await?;
+        self.chats.collection.create_index(unique_where(doc! { "room": 1, "no": 1 }, "no")).await?;
+        self.chats.collection.create_index(unique_where(doc! { "room": 1, "author": 1, "nonce": 1 }, "nonce")).await?;
         Ok(())
     }
 
@@ -112,7 +114,8 @@ impl Database {
     /// # Errors
     /// `Unavailable` when it does not, within [`PATIENCE`].
     pub async fn ping(&self) -> Result<()> {
-        within(async { self.database.run_command(doc! { "ping": 1 }).await }).await.map(drop)
+        let database = self.database.clone();
+        self.desk.ask(async move { database.run_command(doc! { "ping": 1 }).await }).await.map(drop)
     }
 }
 
@@ -130,32 +133,4 @@ fn unique_where(keys: Document, field: &str) -> IndexModel {
 fn expiring(field: &str) -> IndexModel {
     let options = IndexOptions::builder().expire_after(Duration::ZERO).build();
     IndexModel::builder().keys(doc! { field: 1 }).options(options).build()
-}
-
-/// What a question to the database answers, or `Unavailable` after [`PATIENCE`].
-pub(super) async fn within<T>(question: impl Future<Output = Result<T, MongoError>>) -> Result<T> {
-    match tokio::time::timeout(PATIENCE, question).await {
-        Ok(answer) => answer.map_err(Error::from),
-        Err(_) => Err(Error::Unavailable("the database did not answer in time".into())),
-    }
-}
-
-/// Whether a write was refused because its key exists.
-pub(super) fn is_duplicate(error: &MongoError) -> bool {
-    match &*error.kind {
-        ErrorKind::Write(WriteFailure::WriteError(error)) => error.code == 11_000,
-        ErrorKind::Command(error) => error.code == 11_000,
-        _ => false,
-    }
-}
-
-impl From<MongoError> for Error {
-    fn from(error: MongoError) -> Self {
-        match &*error.kind {
-            ErrorKind::BsonDeserialization(_) | ErrorKind::BsonSerialization(_) | ErrorKind::InvalidArgument { .. } => {
-                Self::Internal(error.to_string())
-            }
-            _ => Self::Unavailable(error.to_string()),
-        }
-    }
 }

@@ -11,12 +11,10 @@ use std::time::Instant;
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
-use rocket::futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::checked::{ChatText, Nonce};
-use super::database::within;
 use super::{Database, RoomId, UserId};
 use crate::error::Result;
 
@@ -195,14 +193,14 @@ impl Log {
 
     /// The entry of this number.
     pub(super) async fn entry(&self, seq: i64) -> Result<Option<Entry>> {
-        within(async { self.db.chats.find_one(doc! { "room": self.room, "seq": seq }).await }).await
+        self.db.chats.one(doc! { "room": self.room, "seq": seq }).await
     }
 
     /// This room's entries in a window of one of its indexes, in no order.
     pub(super) async fn find(&self, window: Document) -> Result<Vec<Entry>> {
         let mut query = doc! { "room": self.room };
         query.extend(window);
-        within(async { self.db.chats.find(query).await?.try_collect().await }).await
+        self.db.chats.all(query).await
     }
 
     fn recent_after(&self, seq: i64) -> Option<Vec<Arc<Entry>>> {

@@ -9,11 +9,9 @@ mod name;
 use std::sync::Arc;
 
 use mongodb::bson::{DateTime, doc};
-use mongodb::error::Result as MongoResult;
 use serde::{Deserialize, Serialize};
 
 use super::checked::{RoomName, Topic};
-use super::database::{is_duplicate, within};
 use super::log::{Top, gallop};
 use super::{Database, Log, RoomId, User, UserId};
 use crate::error::{Error, Fault, Result};
@@ -87,7 +85,7 @@ impl User {
         // A number that went to a room made in the same moment is refused; the next one is tried.
         loop {
             room.no = 1 + Room::top(db).await?;
-            if within(unless_taken(async { db.rooms.insert_one(&room).await.map(drop) })).await? {
+            if db.rooms.insert(room.clone()).await? {
                 db.directory.add(&room);
                 return Ok(room);
             }
@@ -126,7 +124,7 @@ impl Room {
         }
         let open = doc! { "_id": self.id, "open": true };
         let change = doc! { "$set": { "name": name.as_str(), "topic": topic.as_str() } };
-        let found = within(async { db.rooms.update_one(open, change).await }).await?.matched_count > 0;
+        let found = db.rooms.update(open, change).await?;
         db.directory.forget();
         if self.name.key() != name.key() {
             Name::free_of(db, self.name.key(), self.id).await?;
@@ -146,30 +144,19 @@ impl Room {
     /// What follows from the log's end, which has the say.
     async fn finish_closing(&self, db: &Database) -> Result<()> {
         let closed = doc! { "$set": { "open": false } };
-        within(async { db.rooms.update_one(doc! { "_id": self.id }, closed).await }).await?;
+        db.rooms.update(doc! { "_id": self.id }, closed).await?;
         db.directory.forget();
         Name::free_of(db, self.name.key(), self.id).await
     }
 
     async fn by_id(db: &Database, id: RoomId) -> Result<Option<Self>> {
-        within(async { db.rooms.find_one(doc! { "_id": id }).await }).await
+        db.rooms.one(doc! { "_id": id }).await
     }
 
     /// The highest number that a room has.
     async fn top(db: &Database) -> Result<i64> {
         let seen = db.directory.top();
-        let found = gallop(seen, |no| async move {
-            let room = within(async { db.rooms.find_one(doc! { "no": no }).await }).await?;
-            Ok(room.map(|room| room.no))
-        });
+        let found = gallop(seen, |no| async move { Ok(db.rooms.one(doc! { "no": no }).await?.map(|room| room.no)) });
         Ok(found.await?.unwrap_or(seen))
-    }
-}
-
-/// Whether a write went through; `false` when one of its keys exists.
-async fn unless_taken(write: impl Future<Output = MongoResult<()>>) -> MongoResult<bool> {
-    match write.await {
-        Err(error) if is_duplicate(&error) => Ok(false),
-        written => written.map(|()| true),
     }
 }

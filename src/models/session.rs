@@ -8,11 +8,9 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use mongodb::bson::{DateTime, doc};
-use rocket::futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::database::within;
 use super::{Database, User, UserId};
 use crate::error::{Error, Result};
 
@@ -83,7 +81,7 @@ impl Session {
             seen: now,
             expires: after(now, LIFE),
         };
-        within(async { db.sessions.insert_one(session).await }).await?;
+        db.sessions.insert(session).await?;
         Ok(token)
     }
 
@@ -94,17 +92,15 @@ impl Session {
     pub async fn resume(db: &Database, token: &str) -> Result<(Self, User)> {
         let key = doc! { "_id": Token::id(token).0 };
         let now = DateTime::now();
-        let session = within(async { db.sessions.find_one(key.clone()).await })
-            .await?
-            .filter(|session| session.expires > now)
-            .ok_or(Error::SignedOut)?;
+        let session =
+            db.sessions.one(key.clone()).await?.filter(|session| session.expires > now).ok_or(Error::SignedOut)?;
         let user = User::find(db, session.user).await.map_err(|error| match error {
             Error::NotFound => Error::SignedOut,
             error => error,
         })?;
         if after(session.seen, SEEN) < now {
             let used = doc! { "$set": { "seen": now, "expires": after(now, LIFE) } };
-            within(async { db.sessions.update_one(key, used).await }).await?;
+            db.sessions.update(key, used).await?;
         }
         Ok((session, user))
     }
@@ -115,8 +111,7 @@ impl Session {
     /// The database's.
     pub async fn all(db: &Database, user: UserId) -> Result<Vec<Self>> {
         let now = DateTime::now();
-        let mut all: Vec<Self> =
-            within(async { db.sessions.find(doc! { "user": user }).await?.try_collect().await }).await?;
+        let mut all = db.sessions.all(doc! { "user": user }).await?;
         all.retain(|session| session.expires > now);
         all.sort_by_key(|session| Reverse(session.seen));
         Ok(all)
@@ -148,7 +143,7 @@ impl Session {
     /// # Errors
     /// The database's.
     pub async fn is_open(&self, db: &Database) -> Result<bool> {
-        Ok(within(async { db.sessions.find_one(doc! { "_id": &self.id.0 }).await }).await?.is_some())
+        Ok(db.sessions.one(doc! { "_id": &self.id.0 }).await?.is_some())
     }
 
     /// Ends it: its token opens nothing any more.
@@ -156,7 +151,7 @@ impl Session {
     /// # Errors
     /// The database's.
     pub async fn end(&self, db: &Database) -> Result<()> {
-        within(async { db.sessions.delete_one(doc! { "_id": &self.id.0 }).await }).await.map(drop)
+        db.sessions.delete(doc! { "_id": &self.id.0 }).await
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
 
 use super::checked::Login;
 use crate::error::{Error, Result};
@@ -24,69 +26,98 @@ enum Key {
 #[derive(Default)]
 pub(super) struct Throttle {
     /// Written by every try; locked for lines.
-    failures: Mutex<HashMap<Key, Vec<Instant>>>,
+    tries: Mutex<HashMap<Key, Tries>>,
+    /// Wakes those who wait for a try under way.
+    settled: Notify,
 }
 
-/// A try that counts as failed until it has succeeded, so that many at once are no way around.
+#[derive(Default)]
+struct Tries {
+    failed: Vec<Instant>,
+    under_way: usize,
+}
+
+/// A try under way. Until it is settled it may yet fail, so as many at once as may fail are no way around.
 pub(super) struct Try<'a> {
     throttle: &'a Throttle,
     keys: [Key; 2],
-    at: Instant,
 }
 
 impl Throttle {
-    /// Begins a try.
+    /// Begins a try; waits where those under way might close the door.
     ///
     /// # Errors
     /// `TooMany`, with the time until the oldest failure of the window is forgotten.
-    pub(super) fn try_as(&self, login: &Login, address: IpAddr) -> Result<Try<'_>> {
+    pub(super) async fn try_as(&self, login: &Login, address: IpAddr) -> Result<Try<'_>> {
         let keys = [Key::User(login.clone()), Key::Address(network(address))];
-        let at = Instant::now();
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        if failures.len() > SWEEP {
-            failures.retain(|_, tries| tries.last().is_some_and(|last| at.duration_since(*last) < WINDOW));
-        }
-        for key in &keys {
-            let tries = failures.entry(key.clone()).or_default();
-            tries.retain(|failed| at.duration_since(*failed) < WINDOW);
-            if tries.len() >= FAILURES {
-                return Err(Error::TooMany { retry_after: WINDOW - at.duration_since(tries[0]) });
+        loop {
+            let settled = self.settled.notified();
+            if self.begin(&keys)? {
+                return Ok(Try { throttle: self, keys });
             }
+            settled.await;
         }
-        for key in &keys {
-            failures.entry(key.clone()).or_default().push(at);
+    }
+
+    /// Whether the try may begin now.
+    fn begin(&self, keys: &[Key; 2]) -> Result<bool> {
+        let now = Instant::now();
+        let mut all = self.tries();
+        if all.len() > SWEEP {
+            all.retain(|_, tries| tries.under_way > 0 || tries.failed.last().is_some_and(|last| now - *last < WINDOW));
         }
-        Ok(Try { throttle: self, keys, at })
+        let mut may = true;
+        for key in keys {
+            let Some(tries) = all.get_mut(key) else { continue };
+            tries.failed.retain(|failed| now - *failed < WINDOW);
+            if tries.failed.len() >= FAILURES {
+                return Err(Error::TooMany { retry_after: WINDOW - (now - tries.failed[0]) });
+            }
+            may &= tries.failed.len() + tries.under_way < FAILURES;
+        }
+        if may {
+            keys.iter().for_each(|key| all.entry(key.clone()).or_default().under_way += 1);
+        }
+        Ok(may)
+    }
+
+    fn tries(&self) -> MutexGuard<'_, HashMap<Key, Tries>> {
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Try<'_> {
     /// Ends the try by what came of it: something, nothing, or an error, which was no try.
     pub(super) fn settle<T>(self, verified: Result<Option<T>>) -> Result<Option<T>> {
-        let mut failures = self.throttle.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let [user, address] = &self.keys;
+        let mut all = self.throttle.tries();
         match &verified {
-            // The user's failures are forgotten, and this try at the address.
-            Ok(Some(_)) => {
-                failures.remove(user);
-                self.forget(&mut failures, address);
+            // The user's failures are forgotten; those at the address are not.
+            Ok(Some(_)) => all.entry(self.keys[0].clone()).or_default().failed.clear(),
+            Ok(None) => {
+                let now = Instant::now();
+                self.keys.iter().for_each(|key| all.entry(key.clone()).or_default().failed.push(now));
             }
-            Ok(None) => {}
-            Err(_) => self.keys.iter().for_each(|key| self.forget(&mut failures, key)),
+            Err(_) => {}
         }
-        drop(failures);
+        drop(all);
         verified
     }
+}
 
-    fn forget(&self, failures: &mut HashMap<Key, Vec<Instant>>, key: &Key) {
-        if let Some(tries) = failures.get_mut(key) {
-            if let Some(this) = tries.iter().position(|at| *at == self.at) {
-                tries.remove(this);
-            }
-            if tries.is_empty() {
-                failures.remove(key);
+impl Drop for Try<'_> {
+    /// No longer under way, down to the key.
+    fn drop(&mut self) {
+        let mut all = self.throttle.tries();
+        for key in &self.keys {
+            if let Some(tries) = all.get_mut(key) {
+                tries.under_way -= 1;
+                if tries.under_way == 0 && tries.failed.is_empty() {
+                    all.remove(key);
+                }
             }
         }
+        drop(all);
+        self.throttle.settled.notify_waiters();
     }
 }
 
@@ -106,48 +137,67 @@ mod tests {
         Login::parse(name).unwrap()
     }
 
-    #[test]
-    fn ten_failures_of_a_user_close_the_door_from_every_address() {
+    async fn fail(throttle: &Throttle, name: &str, address: IpAddr) -> Result<()> {
+        throttle.try_as(&login(name), address).await?.settle::<()>(Ok(None)).map(drop)
+    }
+
+    #[tokio::test]
+    async fn ten_failures_of_a_user_close_the_door_from_every_address() {
         let throttle = Throttle::default();
         for n in 0..10 {
-            assert!(throttle.try_as(&login("gildong"), [10, 0, 0, n].into()).is_ok());
+            fail(&throttle, "gildong", [10, 0, 0, n].into()).await.unwrap();
         }
-        let refused = throttle.try_as(&login("gildong"), [10, 0, 0, 99].into());
+        let refused = fail(&throttle, "gildong", [10, 0, 0, 99].into()).await;
         assert!(matches!(refused, Err(Error::TooMany { retry_after }) if retry_after <= WINDOW));
-        assert!(throttle.try_as(&login("chunhyang"), [10, 0, 0, 99].into()).is_ok());
+        fail(&throttle, "chunhyang", [10, 0, 0, 99].into()).await.unwrap();
     }
 
-    #[test]
-    fn ten_failures_from_one_network_close_it_for_every_user() {
+    #[tokio::test]
+    async fn ten_failures_from_one_network_close_it_for_every_user() {
         let throttle = Throttle::default();
         for n in 0..10 {
-            let address = format!("2001:db8::{n}").parse().unwrap();
-            assert!(throttle.try_as(&login(&format!("user{n}")), address).is_ok());
+            fail(&throttle, &format!("user{n}"), format!("2001:db8::{n}").parse().unwrap()).await.unwrap();
         }
-        assert!(throttle.try_as(&login("another"), "2001:db8::ffff".parse().unwrap()).is_err());
-        assert!(throttle.try_as(&login("another"), "2001:db8:0:1::1".parse().unwrap()).is_ok());
+        assert!(fail(&throttle, "another", "2001:db8::ffff".parse().unwrap()).await.is_err());
+        fail(&throttle, "another", "2001:db8:0:1::1".parse().unwrap()).await.unwrap();
     }
 
-    #[test]
-    fn a_right_password_forgets_the_users_failures_and_not_the_addresss() {
+    #[tokio::test]
+    async fn a_right_password_forgets_the_users_failures_and_not_the_addresss() {
         let throttle = Throttle::default();
         let address = IpAddr::from([10, 0, 0, 1]);
         for _ in 0..9 {
-            throttle.try_as(&login("gildong"), address).unwrap();
+            fail(&throttle, "gildong", address).await.unwrap();
         }
-        throttle.try_as(&login("gildong"), address).unwrap().settle(Ok(Some(()))).unwrap();
-        throttle.try_as(&login("gildong"), address).unwrap();
-        assert!(throttle.try_as(&login("gildong"), address).is_err());
-        assert!(throttle.try_as(&login("gildong"), [10, 0, 0, 2].into()).is_ok());
+        throttle.try_as(&login("gildong"), address).await.unwrap().settle(Ok(Some(()))).unwrap();
+        fail(&throttle, "gildong", address).await.unwrap();
+        assert!(fail(&throttle, "gildong", address).await.is_err());
+        fail(&throttle, "gildong", [10, 0, 0, 2].into()).await.unwrap();
     }
 
-    #[test]
-    fn a_try_that_did_not_happen_leaves_nothing() {
+    #[tokio::test]
+    async fn a_try_that_did_not_happen_leaves_nothing() {
         let throttle = Throttle::default();
         for _ in 0..20 {
-            let attempt = throttle.try_as(&login("gildong"), [10, 0, 0, 1].into()).unwrap();
+            let attempt = throttle.try_as(&login("gildong"), [10, 0, 0, 1].into()).await.unwrap();
             attempt.settle::<()>(Err(Error::Unavailable("away".into()))).unwrap_err();
+            drop(throttle.try_as(&login("gildong"), [10, 0, 0, 1].into()).await.unwrap());
         }
-        assert!(throttle.failures.lock().unwrap().is_empty());
+        assert!(throttle.tries().is_empty());
+    }
+
+    #[tokio::test]
+    async fn as_many_at_once_as_may_fail_and_the_next_one_waits_for_them() {
+        let throttle = Throttle::default();
+        let address = IpAddr::from([10, 0, 0, 1]);
+        let mut under_way = Vec::new();
+        for n in 0..10 {
+            under_way.push(throttle.try_as(&login(&format!("user{n}")), address).await.unwrap());
+        }
+        let next = login("next");
+        let waiting = throttle.try_as(&next, address);
+        let settle = async { under_way.into_iter().for_each(|attempt| drop(attempt.settle(Ok(Some(()))))) };
+        let (next, ()) = tokio::join!(waiting, settle);
+        assert!(next.is_ok(), "they were all right");
     }
 }

@@ -6,11 +6,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use mongodb::bson::{DateTime, doc};
-use rocket::futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::checked::{Login, Nickname, Password, PicturePath};
-use super::database::{is_duplicate, within};
 use super::{Database, UserId};
 use crate::error::{Error, Fault, Result};
 
@@ -67,13 +65,13 @@ impl User {
             gone: false,
             at: DateTime::now(),
         };
-        if first && !user.insert(db).await? {
+        if first && !db.users.insert(user.clone()).await? {
             // Either somebody was first in the same moment, or the id is taken: the second try tells.
             (user.admin, user.first) = (false, None);
         } else if first {
             return Ok(user);
         }
-        if user.insert(db).await? { Ok(user) } else { Err(Error::field("userId", Fault::Taken)) }
+        if db.users.insert(user.clone()).await? { Ok(user) } else { Err(Error::field("userId", Fault::Taken)) }
     }
 
     /// Finds the person by what they sign in with.
@@ -82,7 +80,7 @@ impl User {
     /// `userId: Credentials` for an unknown id and a wrong password alike, after the same time; `TooMany`
     /// after ten of them; the database's.
     pub async fn sign_in(db: &Database, login: &Login, password: Password, address: IpAddr) -> Result<Self> {
-        let attempt = db.throttle.try_as(login, address)?;
+        let attempt = db.throttle.try_as(login, address).await?;
         let verified = async {
             let user = Self::by_login(db, login).await?;
             let right = db.passwords.verify(password, user.as_ref().map(|user| user.password.as_str())).await?;
@@ -96,7 +94,7 @@ impl User {
     /// # Errors
     /// `NotFound`, or the database's.
     pub async fn find(db: &Database, id: UserId) -> Result<Self> {
-        let user = within(async { db.users.find_one(doc! { "_id": id }).await }).await?;
+        let user = db.users.one(doc! { "_id": id }).await?;
         user.filter(|user| !user.gone).ok_or(Error::NotFound)
     }
 
@@ -108,27 +106,15 @@ impl User {
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
-        let found: Vec<Self> =
-            within(async { db.users.find(doc! { "_id": { "$in": ids } }).await?.try_collect().await }).await?;
+        let found = db.users.all(doc! { "_id": { "$in": ids } }).await?;
         Ok(found.into_iter().filter(|user| !user.gone).map(|user| (user.id, user.nickname)).collect())
     }
 
     async fn by_login(db: &Database, login: &Login) -> Result<Option<Self>> {
-        within(async { db.users.find_one(doc! { "login": login.as_str() }).await }).await
+        db.users.one(doc! { "login": login.as_str() }).await
     }
 
     async fn is_there_a_first(db: &Database) -> Result<bool> {
-        Ok(within(async { db.users.find_one(doc! { "first": true }).await }).await?.is_some())
-    }
-
-    /// Whether it was inserted; `false` when one of its keys exists.
-    async fn insert(&self, db: &Database) -> Result<bool> {
-        within(async {
-            match db.users.insert_one(self).await {
-                Err(error) if is_duplicate(&error) => Ok(false),
-                inserted => inserted.map(|_| true),
-            }
-        })
-        .await
+        Ok(db.users.one(doc! { "first": true }).await?.is_some())
     }
 }

@@ -43,7 +43,7 @@ impl Locale {
 
     /// The one that an `Accept-Language` header likes best.
     pub fn accepted(header: &str) -> Self {
-        let wanted = accepted_languages::parse(header);
+        let wanted = accepted_languages::parse(&by_weight(header));
         let offered: Vec<&LanguageIdentifier> = LANGUAGES.iter().map(|(language, _)| language).collect();
         let best = negotiate_languages(&wanted, &offered, None, NegotiationStrategy::Lookup);
         let best = best.first().and_then(|best| offered.iter().position(|offered| offered == *best));
@@ -69,6 +69,18 @@ impl Locale {
     pub fn text_with(self, key: &str, values: &HashMap<Cow<'static, str>, FluentValue<'_>>) -> String {
         TEXTS.lookup_with_args(&LANGUAGES[self.0].0, key, values)
     }
+}
+
+/// The tags of an `Accept-Language` header, the heaviest first, without those that are not wanted.
+fn by_weight(header: &str) -> String {
+    let weighed = header.split(',').filter_map(|item| {
+        let (tag, weight) = item.split_once(';').unwrap_or((item, "q=1"));
+        let weight: f32 = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse().ok()).unwrap_or(1.0);
+        (weight > 0.0).then_some((tag.trim(), weight))
+    });
+    let mut weighed: Vec<(&str, f32)> = weighed.collect();
+    weighed.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    weighed.into_iter().map(|(tag, _)| tag).collect::<Vec<_>>().join(",")
 }
 
 /// A language as the page offers it.
@@ -150,6 +162,8 @@ mod tests {
         assert_eq!(language("ko-KR,ko;q=0.9,en;q=0.8"), "ko");
         assert_eq!(language("en-GB,en;q=0.9,ko;q=0.8"), "en");
         assert_eq!(language("fr,ko;q=0.5"), "ko");
+        assert_eq!(language("en;q=0.1, ko;q=0.9"), "ko");
+        assert_eq!(language("ko;q=0, en"), "en");
         for other in ["", "fr", "*", ";;;", "\u{1f600}"] {
             assert_eq!(language(other), "en", "{other}");
         }

@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::{Entry, Kind, Log, Top, WINDOW};
 use crate::error::{Error, Result};
 use crate::models::checked::{ChatText, Nonce};
-use crate::models::database::{PATIENCE, within};
+use crate::models::table::PATIENCE;
 use crate::models::{RoomId, UserId};
 
 /// Drafts in one batch: at most 512 × 16 KB, half of what one message to the database holds.
@@ -144,8 +144,8 @@ impl Log {
                 return Ok(());
             }
             let entries = self.number(batch, top);
-            match self.db.chats.insert_many(entries.iter().map(|entry| &**entry)).ordered(true).await {
-                Ok(_) => {
+            match self.db.chats.insert_in_order(entries.clone()).await {
+                Ok(()) => {
                     self.witness(&entries);
                     answer(batch, &entries);
                 }
@@ -209,7 +209,7 @@ impl Log {
     async fn by_nonce(&self, draft: &Draft) -> Result<Option<Entry>> {
         let Some(nonce) = &draft.nonce else { return Ok(None) };
         let key = doc! { "room": self.room, "author": draft.author, "nonce": nonce.as_str() };
-        within(async { self.db.chats.find_one(key).await }).await
+        self.db.chats.one(key).await
     }
 
     /// Gives up a batch and all that waits behind it.
@@ -239,7 +239,7 @@ impl Log {
     async fn note_top(&self, top: Top) {
         let room = doc! { "_id": self.room };
         let last = doc! { "$max": { "last.seq": top.seq, "last.no": top.no, "last.at": top.at } };
-        if let Err(error) = within(async { self.db.rooms.update_one(room, last).await }).await {
+        if let Err(error) = self.db.rooms.update(room, last).await {
             log::debug!("room {}: the hint at the top was not written: {error}", self.room);
         }
     }

@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mongodb::bson::doc;
-use rocket::futures::TryStreamExt;
 
 use super::Room;
 use crate::error::Result;
-use crate::models::database::{Database, within};
+use crate::models::Database;
 
 const WINDOW: i64 = 100;
 /// How long the list may not know what another site did. What this site does it knows at once.
@@ -91,7 +90,7 @@ async fn read_all(db: &Database) -> Result<(Vec<Arc<Room>>, i64)> {
     let (mut open, mut top) = (Vec::new(), 0);
     loop {
         let window = doc! { "no": { "$gt": top, "$lte": top + WINDOW } };
-        let rooms: Vec<Room> = within(async { db.rooms.find(window).await?.try_collect().await }).await?;
+        let rooms: Vec<Room> = db.rooms.all(window).await?;
         let full = rooms.len() as i64 == WINDOW;
         top = rooms.iter().map(|room| room.no).max().unwrap_or(top);
         open.extend(rooms.into_iter().filter(|room| room.open).map(Arc::new));

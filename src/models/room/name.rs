@@ -9,17 +9,16 @@ use std::time::Duration;
 use mongodb::bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
 
-use super::{Room, unless_taken};
+use super::Room;
 use crate::error::Result;
 use crate::models::checked::RoomName;
-use crate::models::database::within;
 use crate::models::{Database, RoomId};
 
 /// How long the making of a room may take at most.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// A room's hold on a name.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(in crate::models) struct Name {
     #[serde(rename = "_id")]
     key: String,
@@ -32,10 +31,10 @@ impl Name {
     pub(super) async fn take(db: &Database, name: &RoomName, room: RoomId) -> Result<bool> {
         let wanted = Self { key: name.key(), room, at: DateTime::now() };
         loop {
-            if within(unless_taken(async { db.names.insert_one(&wanted).await.map(drop) })).await? {
+            if db.names.insert(wanted.clone()).await? {
                 return Ok(true);
             }
-            match within(async { db.names.find_one(doc! { "_id": &wanted.key }).await }).await? {
+            match db.names.one(doc! { "_id": &wanted.key }).await? {
                 Some(there) if there.room == room => return Ok(true),
                 Some(there) if there.stands(db).await? => return Ok(false),
                 Some(there) => there.free(db).await?,
@@ -50,8 +49,7 @@ impl Name {
     }
 
     async fn free(&self, db: &Database) -> Result<()> {
-        let this = doc! { "_id": &self.key, "room": self.room };
-        within(async { db.names.delete_one(this).await }).await.map(drop)
+        db.names.delete(doc! { "_id": &self.key, "room": self.room }).await
     }
 
     /// Whether its room goes by it, or may be about to.

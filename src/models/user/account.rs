@@ -7,7 +7,6 @@ use mongodb::bson::{Document, doc};
 use super::User;
 use crate::error::{Error, Fault, Result};
 use crate::models::checked::{Nickname, Password, PicturePath};
-use crate::models::database::within;
 use crate::models::session::SessionId;
 use crate::models::{Database, Session, UserId};
 
@@ -52,7 +51,7 @@ impl User {
             None => doc! { "$unset": { "picture": "" } },
         };
         let alive = doc! { "_id": id, "gone": { "$ne": true } };
-        let before = within(async { db.users.find_one_and_update(alive, change).await }).await?;
+        let before = db.users.update_and_get(alive, change).await?;
         match before.ok_or(Error::NotFound)?.picture {
             Some(before) if !Self::has_anybody(db, &before).await? => Ok(Some(before)),
             _ => Ok(None),
@@ -65,7 +64,7 @@ impl User {
     /// The database's.
     pub async fn has_anybody(db: &Database, picture: &PicturePath) -> Result<bool> {
         let theirs = doc! { "picture": picture.as_str() };
-        Ok(within(async { db.users.find_one(theirs).await }).await?.is_some())
+        Ok(db.users.one(theirs).await?.is_some())
     }
 
     /// Leaves for good: what was said stays, by nobody. Answers the sessions that were ended.
@@ -76,9 +75,7 @@ impl User {
         self.prove(db, "userPassword", password, address).await?;
         let this = doc! { "_id": self.id };
         match self.first {
-            None => {
-                within(async { db.users.delete_one(this).await }).await?;
-            }
+            None => db.users.delete(this).await?,
             Some(_) => {
                 let nobody =
                     doc! { "gone": true, "login": format!("\u{0}{}", self.id), "nickname": "", "password": "" };
@@ -90,13 +87,13 @@ impl User {
 
     /// Has them say their password once more.
     async fn prove(&self, db: &Database, field: &'static str, password: Password, address: IpAddr) -> Result<()> {
-        let attempt = db.throttle.try_as(&self.login, address)?;
+        let attempt = db.throttle.try_as(&self.login, address).await?;
         let right = db.passwords.verify(password, Some(&self.password)).await;
         let proof = attempt.settle(right.map(|right| right.then_some(())))?;
         proof.ok_or_else(|| Error::field(field, Fault::WrongPassword))
     }
 
     async fn update(&self, db: &Database, change: Document) -> Result<()> {
-        within(async { db.users.update_one(doc! { "_id": self.id }, change).await }).await.map(drop)
+        db.users.update(doc! { "_id": self.id }, change).await.map(drop)
     }
 }
