@@ -205,7 +205,7 @@ async fn a_socket_is_asked_whether_it_lives_and_dropped_when_it_does_not_say() {
     let person = site.person("gildong").await;
     let room = person.make_room("heartbeat").await;
     let mut lively = person.follow(&room, 0).await;
-    let mut silent = person.handshake(&room).await;
+    let mut silent = person.handshake(&room, "").await;
     // The one reads, and so answers pings; the other reads bytes and answers nothing.
     let pinged = async {
         let mut bytes = Vec::new();
@@ -223,4 +223,25 @@ async fn a_socket_is_asked_whether_it_lives_and_dropped_when_it_does_not_say() {
     listen.await;
     person.say(&room, "still here").await;
     assert!(lively.fragment().await.contains("still here"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_that_comes_and_goes_costs_nobody_else_an_answer() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let room = person.make_room("crowded").await;
+    join_all((0..2_000).map(|n| {
+        let (person, room) = (&person, &room);
+        async move { drop(person.say(room, &format!("chat {n}")).await) }
+    }))
+    .await;
+    for _ in 0..4 {
+        // Each asks for everything, and is gone before it has come.
+        let crowd = join_all((0..150).map(|_| person.handshake(&room, "?since=0"))).await;
+        drop(crowd);
+        assert_eq!(person.get("/room").await.status, 200);
+    }
+    let mut page = person.open(&format!("{room}?before=1")).await;
+    person.follow(&room, 0).await.until(&mut page, 2_000).await;
+    page.assert_whole(2_000);
 }

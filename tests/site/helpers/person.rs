@@ -126,12 +126,12 @@ impl Person {
     }
 
     /// Opens a socket and leaves the rest to the test: the bytes after the server's answer.
-    pub async fn handshake(&self, room: &str) -> TcpStream {
+    pub async fn handshake(&self, room: &str, query: &str) -> TcpStream {
         let host = self.site.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(host).await.unwrap();
         let cookie = self.cookie().unwrap();
         let head = format!(
-            "GET {room}/live HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+            "GET {room}/live{query} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nCookie: {}\r\n\r\n",
             cookie.to_str().unwrap()
         );
