@@ -5,13 +5,8 @@ use std::process::ExitCode;
 
 use env_logger::Env;
 use log::LevelFilter;
-use mimalloc::MiMalloc;
 use sarangbang::config::Settings;
 use sarangbang::site::{self, Servers};
-
-/// Gives memory back: with the system's allocator each thread that has hashed a password keeps 58 MiB for good.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 const USAGE: &str = "\
 sarangbang          runs the site and the image server, with a database engine when none is configured

@@ -1,10 +1,9 @@
 //! Hashing of passwords: argon2id with 19 MiB, 2 passes, 1 lane (OWASP's minimum), some 20 ms of one core.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{Duration, timeout};
@@ -14,63 +13,125 @@ use crate::error::{Error, Result};
 
 /// How long a sign-in waits for its turn before it is told to come back.
 const TURN: Duration = Duration::from_secs(20);
+/// A hash of a password that nobody has: an unknown id costs the same time as a wrong password.
+const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FyYW5nYmFuZy1kZWNveQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// The hasher, with the gate before it.
 pub(super) struct Passwords {
     /// One core is always left to the chat. Waited for in order.
     gate: Arc<Semaphore>,
-    /// A hash of nobody's password: an unknown id costs the same time as a wrong password.
-    decoy: String,
+    /// The memory of turns that are over, for the next ones: freed and asked for again by many threads, each of
+    /// them would come to keep 58 MiB. Locked for lines.
+    memory: Arc<Mutex<Vec<Vec<Block>>>>,
 }
 
 impl Passwords {
     pub(super) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let decoy = [0; 16].map(|_: u8| ' ').iter().collect::<String>();
-        Self {
-            gate: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))),
-            decoy: hash(decoy.as_bytes()).unwrap_or_default(),
-        }
+        Self { gate: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))), memory: Arc::default() }
     }
 
-    /// The hash to keep.
+    /// The hash to keep, as a PHC string.
     pub(super) async fn hash(&self, password: Password) -> Result<String> {
-        self.in_turn(move || hash(password.as_bytes())).await?
+        self.in_turn(move |memory| {
+            let mut salt = [0; 16];
+            getrandom::fill(&mut salt).map_err(internal)?;
+            let params = params()?;
+            let hash = PasswordHash {
+                algorithm: Algorithm::Argon2id.ident(),
+                version: Some(Version::V0x13.into()),
+                params: ParamsString::try_from(&params).map_err(internal)?,
+                salt: Some(Salt::new(&salt).map_err(internal)?),
+                hash: Some(output(&password, &salt, params, memory)?),
+            };
+            Ok(hash.to_string())
+        })
+        .await
     }
 
     /// Whether the password belongs to the kept hash; `None` takes the same time and is never right.
     pub(super) async fn verify(&self, password: Password, kept: Option<&str>) -> Result<bool> {
         let known = kept.is_some();
-        let kept = kept.unwrap_or(&self.decoy).to_owned();
-        let same = self
-            .in_turn(move || {
-                let kept = PasswordHash::new(&kept).map_err(internal)?;
-                Ok::<_, Error>(hasher()?.verify_password(password.as_bytes(), &kept).is_ok())
-            })
-            .await??;
-        Ok(same && known)
+        let kept = kept.unwrap_or(DECOY).to_owned();
+        let same = self.in_turn(move |memory| {
+            let kept = PasswordHash::new(&kept).map_err(internal)?;
+            let params = Params::try_from(&kept).map_err(internal)?;
+            let salt = kept.salt.ok_or_else(|| internal("a kept hash has no salt"))?;
+            // Compared in constant time.
+            Ok(kept.hash == Some(output(&password, &salt, params, memory)?))
+        });
+        Ok(same.await? && known)
     }
 
-    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Vec<Block>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let turn = timeout(TURN, Arc::clone(&self.gate).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
             return Err(Error::Unavailable("too many sign-ins at once".into()));
         };
-        // The turn ends with the work, also when nobody waits for it any more.
-        let work = move || (work(), drop(turn)).0;
-        spawn_blocking(work).await.map_err(internal)
+        let memory = Arc::clone(&self.memory);
+        let work = move || {
+            // The turn ends with the work, also when nobody waits for it any more.
+            let _turn = turn;
+            let kept = || memory.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut blocks = kept().pop().unwrap_or_default();
+            let done = work(&mut blocks);
+            kept().push(blocks);
+            done
+        };
+        spawn_blocking(work).await.map_err(internal)?
     }
 }
 
-fn hasher() -> Result<Argon2<'static>> {
-    let params = Params::new(19 * 1024, 2, 1, None).map_err(internal)?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+fn params() -> Result<Params> {
+    Params::new(19 * 1024, 2, 1, None).map_err(internal)
 }
 
-fn hash(password: &[u8]) -> Result<String> {
-    Ok(hasher()?.hash_password(password).map_err(internal)?.to_string())
+fn output(password: &Password, salt: &[u8], params: Params, memory: &mut Vec<Block>) -> Result<Output> {
+    memory.resize(params.block_count().max(memory.len()), Block::default());
+    let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    hasher.hash_password_into_with_memory(password.as_bytes(), salt, &mut output, memory).map_err(internal)?;
+    Output::new(&output).map_err(internal)
 }
 
 fn internal(error: impl std::fmt::Display) -> Error {
     Error::Internal(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use argon2::password_hash::PasswordVerifier;
+
+    use super::*;
+
+    fn password(text: &str) -> Password {
+        Password::parse(text).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_password_belongs_to_its_hash_and_to_no_other() {
+        let passwords = Passwords::new();
+        let kept = passwords.hash(password("correct horse")).await.unwrap();
+        assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
+        assert_ne!(kept, passwords.hash(password("correct horse")).await.unwrap(), "each has a salt of its own");
+        assert!(passwords.verify(password("correct horse"), Some(&kept)).await.unwrap());
+        assert!(!passwords.verify(password("battery staple"), Some(&kept)).await.unwrap());
+        assert!(!passwords.verify(password("correct horse"), None).await.unwrap());
+        // As anybody else would verify it.
+        let parsed = PasswordHash::new(&kept).unwrap();
+        assert!(Argon2::default().verify_password(b"correct horse", &parsed).is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_same_memory_serves_one_turn_after_the_other() {
+        let passwords = Passwords::new();
+        for _ in 0..3 {
+            passwords.hash(password("password")).await.unwrap();
+        }
+        let memory = passwords.memory.lock().unwrap();
+        assert_eq!((memory.len(), memory[0].len()), (1, 19 * 1024));
+    }
 }
