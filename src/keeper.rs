@@ -23,7 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const WATCH: &str = r#"
 exec 3<&0
 "$@" </dev/null 3<&- & program=$!
-{ read -r _ <&3; kill -TERM $program; sleep 5; kill -KILL $program; } 2>/dev/null & watch=$!
+{ read -r _ <&3; kill -TERM $program; sleep 5; kill -KILL $program; } >/dev/null 2>&1 & watch=$!
 exec 3<&-
 wait $program; status=$?
 kill $watch 2>/dev/null

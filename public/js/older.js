@@ -20,12 +20,13 @@ export function loadOlder({ link, scroller, feed, placed }) {
       if (first > 1) link.href = link.href.replace(/before=\d+/, `before=${first}`);
       else link.remove();
       scroller.scrollTop = scroller.scrollHeight - fromEnd;
+      // Looked at anew only after a success: a site that is away is not asked again and again.
+      watch.unobserve(link);
+      if (link.isConnected) watch.observe(link);
     } catch {
       // The link stays, and works by itself.
     } finally {
       loading = false;
-      watch.unobserve(link);
-      if (link.isConnected) watch.observe(link);
     }
   };
 

@@ -133,7 +133,8 @@ impl Log {
         let upto = entries.last().map_or(since, |last| last.seq);
         let closed = entries.last().is_some_and(|last| last.kind == Kind::Closed);
 
-        // What older chats have become is news too; and behind the end more may have become of all of them.
+        // What older chats have become is news too, with all that became of them before; and behind the end more may
+        // have become of the others.
         let (older, mut later) = (strangers(&entries), Vec::new());
         let is_behind = entries.len() as i64 == WINDOW;
         let entries = || entries.iter().map(|entry| &**entry);
@@ -143,9 +144,7 @@ impl Log {
         if older.is_empty() {
             return Ok(News { chats: fold(entries(), entries().chain(&later)), upto, closed });
         }
-        if is_behind {
-            later.extend(self.find(doc! { "of": { "$in": &older } }).await?);
-        }
+        later.extend(self.find(doc! { "of": { "$in": &older } }).await?);
         let older = self.find(doc! { "seq": { "$in": older } }).await?;
         Ok(News { chats: fold(entries().chain(&older), entries().chain(&later)), upto, closed })
     }
