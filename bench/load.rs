@@ -11,13 +11,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use image::{ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use reqwest::Client;
 use reqwest::cookie::{CookieStore, Jar};
 use reqwest::header::{ACCEPT, COOKIE, HeaderValue};
 use reqwest::multipart::{Form, Part};
 use reqwest::redirect::Policy;
-use rocket::futures::StreamExt;
 use serde_json::Value;
 use tokio::time::{Instant, interval, sleep};
 use tokio_tungstenite::connect_async;
@@ -160,7 +160,7 @@ async fn pictures(guest: &Guest, uploads: usize, images: usize) {
     }
     let asked = Instant::now();
     let sent = (0..uploads).map(|_| guest.send_picture(kinds[0].1.clone()));
-    let sent = rocket::futures::future::join_all(sent).await;
+    let sent = futures_util::future::join_all(sent).await;
     println!("{} at once: {:.1?}, peak {} MiB", sent.len(), asked.elapsed(), memory(images, "VmHWM:") / 1024);
 }
 

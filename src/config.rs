@@ -122,7 +122,10 @@ pub fn defaults() -> Figment {
         .merge(Serialized::default("ident", "Sarangbang"))
         .merge(Serialized::default("log_level", "critical"))
         .merge(Serialized::default("cli_colors", false))
+        // However a form is written.
         .merge(Serialized::default("limits.form", "64KiB"))
+        .merge(Serialized::default("limits.data-form", "64KiB"))
+        .merge(Serialized::default("limits.string", "64KiB"))
         // What is in flight when the site is told to stop has this long, in seconds, then this long again.
         .merge(Serialized::default("shutdown.grace", 2))
         .merge(Serialized::default("shutdown.mercy", 1))

@@ -10,6 +10,7 @@ mod ring;
 pub mod room;
 pub mod sessions;
 pub mod socket;
+mod wire;
 
 pub use feed::Feed;
 pub use hub::Hub;

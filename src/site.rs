@@ -127,7 +127,7 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
     let views = Views::new()?;
     let images = Peer::new(settings.images.internal_url.clone(), secret)?;
     let hub = Hub::new(Arc::clone(&db), views.clone());
-    let stopped = Arc::clone(&hub);
+    let (stopped, closed) = (Arc::clone(&hub), Arc::clone(&db));
     Ok(rocket::custom(settings.rocket.clone())
         .manage(settings)
         .manage(db)
@@ -138,5 +138,10 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
         .register("/", controllers::catchers())
         .attach(controllers::shield())
         .attach(controllers::content_security())
-        .attach(AdHoc::on_shutdown("Close the sockets", |_| Box::pin(async move { stopped.stop().await }))))
+        .attach(AdHoc::on_shutdown("Close the sockets and the logs", |_| {
+            Box::pin(async move {
+                stopped.stop().await;
+                closed.close().await;
+            })
+        })))
 }

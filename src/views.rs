@@ -13,7 +13,6 @@ use std::sync::{Arc, OnceLock};
 use rust_embed::Embed;
 use serde::Serialize;
 use tera::{Context, Tera};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::error::{Error, Result};
 pub use locale::Locale;
@@ -63,7 +62,7 @@ impl Views {
 pub struct Rendered<T> {
     /// What is rendered.
     pub view: T,
-    html: Box<[OnceLock<Utf8Bytes>]>,
+    html: Box<[OnceLock<Arc<str>>]>,
 }
 
 impl<T: Default> Default for Rendered<T> {
@@ -82,12 +81,12 @@ impl<T> Rendered<T> {
     ///
     /// # Errors
     /// Those of `render`.
-    pub fn html(&self, locale: Locale, render: impl FnOnce(&T) -> Result<String>) -> Result<Utf8Bytes> {
+    pub fn html(&self, locale: Locale, render: impl FnOnce(&T) -> Result<String>) -> Result<Arc<str>> {
         let once = &self.html[locale.index()];
         if let Some(html) = once.get() {
             return Ok(html.clone());
         }
-        let html = Utf8Bytes::from(render(&self.view)?);
+        let html = Arc::<str>::from(render(&self.view)?);
         Ok(once.get_or_init(|| html).clone())
     }
 }

@@ -18,8 +18,8 @@ error-too-many = Too many tries.
 error-too-many-hint = Wait a few minutes, then try again.
 error-internal = Something went wrong on our side.
 error-internal-hint = It has been noted. Try again in a moment.
-error-unavailable = We cannot reach our memory right now.
-error-unavailable-hint = Nothing that was sent is lost. Try again in a moment.
+error-unavailable = The site cannot reach its database right now.
+error-unavailable-hint = What you typed is kept. Try again in a moment.
 
 fault-empty = Write something here.
 fault-too-short = At least { $limit } characters, please.

@@ -2,6 +2,8 @@
 // sent twice, they are said once.
 
 const TYPING = 3_000;
+/** How long an answer may take: what has no answer yet is sent again with the same nonce. */
+const PATIENCE = 15_000;
 
 const newNonce = () => {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -29,7 +31,9 @@ export function compose(form, { sent, types }) {
     const said = text.value;
     try {
       const body = new URLSearchParams(new FormData(form));
-      const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
+      const signal = AbortSignal.timeout(PATIENCE);
+      const headers = { Accept: "application/json" };
+      const answer = await fetch(form.action, { method: "POST", body, headers, signal });
       const json = await answer.json();
       if (answer.ok) {
         faults.replaceChildren();

@@ -1,7 +1,18 @@
-// Follows a room: a WebSocket from the page's cursor, again after every break, however much was missed.
+// Follows a room: a WebSocket from the page's cursor, again after every break, however much was missed. Where no socket
+// can be opened the page asks and waits instead, and tries a socket now and then.
 
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 30_000;
+/** How long a connection has to hold before the next break is the first one again. */
+const STEADY = 5_000;
+/** How many sockets in a row may be refused before the page asks instead. */
+const REFUSALS = 2;
+/** How long one question waits for news at the site, in seconds. */
+const WAIT = 25;
+/** How long any answer may take on its way, besides. */
+const PATIENCE = 10_000;
+
+const sleep = (pause) => new Promise((resolve) => setTimeout(resolve, pause));
 
 export class Follower {
   #room;
@@ -9,8 +20,11 @@ export class Follower {
   #hear;
   #tell;
   #socket = null;
+  #polling = null;
   #failures = 0;
+  #refusals = 0;
   #timer = 0;
+  #steady = 0;
   #over = false;
 
   /**
@@ -53,22 +67,51 @@ export class Follower {
     const socket = (this.#socket = new WebSocket(url));
     let opened = false;
     socket.onopen = () => {
+      if (socket !== this.#socket) return;
       opened = true;
-      this.#failures = 0;
+      this.#refusals = 0;
+      this.#steady = setTimeout(() => (this.#failures = 0), STEADY);
+      this.#polling?.abort();
       this.#tell("connected");
     };
-    socket.onmessage = ({ data }) => this.#hear(data);
+    socket.onmessage = ({ data }) => socket === this.#socket && this.#hear(data);
     socket.onclose = ({ code }) => socket === this.#socket && this.#closed(code, opened);
   }
 
   async #closed(code, opened) {
     this.#socket = null;
+    clearTimeout(this.#steady);
     if (this.#leaves({ 4401: 401, 4404: 404, 4409: 409 }[code])) return;
-    this.#tell(navigator.onLine ? "reconnecting" : "offline");
-    // A browser does not say why an upgrade was refused: a plain question does.
-    if (!opened && (await this.#ask())) return;
-    const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** this.#failures++);
-    this.#timer = setTimeout(() => this.#connect(), pause * (0.5 + Math.random() / 2));
+    if (!this.#polling) {
+      this.#lost();
+      // A browser does not say why an upgrade was refused: a plain question does.
+      if (!opened && (await this.#ask())) return;
+      // Meanwhile the page may have come back to life by itself.
+      if (this.#socket || this.#over) return;
+    }
+    if (!opened && ++this.#refusals >= REFUSALS) this.#poll();
+    this.#timer = setTimeout(() => this.#connect(), this.#pause());
+  }
+
+  /** Follows by asking until a socket opens. */
+  async #poll() {
+    if (this.#polling) return;
+    const polling = (this.#polling = new AbortController());
+    for (let failures = 0; !polling.signal.aborted && !this.#over; ) {
+      try {
+        const answer = await this.#get(`&wait=${WAIT}`, WAIT * 1_000 + PATIENCE, polling.signal);
+        if (this.#leaves(answer.status)) return;
+        if (!answer.ok) throw new Error(answer.status);
+        if (answer.status === 200) this.#hear(await answer.text());
+        failures = 0;
+        this.#tell("connected");
+      } catch {
+        if (polling.signal.aborted) break;
+        this.#lost();
+        await sleep(Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** failures++));
+      }
+    }
+    this.#polling = null;
   }
 
   #anew() {
@@ -84,12 +127,26 @@ export class Follower {
   /** Asks once what came since; answers whether the page is left. */
   async #ask() {
     try {
-      const answer = await fetch(`/room/${this.#room}/chat?since=${this.#cursor}`);
+      const answer = await this.#get("", PATIENCE);
       if (answer.ok) this.#hear(await answer.text());
       return this.#leaves(answer.status);
     } catch {
       return false;
     }
+  }
+
+  #get(how, patience, given) {
+    const signals = [AbortSignal.timeout(patience), given].filter(Boolean);
+    return fetch(`/room/${this.#room}/chat?since=${this.#cursor}${how}`, { signal: AbortSignal.any(signals) });
+  }
+
+  #lost() {
+    this.#tell(navigator.onLine ? "reconnecting" : "offline");
+  }
+
+  /** How long until the next try: longer each time, and never at the same moment as everybody else's. */
+  #pause() {
+    return Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** this.#failures++) * (0.5 + Math.random() / 2);
   }
 
   /** Where the page goes when it cannot follow any more. */

@@ -2,6 +2,9 @@
 
 import { parse, placeAll } from "./place.js";
 
+/** How long an answer may take. */
+const PATIENCE = 15_000;
+
 /** `placed` is called with the chats that were added. */
 export function loadOlder({ link, scroller, feed, placed }) {
   let loading = false;
@@ -9,9 +12,11 @@ export function loadOlder({ link, scroller, feed, placed }) {
   const load = async () => {
     if (loading) return;
     loading = true;
+    // A log that is read out tells what comes, not what was.
+    feed.ariaBusy = "true";
     try {
       const before = new URL(link.href).searchParams.get("before");
-      const answer = await fetch(`/room/${feed.dataset.room}/chat?before=${before}`);
+      const answer = await fetch(`/room/${feed.dataset.room}/chat?before=${before}`, { signal: AbortSignal.timeout(PATIENCE) });
       if (!answer.ok) return;
       const fragment = parse(await answer.text());
       const first = Number(fragment.firstElementChild?.dataset.no ?? 1);
@@ -27,6 +32,7 @@ export function loadOlder({ link, scroller, feed, placed }) {
       // The link stays, and works by itself.
     } finally {
       loading = false;
+      feed.ariaBusy = null;
     }
   };
 

@@ -16,7 +16,7 @@ use crate::error::{Error, Fault, Faults, Result};
 use crate::live::Hub;
 use crate::models::chat::Said;
 use crate::models::checked::{ChatText, Nonce};
-use crate::models::{Database, RoomId};
+use crate::models::{Database, RoomId, patiently};
 use crate::views::chat::{Feed, Fragment};
 use crate::views::error::{Kept, messages};
 use crate::views::room::{Composer, Permalink, Room};
@@ -100,7 +100,7 @@ async fn index(
     };
     let mut feed = hub.feed(&room, Some(since)).await?;
     let news = match wait {
-        None => feed.now().await?,
+        None => patiently(feed.now()).await??,
         Some(wait) => {
             let held = hub.sessions.hold(who.session.id.clone());
             let news = tokio::select! {

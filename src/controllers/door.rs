@@ -1,6 +1,7 @@
 //! The door that every route has, before its guards ask the database anything. What changes something, or
 //! opens a socket, must not come from another site's page: a browser says where from in `Origin`, else in
 //! `Sec-Fetch-Site`; with neither it is none. And an id in the path must be one.
+//! Behind it, all that one request asks of the database shares one patience.
 
 use rocket::data::Data;
 use rocket::http::{Method, Status};
@@ -11,7 +12,7 @@ use url::Url;
 use super::param::Number;
 use super::visitor::Visitor;
 use crate::error::Error;
-use crate::models::RoomId;
+use crate::models::{self, RoomId};
 
 /// The routes, each behind the door.
 pub(super) fn guarded(routes: Vec<Route>) -> Vec<Route> {
@@ -53,7 +54,7 @@ impl Handler for Door {
         if self.leads_nowhere(request) {
             return Outcome::forward(data, Status::NotFound);
         }
-        self.inside.handle(request, data).await
+        models::together(self.inside.handle(request, data)).await
     }
 }
 

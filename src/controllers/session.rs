@@ -9,7 +9,7 @@ use rocket::{FromForm, Route, State, delete, post, routes, uri};
 use super::answer::{Answer, Refusal};
 use super::user::{self, welcome};
 use super::visitor::Visitor;
-use crate::error::{Error, Fault, Result};
+use crate::error::{Error, Result};
 use crate::live::Hub;
 use crate::models::checked::{Login, Password};
 use crate::models::{Database, User};
@@ -33,14 +33,6 @@ struct SignIn<'r> {
 }
 
 impl SignIn<'_> {
-    /// What could not have been signed up with is refused like what was not.
-    fn checked(&self) -> Result<(Login, Password)> {
-        match (Login::parse(self.id), Password::parse(self.password)) {
-            (Ok(login), Ok(password)) => Ok((login, password)),
-            _ => Err(Error::field("userId", Fault::Credentials)),
-        }
-    }
-
     fn kept(&self) -> Kept {
         Kept {
             action: uri!(create).to_string(),
@@ -53,11 +45,17 @@ impl SignIn<'_> {
 
 /// Signs in.
 #[post("/session", data = "<form>")]
-async fn create(form: Form<SignIn<'_>>, visitor: Visitor<'_>, db: &State<Arc<Database>>) -> Result<Answer, Refusal> {
+async fn create(
+    form: Form<SignIn<'_>>,
+    visitor: Visitor<'_>,
+    db: &State<Arc<Database>>,
+    hub: &State<Arc<Hub>>,
+) -> Result<Answer, Refusal> {
     let signed_in = async {
-        let (login, password) = form.checked()?;
-        let user = User::sign_in(db, &login, password, visitor.address()).await?;
-        welcome(&visitor, db, &user, form.next).await
+        // What could not have been signed up with is refused like what was not.
+        let (login, password) = (Login::parse(form.id).ok(), Password::parse(form.password).ok());
+        let user = User::sign_in(db, login, password, visitor.address()).await?;
+        welcome(&visitor, db, hub, &user, form.next).await
     };
     match signed_in.await {
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {

@@ -5,8 +5,8 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use rocket::data::{IoHandler, IoStream};
-use rocket::futures::future::BoxFuture;
 use rocket::http::Status;
 use rocket::http::uncased::eq;
 use rocket::outcome::Outcome;

@@ -10,6 +10,7 @@ use super::answer::{Answer, Refusal};
 use super::room;
 use super::visitor::{Reader, Visitor};
 use crate::error::{Error, Faults, Result};
+use crate::live::Hub;
 use crate::models::checked::{Login, Nickname, Password};
 use crate::models::{Database, Session, User, UserId};
 use crate::views::error::{Kept, messages};
@@ -75,11 +76,16 @@ async fn door(next: Option<&str>, visitor: Visitor<'_>) -> Result<Answer> {
 
 /// Signs up, and in.
 #[post("/user", data = "<form>")]
-async fn create(form: Form<SignUp<'_>>, visitor: Visitor<'_>, db: &State<Arc<Database>>) -> Result<Answer, Refusal> {
+async fn create(
+    form: Form<SignUp<'_>>,
+    visitor: Visitor<'_>,
+    db: &State<Arc<Database>>,
+    hub: &State<Arc<Hub>>,
+) -> Result<Answer, Refusal> {
     let signed_up = async {
         let (login, password, nickname) = form.checked()?;
         let user = User::sign_up(db, login, password, nickname).await?;
-        welcome(&visitor, db, &user, form.next).await
+        welcome(&visitor, db, hub, &user, form.next).await
     };
     match signed_up.await {
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
@@ -92,8 +98,19 @@ async fn create(form: Form<SignUp<'_>>, visitor: Visitor<'_>, db: &State<Arc<Dat
     }
 }
 
-/// Signs a person in under a new token, and lets them go on to where they wanted.
-pub(super) async fn welcome(visitor: &Visitor<'_>, db: &Database, user: &User, next: &str) -> Result<Answer> {
+/// Signs a person in under a new token, and lets them go on to where they wanted. A browser has one session: the one
+/// that it had ends.
+pub(super) async fn welcome(
+    visitor: &Visitor<'_>,
+    db: &Database,
+    hub: &Hub,
+    user: &User,
+    next: &str,
+) -> Result<Answer> {
+    if let Ok(before) = visitor.signed_in().await {
+        before.session.end(db).await?;
+        hub.end(std::slice::from_ref(&before.session.id));
+    }
     let token = Session::open(db, user.id, visitor.browser(), visitor.address()).await?;
     visitor.keep(&token);
     match visitor.wants_json() {

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::ring::After;
 use super::room::LiveRoom;
 use crate::error::{Error, Result};
-use crate::views::chat::{self, Fragment};
+use crate::views::chat::Fragment;
 
 /// A reader of a room.
 pub struct Feed {
@@ -40,7 +40,8 @@ impl Feed {
         self.cursor
     }
 
-    /// What is new, in one bounded fragment; waits for it. May be given up while it waits, nothing is lost.
+    /// What is new, in one bounded fragment; waits for it. May be given up while it waits, nothing is lost. Behind the
+    /// end of a closed room that is what it says, each time.
     ///
     /// # Errors
     /// The database's, where the log had to be asked.
@@ -64,20 +65,12 @@ impl Feed {
         let fragment = match after {
             After::Nothing => return Ok(None),
             After::News(fragment) => fragment,
-            After::Behind => self.read_log().await?,
+            After::Behind => self.room.read_log(self.cursor).await?,
         };
-        if fragment.view.upto <= self.cursor {
+        if fragment.view.upto <= self.cursor && !fragment.view.closed {
             return Ok(None);
         }
-        self.cursor = fragment.view.upto;
+        self.cursor = self.cursor.max(fragment.view.upto);
         Ok(Some(fragment))
-    }
-
-    async fn read_log(&self) -> Result<Arc<Fragment>> {
-        // Never closed: without a turn there is a log all the same.
-        let _turn = self.room.hub.catch_ups.acquire().await;
-        let news = self.room.log.news(self.cursor).await?;
-        let articles = self.room.hub.articles(news.chats).await?;
-        Ok(Arc::new(Fragment::new(chat::Feed { articles, upto: news.upto, closed: news.closed })))
     }
 }

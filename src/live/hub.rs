@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -32,14 +32,23 @@ pub struct Hub {
     pub(super) views: Views,
     /// A live room takes its key out when it is dropped; locked for lines.
     pub(super) rooms: Mutex<HashMap<RoomId, Weak<LiveRoom>>>,
-    /// Read and filled by what renders chats; `None` for those who are gone; locked for lines.
-    names: Mutex<HashMap<UserId, Option<Nickname>>>,
+    /// Read and filled by what renders chats; locked for lines.
+    names: Mutex<Names>,
     /// The sessions that have sockets open.
     pub sessions: Sessions,
     /// Taken by who reads a log page by page: a crowd that returns does not stand in everybody's way.
     pub(super) catch_ups: Semaphore,
     sockets: TaskTracker,
     stopping: CancellationToken,
+}
+
+/// The names that are known.
+#[derive(Default)]
+struct Names {
+    /// `None` for those who are gone.
+    known: HashMap<UserId, Option<Nickname>>,
+    /// Counts changes, so that what was read before one is not taken for new.
+    version: u64,
 }
 
 impl Hub {
@@ -79,7 +88,7 @@ impl Hub {
         if let Some(live) = rooms.get(&room.id).and_then(Weak::upgrade) {
             return Ok(live);
         }
-        let live = LiveRoom::open(Arc::clone(self), room.id, log, top.seq);
+        let live = LiveRoom::open(Arc::clone(self), room.id, log, top);
         rooms.insert(room.id, Arc::downgrade(&live));
         Ok(live)
     }
@@ -116,12 +125,21 @@ impl Hub {
 
     /// Forgets what was rendered of a user who has changed: it is read and rendered anew.
     pub fn forget(&self, user: UserId) {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner).remove(&user);
+        {
+            let mut names = self.known_names();
+            names.known.remove(&user);
+            names.version += 1;
+        }
         let rooms: Vec<_> = {
             let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
             rooms.values().filter_map(Weak::upgrade).collect()
         };
-        rooms.iter().for_each(|room| room.ring().forget());
+        rooms.iter().for_each(|room| room.forget());
+    }
+
+    /// How often names have changed.
+    pub(super) fn version(&self) -> u64 {
+        self.known_names().version
     }
 
     /// Ends sessions that the database knows no more: their sockets close.
@@ -151,25 +169,34 @@ impl Hub {
     async fn names(&self, of: impl Iterator<Item = UserId>) -> Result<HashMap<UserId, Option<Nickname>>> {
         let mut names = HashMap::new();
         let mut unknown = Vec::new();
-        {
-            let known = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = {
+            let all = self.known_names();
             for user in of {
-                match known.get(&user) {
+                match all.known.get(&user) {
                     Some(name) => drop(names.insert(user, name.clone())),
                     None if unknown.contains(&user) => {}
                     None => unknown.push(user),
                 }
             }
+            all.version
+        };
+        if unknown.is_empty() {
+            return Ok(names);
         }
-        if !unknown.is_empty() {
-            let mut found = User::nicknames(&self.db, &unknown).await?;
-            names.extend(unknown.into_iter().map(|user| (user, found.remove(&user))));
-            let mut known = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-            if known.len() > NAMES {
-                known.clear();
+        let mut found = User::nicknames(&self.db, &unknown).await?;
+        let found: Vec<_> = unknown.into_iter().map(|user| (user, found.remove(&user))).collect();
+        let mut all = self.known_names();
+        if all.version == version {
+            if all.known.len() > NAMES {
+                all.known.clear();
             }
-            known.extend(names.iter().map(|(user, name)| (*user, name.clone())));
+            all.known.extend(found.iter().cloned());
         }
+        names.extend(found);
         Ok(names)
+    }
+
+    fn known_names(&self) -> MutexGuard<'_, Names> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,6 +10,8 @@ use crate::views::chat::{Article, Feed, Fragment};
 const CHATS: usize = 256;
 /// Bytes at most, about; but one chat always.
 const BYTES: usize = 1 << 20;
+/// Bytes at most, about, that go out at once; but one chat always.
+const AT_ONCE: usize = 64 << 10;
 /// Fragments kept for the current end: readers stand at few different places.
 const FRAGMENTS: usize = 16;
 
@@ -31,19 +33,19 @@ pub(super) struct Ring {
 pub(super) enum After {
     /// Nothing is new.
     Nothing,
-    /// All that is new.
+    /// What is new, or the first of it.
     News(Arc<Fragment>),
     /// The cursor is too old: the log has it.
     Behind,
 }
 
 impl Ring {
-    /// An empty ring at the end of a log.
-    pub(super) fn new(upto: i64) -> Self {
+    /// An empty ring at the end of a log, which may have ended.
+    pub(super) fn new(upto: i64, closed: bool) -> Self {
         Self {
             floor: upto,
             upto,
-            closed: false,
+            closed,
             articles: BTreeMap::new(),
             places: HashMap::new(),
             bytes: 0,
@@ -79,23 +81,33 @@ impl Ring {
 
     /// Forgets all chats; whoever is behind asks the log.
     pub(super) fn forget(&mut self) {
-        *self = Self { closed: self.closed, ..Self::new(self.upto) };
+        *self = Self::new(self.upto, self.closed);
     }
 
-    /// What is new to whoever has seen all up to `seq`.
+    /// What is new to whoever has seen all up to `seq`. That the room has ended is news to everybody.
     pub(super) fn after(&mut self, seq: i64) -> After {
         if seq < self.floor {
             return After::Behind;
         }
-        if seq >= self.upto {
+        if seq >= self.upto && !self.closed {
             return After::Nothing;
         }
         if let Some((_, fragment)) = self.fragments.iter().find(|(cursor, _)| *cursor == seq) {
             return After::News(Arc::clone(fragment));
         }
-        let mut articles: Vec<_> = self.articles.range(seq + 1..).map(|(_, article)| Arc::clone(article)).collect();
+        let (mut upto, mut closed) = (self.upto, self.closed);
+        let (mut articles, mut bytes) = (Vec::new(), 0);
+        for (rev, article) in self.articles.range(seq + 1..) {
+            bytes += article.weight();
+            if bytes > AT_ONCE && !articles.is_empty() {
+                // All entries up to here are about these chats, or about chats that come later in a newer form.
+                (upto, closed) = (rev - 1, false);
+                break;
+            }
+            articles.push(Arc::clone(article));
+        }
         articles.sort_unstable_by_key(|article| article.view.seq);
-        let fragment = Arc::new(Fragment::new(Feed { articles, upto: self.upto, closed: self.closed }));
+        let fragment = Arc::new(Fragment::new(Feed { articles, upto, closed }));
         self.fragments.truncate(FRAGMENTS - 1);
         self.fragments.push_front((seq, Arc::clone(&fragment)));
         After::News(fragment)
@@ -135,9 +147,22 @@ mod tests {
         }
     }
 
+    /// The seqs that a reader gets, fragment by fragment, until nothing is new.
+    fn all_news(ring: &mut Ring, mut seq: i64) -> Vec<i64> {
+        let mut seqs = Vec::new();
+        while let After::News(fragment) = ring.after(seq) {
+            let weight: usize = fragment.view.articles.iter().map(|article| article.weight()).sum();
+            assert!(weight <= AT_ONCE || fragment.view.articles.len() == 1, "{weight} bytes at once");
+            assert!(fragment.view.upto > seq, "it goes on");
+            seqs.extend(fragment.view.articles.iter().map(|article| article.view.seq));
+            seq = fragment.view.upto;
+        }
+        seqs
+    }
+
     #[test]
     fn a_reader_gets_what_came_after_its_cursor() {
-        let mut ring = Ring::new(10);
+        let mut ring = Ring::new(10, false);
         assert_eq!(news(&mut ring, 10), Some(vec![]));
         ring.push(vec![article(11, 11, "a"), article(12, 12, "b")], 12, false);
         assert_eq!(news(&mut ring, 10), Some(vec![(11, 11), (12, 12)]));
@@ -148,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_chat_stands_once_in_its_latest_form() {
-        let mut ring = Ring::new(0);
+        let mut ring = Ring::new(0, false);
         ring.push(vec![article(1, 1, "said"), article(2, 2, "other")], 2, false);
         ring.push(vec![article(1, 3, "")], 3, false);
         assert_eq!(news(&mut ring, 0), Some(vec![(1, 3), (2, 2)]), "what was removed is not sent again");
@@ -157,7 +182,7 @@ mod tests {
 
     #[test]
     fn readers_at_one_cursor_share_one_fragment() {
-        let mut ring = Ring::new(0);
+        let mut ring = Ring::new(0, false);
         ring.push(vec![article(1, 1, "a")], 1, false);
         let (After::News(one), After::News(other)) = (ring.after(0), ring.after(0)) else { panic!("there is news") };
         assert!(Arc::ptr_eq(&one, &other));
@@ -166,14 +191,26 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_room_is_news_to_everybody() {
+        let closed = |ring: &mut Ring, seq| matches!(ring.after(seq), After::News(fragment) if fragment.view.closed);
+        let mut ring = Ring::new(3, true);
+        assert!(closed(&mut ring, 3));
+        let mut ring = Ring::new(3, false);
+        ring.push(vec![article(4, 4, "last words")], 5, true);
+        assert!(closed(&mut ring, 3) && closed(&mut ring, 5));
+        ring.forget();
+        assert!(closed(&mut ring, 5));
+    }
+
+    #[test]
     fn it_keeps_a_bounded_number_and_knows_how_far_it_reaches() {
-        let mut ring = Ring::new(0);
+        let mut ring = Ring::new(0, false);
         for seq in 1..=1_000 {
             ring.push(vec![article(seq, seq, "text")], seq, false);
         }
         let floor = 1_000 - CHATS as i64;
         assert_eq!(news(&mut ring, floor - 1), None);
-        assert_eq!(news(&mut ring, floor).map(|news| news.len()), Some(CHATS));
+        assert_eq!(all_news(&mut ring, floor), (floor + 1..=1_000).collect::<Vec<_>>());
         let long = "x".repeat(BYTES);
         ring.push(vec![article(1_001, 1_001, &long)], 1_001, false);
         assert_eq!(news(&mut ring, 1_000), Some(vec![(1_001, 1_001)]), "one chat always");

@@ -1,9 +1,10 @@
 //! A room that somebody follows: its log is read once, by one task, for all of them.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
@@ -11,12 +12,17 @@ use super::hub::Hub;
 use super::presence::Presence;
 use super::ring::Ring;
 use crate::error::Result;
+use crate::models::log::Top;
 use crate::models::{Log, RoomId};
+use crate::views::chat::{Feed, Fragment};
 
 /// How long a lost hint stays unnoticed.
 const PROBE: Duration = Duration::from_secs(15);
 /// The pause before the log is asked again when the database is away.
 const AGAIN: Duration = Duration::from_millis(250);
+
+/// Readings under way, by their cursor: a crowd that stands at one place shares one.
+type Behind = HashMap<i64, Weak<OnceCell<Arc<Fragment>>>>;
 
 /// A live room. Dropped with its last reader.
 pub struct LiveRoom {
@@ -24,8 +30,10 @@ pub struct LiveRoom {
     /// Which room.
     pub id: RoomId,
     pub(super) log: Arc<Log>,
-    /// Filled by the follower, read by every reader; locked for lines, or for one rendering of a fragment.
+    /// Filled by the follower, read by every reader; locked for lines.
     ring: Mutex<Ring>,
+    /// What is being read for those who are behind the ring; locked for lines.
+    behind: Mutex<Behind>,
     /// How far the ring reaches: what readers wait on.
     upto: watch::Sender<i64>,
     /// Who is here and who types.
@@ -34,12 +42,13 @@ pub struct LiveRoom {
 }
 
 impl LiveRoom {
-    pub(super) fn open(hub: Arc<Hub>, id: RoomId, log: Arc<Log>, top: i64) -> Arc<Self> {
+    pub(super) fn open(hub: Arc<Hub>, id: RoomId, log: Arc<Log>, top: Top) -> Arc<Self> {
         let hint = log.hint();
         let room = Arc::new(Self {
             presence: Presence::default(),
-            ring: Mutex::new(Ring::new(top)),
-            upto: watch::Sender::new(top),
+            ring: Mutex::new(Ring::new(top.seq, top.closed)),
+            upto: watch::Sender::new(top.seq),
+            behind: Mutex::default(),
             follower: Mutex::default(),
             hub,
             id,
@@ -70,10 +79,51 @@ impl LiveRoom {
             for chat in &news.chats {
                 self.presence.said(chat.author);
             }
-            let articles = self.hub.articles(news.chats).await?;
-            self.ring().push(articles, news.upto, news.closed);
+            // What was said before and has changed is not handed out any more as it was.
+            if news.chats.iter().any(|chat| chat.rev > chat.seq) {
+                self.behind().clear();
+            }
+            loop {
+                let version = self.hub.version();
+                let articles = self.hub.articles(news.chats.clone()).await?;
+                let mut ring = self.ring();
+                // A name that has changed meanwhile is read again; one that changes now forgets what is pushed.
+                if self.hub.version() == version {
+                    ring.push(articles, news.upto, news.closed);
+                    break;
+                }
+            }
             self.upto.send_replace(news.upto);
         }
+    }
+
+    /// What the log has after a cursor that the ring does not reach back to.
+    pub(super) async fn read_log(&self, since: i64) -> Result<Arc<Fragment>> {
+        let shared = {
+            let mut behind = self.behind();
+            behind.retain(|_, shared| shared.strong_count() > 0);
+            let shared = behind.get(&since).and_then(Weak::upgrade).unwrap_or_default();
+            behind.insert(since, Arc::downgrade(&shared));
+            shared
+        };
+        let read = || async {
+            // Never closed: without a turn there is a log all the same.
+            let _turn = self.hub.catch_ups.acquire().await;
+            let news = self.log.news(since).await?;
+            let articles = self.hub.articles(news.chats).await?;
+            Ok(Arc::new(Fragment::new(Feed { articles, upto: news.upto, closed: news.closed })))
+        };
+        shared.get_or_try_init(read).await.cloned()
+    }
+
+    /// Forgets what was rendered.
+    pub(super) fn forget(&self) {
+        self.behind().clear();
+        self.ring().forget();
+    }
+
+    fn behind(&self) -> MutexGuard<'_, Behind> {
+        self.behind.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,36 +1,27 @@
 //! A WebSocket: a feed's fragments out, `typing` in.
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{FutureExt, Stream, StreamExt, stream};
 use rocket::data::IoStream;
-use rocket::futures::{SinkExt, StreamExt};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::{CapacityError, Error as WsError, ProtocolError};
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::feed::Feed;
 use super::hub::Hub;
-use super::presence::Seat;
-use crate::error::{Error, Result};
+use super::wire::{End, Heard, Wire};
+use crate::error::Result;
 use crate::models::{Session, User};
+use crate::views::chat::Fragment;
 use crate::views::{Locale, room};
 
 /// Between pings, and how long one may go unanswered.
 const PING: Duration = Duration::from_secs(25);
 const PONG: Duration = Duration::from_secs(20);
-/// How long a socket may take nothing.
-const STALL: Duration = Duration::from_secs(30);
-/// How long a close may take to be answered.
-const CLOSE: Duration = Duration::from_secs(1);
 /// The pause before the log is asked again when the database is away.
 const AGAIN: Duration = Duration::from_millis(500);
-/// The most that a page may send at once.
-const MESSAGE: usize = 4 * 1024;
 
 /// Who opens a socket.
 pub struct Visitor {
@@ -44,49 +35,10 @@ pub struct Visitor {
     pub locale: Locale,
 }
 
-/// Why a socket ends.
-#[derive(Clone, Copy, Debug)]
-enum End {
-    /// The other side closed it.
-    Left,
-    /// The connection broke.
-    Lost,
-    /// It took nothing, or did not answer a ping.
-    Stalled,
-    SignedOut,
-    RoomGone,
-    Beyond,
-    Restarting,
-    TooBig,
-    NotText,
-    Protocol,
-}
-
-impl End {
-    /// The code to close with, where there is anybody to tell.
-    fn code(self) -> Option<u16> {
-        match self {
-            Self::Left | Self::Lost | Self::Stalled => None,
-            Self::Protocol => Some(1002),
-            Self::NotText => Some(1007),
-            Self::TooBig => Some(1009),
-            Self::Restarting => Some(1012),
-            Self::SignedOut => Some(4401),
-            Self::RoomGone => Some(4404),
-            Self::Beyond => Some(4409),
-        }
-    }
-}
-
 /// Serves an upgraded connection until it ends. `feed` is an error when there is nothing to follow.
 pub async fn serve(io: IoStream, hub: Arc<Hub>, visitor: Visitor, feed: Result<Feed>) {
-    let config = WebSocketConfig::default()
-        .read_buffer_size(1024)
-        .write_buffer_size(0)
-        .max_message_size(Some(64 * 1024))
-        .max_frame_size(Some(64 * 1024));
-    let stream = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-    let mut socket = Socket { stream, hub, visitor, sent: 0 };
+    let (wire, wake) = (Wire::over(io).await, Instant::now() + PING);
+    let mut socket = Socket { wire, hub, visitor, wake, is_asked: false, sent: 0 };
     let (end, room) = match feed {
         Ok(feed) => {
             let room = feed.room().id.to_string();
@@ -95,19 +47,19 @@ pub async fn serve(io: IoStream, hub: Arc<Hub>, visitor: Visitor, feed: Result<F
         }
         Err(_) => (End::Beyond, "-".into()),
     };
-    socket.close(end).await;
-    log::info!(
-        "socket closed: room {room}, user {}, from {}, {end:?}, {} messages sent",
-        socket.visitor.user.id,
-        socket.visitor.address,
-        socket.sent
-    );
+    let Socket { wire, visitor, sent, .. } = socket;
+    wire.close(end).await;
+    let (user, address) = (visitor.user.id, visitor.address);
+    log::info!("socket closed: room {room}, user {user}, from {address}, {end:?}, {sent} messages sent");
 }
 
 struct Socket {
-    stream: WebSocketStream<IoStream>,
+    wire: Wire<IoStream>,
     hub: Arc<Hub>,
     visitor: Visitor,
+    /// When it is asked whether anybody is there, or if it has been: when that must be answered.
+    wake: Instant,
+    is_asked: bool,
     sent: u64,
 }
 
@@ -127,7 +79,7 @@ impl Socket {
         }
     }
 
-    async fn talk(&mut self, mut feed: Feed) -> End {
+    async fn talk(&mut self, feed: Feed) -> End {
         let live = Arc::clone(feed.room());
         let seat = live.presence.join(&self.visitor.user);
         let (mut here, mut typing) = (live.presence.here(), live.presence.typing());
@@ -135,26 +87,14 @@ impl Socket {
         if here.borrow().view.count > 0 {
             here.mark_changed();
         }
-        let (mut wake, mut is_pinged) = (Instant::now() + PING, false);
+        let mut news = pin!(news(feed));
         loop {
-            let told = tokio::select! {
-                message = self.stream.next() => match self.hear(message, &seat) {
-                    Ok(was_pong) => {
-                        if was_pong && is_pinged {
-                            (wake, is_pinged) = (Instant::now() + PING, false);
-                        }
-                        Ok(())
-                    }
-                    Err(end) => Err(end),
-                },
-                fragment = feed.next() => match fragment {
-                    Ok(fragment) => {
-                        let element = fragment.element(&self.hub.views, self.visitor.locale);
-                        let told = self.tell(element).await;
-                        if fragment.view.closed { told.and(Err(End::RoomGone)) } else { told }
-                    }
-                    Err(error) => bear(error).await,
-                },
+            let heard = tokio::select! {
+                heard = self.wire.hear() => heard,
+                Some(fragment) = news.next() => {
+                    let told = self.tell(fragment.element(&self.hub.views, self.visitor.locale)).await;
+                    if fragment.view.closed { told.and(Err(End::RoomGone)) } else { told }
+                }
                 _ = here.changed() => {
                     let people = here.borrow_and_update().clone();
                     self.tell(room::presence(&people, &self.hub.views, self.visitor.locale)).await
@@ -163,76 +103,46 @@ impl Socket {
                     let people = typing.borrow_and_update().clone();
                     self.tell(room::typing(&people, &self.hub.views, self.visitor.locale)).await
                 }
-                () = sleep_until(wake) => {
-                    if is_pinged {
-                        return End::Stalled;
-                    }
-                    (wake, is_pinged) = (Instant::now() + PONG, true);
-                    self.send(Message::Ping(Bytes::new())).await
+                // The answer may have come while something was sent.
+                () = sleep_until(self.wake), if self.is_asked => self.wire.hear().now_or_never().unwrap_or(Err(End::Stalled)),
+                () = sleep_until(self.wake), if !self.is_asked => {
+                    (self.wake, self.is_asked) = (Instant::now() + PONG, true);
+                    self.wire.ping().await.map(|()| Heard::Nothing)
                 }
             };
-            if let Err(end) = told {
-                return end;
+            match heard {
+                Ok(Heard::Typing) => seat.types(),
+                Ok(Heard::Pong) if self.is_asked => (self.wake, self.is_asked) = (Instant::now() + PING, false),
+                Ok(Heard::Pong | Heard::Nothing) => {}
+                Err(end) => return end,
             }
         }
     }
 
-    /// Takes what the page sent. Answers whether it was a pong.
-    fn hear(&self, message: Option<Result<Message, WsError>>, seat: &Seat) -> Result<bool, End> {
-        match message {
-            None | Some(Ok(Message::Close(_)) | Err(WsError::ConnectionClosed)) => Err(End::Left),
-            Some(Ok(message)) if message.len() > MESSAGE => Err(End::TooBig),
-            Some(Ok(Message::Text(text))) => {
-                if text == "typing" {
-                    seat.types();
-                }
-                Ok(false)
-            }
-            Some(Ok(message)) => Ok(message.is_pong()),
-            Some(Err(WsError::Capacity(CapacityError::MessageTooLong { .. }))) => Err(End::TooBig),
-            Some(Err(WsError::Utf8(_))) => Err(End::NotText),
-            Some(Err(WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => Err(End::Lost),
-            Some(Err(WsError::Protocol(_))) => Err(End::Protocol),
-            Some(Err(_)) => Err(End::Lost),
-        }
-    }
-
-    async fn tell(&mut self, element: Result<Utf8Bytes>) -> Result<(), End> {
+    async fn tell(&mut self, element: Result<Arc<str>>) -> Result<Heard, End> {
         match element {
-            Ok(element) => self.send(Message::Text(element)).await,
-            Err(error) => {
-                log::error!("{error}");
-                Ok(())
-            }
-        }
-    }
-
-    async fn send(&mut self, message: Message) -> Result<(), End> {
-        match timeout(STALL, self.stream.send(message)).await {
-            Ok(Ok(())) => {
+            Ok(element) => {
+                let begun = Instant::now();
+                self.wire.tell(&element).await?;
+                // A ping waits behind what is sent.
+                self.wake += begun.elapsed();
                 self.sent += 1;
-                Ok(())
             }
-            Ok(Err(_)) => Err(End::Lost),
-            Err(_) => Err(End::Stalled),
+            Err(error) => log::error!("{error}"),
         }
-    }
-
-    /// Says why it ends, and waits a little for the answer.
-    async fn close(&mut self, end: End) {
-        let frame = end.code().map(|code| CloseFrame { code: CloseCode::from(code), reason: Utf8Bytes::default() });
-        let goodbye = async {
-            if self.stream.close(frame).await.is_ok() {
-                while let Some(Ok(_)) = self.stream.next().await {}
-            }
-        };
-        let _ = timeout(CLOSE, goodbye).await;
+        Ok(Heard::Nothing)
     }
 }
 
-/// The database is away: the socket stays, and the log is asked again.
-async fn bear(error: Error) -> Result<(), End> {
-    log::debug!("a feed waits for the database: {error}");
-    sleep(AGAIN).await;
-    Ok(())
+/// What a feed brings. While the database is away the log is asked again.
+fn news(feed: Feed) -> impl Stream<Item = Arc<Fragment>> {
+    stream::unfold(feed, async |mut feed| {
+        loop {
+            match feed.next().await {
+                Ok(fragment) => return Some((fragment, feed)),
+                Err(error) => log::debug!("a feed waits for the database: {error}"),
+            }
+            sleep(AGAIN).await;
+        }
+    })
 }

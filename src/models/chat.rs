@@ -12,6 +12,8 @@ use crate::error::{Error, Fault, Result};
 
 /// Chats on one page.
 pub const PAGE: i64 = 50;
+/// Text that a feed brings at once, in bytes: several screens of it.
+const BYTES: usize = 48 * 1024;
 
 /// One chat in the form that its last entry gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,19 +126,20 @@ impl Log {
         Ok(Page { chats, upto, before: (first > 1).then_some(first) })
     }
 
-    /// What the window of entries after `since` is about; at most [`WINDOW`] of them.
+    /// What the window of entries after `since` is about: at most [`WINDOW`] of them, and [`BYTES`] of text.
     ///
     /// # Errors
     /// The database's.
     pub async fn news(&self, since: i64) -> Result<News> {
-        let entries = self.after(since).await?;
+        let read = self.after(since).await?;
+        let entries = bounded(&read);
         let upto = entries.last().map_or(since, |last| last.seq);
         let closed = entries.last().is_some_and(|last| last.kind == Kind::Closed);
 
         // What older chats have become is news too, with all that became of them before; and behind the end more may
         // have become of the others.
-        let (older, mut later) = (strangers(&entries), Vec::new());
-        let is_behind = entries.len() as i64 == WINDOW;
+        let (older, mut later) = (strangers(entries), Vec::new());
+        let is_behind = read.len() as i64 == WINDOW || entries.len() < read.len();
         let entries = || entries.iter().map(|entry| &**entry);
         if is_behind {
             later = self.about(entries().filter(|entry| entry.kind == Kind::Said)).await?;
@@ -176,13 +179,17 @@ impl Chat {
         })
     }
 
-    /// What an entry about it makes of it. Removed is removed, whatever comes in which order.
+    /// What an entry about it makes of it. Removed is removed, whatever comes in which order; what a later version
+    /// writes about it says nothing.
     fn hear(&mut self, entry: &Entry) {
-        if entry.kind == Kind::Removed {
-            self.removed = true;
-            self.text.clear();
-        } else if entry.kind == Kind::Edited && entry.seq > self.rev && !self.removed {
-            self.text = text(entry);
+        match entry.kind {
+            Kind::Removed => {
+                self.removed = true;
+                self.text.clear();
+            }
+            Kind::Edited if entry.seq > self.rev && !self.removed => self.text = text(entry),
+            Kind::Edited => {}
+            Kind::Said | Kind::Closed | Kind::Unknown => return,
         }
         self.rev = self.rev.max(entry.seq);
     }
@@ -192,10 +199,26 @@ fn text(entry: &Entry) -> String {
     entry.text.as_ref().map(|text| text.as_str().to_owned()).unwrap_or_default()
 }
 
+/// The first of the entries, as far as their texts are [`BYTES`] together; but one always.
+fn bounded(entries: &[Arc<Entry>]) -> &[Arc<Entry>] {
+    let mut bytes = 0;
+    let fits = entries.iter().take_while(|entry| {
+        bytes += entry.text.as_ref().map_or(0, |text| text.as_str().len());
+        bytes <= BYTES
+    });
+    let count = fits.count();
+    &entries[..count.max(1).min(entries.len())]
+}
+
 /// The chats that entries are about but do not say.
 fn strangers(entries: &[Arc<Entry>]) -> Vec<i64> {
     let first = entries.first().map_or(0, |entry| entry.seq);
-    let mut strangers: Vec<i64> = entries.iter().filter_map(|entry| entry.of).filter(|of| *of < first).collect();
+    let mut strangers: Vec<i64> = entries
+        .iter()
+        .filter(|entry| entry.kind != Kind::Unknown)
+        .filter_map(|entry| entry.of)
+        .filter(|of| *of < first)
+        .collect();
     strangers.sort_unstable();
     strangers.dedup();
     strangers

@@ -8,6 +8,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use unicase::UniCase;
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::error::{Error, Fault};
@@ -22,12 +23,17 @@ impl Login {
     /// `Empty`, `TooShort`, `TooLong`, `Control` or `Alphabet`.
     pub fn parse(typed: &str) -> Result<Self, Fault> {
         let login: String = line(typed)?.nfkc().collect();
-        if !login.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')) {
-            return Err(Fault::Alphabet);
+        // Many scripts write vowels and tones as marks upon a letter.
+        let mut after_letter = false;
+        for c in login.chars() {
+            let is_mark = is_combining_mark(c) && after_letter;
+            if !is_visible(c) || !(c.is_alphanumeric() || is_mark || matches!(c, '_' | '-' | '.')) {
+                return Err(Fault::Alphabet);
+            }
+            after_letter = is_mark || c.is_alphabetic();
         }
-        let key = key(&login);
-        within(3, 32, key.chars().count())?;
-        Ok(Self(key))
+        within(3, 32, login.chars().count())?;
+        Ok(Self(key(&login)))
     }
 
     /// The key.
@@ -63,11 +69,15 @@ pub struct Password(String);
 
 impl Password {
     /// # Errors
-    /// `TooShort`, `TooLong` or `Control`.
+    /// `Empty`, `TooShort`, `TooLong` or `Control`.
     pub fn parse(typed: &str) -> Result<Self, Fault> {
         let password: String = typed.nfc().collect();
-        if password.chars().any(char::is_control) {
+        if password.chars().any(|c| c.is_control() || overrides_text(c)) {
             return Err(Fault::Control);
+        }
+        // Spaces are as good as other keys; what no key types is not.
+        if !password.chars().any(|c| c == ' ' || is_visible(c)) {
+            return Err(Fault::Empty);
         }
         within(8, 256, password.chars().count())?;
         Ok(Self(password))
@@ -293,10 +303,14 @@ mod tests {
         assert_eq!(Login::parse("ab"), Err(Fault::TooShort(3)));
         assert_eq!(Login::parse(&"가".repeat(33)), Err(Fault::TooLong(32)));
         assert!(Login::parse(&"가".repeat(32)).is_ok());
-        for typed in ["a b c", "abc!", "abc/", "abc\u{200d}d", "😀😀😀"] {
+        for typed in ["a b c", "abc!", "abc/", "abc\u{200d}d", "😀😀😀", "\u{301}abc", "ab\u{1160}c", "ab.\u{301}c"]
+        {
             assert_eq!(Login::parse(typed), Err(Fault::Alphabet), "{typed}");
         }
         assert_eq!(Login::parse("   "), Err(Fault::Empty));
+        for typed in ["हिन्दी", "ไทยแลนด์", "ë̀ee", &"ß".repeat(32)] {
+            assert!(Login::parse(typed).is_ok(), "{typed}");
+        }
     }
 
     #[test]
@@ -346,6 +360,9 @@ mod tests {
         let decomposed = Password::parse(&"비밀번호입니다요".nfd().collect::<String>()).unwrap();
         assert_eq!(composed.as_bytes(), decomposed.as_bytes());
         assert!(matches!(Password::parse("1234567"), Err(Fault::TooShort(8))));
+        assert!(matches!(Password::parse(&"\u{200b}".repeat(8)), Err(Fault::Empty)));
+        assert!(matches!(Password::parse("password\u{202e}"), Err(Fault::Control)));
+        assert!(Password::parse("        ").is_ok());
     }
 
     #[test]

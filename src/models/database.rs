@@ -5,14 +5,19 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
-use mongodb::error::Error as MongoError;
-use mongodb::options::{Acknowledgment, ClientOptions, CollectionOptions, IndexOptions, ReadConcern, WriteConcern};
+use mongodb::error::{Error as MongoError, ErrorKind};
+use mongodb::options::{
+    Acknowledgment, ClientOptions, CollectionOptions, IndexOptions, ReadConcern, ReadPreference, SelectionCriteria,
+    WriteConcern,
+};
 use mongodb::{Client, IndexModel};
+use tokio::time::{Instant, timeout};
 
 use super::log::{Entry, Log, Top};
 use super::password::Passwords;
+use super::patience::PATIENCE;
 use super::room::{Directory, Name};
-use super::table::{Desk, PATIENCE, Table};
+use super::table::{Desk, Table};
 use super::throttle::Throttle;
 use super::{Room, RoomId, Session, User};
 use crate::error::Result;
@@ -58,18 +63,26 @@ impl Database {
         options.max_pool_size.get_or_insert(POOL);
         options.connect_timeout.get_or_insert(PATIENCE);
         options.server_selection_timeout.get_or_insert(PATIENCE);
+        // A secondary does not know yet what a writer has just been told.
+        options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
         let client = Client::with_options(options).map_err(failed)?;
         let database = client.default_database().unwrap_or_else(|| client.database(NAME));
 
-        let patience = tokio::time::Instant::now() + START;
-        while let Err(error) = database.run_command(doc! { "ping": 1 }).await {
-            if tokio::time::Instant::now() > patience {
-                return Err(format!("The database does not answer. {error}"));
+        let patience = Instant::now() + START;
+        loop {
+            match timeout(PATIENCE, database.run_command(doc! { "ping": 1 })).await {
+                Ok(Ok(_)) => break,
+                Ok(Err(error)) if matches!(*error.kind, ErrorKind::Authentication { .. }) => return Err(failed(error)),
+                Ok(Err(error)) if Instant::now() > patience => {
+                    return Err(format!("The database does not answer. {error}"));
+                }
+                Err(_) if Instant::now() > patience => return Err("The database does not answer.".into()),
+                _ => log::warn!("waiting for the database to answer"),
             }
-            log::warn!("waiting for the database to answer");
         }
         let this = Self::on(database);
         this.confirm_indexes().await.map_err(failed)?;
+        User::confirm_first(&this).await.map_err(|error| format!("The database cannot be used: {error}"))?;
         Ok(Arc::new(this))
     }
 

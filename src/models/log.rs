@@ -6,13 +6,14 @@ mod append;
 mod gallop;
 
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
 
+use futures_util::future::join_all;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::checked::{ChatText, Nonce};
 use super::{Database, RoomId, UserId};
@@ -115,12 +116,14 @@ pub struct Log {
     start: Top,
     /// Filled by who appends, emptied by the one writer; locked for lines.
     queue: Mutex<Queue>,
+    /// Wakes a writer that waits for the database: there is something to write.
+    waiting: Notify,
     /// The last committed entries without a gap, added by the writer; locked for lines.
     recent: Mutex<VecDeque<Arc<Entry>>>,
     /// The highest number seen committed: the hint that readers wait on.
     hint: watch::Sender<i64>,
-    /// When the writer last wrote down the room's `last`.
-    noted: Mutex<Option<Instant>>,
+    /// Whether a task is at work that will write down the room's `last`.
+    noting: AtomicBool,
 }
 
 impl Log {
@@ -135,8 +138,9 @@ impl Log {
             room,
             start,
             queue: Mutex::default(),
+            waiting: Notify::new(),
             recent: Mutex::default(),
-            noted: Mutex::default(),
+            noting: AtomicBool::new(false),
             hint: watch::Sender::new(db.top(room).map_or(start.seq, |top| top.seq)),
         });
         logs.insert(room, Arc::downgrade(&log));
@@ -180,6 +184,12 @@ impl Log {
     async fn read_after(&self, seq: i64) -> Result<Vec<Arc<Entry>>> {
         let mut entries = self.find(doc! { "seq": { "$gt": seq, "$lte": seq + WINDOW } }).await?;
         entries.sort_unstable_by_key(|entry| entry.seq);
+        // A gap would be a fault of the database; nobody is led over it.
+        let whole = (seq + 1..).zip(&entries).take_while(|(number, entry)| *number == entry.seq).count();
+        if whole < entries.len() {
+            log::error!("room {}: there is no entry {}, and some behind it", self.room, seq + 1 + whole as i64);
+            entries.truncate(whole);
+        }
         Ok(entries.into_iter().map(Arc::new).collect())
     }
 
@@ -257,6 +267,15 @@ impl Drop for Log {
 }
 
 impl Database {
+    /// Writes down what is only in memory yet: the hints at the tops of the logs.
+    pub async fn close(&self) {
+        let logs: Vec<_> = {
+            let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+            logs.values().filter_map(Weak::upgrade).collect()
+        };
+        join_all(logs.iter().map(|log| log.note_now())).await;
+    }
+
     /// The highest top of a room that this site has seen committed.
     pub(super) fn top(&self, room: RoomId) -> Option<Top> {
         self.tops.lock().unwrap_or_else(PoisonError::into_inner).get(&room).copied()

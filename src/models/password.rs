@@ -18,7 +18,7 @@ const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FyYW5nYmFuZy1kZWNveQ$AAAAA
 
 /// The hasher, with the gate before it.
 pub(super) struct Passwords {
-    /// One core is always left to the chat. Waited for in order.
+    /// All cores but one; the only one, where there is no other. Waited for in order.
     gate: Arc<Semaphore>,
     /// The memory of turns that are over, for the next ones: freed and asked for again by many threads, each of
     /// them would come to keep 58 MiB. Locked for lines.
@@ -42,23 +42,24 @@ impl Passwords {
                 version: Some(Version::V0x13.into()),
                 params: ParamsString::try_from(&params).map_err(internal)?,
                 salt: Some(Salt::new(&salt).map_err(internal)?),
-                hash: Some(output(&password, &salt, params, memory)?),
+                hash: Some(output(password.as_bytes(), &salt, params, memory)?),
             };
             Ok(hash.to_string())
         })
         .await
     }
 
-    /// Whether the password belongs to the kept hash; `None` takes the same time and is never right.
-    pub(super) async fn verify(&self, password: Password, kept: Option<&str>) -> Result<bool> {
-        let known = kept.is_some();
+    /// Whether the password belongs to the kept hash. Without either it takes the same time and is never right.
+    pub(super) async fn verify(&self, password: Option<Password>, kept: Option<&str>) -> Result<bool> {
+        let known = password.is_some() && kept.is_some();
         let kept = kept.unwrap_or(DECOY).to_owned();
         let same = self.in_turn(move |memory| {
             let kept = PasswordHash::new(&kept).map_err(internal)?;
             let params = Params::try_from(&kept).map_err(internal)?;
             let salt = kept.salt.ok_or_else(|| internal("a kept hash has no salt"))?;
             // Compared in constant time.
-            Ok(kept.hash == Some(output(&password, &salt, params, memory)?))
+            let password = password.as_ref().map_or(&[][..], Password::as_bytes);
+            Ok(kept.hash == Some(output(password, &salt, params, memory)?))
         });
         Ok(same.await? && known)
     }
@@ -89,11 +90,11 @@ fn params() -> Result<Params> {
     Params::new(19 * 1024, 2, 1, None).map_err(internal)
 }
 
-fn output(password: &Password, salt: &[u8], params: Params, memory: &mut Vec<Block>) -> Result<Output> {
+fn output(password: &[u8], salt: &[u8], params: Params, memory: &mut Vec<Block>) -> Result<Output> {
     memory.resize(params.block_count().max(memory.len()), Block::default());
     let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
-    hasher.hash_password_into_with_memory(password.as_bytes(), salt, &mut output, memory).map_err(internal)?;
+    hasher.hash_password_into_with_memory(password, salt, &mut output, memory).map_err(internal)?;
     Output::new(&output).map_err(internal)
 }
 
@@ -117,9 +118,10 @@ mod tests {
         let kept = passwords.hash(password("correct horse")).await.unwrap();
         assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
         assert_ne!(kept, passwords.hash(password("correct horse")).await.unwrap(), "each has a salt of its own");
-        assert!(passwords.verify(password("correct horse"), Some(&kept)).await.unwrap());
-        assert!(!passwords.verify(password("battery staple"), Some(&kept)).await.unwrap());
-        assert!(!passwords.verify(password("correct horse"), None).await.unwrap());
+        assert!(passwords.verify(Some(password("correct horse")), Some(&kept)).await.unwrap());
+        assert!(!passwords.verify(Some(password("battery staple")), Some(&kept)).await.unwrap());
+        assert!(!passwords.verify(Some(password("correct horse")), None).await.unwrap());
+        assert!(!passwords.verify(None, Some(&kept)).await.unwrap());
         // As anybody else would verify it.
         let parsed = PasswordHash::new(&kept).unwrap();
         assert!(Argon2::default().verify_password(b"correct horse", &parsed).is_ok());

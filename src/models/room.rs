@@ -79,12 +79,19 @@ impl User {
     pub async fn make_room(&self, db: &Database, name: RoomName, topic: Topic) -> Result<Room> {
         let (at, last) = (DateTime::now(), Top::default());
         let mut room = Room { id: RoomId::new(), no: 0, name, open: true, topic, owner: self.id, at, last };
-        if !Name::take(db, &room.name, room.id).await? {
+        let Some(name) = Name::take(db, &room.name, room.id).await? else {
             return Err(Error::field("name", Fault::Taken));
-        }
+        };
         // A number that went to a room made in the same moment is refused; the next one is tried.
         loop {
-            room.no = 1 + Room::top(db).await?;
+            room.no = match Room::top(db).await {
+                Ok(top) => top + 1,
+                Err(error) => {
+                    // Nothing stands by the name. What cannot be freed now is void in a moment.
+                    let _ = name.free(db).await;
+                    return Err(error);
+                }
+            };
             if db.rooms.insert(room.clone()).await? {
                 db.directory.add(&room);
                 return Ok(room);
@@ -119,17 +126,30 @@ impl Room {
     /// # Errors
     /// `name: Taken`, `NotFound` when it was closed meanwhile, or the database's.
     pub async fn change(&self, db: &Database, name: RoomName, topic: Topic) -> Result<()> {
-        if !Name::take(db, &name, self.id).await? {
-            return Err(Error::field("name", Fault::Taken));
+        let mut room = self.clone();
+        loop {
+            let old = Name::held(db, &room.name, room.id).await?;
+            let Some(new) = Name::take(db, &name, room.id).await? else {
+                return Err(Error::field("name", Fault::Taken));
+            };
+            // Refused when somebody else changed the name meanwhile: whose turn it is knows which name to free.
+            let as_seen = doc! { "_id": room.id, "open": true, "name": room.name.as_str() };
+            let change = doc! { "$set": { "name": name.as_str(), "topic": topic.as_str() } };
+            if db.rooms.update(as_seen, change).await? {
+                db.directory.forget();
+                return match old {
+                    Some(old) if room.name.key() != name.key() => old.free(db).await,
+                    _ => Ok(()),
+                };
+            }
+            match Self::by_id(db, room.id).await? {
+                Some(now) if now.open => room = now,
+                _ => {
+                    new.free(db).await?;
+                    return Err(Error::NotFound);
+                }
+            }
         }
-        let open = doc! { "_id": self.id, "open": true };
-        let change = doc! { "$set": { "name": name.as_str(), "topic": topic.as_str() } };
-        let found = db.rooms.update(open, change).await?;
-        db.directory.forget();
-        if self.name.key() != name.key() {
-            Name::free_of(db, self.name.key(), self.id).await?;
-        }
-        if found { Ok(()) } else { Err(Error::NotFound) }
     }
 
     /// Closes it for good: the log takes its last entry, the name is free.
@@ -146,7 +166,12 @@ impl Room {
         let closed = doc! { "$set": { "open": false } };
         db.rooms.update(doc! { "_id": self.id }, closed).await?;
         db.directory.forget();
-        Name::free_of(db, self.name.key(), self.id).await
+        // Its name as it is now: somebody may have changed it since this was read.
+        let name = Self::by_id(db, self.id).await?.map_or_else(|| self.name.clone(), |room| room.name);
+        match Name::held(db, &name, self.id).await? {
+            Some(name) => name.free(db).await,
+            None => Ok(()),
+        }
     }
 
     async fn by_id(db: &Database, id: RoomId) -> Result<Option<Self>> {

@@ -100,7 +100,10 @@ impl Session {
         })?;
         if after(session.seen, SEEN) < now {
             let used = doc! { "$set": { "seen": now, "expires": after(now, LIFE) } };
-            db.sessions.update(key, used).await?;
+            // A hint for people: not worth a refusal.
+            if let Err(error) = db.sessions.update(key, used).await {
+                log::debug!("a session's last use was not written: {error}");
+            }
         }
         Ok((session, user))
     }

@@ -7,19 +7,18 @@ use std::future::{Future, IntoFuture};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use mongodb::Collection;
 use mongodb::bson::Document;
 use mongodb::error::{Error as MongoError, ErrorKind, WriteFailure};
-use rocket::futures::TryStreamExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::patience::patiently;
 use crate::error::{Error, Result};
 
-/// How long one question may take. Pages answer 503 within 2 s when the database is away.
-pub(super) const PATIENCE: Duration = Duration::from_millis(1_500);
 /// How long one goes on that nobody waits for any more.
 const ABANDONED: Duration = Duration::from_secs(10);
 /// Questions under way at once. More wait, for as long as they are patient.
@@ -40,7 +39,7 @@ impl Desk {
         Self(Arc::new(Semaphore::new(QUESTIONS)))
     }
 
-    /// The answer, or `Unavailable` after [`PATIENCE`].
+    /// The answer, or `Unavailable` when patience ends before it comes.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         question: impl Future<Output = Result<T, MongoError>> + Send + 'static,
@@ -54,10 +53,10 @@ impl Desk {
             });
             task.await
         };
-        match timeout(PATIENCE, asked).await {
-            Ok(Ok(Ok(answer))) => answer.map_err(Error::from),
-            Ok(Err(panic)) => Err(Error::Internal(panic.to_string())),
-            Err(_) | Ok(Ok(Err(_))) => Err(Error::Unavailable("the database did not answer in time".into())),
+        match patiently(asked).await? {
+            Ok(Ok(answer)) => answer.map_err(Error::from),
+            Ok(Err(_)) => Err(Error::Unavailable("the database did not answer at all".into())),
+            Err(panic) => Err(Error::Internal(panic.to_string())),
         }
     }
 }

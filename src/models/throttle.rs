@@ -40,16 +40,18 @@ struct Tries {
 /// A try under way. Until it is settled it may yet fail, so as many at once as may fail are no way around.
 pub(super) struct Try<'a> {
     throttle: &'a Throttle,
-    keys: [Key; 2],
+    /// The address first, then the user, if it can be one.
+    keys: Vec<Key>,
 }
 
 impl Throttle {
     /// Begins a try; waits where those under way might close the door.
     ///
     /// # Errors
-    /// `TooMany`, with the time until the oldest failure of the window is forgotten.
-    pub(super) async fn try_as(&self, login: &Login, address: IpAddr) -> Result<Try<'_>> {
-        let keys = [Key::User(login.clone()), Key::Address(network(address))];
+    /// `TooMany`, with the time until trying again makes sense.
+    pub(super) async fn try_as(&self, login: Option<&Login>, address: IpAddr) -> Result<Try<'_>> {
+        let mut keys = vec![Key::Address(network(address))];
+        keys.extend(login.cloned().map(Key::User));
         loop {
             let settled = self.settled.notified();
             if self.begin(&keys)? {
@@ -60,20 +62,24 @@ impl Throttle {
     }
 
     /// Whether the try may begin now.
-    fn begin(&self, keys: &[Key; 2]) -> Result<bool> {
+    fn begin(&self, keys: &[Key]) -> Result<bool> {
         let now = Instant::now();
         let mut all = self.tries();
         if all.len() > SWEEP {
             all.retain(|_, tries| tries.under_way > 0 || tries.failed.last().is_some_and(|last| now - *last < WINDOW));
         }
-        let mut may = true;
+        let (mut may, mut closed) = (true, None);
         for key in keys {
             let Some(tries) = all.get_mut(key) else { continue };
             tries.failed.retain(|failed| now - *failed < WINDOW);
             if tries.failed.len() >= FAILURES {
-                return Err(Error::TooMany { retry_after: WINDOW - (now - tries.failed[0]) });
+                // The oldest failure is forgotten then; with both doors closed, the later one counts.
+                closed = closed.max(Some(WINDOW - (now - tries.failed[0])));
             }
             may &= tries.failed.len() + tries.under_way < FAILURES;
+        }
+        if let Some(retry_after) = closed {
+            return Err(Error::TooMany { retry_after });
         }
         if may {
             keys.iter().for_each(|key| all.entry(key.clone()).or_default().under_way += 1);
@@ -92,7 +98,7 @@ impl Try<'_> {
         let mut all = self.throttle.tries();
         match &verified {
             // The user's failures are forgotten; those at the address are not.
-            Ok(Some(_)) => all.entry(self.keys[0].clone()).or_default().failed.clear(),
+            Ok(Some(_)) => self.keys.iter().skip(1).for_each(|key| all.entry(key.clone()).or_default().failed.clear()),
             Ok(None) => {
                 let now = Instant::now();
                 self.keys.iter().for_each(|key| all.entry(key.clone()).or_default().failed.push(now));
@@ -138,7 +144,7 @@ mod tests {
     }
 
     async fn fail(throttle: &Throttle, name: &str, address: IpAddr) -> Result<()> {
-        throttle.try_as(&login(name), address).await?.settle::<()>(Ok(None)).map(drop)
+        throttle.try_as(Some(&login(name)), address).await?.settle::<()>(Ok(None)).map(drop)
     }
 
     #[tokio::test]
@@ -169,7 +175,7 @@ mod tests {
         for _ in 0..9 {
             fail(&throttle, "gildong", address).await.unwrap();
         }
-        throttle.try_as(&login("gildong"), address).await.unwrap().settle(Ok(Some(()))).unwrap();
+        throttle.try_as(Some(&login("gildong")), address).await.unwrap().settle(Ok(Some(()))).unwrap();
         fail(&throttle, "gildong", address).await.unwrap();
         assert!(fail(&throttle, "gildong", address).await.is_err());
         fail(&throttle, "gildong", [10, 0, 0, 2].into()).await.unwrap();
@@ -179,9 +185,9 @@ mod tests {
     async fn a_try_that_did_not_happen_leaves_nothing() {
         let throttle = Throttle::default();
         for _ in 0..20 {
-            let attempt = throttle.try_as(&login("gildong"), [10, 0, 0, 1].into()).await.unwrap();
+            let attempt = throttle.try_as(Some(&login("gildong")), [10, 0, 0, 1].into()).await.unwrap();
             attempt.settle::<()>(Err(Error::Unavailable("away".into()))).unwrap_err();
-            drop(throttle.try_as(&login("gildong"), [10, 0, 0, 1].into()).await.unwrap());
+            drop(throttle.try_as(Some(&login("gildong")), [10, 0, 0, 1].into()).await.unwrap());
         }
         assert!(throttle.tries().is_empty());
     }
@@ -192,10 +198,10 @@ mod tests {
         let address = IpAddr::from([10, 0, 0, 1]);
         let mut under_way = Vec::new();
         for n in 0..10 {
-            under_way.push(throttle.try_as(&login(&format!("user{n}")), address).await.unwrap());
+            under_way.push(throttle.try_as(Some(&login(&format!("user{n}"))), address).await.unwrap());
         }
         let next = login("next");
-        let waiting = throttle.try_as(&next, address);
+        let waiting = throttle.try_as(Some(&next), address);
         let settle = async { under_way.into_iter().for_each(|attempt| drop(attempt.settle(Ok(Some(()))))) };
         let (next, ()) = tokio::join!(waiting, settle);
         assert!(next.is_ok(), "they were all right");

@@ -74,15 +74,23 @@ impl User {
         if db.users.insert(user.clone()).await? { Ok(user) } else { Err(Error::field("userId", Fault::Taken)) }
     }
 
-    /// Finds the person by what they sign in with.
+    /// Finds the person by what they sign in with; `None` is what nobody can have signed up with.
     ///
     /// # Errors
     /// `userId: Credentials` for an unknown id and a wrong password alike, after the same time; `TooMany`
     /// after ten of them; the database's.
-    pub async fn sign_in(db: &Database, login: &Login, password: Password, address: IpAddr) -> Result<Self> {
-        let attempt = db.throttle.try_as(login, address).await?;
+    pub async fn sign_in(
+        db: &Database,
+        login: Option<Login>,
+        password: Option<Password>,
+        address: IpAddr,
+    ) -> Result<Self> {
+        let attempt = db.throttle.try_as(login.as_ref(), address).await?;
         let verified = async {
-            let user = Self::by_login(db, login).await?;
+            let user = match &login {
+                Some(login) => Self::by_login(db, login).await?,
+                None => None,
+            };
             let right = db.passwords.verify(password, user.as_ref().map(|user| user.password.as_str())).await?;
             Ok(user.filter(|_| right))
         };
@@ -111,7 +119,8 @@ impl User {
     }
 
     async fn by_login(db: &Database, login: &Login) -> Result<Option<Self>> {
-        db.users.one(doc! { "login": login.as_str() }).await
+        let user = db.users.one(doc! { "login": login.as_str() }).await?;
+        Ok(user.filter(|user: &Self| !user.gone))
     }
 
     async fn is_there_a_first(db: &Database) -> Result<bool> {

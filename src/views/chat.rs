@@ -1,5 +1,7 @@
 //! A chat as it is shown: one template, and one shape in JSON, wherever it travels.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use tera::{Kwargs, State};
 
@@ -7,7 +9,6 @@ use super::{Locale, Rendered, Views};
 use crate::error::Result;
 use crate::models;
 use crate::models::checked::Nickname;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// A chat, joined with its author's nickname.
 #[derive(Clone, Debug, Serialize)]
@@ -36,7 +37,7 @@ pub type Fragment = Rendered<Feed>;
 /// What a reader gets at once.
 pub struct Feed {
     /// In order.
-    pub articles: Vec<std::sync::Arc<Article>>,
+    pub articles: Vec<Arc<Article>>,
     /// The cursor behind them.
     pub upto: i64,
     /// Whether the room ends here.
@@ -72,7 +73,7 @@ impl Article {
     ///
     /// # Errors
     /// `Internal` when the template does not fit.
-    pub fn element(&self, views: &Views, locale: Locale) -> Result<Utf8Bytes> {
+    pub fn element(&self, views: &Views, locale: Locale) -> Result<Arc<str>> {
         #[derive(Serialize)]
         struct View<'a> {
             chat: &'a Chat,
@@ -110,7 +111,7 @@ impl Fragment {
     ///
     /// # Errors
     /// `Internal` when the template does not fit.
-    pub fn element(&self, views: &Views, locale: Locale) -> Result<Utf8Bytes> {
+    pub fn element(&self, views: &Views, locale: Locale) -> Result<Arc<str>> {
         #[derive(Serialize)]
         struct View {
             upto: i64,

@@ -1,5 +1,7 @@
 //! Rooms, as pages show them.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::error::Messages;
@@ -8,7 +10,6 @@ use super::{Locale, Rendered, Views};
 use crate::error::Result;
 use crate::models;
 use crate::models::{Database, User};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// The main page.
 #[derive(Serialize)]
@@ -145,7 +146,7 @@ pub type Typing = Rendered<People>;
 ///
 /// # Errors
 /// `Internal` when the template does not fit.
-pub fn presence(presence: &Presence, views: &Views, locale: Locale) -> Result<Utf8Bytes> {
+pub fn presence(presence: &Presence, views: &Views, locale: Locale) -> Result<Arc<str>> {
     presence.html(locale, |people| views.render("rooms/_presence.html.tera", locale, people))
 }
 
@@ -153,6 +154,6 @@ pub fn presence(presence: &Presence, views: &Views, locale: Locale) -> Result<Ut
 ///
 /// # Errors
 /// `Internal` when the template does not fit.
-pub fn typing(typing: &Typing, views: &Views, locale: Locale) -> Result<Utf8Bytes> {
+pub fn typing(typing: &Typing, views: &Views, locale: Locale) -> Result<Arc<str>> {
     typing.html(locale, |people| views.render("rooms/_typing.html.tera", locale, people))
 }

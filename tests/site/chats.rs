@@ -1,6 +1,6 @@
 //! Talking.
 
-use rocket::futures::future::join_all;
+use futures_util::future::join_all;
 
 use crate::helpers::person::nonce;
 use crate::helpers::site::{Site, new_database};

@@ -1,6 +1,6 @@
 //! Following a room.
 
-use rocket::futures::future::join_all;
+use futures_util::future::join_all;
 use tokio::io::AsyncReadExt;
 
 use crate::helpers::page::{Page, text_of};

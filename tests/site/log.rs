@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use mongodb::Client;
 use mongodb::bson::{DateTime, Document, doc};
-use rocket::futures::future::join_all;
 use sarangbang::error::Error;
 use sarangbang::models::checked::{ChatText, Login, Nickname, Nonce, Password, RoomName, Topic};
 use sarangbang::models::{Database, Room, User};

@@ -1,6 +1,6 @@
 //! Signing up, in and out.
 
-use rocket::futures::future::join_all;
+use futures_util::future::join_all;
 
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::PASSWORD;

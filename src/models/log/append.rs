@@ -5,9 +5,12 @@
 //! from that top, answers its own drafts that it finds, and numbers the rest anew: errors do not say
 //! reliably which key clashed or what was written.
 
-use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, doc};
 use tokio::sync::oneshot;
@@ -16,16 +19,17 @@ use tokio::time::{sleep, timeout};
 use super::{Entry, Kind, Log, Top, WINDOW};
 use crate::error::{Error, Result};
 use crate::models::checked::{ChatText, Nonce};
-use crate::models::table::PATIENCE;
+use crate::models::patience::{PATIENCE, patiently};
 use crate::models::{RoomId, UserId};
 
 /// Drafts in one batch: at most 512 × 16 KB, half of what one message to the database holds.
 const BATCH: usize = 512;
 /// Drafts that may wait. Beyond that the database is not keeping up, and who comes is told so.
 const QUEUE: usize = 8_192;
-/// The hint at the top is written down when its number passes a multiple of this, and now and then besides.
-const HINT: i64 = 64;
-const NOW_AND_THEN: Duration = Duration::from_secs(30);
+/// Questions about nonces at once.
+const AT_ONCE: usize = 16;
+/// How far the written hint at the top may be behind, in time.
+const NOTE: Duration = Duration::from_secs(5);
 
 /// What is to be appended.
 pub(in crate::models) struct Draft {
@@ -90,11 +94,6 @@ impl Draft {
             at: self.at,
         }
     }
-
-    /// Whether an entry is this draft, or another with its nonce.
-    fn is(&self, entry: &Entry) -> bool {
-        self.id == entry.id || (self.author == entry.author && self.nonce.is_some() && self.nonce == entry.nonce)
-    }
 }
 
 impl Log {
@@ -107,23 +106,25 @@ impl Log {
         if self.wait(Waiting { draft, answer })? {
             tokio::spawn(write(Arc::clone(self)));
         }
-        answered.await.unwrap_or_else(|_| Err(away("the writer ended")))
+        patiently(answered).await?.unwrap_or_else(|_| Err(away("the writer ended")))
     }
 
     /// Queues a draft. Answers whether a writer is to be called.
     fn wait(&self, draft: Waiting) -> Result<bool> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self.queue();
         if queue.waiting.len() >= QUEUE {
             return Err(away("too much is waiting to be written"));
         }
         queue.waiting.push(draft);
+        self.waiting.notify_waiters();
         Ok(!std::mem::replace(&mut queue.written, true))
     }
 
-    /// The next batch; `None` lets the writer go.
-    fn next_batch(&self, most: usize) -> Option<Vec<Waiting>> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let most = most.min(queue.waiting.len());
+    /// The next batch, without those that nobody waits for any more; `None` lets the writer go.
+    fn next_batch(&self) -> Option<Vec<Waiting>> {
+        let mut queue = self.queue();
+        queue.waiting.retain(|waiting| !waiting.answer.is_closed());
+        let most = BATCH.min(queue.waiting.len());
         queue.written = most > 0;
         queue.written.then(|| queue.waiting.drain(..most).collect())
     }
@@ -135,7 +136,6 @@ impl Log {
             Some(top) => top,
             None => self.top().await?,
         };
-        let mut failures = 0;
         loop {
             if top.closed {
                 batch.drain(..).for_each(|waiting| waiting.tell(Appended::Closed));
@@ -151,8 +151,7 @@ impl Log {
                 }
                 Err(error) => {
                     log::debug!("room {}: append behind {}: {error}", self.room, top.seq);
-                    failures += 1;
-                    self.settle(batch, top, failures).await?;
+                    self.settle(batch, top).await?;
                 }
             }
             top = self.db.top(self.room).unwrap_or_default();
@@ -161,12 +160,13 @@ impl Log {
 
     /// The entries that a batch becomes behind `top`: up to a *closed*, and each nonce once.
     fn number(&self, batch: &[Waiting], mut top: Top) -> Vec<Arc<Entry>> {
-        let mut entries: Vec<Arc<Entry>> = Vec::with_capacity(batch.len());
+        let mut entries = Vec::with_capacity(batch.len());
+        let mut nonces = HashSet::new();
         for Waiting { draft, .. } in batch {
             if top.closed {
                 break;
             }
-            if draft.nonce.is_some() && entries.iter().any(|entry| draft.is(entry)) {
+            if draft.nonce.as_ref().is_some_and(|nonce| !nonces.insert((draft.author, nonce))) {
                 continue;
             }
             let entry = draft.entry(self.room, top);
@@ -176,10 +176,9 @@ impl Log {
         entries
     }
 
-    /// Reads what stands behind `top` and answers those of the batch that are found there. Where nothing
-    /// stands, and now and then where something does, the first of the batch may have been said long ago:
-    /// that is what an ordered insert stops at.
-    async fn settle(&self, batch: &mut Vec<Waiting>, top: Top, failures: u32) -> Result<()> {
+    /// Reads what stands behind `top` and answers those of the batch that are found there. Where nothing stands, some
+    /// of the batch may have been said long ago: the first of those is what an ordered insert stops at.
+    async fn settle(&self, batch: &mut Vec<Waiting>, top: Top) -> Result<()> {
         let mut seq = top.seq;
         loop {
             let news = self.read_on(seq).await?;
@@ -189,12 +188,15 @@ impl Log {
                 break;
             }
         }
-        let Some(first) = batch.first().filter(|_| seq == top.seq || failures.is_multiple_of(3)) else { return Ok(()) };
-        match self.by_nonce(&first.draft).await? {
-            Some(entry) => answer(batch, &[Arc::new(entry)]),
+        if seq > top.seq {
+            return Ok(());
+        }
+        let waiting = batch.len();
+        let old = self.said_before(batch).await?;
+        answer(batch, &old);
+        if batch.len() == waiting {
             // Nobody was before us: the database itself is in trouble.
-            None if seq == top.seq => sleep(Duration::from_millis(50)).await,
-            None => {}
+            sleep(Duration::from_millis(50)).await;
         }
         Ok(())
     }
@@ -206,42 +208,58 @@ impl Log {
         Ok(news)
     }
 
-    async fn by_nonce(&self, draft: &Draft) -> Result<Option<Entry>> {
-        let Some(nonce) = &draft.nonce else { return Ok(None) };
-        let key = doc! { "room": self.room, "author": draft.author, "nonce": nonce.as_str() };
-        self.db.chats.one(key).await
+    /// The entries that have the nonces of a batch.
+    async fn said_before(&self, batch: &[Waiting]) -> Result<Vec<Arc<Entry>>> {
+        let mut nonces: HashMap<UserId, Vec<String>> = HashMap::new();
+        for Waiting { draft, .. } in batch {
+            if let Some(nonce) = &draft.nonce {
+                nonces.entry(draft.author).or_default().push(nonce.as_str().to_owned());
+            }
+        }
+        let found =
+            nonces.into_iter().map(|(author, nonces)| self.find(doc! { "author": author, "nonce": { "$in": nonces } }));
+        let found: Vec<Vec<Entry>> = stream::iter(found).buffer_unordered(AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().map(Arc::new).collect())
     }
 
-    /// Gives up a batch and all that waits behind it.
+    /// Gives up a batch. What waits behind it is tried anew.
     fn give_up(&self, batch: Vec<Waiting>, error: &Error) {
-        log::error!("room {}: nothing can be appended: {error}", self.room);
-        let waiting = {
-            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut queue.waiting)
-        };
-        for waiting in batch.into_iter().chain(waiting) {
+        log::error!("room {}: {} drafts cannot be appended: {error}", self.room, batch.len());
+        for waiting in batch {
             let _ = waiting.answer.send(Err(away(&error.to_string())));
         }
     }
 
-    /// Whether it is time to write the hint down, after a batch that began behind `before`.
-    fn is_hint_due(&self, before: i64, now: Top) -> bool {
-        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
-        let passed = now.seq / HINT > before / HINT;
-        let due = now.seq > before && (passed || noted.is_none_or(|noted| noted.elapsed() > NOW_AND_THEN));
-        if due {
-            *noted = Some(Instant::now());
+    /// Has the hint at the top written down soon, from where the next start gallops, and which the list of rooms shows.
+    fn note_soon(self: &Arc<Self>) {
+        if !self.noting.swap(true, Ordering::Relaxed) {
+            let log = Arc::clone(self);
+            tokio::spawn(async move {
+                sleep(NOTE).await;
+                log.noting.store(false, Ordering::Relaxed);
+                log.note().await;
+            });
         }
-        due
     }
 
-    /// Writes down the hint at the top, from where the next start gallops.
-    async fn note_top(&self, top: Top) {
+    /// Writes down the hint at the top now, if that is due.
+    pub(super) async fn note_now(&self) {
+        if self.noting.load(Ordering::Relaxed) {
+            self.note().await;
+        }
+    }
+
+    async fn note(&self) {
+        let Some(top) = self.db.top(self.room) else { return };
         let room = doc! { "_id": self.room };
         let last = doc! { "$max": { "last.seq": top.seq, "last.no": top.no, "last.at": top.at } };
         if let Err(error) = self.db.rooms.update(room, last).await {
             log::debug!("room {}: the hint at the top was not written: {error}", self.room);
         }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -252,44 +270,65 @@ impl Waiting {
     }
 }
 
-/// The writer of a log: takes batch after batch until none waits.
-async fn write(log: Arc<Log>) {
-    while let Some(mut batch) = log.next_batch(BATCH) {
-        let before = log.db.top(log.room).unwrap_or(log.start).seq;
-        let committed = timeout(PATIENCE, log.commit(&mut batch)).await;
-        if let Err(error) = committed.unwrap_or_else(|_| Err(away("the database did not answer in time"))) {
-            log.give_up(batch, &error);
-            find_out(&log).await;
-        }
-        if let Some(top) = log.db.top(log.room).filter(|top| log.is_hint_due(before, *top)) {
-            let log = Arc::clone(&log);
-            tokio::spawn(async move { log.note_top(top).await });
+/// A writer at work. One that panics leaves the log to the next, and those who wait are told.
+struct AtWork(Arc<Log>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut queue = self.0.queue();
+            queue.written = false;
+            queue.waiting.clear();
         }
     }
 }
 
-/// What was given up may stand after all, and nobody was told: reads on as soon as the database answers.
+/// The writer of a log: takes batch after batch until none waits.
+async fn write(log: Arc<Log>) {
+    let at_work = AtWork(log);
+    let log = &at_work.0;
+    while let Some(mut batch) = log.next_batch() {
+        let committed = timeout(PATIENCE, log.commit(&mut batch)).await;
+        if let Err(error) = committed.unwrap_or_else(|_| Err(away("the database did not answer in time"))) {
+            log.give_up(batch, &error);
+            find_out(log).await;
+        }
+        log.note_soon();
+    }
+}
+
+/// What was given up may stand after all, and nobody was told: reads on as soon as the database answers. Ends early
+/// when there is more to write, which finds out too.
 async fn find_out(log: &Log) {
     for pause in [100, 200, 400, 800, 1_600] {
         let seq = log.db.top(log.room).unwrap_or(log.start).seq;
         match log.read_on(seq).await {
             Ok(news) if (news.len() as i64) < WINDOW => return,
             Ok(_) => {}
-            Err(_) => sleep(Duration::from_millis(pause)).await,
-        }
-        if !log.queue.lock().unwrap_or_else(PoisonError::into_inner).waiting.is_empty() {
-            return;
+            Err(_) => {
+                let called = log.waiting.notified();
+                if !log.queue().waiting.is_empty() || timeout(Duration::from_millis(pause), called).await.is_ok() {
+                    return;
+                }
+            }
         }
     }
 }
 
 /// Answers the drafts of a batch that are among the entries.
 fn answer(batch: &mut Vec<Waiting>, entries: &[Arc<Entry>]) {
+    let ids: HashMap<ObjectId, &Arc<Entry>> = entries.iter().map(|entry| (entry.id, entry)).collect();
+    let nonces: HashMap<_, _> =
+        entries.iter().filter_map(|entry| Some(((entry.author, entry.nonce.as_ref()?), entry))).collect();
     for waiting in std::mem::take(batch) {
-        match entries.iter().find(|entry| waiting.draft.is(entry)) {
-            None => batch.push(waiting),
-            Some(entry) if entry.id == waiting.draft.id => waiting.tell(Appended::New(Arc::clone(entry))),
-            Some(entry) => waiting.tell(Appended::Again(Arc::clone(entry))),
+        let Waiting { draft, .. } = &waiting;
+        if let Some(entry) = ids.get(&draft.id) {
+            waiting.tell(Appended::New(Arc::clone(entry)));
+        } else if let Some(entry) = draft.nonce.as_ref().and_then(|nonce| nonces.get(&(draft.author, nonce))) {
+            let again = Appended::Again(Arc::clone(entry));
+            waiting.tell(again);
+        } else {
+            batch.push(waiting);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The list of open rooms, kept in memory: read in windows of 100 numbers, and again once it is a second old.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,8 @@ const STALE: Duration = Duration::from_secs(1);
 pub(in crate::models) struct Directory {
     /// Read by every main page, written when it is stale and when a room is made or changed here; locked for lines.
     listing: Mutex<Listing>,
+    /// Held by the one who reads the list. The windows whose rooms are all closed, for good: they are not read again.
+    reading: tokio::sync::Mutex<HashSet<i64>>,
 }
 
 #[derive(Default)]
@@ -36,7 +39,7 @@ impl Directory {
     pub(super) async fn rooms(&self, db: &Database) -> Result<Vec<Arc<Room>>> {
         let mut rooms = match self.fresh() {
             Ok(rooms) => rooms,
-            Err(version) => self.read(db, version).await?,
+            Err(_) => self.read(db).await?,
         };
         rooms.sort_by_cached_key(|room| Reverse((room.last_at(db).unwrap_or(room.at), room.no)));
         Ok(rooms)
@@ -71,9 +74,15 @@ impl Directory {
         }
     }
 
-    async fn read(&self, db: &Database, version: u64) -> Result<Vec<Arc<Room>>> {
+    /// Reads the list; whoever comes meanwhile waits for that.
+    async fn read(&self, db: &Database) -> Result<Vec<Arc<Room>>> {
+        let mut closed = self.reading.lock().await;
+        let version = match self.fresh() {
+            Ok(rooms) => return Ok(rooms),
+            Err(version) => version,
+        };
         let read = Instant::now();
-        let (rooms, top) = read_all(db).await?;
+        let (rooms, top) = read_all(db, &mut closed).await?;
         let mut listing = self.listing();
         if listing.version == version {
             (listing.rooms, listing.top, listing.read) = (rooms.clone(), top, Some(read));
@@ -86,15 +95,23 @@ impl Directory {
     }
 }
 
-async fn read_all(db: &Database) -> Result<(Vec<Arc<Room>>, i64)> {
+/// All open rooms and the highest number. Adds the windows that need not be read again to `closed`.
+async fn read_all(db: &Database, closed: &mut HashSet<i64>) -> Result<(Vec<Arc<Room>>, i64)> {
     let (mut open, mut top) = (Vec::new(), 0);
     loop {
-        let window = doc! { "no": { "$gt": top, "$lte": top + WINDOW } };
-        let rooms: Vec<Room> = db.rooms.all(window).await?;
-        let full = rooms.len() as i64 == WINDOW;
-        top = rooms.iter().map(|room| room.no).max().unwrap_or(top);
+        let before = top;
+        if closed.contains(&before) {
+            top += WINDOW;
+            continue;
+        }
+        let rooms: Vec<Room> = db.rooms.all(doc! { "no": { "$gt": before, "$lte": before + WINDOW } }).await?;
+        top = rooms.iter().map(|room| room.no).max().unwrap_or(before);
+        let is_full = rooms.len() as i64 == WINDOW;
+        if is_full && rooms.iter().all(|room| !room.open) {
+            closed.insert(before);
+        }
         open.extend(rooms.into_iter().filter(|room| room.open).map(Arc::new));
-        if !full {
+        if !is_full {
             return Ok((open, top));
         }
     }

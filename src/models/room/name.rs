@@ -1,11 +1,12 @@
 //! `name`: which room has which name. A document a name, whose `_id` is the name's key, inserted to take it
-//! and deleted to free it, never changed: the engine keeps a unique key that an update has changed.
+//! and deleted to free it, never changed to another: the engine keeps a unique key that an update has changed.
 //!
 //! A room that is made or renamed takes its name first. What a crash leaves behind is a name whose room
 //! does not stand for it: after [`GRACE`] the next who wants it has it.
 
 use std::time::Duration;
 
+use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +15,8 @@ use crate::error::Result;
 use crate::models::checked::RoomName;
 use crate::models::{Database, RoomId};
 
-/// How long the making of a room may take at most.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long the making of a room may take at most: the patience of a request, and what it asked goes on a little.
+const GRACE: Duration = Duration::from_secs(15);
 
 /// A room's hold on a name.
 #[derive(Clone, Serialize, Deserialize)]
@@ -23,38 +24,50 @@ pub(in crate::models) struct Name {
     #[serde(rename = "_id")]
     key: String,
     room: RoomId,
-    at: DateTime,
+    /// Renewed by whoever takes the name for the room once more, so that nobody frees what another one still needs.
+    /// It says when, to the second.
+    hold: ObjectId,
 }
 
 impl Name {
-    /// Takes a name for a room. Answers `false` when another room has it.
-    pub(super) async fn take(db: &Database, name: &RoomName, room: RoomId) -> Result<bool> {
-        let wanted = Self { key: name.key(), room, at: DateTime::now() };
+    /// Takes a name for a room. Answers `None` when another room has it.
+    pub(super) async fn take(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
+        let wanted = Self { key: name.key(), room, hold: ObjectId::new() };
         loop {
             if db.names.insert(wanted.clone()).await? {
-                return Ok(true);
+                return Ok(Some(wanted));
             }
-            match db.names.one(doc! { "_id": &wanted.key }).await? {
-                Some(there) if there.room == room => return Ok(true),
-                Some(there) if there.stands(db).await? => return Ok(false),
+            match Self::of(db, &wanted.key).await? {
+                Some(there) if there.room == room => {
+                    let renewed = doc! { "$set": { "hold": wanted.hold } };
+                    if db.names.update(doc! { "_id": &wanted.key, "room": room }, renewed).await? {
+                        return Ok(Some(wanted));
+                    }
+                }
+                Some(there) if there.stands(db).await? => return Ok(None),
                 Some(there) => there.free(db).await?,
                 None => {}
             }
         }
     }
 
-    /// Frees the name of a room, if the room still has it.
-    pub(super) async fn free_of(db: &Database, key: String, room: RoomId) -> Result<()> {
-        Self { key, room, at: DateTime::now() }.free(db).await
+    /// The hold that a room has on its name.
+    pub(super) async fn held(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
+        Ok(Self::of(db, &name.key()).await?.filter(|hold| hold.room == room))
     }
 
-    async fn free(&self, db: &Database) -> Result<()> {
-        db.names.delete(doc! { "_id": &self.key, "room": self.room }).await
+    /// Frees the name, unless it was taken for the room once more.
+    pub(super) async fn free(&self, db: &Database) -> Result<()> {
+        db.names.delete(doc! { "_id": &self.key, "room": self.room, "hold": self.hold }).await
+    }
+
+    async fn of(db: &Database, key: &str) -> Result<Option<Self>> {
+        db.names.one(doc! { "_id": key }).await
     }
 
     /// Whether its room goes by it, or may be about to.
     async fn stands(&self, db: &Database) -> Result<bool> {
-        if DateTime::now().saturating_duration_since(self.at) < GRACE {
+        if DateTime::now().saturating_duration_since(self.hold.timestamp()) < GRACE {
             return Ok(true);
         }
         let room = Room::by_id(db, self.room).await?;

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{DateTime, Document, doc};
 
 use super::User;
 use crate::error::{Error, Fault, Result};
-use crate::models::checked::{Nickname, Password, PicturePath};
+use crate::models::checked::{Login, Nickname, Password, PicturePath};
 use crate::models::session::SessionId;
 use crate::models::{Database, Session, UserId};
 
@@ -73,22 +73,45 @@ impl User {
     /// `userPassword: WrongPassword`, `TooMany` after ten of them, or the database's.
     pub async fn leave(&self, db: &Database, password: Password, address: IpAddr) -> Result<Vec<SessionId>> {
         self.prove(db, "userPassword", password, address).await?;
-        let this = doc! { "_id": self.id };
-        match self.first {
-            None => db.users.delete(this).await?,
-            Some(_) => {
-                let nobody =
-                    doc! { "gone": true, "login": format!("\u{0}{}", self.id), "nickname": "", "password": "" };
-                self.update(db, doc! { "$set": nobody, "$unset": { "picture": "" } }).await?;
-            }
+        db.users.delete(doc! { "_id": self.id }).await?;
+        if self.first.is_some() {
+            Self::keep_first(db).await?;
         }
         Session::end_all(db, self.id, None).await
     }
 
+    /// The first user has left: nobody takes that place, so that nobody else becomes admin by signing up. A document
+    /// of its own, since an update would never free the id that the first one had.
+    async fn keep_first(db: &Database) -> Result<()> {
+        let id = UserId::new();
+        let nobody = Self {
+            id,
+            login: Login::parse(&id.to_string()).map_err(|fault| Error::field("userId", fault))?,
+            nickname: Nickname::parse("-").map_err(|fault| Error::field("userNickname", fault))?,
+            picture: None,
+            password: String::new(),
+            locale: None,
+            admin: false,
+            first: Some(true),
+            gone: true,
+            at: DateTime::now(),
+        };
+        db.users.insert(nobody).await.map(drop)
+    }
+
+    /// Finishes what a crash may have left of the first user's leaving.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(in crate::models) async fn confirm_first(db: &Database) -> Result<()> {
+        let is_settled = Self::is_there_a_first(db).await? || db.users.one(doc! {}).await?.is_none();
+        if is_settled { Ok(()) } else { Self::keep_first(db).await }
+    }
+
     /// Has them say their password once more.
     async fn prove(&self, db: &Database, field: &'static str, password: Password, address: IpAddr) -> Result<()> {
-        let attempt = db.throttle.try_as(&self.login, address).await?;
-        let right = db.passwords.verify(password, Some(&self.password)).await;
+        let attempt = db.throttle.try_as(Some(&self.login), address).await?;
+        let right = db.passwords.verify(Some(password), Some(&self.password)).await;
         let proof = attempt.settle(right.map(|right| right.then_some(())))?;
         proof.ok_or_else(|| Error::field(field, Fault::WrongPassword))
     }

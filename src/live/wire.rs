@@ -1,0 +1,264 @@
+//! A WebSocket's frames. Small ones are tungstenite's. A text goes around it: all readers of a room share its bytes,
+//! and tungstenite would copy them into a buffer that stays with each socket, as large as the largest of them.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error as WsError, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
+use tokio_util::bytes::Buf;
+
+/// How long a socket may take nothing.
+const STALL: Duration = Duration::from_secs(30);
+/// How long a close may take to be answered.
+const CLOSE: Duration = Duration::from_secs(1);
+/// The most that a page may send at once.
+const MESSAGE: usize = 4 * 1024;
+/// The most that is read at once, so that what is too big is still told so.
+const FRAME: usize = 64 * 1024;
+
+/// Why a socket ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The other side closed it.
+    Left,
+    /// The connection broke.
+    Lost,
+    /// It took nothing, or did not answer a ping.
+    Stalled,
+    /// Its session has ended.
+    SignedOut,
+    /// Its room was closed.
+    RoomGone,
+    /// Its cursor is beyond the log.
+    Beyond,
+    /// The site stops.
+    Restarting,
+    /// It sent too much at once.
+    TooBig,
+    /// It sent text that is none.
+    NotText,
+    /// It does not keep to the protocol.
+    Protocol,
+}
+
+/// What a page sends.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// That its person types.
+    Typing,
+    /// The answer to a ping.
+    Pong,
+    /// Something that means nothing here.
+    Nothing,
+}
+
+/// A WebSocket over a connection.
+pub(super) struct Wire<S> {
+    stream: WebSocketStream<S>,
+    /// Whether what was sent ends with a whole frame.
+    is_whole: bool,
+}
+
+impl End {
+    /// The code to close with, where there is anybody to tell.
+    fn code(self) -> Option<u16> {
+        match self {
+            Self::Left | Self::Lost | Self::Stalled => None,
+            Self::Protocol => Some(1002),
+            Self::NotText => Some(1007),
+            Self::TooBig => Some(1009),
+            Self::Restarting => Some(1012),
+            Self::SignedOut => Some(4401),
+            Self::RoomGone => Some(4404),
+            Self::Beyond => Some(4409),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    /// The server's end of a connection that was upgraded.
+    pub(super) async fn over(io: S) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(1024)
+            .write_buffer_size(0)
+            .max_message_size(Some(FRAME))
+            .max_frame_size(Some(FRAME));
+        Self { stream: WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await, is_whole: true }
+    }
+
+    /// What the page sends next. May be given up, nothing is lost.
+    pub(super) async fn hear(&mut self) -> Result<Heard, End> {
+        match self.stream.next().await {
+            None | Some(Ok(Message::Close(_)) | Err(WsError::ConnectionClosed)) => Err(End::Left),
+            Some(Ok(message)) if message.len() > MESSAGE => Err(End::TooBig),
+            Some(Ok(Message::Text(text))) if text == "typing" => Ok(Heard::Typing),
+            Some(Ok(Message::Pong(_))) => Ok(Heard::Pong),
+            Some(Ok(_)) => Ok(Heard::Nothing),
+            Some(Err(WsError::Capacity(CapacityError::MessageTooLong { .. }))) => Err(End::TooBig),
+            Some(Err(WsError::Utf8(_))) => Err(End::NotText),
+            Some(Err(WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => Err(End::Lost),
+            Some(Err(WsError::Protocol(_))) => Err(End::Protocol),
+            Some(Err(_)) => Err(End::Lost),
+        }
+    }
+
+    /// Sends a text. It may take as long as it likes, but not nothing for [`STALL`].
+    ///
+    /// # Errors
+    /// `Stalled`, or `Lost`.
+    pub(super) async fn tell(&mut self, text: &str) -> Result<(), End> {
+        // The answer to a ping may be waiting, and two frames do not mix.
+        in_time(self.stream.flush()).await?;
+        let (head, length) = head(text.len());
+        let mut frame = head[..length].chain(text.as_bytes());
+        let io = self.stream.get_mut();
+        self.is_whole = false;
+        while frame.has_remaining() {
+            if in_time(io.write_buf(&mut frame)).await? == 0 {
+                return Err(End::Lost);
+            }
+        }
+        in_time(io.flush()).await?;
+        self.is_whole = true;
+        Ok(())
+    }
+
+    /// Asks whether anybody is there.
+    ///
+    /// # Errors
+    /// `Stalled`, or `Lost`.
+    pub(super) async fn ping(&mut self) -> Result<(), End> {
+        in_time(self.stream.send(Message::Ping(Bytes::new()))).await
+    }
+
+    /// Says why it ends, and waits a little for the answer.
+    pub(super) async fn close(mut self, end: End) {
+        if !self.is_whole {
+            return;
+        }
+        let frame = end.code().map(|code| CloseFrame { code: CloseCode::from(code), reason: Utf8Bytes::default() });
+        let goodbye = async {
+            if self.stream.close(frame).await.is_ok() {
+                while let Some(Ok(_)) = self.stream.next().await {}
+            }
+        };
+        let _ = timeout(CLOSE, goodbye).await;
+    }
+}
+
+/// The head of a text frame of so many bytes, and its own length (RFC 6455, 5.2).
+fn head(length: usize) -> ([u8; 10], usize) {
+    let mut head = [0; 10];
+    head[0] = 0x81;
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(length @ ..=125), _) => {
+            head[1] = length;
+            (head, 2)
+        }
+        (_, Ok(length)) => {
+            head[1] = 126;
+            head[2..4].copy_from_slice(&length.to_be_bytes());
+            (head, 4)
+        }
+        _ => {
+            head[1] = 127;
+            head[2..].copy_from_slice(&(length as u64).to_be_bytes());
+            (head, 10)
+        }
+    }
+}
+
+async fn in_time<T, E>(step: impl Future<Output = Result<T, E>>) -> Result<T, End> {
+    match timeout(STALL, step).await {
+        Ok(done) => done.map_err(|_| End::Lost),
+        Err(_) => Err(End::Stalled),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    async fn page(io: DuplexStream) -> WebSocketStream<DuplexStream> {
+        WebSocketStream::from_raw_socket(io, Role::Client, None).await
+    }
+
+    #[tokio::test]
+    async fn a_text_of_any_length_arrives_whole_among_other_frames() {
+        let (here, there) = duplex(1_000);
+        let (mut wire, mut page) = (Wire::over(here).await, page(there).await);
+        let lengths = [0, 1, 125, 126, 127, 65_535, 65_536, 200_000];
+        let tell = async {
+            for length in lengths {
+                wire.tell(&"가".repeat(length / 3)).await.unwrap();
+                wire.tell(&"x".repeat(length)).await.unwrap();
+                wire.ping().await.unwrap();
+            }
+        };
+        let hear = async {
+            for length in lengths {
+                assert_eq!(page.next().await.unwrap().unwrap(), Message::text("가".repeat(length / 3)));
+                assert_eq!(page.next().await.unwrap().unwrap(), Message::text("x".repeat(length)));
+                assert!(page.next().await.unwrap().unwrap().is_ping());
+            }
+        };
+        tokio::join!(tell, hear);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_a_little_now_and_then_gets_it_all() {
+        let (here, mut there) = duplex(64);
+        let mut wire = Wire::over(here).await;
+        let text = "x".repeat(1_000);
+        let begun = Instant::now();
+        let take = async {
+            let mut taken = Vec::new();
+            while taken.len() < 4 + text.len() {
+                sleep(STALL - Duration::from_secs(1)).await;
+                there.read_buf(&mut taken).await.unwrap();
+            }
+        };
+        let (told, ()) = tokio::join!(wire.tell(&text), take);
+        told.unwrap();
+        assert!(begun.elapsed() > STALL * 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_nothing_is_dropped_without_a_word_in_the_middle_of_a_frame() {
+        let (here, mut there) = duplex(64);
+        let mut wire = Wire::over(here).await;
+        let begun = Instant::now();
+        assert_eq!(wire.tell(&"x".repeat(1_000)).await, Err(End::Stalled));
+        assert_eq!(begun.elapsed().as_secs(), STALL.as_secs());
+        wire.close(End::SignedOut).await;
+        let mut taken = Vec::new();
+        there.read_to_end(&mut taken).await.unwrap();
+        assert_eq!(taken.len(), 64);
+    }
+
+    #[tokio::test]
+    async fn a_ping_is_answered_between_texts() {
+        let (here, there) = duplex(10_000);
+        let (mut wire, mut page) = (Wire::over(here).await, page(there).await);
+        page.send(Message::Ping(Bytes::from_static(b"?"))).await.unwrap();
+        assert_eq!(wire.hear().await, Ok(Heard::Nothing));
+        wire.tell("text").await.unwrap();
+        assert_eq!(page.next().await.unwrap().unwrap(), Message::Pong(Bytes::from_static(b"?")));
+        assert_eq!(page.next().await.unwrap().unwrap(), Message::text("text"));
+        page.send(Message::text("typing")).await.unwrap();
+        assert_eq!(wire.hear().await, Ok(Heard::Typing));
+        page.send(Message::text("x".repeat(MESSAGE + 1))).await.unwrap();
+        assert_eq!(wire.hear().await, Err(End::TooBig));
+        let (_, close) = tokio::join!(wire.close(End::TooBig), page.next());
+        assert!(matches!(close, Some(Ok(Message::Close(Some(frame)))) if u16::from(frame.code) == 1009));
+    }
+}
