@@ -9,14 +9,19 @@ fail() { printf '\n%s\n' "$*" >&2; exit 1; }
 command -v cargo >/dev/null ||
     fail 'Rust is missing. Install it from https://rustup.rs (version 1.95 or later), then run this again.'
 
-# need PACKAGE...: the Debian packages are there afterwards, or the script has said which to install and ended.
+missing=()
+
+# need PACKAGE...: takes note of the Debian packages that are not there.
 need() {
-    local missing=() package
+    local package
     for package in "$@"; do
         [ "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)" = 'install ok installed' ] || missing+=("$package")
     done
-    [ ${#missing[@]} -eq 0 ] && return
+}
 
+# install: what was noted is there afterwards, or the script has said all of it at once and ended.
+install() {
+    [ ${#missing[@]} -eq 0 ] && return
     local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300)
     if ! command -v apt-get >/dev/null; then
         fail "Needed and missing: ${missing[*]} (Debian's names). Install them, then run this again."
@@ -28,42 +33,50 @@ need() {
     say "Installing ${missing[*]}"
     { "${apt[@]}" update && "${apt[@]}" install --yes --no-install-recommends "${missing[@]}"; } >&2 ||
         fail "apt-get could not install them. Install them, then run this again:  apt-get install ${missing[*]}"
+    missing=()
 }
 
-# compiler: what the site's dependencies in C are built with is there afterwards.
+# compiler: notes what the site's dependencies in C are built with.
 compiler() {
     command -v cc >/dev/null || need build-essential
 }
 
-# configured_database: says something when a database is configured, so that no engine is needed.
-configured_database() {
-    [ -n "${ROCKET_DATABASES:-}" ] && echo yes && return
-    grep -sE '^[[:space:]]*(\[.*databases\.sarangbang\]|databases[.=])' "${ROCKET_CONFIG:-Rocket.toml}" || true
+# mentions_database: whether somebody may have configured one. Whether it counts the program itself knows.
+mentions_database() {
+    [ -n "${ROCKET_DATABASES:-}" ] || grep -sqE '^[^#]*databases' "${ROCKET_CONFIG:-Rocket.toml}"
 }
 
-# engine: a MongoDB-compatible server can be started afterwards: mongod or secantusd-rs from
-# PATH, else secantusd-rs from the cache folder, where it is built when it is not there yet.
-# src/engine.rs looks in the same places, in the same order.
-engine() {
-    command -v mongod >/dev/null && return
-    command -v secantusd-rs >/dev/null && return
-    local version home build
-    version=$(<bin/engine.version)
-    home="${XDG_CACHE_HOME:-$HOME/.cache}/sarangbang/engine-$version"
-    [ -x "$home/bin/secantusd-rs" ] && return
+engine_version=$(<bin/engine.version)
+engine_home="${XDG_CACHE_HOME:-$HOME/.cache}/sarangbang/engine-$engine_version"
 
-    need build-essential cmake libclang-dev pkg-config
+# has_engine: whether there is one: mongod or secantusd-rs on PATH, or secantusd-rs in the cache folder.
+# src/engine.rs looks in the same places, in the same order.
+has_engine() {
+    command -v mongod >/dev/null || command -v secantusd-rs >/dev/null || [ -x "$engine_home/bin/secantusd-rs" ]
+}
+
+# engine_tools: notes what an engine is built with, if one has to be.
+engine_tools() {
+    has_engine || need build-essential cmake libclang-dev pkg-config
+}
+
+# engine: a MongoDB-compatible server can be started afterwards; it is built where there is none.
+engine() {
+    has_engine && return
+    local build
+    engine_tools
+    install
     say "Building the database engine, once (some six minutes on two cores)"
-    mkdir -p "${home%/*}"
-    build=$(mktemp -d "${home%/*}/building.XXXXXX")
+    mkdir -p "${engine_home%/*}"
+    build=$(mktemp -d "${engine_home%/*}/building.XXXXXX")
     trap 'rm -rf "$build"' EXIT
     CARGO_TARGET_DIR="$build/target" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-        cargo install secantus-mdb --version "=$version" --bin secantusd-rs --locked --ignore-rust-version \
+        cargo install secantus-mdb --version "=$engine_version" --bin secantusd-rs --locked --ignore-rust-version \
         --no-track --root "$build/root" >&2 ||
         fail 'The engine could not be built. Put a mongod on your PATH, or configure databases.sarangbang.url.'
     # Renamed only when whole: another run that built at the same time may have been first.
-    mv -T "$build/root" "$home" 2>/dev/null || [ -x "$home/bin/secantusd-rs" ] ||
-        fail "The engine was built but could not be moved to $home."
+    mv -T "$build/root" "$engine_home" 2>/dev/null || [ -x "$engine_home/bin/secantusd-rs" ] ||
+        fail "The engine was built but could not be moved to $engine_home."
     rm -rf "$build"
     trap - EXIT
 }

@@ -9,9 +9,10 @@ use sarangbang::config::Settings;
 use sarangbang::site::{self, Servers};
 
 const USAGE: &str = "\
-sarangbang          runs the site and the image server, with a database engine when none is configured
-sarangbang site     runs the site alone
-sarangbang images   runs the image server alone
+sarangbang                runs the site and the image server, with a database engine when none is configured
+sarangbang site           runs the site alone
+sarangbang images         runs the image server alone
+sarangbang wants-engine   says by its exit code whether it would start an engine: 0 yes, 1 no
 
 Settings: Rocket.toml, then variables ROCKET_…; see README.md.";
 
@@ -21,6 +22,10 @@ fn main() -> ExitCode {
         [] => report(run(Servers::Both)),
         ["site"] => report(run(Servers::Site)),
         ["images"] => report(run(Servers::Images)),
+        ["wants-engine"] => match Settings::read() {
+            Ok(settings) => ExitCode::from(u8::from(settings.database.is_some())),
+            Err(error) => report(Err(error)),
+        },
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             ExitCode::SUCCESS

@@ -88,7 +88,7 @@ impl User {
                 Ok(top) => top + 1,
                 Err(error) => {
                     // Nothing stands by the name. What cannot be freed now is void in a moment.
-                    let _ = name.free(db).await;
+                    let _ = Name::free(Some(name), db).await;
                     return Err(error);
                 }
             };
@@ -128,24 +128,26 @@ impl Room {
     pub async fn change(&self, db: &Database, name: RoomName, topic: Topic) -> Result<()> {
         let mut room = self.clone();
         loop {
-            let old = Name::held(db, &room.name, room.id).await?;
-            let Some(new) = Name::take(db, &name, room.id).await? else {
-                return Err(Error::field("name", Fault::Taken));
-            };
-            // Refused when somebody else changed the name meanwhile: whose turn it is knows which name to free.
+            // Only another name is taken, and the old one freed.
+            let (mut old, mut new) = (None, None);
+            if room.name.key() != name.key() {
+                old = Name::held(db, &room.name, room.id).await?;
+                new = Name::take(db, &name, room.id).await?;
+                if new.is_none() {
+                    return Err(Error::field("name", Fault::Taken));
+                }
+            }
+            // Refused when somebody else has changed the name meanwhile: who changes it knows which one to free.
             let as_seen = doc! { "_id": room.id, "open": true, "name": room.name.as_str() };
             let change = doc! { "$set": { "name": name.as_str(), "topic": topic.as_str() } };
             if db.rooms.update(as_seen, change).await? {
                 db.directory.forget();
-                return match old {
-                    Some(old) if room.name.key() != name.key() => old.free(db).await,
-                    _ => Ok(()),
-                };
+                return Name::free(old, db).await;
             }
             match Self::by_id(db, room.id).await? {
                 Some(now) if now.open => room = now,
                 _ => {
-                    new.free(db).await?;
+                    Name::free(new, db).await?;
                     return Err(Error::NotFound);
                 }
             }
@@ -168,10 +170,7 @@ impl Room {
         db.directory.forget();
         // Its name as it is now: somebody may have changed it since this was read.
         let name = Self::by_id(db, self.id).await?.map_or_else(|| self.name.clone(), |room| room.name);
-        match Name::held(db, &name, self.id).await? {
-            Some(name) => name.free(db).await,
-            None => Ok(()),
-        }
+        Name::free(Name::held(db, &name, self.id).await?, db).await
     }
 
     async fn by_id(db: &Database, id: RoomId) -> Result<Option<Self>> {

@@ -142,6 +142,38 @@ async fn older_chats_come_by_scrolling_and_the_view_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn older_chats_are_not_asked_for_again_and_again_while_the_site_is_away() {
+    let site = Site::start().await;
+    let browser = Browser::open(true).await;
+    browser.sign_up(&site.address, "gildong").await;
+    let room = browser.make_room("away").await;
+    let guest = site.person("guest").await;
+    let path = url::Url::parse(&room).unwrap().path().to_owned();
+    for n in 1..=60 {
+        guest.say(&path, &format!("chat {n}")).await;
+    }
+    browser.client.refresh().await.unwrap();
+    browser.find("#connection[data-state=connected]").await;
+    let (database, port) = (site.database.clone(), site.address.rsplit(':').next().unwrap().parse::<u16>().unwrap());
+    site.stop().await;
+    // The link is looked at while nobody answers; a hundred frames later it was asked for once.
+    let script = r#"
+        const done = arguments[0];
+        document.getElementById("log").scrollTop = 0;
+        const asked = () => performance.getEntriesByType("resource").filter(({ name }) => name.includes("before=")).length;
+        let frames = 0;
+        const frame = () => ((asked() > 0 && ++frames > 100) ? done(asked()) : requestAnimationFrame(frame));
+        frame();
+    "#;
+    assert_eq!(browser.client.execute_async(script, vec![]).await.unwrap(), 1);
+    let back = soon("the port to be free", Site::with(&database, ("port", port))).await;
+    browser.click("#older").await;
+    until("all chats", || async { (browser.texts().await.len() == 60).then_some(()) }).await;
+    browser.close().await;
+    drop(back);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn any_order_and_any_repetition_make_the_same_page() {
     let site = Site::start().await;
     let browser = Browser::open(true).await;

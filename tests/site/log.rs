@@ -9,6 +9,7 @@ use sarangbang::error::Error;
 use sarangbang::models::checked::{ChatText, Login, Nickname, Nonce, Password, RoomName, Topic};
 use sarangbang::models::{Database, Room, User};
 
+use crate::helpers::page::Page;
 use crate::helpers::person::nonce;
 use crate::helpers::site::{Site, new_database};
 
@@ -151,21 +152,62 @@ async fn entries_of_all_kinds_are_read_from_the_start() {
         entry(6, doc! { "kind": "removed", "of": 2_i64 }),
         entry(7, doc! { "kind": "praised", "of": 3_i64, "stars": 5 }),
         entry(8, doc! { "kind": "edited", "of": 1_i64, "text": "second edit" }),
+        entry(9, doc! { "kind": "edited", "of": 2_i64, "text": "raised from the dead" }),
+        entry(10, doc! { "kind": "praised", "of": 1_i64, "stars": 5 }),
     ];
     entries.insert_many(later).await.unwrap();
 
     let said = person.say(&path, "said 5").await;
-    assert_eq!((&said["seq"], &said["no"]), (&9.into(), &5.into()), "the log goes on behind what others wrote");
+    assert_eq!((&said["seq"], &said["no"]), (&11.into(), &5.into()), "the log goes on behind what others wrote");
     let reload = person.open(&path).await;
     assert_eq!(reload.texts(), ["second edit", "", "said 3", "said 4", "said 5"]);
-    assert_eq!(reload.chats.values().map(|chat| chat.rev).collect::<Vec<_>>(), [8, 6, 7, 4, 9]);
+    assert_eq!(reload.chats.values().map(|chat| chat.rev).collect::<Vec<_>>(), [8, 9, 3, 4, 11]);
     assert!(reload.chats[&2].removed);
     let mut page = before.clone();
-    live.until(&mut page, 9).await;
+    live.until(&mut page, 11).await;
     assert_eq!(page.chats, reload.chats, "live");
     let mut page = before;
     page.place(&person.ask_since(&path, 4).await.body);
-    assert_eq!((page.chats, page.upto), (reload.chats, 9), "by asking");
+    assert_eq!((&page.chats, page.upto), (&reload.chats, 11), "by asking");
+    // From every cursor, and also by a site that has nothing in memory yet: what comes is what a reload shows.
+    let fresh = Site::on(&site.database).await;
+    let there = person.at(&fresh.address);
+    for since in 0..11 {
+        let mut news = Page::default();
+        while news.upto < 11 {
+            news.place(&there.ask_since(&path, news.upto.max(since)).await.body);
+        }
+        assert!(news.chats.iter().all(|(seq, chat)| reload.chats[seq] == *chat), "from {since}: {news:?}");
+        let expected: &[i64] = if since < 8 {
+            &[1, 2, 11]
+        } else if since == 8 {
+            &[2, 11]
+        } else {
+            &[11]
+        };
+        assert!(expected.iter().all(|seq| news.chats.contains_key(seq)), "from {since}: {news:?}");
+    }
+    let person = there;
     assert!(!person.get(&path).await.body.contains("said 2"));
     assert_eq!(person.get_json(&format!("{path}/chat/2")).await.json()["removed"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_while_a_batch_is_written_goes_into_the_next_one() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let path = person.make_room("crowd").await;
+    let mut live = person.follow(&path, 0).await;
+    join_all((0..200).map(|n| {
+        let (person, path) = (&person, &path);
+        async move { drop(person.say(path, &format!("chat {n}")).await) }
+    }))
+    .await;
+    let (mut page, mut fragments) = (person.open(&format!("{path}?before=1")).await, 0);
+    while page.upto < 200 {
+        page.place(&live.fragment().await);
+        fragments += 1;
+    }
+    page.assert_whole(200);
+    assert!(fragments < 100, "one write and one frame carry many chats: {fragments} frames for 200 chats");
 }

@@ -1,6 +1,8 @@
 //! Signing up, in and out.
 
 use futures_util::future::join_all;
+use mongodb::Client;
+use mongodb::bson::{DateTime, Document, doc};
 
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::PASSWORD;
@@ -77,6 +79,51 @@ async fn ten_failures_close_the_door_and_say_for_how_long() {
     let seconds: u64 = refused.retry_after.unwrap().parse().unwrap();
     assert!((1..=180).contains(&seconds));
     assert!(text_of(&refused.body, "h1").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_can_have_signed_up_with_counts_as_a_failure_too() {
+    let site = Site::start().await;
+    for n in 0..10 {
+        let (id, password) = if n % 2 == 0 { ("?", PASSWORD) } else { ("gildong", "short") };
+        assert_eq!(site.visitor().sign_in(id, password).await.status, 422);
+    }
+    assert_eq!(site.visitor().sign_in("?", "short").await.status, 429);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_when_it_was_not_used_for_long_and_lasts_while_it_is() {
+    let site = Site::start().await;
+    let (lazy, lively) = (site.person("lazy").await, site.person("lively").await);
+    let client = Client::with_uri_str(&site.database).await.unwrap();
+    let sessions = client.default_database().unwrap().collection::<Document>("session");
+    let users = client.default_database().unwrap().collection::<Document>("user");
+    let set = async |login: &str, set: Document| {
+        let user = users.find_one(doc! { "login": login }).await.unwrap().unwrap();
+        sessions.update_one(doc! { "user": user.get("_id") }, doc! { "$set": set }).await.unwrap();
+        sessions.find_one(doc! { "user": user.get("_id") }).await.unwrap()
+    };
+    let (past, soon) = (DateTime::from_millis(0), DateTime::from_millis(DateTime::now().timestamp_millis() + 60_000));
+    set("lazy", doc! { "expires": past }).await;
+    assert_eq!(lazy.get_json("/room").await.status, 401);
+    set("lively", doc! { "expires": soon, "seen": past }).await;
+    assert_eq!(lively.get("/room").await.status, 200);
+    let session = set("lively", doc! { "browser": "seen" }).await.unwrap();
+    assert!(session.get_datetime("expires").unwrap() > &soon, "being used makes it last");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signs_in_again_leaves_no_session_behind() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let room = person.make_room("again").await;
+    let mut live = person.follow(&room, 0).await;
+    let old = person.cookie().unwrap();
+    assert_eq!(person.sign_in("gildong", PASSWORD).await.status, 303);
+    assert_eq!(live.close_code().await, Some(4401));
+    let reused = site.visitor().request("GET", "/user/me").header("Cookie", old).send().await.unwrap();
+    assert_eq!(reused.status().as_u16(), 303);
+    assert_eq!(person.get("/user/me").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

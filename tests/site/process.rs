@@ -1,5 +1,9 @@
 //! The program as people run it, and as it dies.
 
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+
 use crate::helpers::person::{PASSWORD, Person};
 use crate::helpers::process::{Process, command, engines};
 use crate::helpers::site::folder;
@@ -79,4 +83,54 @@ async fn what_cannot_start_says_why() {
     assert!(error.contains("databases.sarangbang.url"), "{error}");
     let error = complaint("PATH", "/nonexistent").await;
     assert!(error.contains("neither mongod nor secantusd-rs"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_knows_by_every_spelling_whether_a_database_is_configured() {
+    let var = folder("spellings");
+    let wants_engine = async |settings: &str| {
+        std::fs::write(var.join("Rocket.toml"), settings).unwrap();
+        let status = command(&var).arg("wants-engine").status().await.unwrap();
+        status.code().unwrap() == 0
+    };
+    let url = "url = \"mongodb://127.0.0.1/x\"";
+    for configured in [
+        format!("[default.databases.sarangbang]\n{url}"),
+        format!("[default.databases]\nsarangbang = {{ {url} }}"),
+        format!("[default]\n  databases = {{ sarangbang = {{ {url} }} }}"),
+        format!("[global]\ndatabases.sarangbang.{url}"),
+    ] {
+        assert!(!wants_engine(&configured).await, "{configured}");
+    }
+    for other in [String::new(), format!("[elsewhere.databases.sarangbang]\n{url}"), "# databases".into()] {
+        assert!(wants_engine(&other).await, "{other}");
+    }
+    let by_variable = format!("{{sarangbang={{{url}}}}}");
+    let status = command(&var).arg("wants-engine").env("ROCKET_DATABASES", by_variable).status().await.unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_are_logged_as_they_open_and_close_with_the_address_that_a_proxy_saw() {
+    let var = folder("logged");
+    let mut command = command(&var);
+    command.env("ROCKET_PROXIES", "[\"127.0.0.1\"]").stderr(Stdio::piped());
+    let mut program = Process::run(command).await;
+    let mut lines = BufReader::new(program.child.stderr.take().unwrap()).lines();
+    let person = Person::new(&program.address);
+    person.sign_up("gildong").await;
+    let room = person.make_room("logged").await;
+    drop(person.handshake_from(&room, "?since=0", "X-Forwarded-For: 203.0.113.9\r\n").await);
+    for what in ["socket open", "socket closed"] {
+        let line = soon(what, async {
+            loop {
+                let line = lines.next_line().await.unwrap().unwrap();
+                if line.contains(what) {
+                    return line;
+                }
+            }
+        })
+        .await;
+        assert!(line.contains(room.strip_prefix("/room/").unwrap()) && line.contains("203.0.113.9"), "{line}");
+    }
 }

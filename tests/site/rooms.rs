@@ -1,5 +1,11 @@
 //! Making, changing and deleting rooms.
 
+use futures_util::future::join_all;
+use mongodb::Client;
+use mongodb::bson::{DateTime, Document, doc};
+use sarangbang::models::checked::{Login, Nickname, Password, RoomName, Topic};
+use sarangbang::models::{Database, User};
+
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::site::{Site, new_database};
 
@@ -109,4 +115,52 @@ async fn rooms_made_on_two_sites_at_once_all_stand() {
         (rooms == 40).then_some(rooms)
     });
     assert_eq!(listed.await, 40);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_is_renamed_and_edited_at_once_has_one_name_and_holds_it() {
+    let database = new_database();
+    let (here, there) = (Database::open(&database).await.unwrap(), Database::open(&database).await.unwrap());
+    let owner = User::sign_up(
+        &here,
+        Login::parse("owner").unwrap(),
+        Password::parse("password").unwrap(),
+        Nickname::parse("owner").unwrap(),
+    );
+    let owner = owner.await.unwrap();
+    let name = |text: &str| RoomName::parse(text).unwrap();
+    for round in 0..20 {
+        let (old, new) = (format!("old {round}"), format!("new {round}"));
+        let made = owner.make_room(&here, name(&old), Topic::default()).await.unwrap();
+        // All of them have the room as it was made.
+        let changes = [(&here, &new), (&there, &old), (&here, &old), (&there, &new)];
+        let changes = changes.map(|(db, to)| made.change(db, name(to), Topic::default()));
+        join_all(changes).await.into_iter().for_each(|changed| changed.unwrap());
+
+        let now = owner.room(&here, made.id).await.unwrap().name.as_str().to_owned();
+        let free = if now == old { &new } else { &old };
+        assert!(owner.make_room(&there, name(&now), Topic::default()).await.is_err(), "{now} is held");
+        owner.make_room(&there, name(free), Topic::default()).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_has_ended_ends_its_room_whoever_was_interrupted() {
+    let site = Site::start().await;
+    let (owner, guest) = (site.person("owner").await, site.person("guest").await);
+    let path = owner.make_room("interrupted").await;
+    owner.say(&path, "hello").await;
+    let mut live = guest.follow(&path, 1).await;
+    // The last entry stands, and that is all that was done.
+    let client = Client::with_uri_str(&site.database).await.unwrap();
+    let entries = client.default_database().unwrap().collection::<Document>("chat");
+    let said = entries.find_one(doc! { "seq": 1 }).await.unwrap().unwrap();
+    let closed = doc! { "room": said.get("room"), "seq": 2_i64, "kind": "closed", "author": said.get("author"), "chats": 1_i64, "at": DateTime::now() };
+    entries.insert_one(closed).await.unwrap();
+
+    assert_eq!(owner.try_say(&path, "too late", "nonce").await.status, 404);
+    assert_eq!(live.close_code().await, Some(4404));
+    assert_eq!(guest.get(&path).await.status, 404);
+    assert!(!guest.get("/room").await.body.contains("interrupted"));
+    guest.make_room("interrupted").await;
 }

@@ -45,8 +45,7 @@ impl Name {
                     }
                 }
                 Some(there) if there.stands(db).await? => return Ok(None),
-                Some(there) => there.free(db).await?,
-                None => {}
+                there => Self::free(there, db).await?,
             }
         }
     }
@@ -56,9 +55,10 @@ impl Name {
         Ok(Self::of(db, &name.key()).await?.filter(|hold| hold.room == room))
     }
 
-    /// Frees the name, unless it was taken for the room once more.
-    pub(super) async fn free(&self, db: &Database) -> Result<()> {
-        db.names.delete(doc! { "_id": &self.key, "room": self.room, "hold": self.hold }).await
+    /// Lets go of a hold, if there is one. A name that was taken for the room once more stays taken.
+    pub(super) async fn free(hold: Option<Self>, db: &Database) -> Result<()> {
+        let Some(Self { key, room, hold }) = hold else { return Ok(()) };
+        db.names.delete(doc! { "_id": key, "room": room, "hold": hold }).await
     }
 
     async fn of(db: &Database, key: &str) -> Result<Option<Self>> {

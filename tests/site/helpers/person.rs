@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use reqwest::cookie::{CookieStore, Jar};
 use reqwest::header::{ACCEPT, COOKIE, HeaderValue, LOCATION, ORIGIN, RETRY_AFTER, SET_COOKIE};
 use reqwest::redirect::Policy;
@@ -127,15 +127,20 @@ impl Person {
 
     /// Opens a socket and leaves the rest to the test: the bytes after the server's answer.
     pub async fn handshake(&self, room: &str, query: &str) -> TcpStream {
+        self.handshake_from(room, query, "").await
+    }
+
+    /// The same with more lines in its head.
+    pub async fn handshake_from(&self, room: &str, query: &str, head: &str) -> TcpStream {
         let host = self.site.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(host).await.unwrap();
         let cookie = self.cookie().unwrap();
-        let head = format!(
+        let request = format!(
             "GET {room}/live{query} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nCookie: {}\r\n\r\n",
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nCookie: {}\r\n{head}\r\n",
             cookie.to_str().unwrap()
         );
-        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         while !answer.ends_with(b"\r\n\r\n") {
             answer.push(soon("the handshake", stream.read_u8()).await.unwrap());
@@ -216,6 +221,11 @@ impl Live {
                 return message;
             }
         }
+    }
+
+    /// What has come already, without waiting.
+    pub fn next_now(&mut self) -> Option<String> {
+        self.next().now_or_never()?.ok()
     }
 
     /// The next small element with this id that fits.

@@ -19,7 +19,12 @@ pub struct Process {
 impl Process {
     /// Starts the program on the data in a folder, and waits until it says where it is.
     pub async fn start(var: &Path) -> Self {
-        let mut child = command(var).stdout(Stdio::piped()).spawn().unwrap();
+        Self::run(command(var)).await
+    }
+
+    /// The same, of a [`command`] that a test has changed.
+    pub async fn run(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = soon("the program to say where it is", lines.next_line()).await.unwrap().expect("it has started");
         let address = line.rsplit(' ').next().unwrap().to_owned();
