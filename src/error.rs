@@ -121,6 +121,8 @@ pub enum Fault {
     Taken,
     /// The nonce was used for another text.
     NonceUsed,
+    /// The chat was edited as often as it may be.
+    EditedOften,
     /// The id and the password do not belong together.
     Credentials,
     /// Not the password of this account.
@@ -142,6 +144,7 @@ impl Fault {
             Self::Alphabet => "alphabet",
             Self::Taken => "taken",
             Self::NonceUsed => "nonce-used",
+            Self::EditedOften => "edited-often",
             Self::Credentials => "credentials",
             Self::WrongPassword => "wrong-password",
             Self::Language => "language",

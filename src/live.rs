@@ -10,6 +10,7 @@ mod ring;
 pub mod room;
 pub mod sessions;
 pub mod socket;
+pub mod stream;
 mod wire;
 
 pub use feed::Feed;

@@ -2,6 +2,7 @@
 
 pub mod chat;
 pub mod checked;
+mod chore;
 pub mod database;
 mod id;
 pub mod log;

@@ -79,12 +79,16 @@ older-chats = Older chats
 latest-chats = To the latest chats
 show-in-room = Show it in the room
 nothing-said = Nothing has been said here yet. Say hello.
-look-again = Look for new chats
 your-words = Say something
 send = Send
 send-again = Send again
 not-sent = Not sent yet. Your words are kept: send them again.
 edited = edited
+edit-chat = Change what you said
+save-chat = Save
+remove-chat = Remove it
+remove-chat-hint = What was said goes for good, for everybody.
+chat-removed = This was removed.
 who-is-here = Who is here
 here-count = { $count ->
     [0] nobody here

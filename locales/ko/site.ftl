@@ -78,12 +78,16 @@ older-chats = 지난 대화 더 보기
 latest-chats = 최근 대화로
 show-in-room = 방에서 보기
 nothing-said = 아직 아무 대화도 없습니다. 먼저 인사를 건네 보세요.
-look-again = 새 대화 확인하기
 your-words = 할 말을 적어 주세요
 send = 보내기
 send-again = 다시 보내기
 not-sent = 아직 보내지 못했습니다. 쓰신 글은 그대로 있으니 다시 보내 주세요.
 edited = 수정됨
+edit-chat = 대화 고치기
+save-chat = 저장
+remove-chat = 이 대화 삭제
+remove-chat-hint = 모든 사람에게서 완전히 삭제되며 되돌릴 수 없습니다.
+chat-removed = 삭제된 대화입니다.
 who-is-here = 방에 있는 사람
 here-count = { $count ->
     [0] 아무도 없음

@@ -3,7 +3,8 @@
 
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 30_000;
-/** How long a connection has to hold before the next break is the first one again. */
+/** How long a connection may take to open, and has to hold before the next break is the first one again. */
+const OPENING = 10_000;
 const STEADY = 5_000;
 /** How many sockets in a row may be refused before the page asks instead. */
 const REFUSALS = 2;
@@ -12,7 +13,12 @@ const WAIT = 25;
 /** How long any answer may take on its way, besides. */
 const PATIENCE = 10_000;
 
-const sleep = (pause) => new Promise((resolve) => setTimeout(resolve, pause));
+/** A pause that ends early when it is given up. */
+const sleep = (pause, given) =>
+  new Promise((resolve) => {
+    setTimeout(resolve, pause);
+    given.addEventListener("abort", resolve);
+  });
 
 export class Follower {
   #room;
@@ -36,7 +42,7 @@ export class Follower {
     this.#hear = hear;
     this.#tell = tell;
     // What was open may be half dead after that: a new connection costs little and loses nothing.
-    addEventListener("online", () => this.#anew());
+    addEventListener("online", () => this.#connect());
     addEventListener("offline", () => this.#tell("offline"));
     addEventListener("pagehide", () => this.#socket?.close());
     addEventListener("pageshow", (event) => event.persisted && this.#now());
@@ -61,18 +67,27 @@ export class Follower {
 
   #connect() {
     clearTimeout(this.#timer);
+    clearTimeout(this.#steady);
     if (this.#over) return;
     const url = new URL(`/room/${this.#room}/live?since=${this.#cursor}`, location.href);
     url.protocol = url.protocol.replace("http", "ws");
+    const old = this.#socket;
     const socket = (this.#socket = new WebSocket(url));
+    old?.close();
     let opened = false;
+    // Some proxies neither grant a socket nor refuse it.
+    this.#steady = setTimeout(() => socket.close(), OPENING);
     socket.onopen = () => {
       if (socket !== this.#socket) return;
       opened = true;
-      this.#refusals = 0;
-      this.#steady = setTimeout(() => (this.#failures = 0), STEADY);
-      this.#polling?.abort();
       this.#tell("connected");
+      clearTimeout(this.#steady);
+      // And some grant it and cut it: until it has held for a while the page goes on asking.
+      this.#steady = setTimeout(() => {
+        this.#failures = this.#refusals = 0;
+        this.#polling?.abort();
+        this.#polling = null;
+      }, STEADY);
     };
     socket.onmessage = ({ data }) => socket === this.#socket && this.#hear(data);
     socket.onclose = ({ code }) => socket === this.#socket && this.#closed(code, opened);
@@ -89,7 +104,8 @@ export class Follower {
       // Meanwhile the page may have come back to life by itself.
       if (this.#socket || this.#over) return;
     }
-    if (!opened && ++this.#refusals >= REFUSALS) this.#poll();
+    if (++this.#refusals >= REFUSALS) this.#poll();
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#connect(), this.#pause());
   }
 
@@ -108,16 +124,10 @@ export class Follower {
       } catch {
         if (polling.signal.aborted) break;
         this.#lost();
-        await sleep(Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** failures++));
+        await sleep(Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** failures++), polling.signal);
       }
     }
-    this.#polling = null;
-  }
-
-  #anew() {
-    const old = this.#socket;
-    this.#connect();
-    old?.close();
+    if (this.#polling === polling) this.#polling = null;
   }
 
   #now() {

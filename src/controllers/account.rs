@@ -166,11 +166,11 @@ async fn destroy(
     let who = visitor.signed_in().await?;
     let left = async {
         let password = known(form.password).map_err(|fault| Error::field("userPassword", fault))?;
-        who.user.leave(db, password, visitor.address()).await
+        hub.end(&who.user.end_everywhere(db, password, visitor.address()).await?);
+        who.user.leave(db).await
     };
     match left.await {
-        Ok(ended) => {
-            hub.end(&ended);
+        Ok(()) => {
             hub.forget(who.user.id);
             visitor.forget();
             if let Some(picture) = &who.user.picture
@@ -221,14 +221,15 @@ async fn end_other_sessions(
 
 async fn account(who: &SignedIn, visitor: &Visitor<'_>, db: &Database, images: &Peer) -> Result<Account> {
     let id = who.user.id.to_string();
-    let upload = match (visitor.images_url(), images.is_there().await) {
+    let (sessions, is_there) = tokio::join!(models::Session::all(db, who.user.id), images.is_there());
+    let sessions = sessions?;
+    let upload = match (visitor.images_url(), is_there) {
         (Some(url), true) => Some(Upload {
             address: url.to_string(),
             ticket: format!("{id}.{}", images.secret().ticket(Purpose::Upload, &id)),
         }),
         _ => None,
     };
-    let sessions = models::Session::all(db, who.user.id).await?;
     Ok(Account {
         me: Me::from(&who.user),
         chosen: who.user.locale.clone().unwrap_or_default(),

@@ -80,6 +80,15 @@ impl From<Error> for Refusal {
     }
 }
 
+/// Keeps an answer out of every cache: made for one person, at one moment.
+pub struct NoStore<R>(pub R);
+
+impl<'r, 'o: 'r, R: Responder<'r, 'o>> Responder<'r, 'o> for NoStore<R> {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'o> {
+        Response::build_from(self.0.respond_to(request)?).raw_header("Cache-Control", "no-store").ok()
+    }
+}
+
 impl<'r> Responder<'r, 'static> for Answer {
     fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
         let mut response = Response::build();

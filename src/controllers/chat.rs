@@ -1,25 +1,27 @@
-//! Chats: saying something, and reading what was said.
+//! Chats: saying something, changing it, and reading what was said.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{Stream as Pieces, StreamExt};
 use rocket::form::Form;
-use rocket::http::Status;
-use rocket::{FromForm, Route, State, get, post, routes, uri};
+use rocket::http::{ContentType, Status};
+use rocket::response::stream::ByteStream;
+use rocket::{FromForm, Route, State, delete, get, post, put, routes, uri};
 use tokio::time::timeout;
 
-use super::answer::{Answer, Refusal};
+use super::answer::{Answer, NoStore, Refusal};
 use super::param::{Number, number};
 use super::room::{self, Draft};
 use super::visitor::{Reader, SignedIn, Visitor};
 use crate::error::{Error, Fault, Faults, Result};
 use crate::live::Hub;
-use crate::models::chat::Said;
+use crate::live::stream::{self, Reading};
 use crate::models::checked::{ChatText, Nonce};
-use crate::models::{Database, RoomId, patiently};
+use crate::models::{self, Chat, Database, Log, RoomId, patiently};
 use crate::views::chat::{Feed, Fragment};
-use crate::views::error::{Kept, messages};
-use crate::views::room::{Composer, Permalink, Room};
+use crate::views::error::{Kept, Messages, messages};
+use crate::views::room::{Composer, Permalink, Room, Stream};
 use crate::views::user::Me;
 
 /// The longest that a reader may wait for news, in seconds.
@@ -27,7 +29,7 @@ const WAIT: i64 = 30;
 
 /// The routes.
 pub(super) fn routes() -> Vec<Route> {
-    routes![index, create, show]
+    routes![index, follow, create, show, update, destroy]
 }
 
 /// What is typed into the composer.
@@ -69,6 +71,24 @@ impl Words<'_> {
     }
 }
 
+/// What is typed to edit a chat.
+#[derive(FromForm)]
+struct Edit<'r> {
+    #[field(default = "")]
+    text: &'r str,
+}
+
+impl Edit<'_> {
+    fn kept(&self, room: RoomId, seq: i64) -> Kept {
+        Kept {
+            action: uri!(update(id = room, seq = Number(seq))).to_string(),
+            typed: vec![("text", self.text.into())],
+            hidden: vec![("_method", "put".into())],
+            password: false,
+        }
+    }
+}
+
 /// What part of a room to read.
 #[derive(FromForm)]
 struct Window<'r> {
@@ -99,24 +119,49 @@ async fn index(
         return fragment(&visitor, &Fragment::new(Feed { articles, upto: page.upto, closed: false }));
     };
     let mut feed = hub.feed(&room, Some(since)).await?;
-    let news = match wait {
-        None => patiently(feed.now()).await??,
-        Some(wait) => {
-            let held = hub.sessions.hold(who.session.id.clone());
-            let news = tokio::select! {
-                news = timeout(Duration::from_secs(wait.min(WAIT) as u64), feed.next()) => news.ok().transpose()?,
-                () = held.ended() => return Err(Error::SignedOut),
-                () = hub.stopping() => None,
-            };
-            let Some(news) = news else { return Ok(Answer::no_content()) };
-            Some(news)
+    let mut news = patiently(feed.now()).await??;
+    if let (None, Some(wait)) = (&news, wait) {
+        let held = hub.sessions.hold(who.session.id.clone());
+        news = tokio::select! {
+            news = timeout(Duration::from_secs(wait.min(WAIT) as u64), feed.next()) => news.ok().transpose()?,
+            () = held.ended() => return Err(Error::SignedOut),
+            () = hub.stopping() => None,
+        };
+        if news.is_none() {
+            return Ok(Answer::no_content());
         }
-    };
+    }
     if news.as_ref().is_some_and(|news| news.view.closed) {
         return Err(Error::NotFound);
     }
     let nothing = || Arc::new(Fragment::new(Feed { articles: Vec::new(), upto: since, closed: false }));
     fragment(&visitor, &news.unwrap_or_else(nothing))
+}
+
+/// An endless page of the latest chats and of all that come, for browsers without script.
+#[get("/room/<id>/chat?stream")]
+async fn follow(
+    id: RoomId,
+    who: &SignedIn,
+    visitor: Visitor<'_>,
+    db: &State<Arc<Database>>,
+    hub: &State<Arc<Hub>>,
+) -> Result<(ContentType, NoStore<ByteStream<impl Pieces<Item = Vec<u8>> + use<>>>)> {
+    let room = who.user.room(db, id).await?;
+    // Subscribed before the page is read: what comes between the two comes again.
+    let (live, page) = (hub.room(&room).await?, room.log(db).page(None).await?);
+    let feed = hub.feed(&room, Some(page.upto)).await?;
+    let first = page.chats.first().map_or(page.upto + 1, |chat| chat.seq);
+    let view = Stream {
+        room: Room::new(&room, db, &who.user),
+        upto: page.upto,
+        elements: hub.elements(page.chats, visitor.locale()).await?,
+    };
+    let head = visitor.views()?.render("chats/stream.html.tera", visitor.locale(), &view)?;
+    let reader = Reading { user: who.user.clone(), session: who.session.clone(), locale: visitor.locale() };
+    let chunks = stream::page(head, feed, first, reader, Arc::clone(hub)).map(String::into_bytes);
+    drop(live);
+    Ok((ContentType::HTML, NoStore(ByteStream(chunks))))
 }
 
 /// Says something.
@@ -136,7 +181,10 @@ async fn create(
         room.log(db).say(&who.user, text, nonce).await
     };
     match said.await {
-        Ok(said) if visitor.wants_json() => Ok(json(said, hub).await?),
+        Ok(said) if visitor.wants_json() => {
+            let status = if said.again { Status::Ok } else { Status::Created };
+            Ok(json(said.chat, hub).await?.with_status(status))
+        }
         Ok(said) => Ok(Answer::see_other(format!("{}#chat-{}", room::path(id), said.chat.seq))),
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
             let draft = Draft { composer: Some(form.composer(&faults, &visitor)?), ..Draft::default() };
@@ -159,23 +207,98 @@ async fn show(
 ) -> Result<Answer> {
     let room = who.user.room(db, id).await?;
     let chat = room.log(db).chat(seq.0).await?;
-    let before = chat.no + 1;
-    let articles = hub.articles(vec![chat]).await?;
-    let article = articles.first().ok_or(Error::NotFound)?;
-    if visitor.wants_json() {
-        return Answer::json(&article.view);
+    match visitor.wants_json() {
+        true => json(chat, hub).await,
+        false => page(&who, &visitor, db, hub, &room, chat, None).await,
     }
-    let element = article.element(visitor.views()?, visitor.locale())?.to_string();
-    let view =
-        Permalink { me: Me::from(&who.user), room: Room::new(&room, db, &who.user), before, seq: seq.0, element };
-    Answer::page(&visitor, "chats/show.html.tera", &view)
 }
 
-async fn json(said: Said, hub: &Hub) -> Result<Answer> {
-    let status = if said.again { Status::Ok } else { Status::Created };
-    let articles = hub.articles(vec![said.chat]).await?;
-    let article = articles.first().ok_or(Error::NotFound)?;
-    Ok(Answer::json(&article.view)?.with_status(status))
+/// Gives a chat another text.
+#[put("/room/<id>/chat/<seq>", data = "<form>")]
+async fn update(
+    id: RoomId,
+    seq: Number,
+    form: Form<Edit<'_>>,
+    visitor: Visitor<'_>,
+    db: &State<Arc<Database>>,
+    hub: &State<Arc<Hub>>,
+) -> Result<Answer, Refusal> {
+    let keeping = |error| Refusal::keeping(error, form.kept(id, seq.0));
+    let who = visitor.signed_in().await.map_err(keeping)?;
+    let room = who.user.room(db, id).await.map_err(keeping)?;
+    let edited = async {
+        let text = ChatText::parse(form.text).map_err(|fault| Error::field("text", fault))?;
+        room.log(db).edit(&who.user, seq.0, text).await
+    };
+    match edited.await {
+        Ok(chat) if visitor.wants_json() => Ok(json(chat, hub).await?),
+        Ok(chat) => Ok(Answer::see_other(path_in_room(&room.log(db), &chat))),
+        Err(Error::Invalid(faults)) if !visitor.wants_json() => {
+            let chat = room.log(db).chat(seq.0).await.map_err(keeping)?;
+            let page = page(&who, &visitor, db, hub, &room, chat, Some((form.text, &faults))).await.map_err(keeping)?;
+            Ok(page.with_status(Status::UnprocessableEntity))
+        }
+        Err(error) => Err(keeping(error)),
+    }
+}
+
+/// Removes a chat.
+#[delete("/room/<id>/chat/<seq>")]
+async fn destroy(
+    id: RoomId,
+    seq: Number,
+    who: &SignedIn,
+    visitor: Visitor<'_>,
+    db: &State<Arc<Database>>,
+) -> Result<Answer> {
+    let room = who.user.room(db, id).await?;
+    let chat = room.log(db).remove(&who.user, seq.0).await?;
+    match visitor.wants_json() {
+        true => Ok(Answer::no_content()),
+        false => Ok(Answer::see_other(path_in_room(&room.log(db), &chat))),
+    }
+}
+
+/// One chat's own page, with what was typed into it.
+async fn page(
+    who: &SignedIn,
+    visitor: &Visitor<'_>,
+    db: &Database,
+    hub: &Hub,
+    room: &models::Room,
+    chat: Chat,
+    typed: Option<(&str, &Faults)>,
+) -> Result<Answer> {
+    let (text, faults) = match typed {
+        Some((text, faults)) => (text.to_owned(), messages(faults, visitor.locale())),
+        None => (chat.text.clone(), Messages::default()),
+    };
+    let (seq, before, removed) = (chat.seq, chat.no + 1, chat.removed);
+    let (editable, removable) = (chat.is_edited_by(&who.user), chat.is_removed_by(&who.user));
+    let view = Permalink {
+        me: Me::from(&who.user),
+        room: Room::new(room, db, &who.user),
+        before,
+        seq,
+        removed,
+        editable: editable && !removed,
+        removable: removable && !removed,
+        element: hub.elements(vec![chat], visitor.locale()).await?,
+        text,
+        faults,
+    };
+    Answer::page(visitor, "chats/show.html.tera", &view)
+}
+
+/// A chat's place in its room: on the latest page, or on the one that ends with it.
+fn path_in_room(log: &Log, chat: &Chat) -> String {
+    let before = if log.is_past(chat) { format!("?before={}", chat.no + 1) } else { String::new() };
+    format!("{}{before}#chat-{}", room::path(chat.room), chat.seq)
+}
+
+async fn json(chat: Chat, hub: &Hub) -> Result<Answer> {
+    let articles = hub.articles(vec![chat]).await?;
+    Answer::json(&articles.first().ok_or(Error::NotFound)?.view)
 }
 
 fn fragment(visitor: &Visitor<'_>, fragment: &Fragment) -> Result<Answer> {

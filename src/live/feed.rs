@@ -1,14 +1,24 @@
 //! One reader of a room: a cursor, from the ring where it reaches back that far, else from the log.
-//! WebSocket, long poll and reconnect are all this.
+//! WebSocket, long poll, the page for browsers without script and reconnect are all this.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use super::ring::After;
 use super::room::LiveRoom;
 use crate::error::{Error, Result};
 use crate::views::chat::Fragment;
+
+/// What a reader gets, one after the other.
+pub(super) type News = BoxStream<'static, Arc<Fragment>>;
+
+/// The pause before the log is asked again when the database is away.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// A reader of a room.
 pub struct Feed {
@@ -54,6 +64,20 @@ impl Feed {
             // The sender is in the room that we hold.
             let _ = self.hint.changed().await;
         }
+    }
+
+    /// All that is new from now on. While the database is away the log is asked again.
+    pub(super) fn news(self) -> News {
+        let news = stream::unfold(self, async |mut feed| {
+            loop {
+                match feed.next().await {
+                    Ok(fragment) => return Some((fragment, feed)),
+                    Err(error) => log::debug!("a feed waits for the database: {error}"),
+                }
+                sleep(AGAIN).await;
+            }
+        });
+        news.boxed()
     }
 
     /// What is new by now, if anything is.

@@ -101,7 +101,8 @@ impl Ring {
             bytes += article.weight();
             if bytes > AT_ONCE && !articles.is_empty() {
                 // All entries up to here are about these chats, or about chats that come later in a newer form.
-                (upto, closed) = (rev - 1, false);
+                // A chat may stand here in a form that the ring has not come to yet.
+                (upto, closed) = (upto.min(rev - 1), false);
                 break;
             }
             articles.push(Arc::clone(article));
@@ -188,6 +189,19 @@ mod tests {
         assert!(Arc::ptr_eq(&one, &other));
         ring.push(vec![article(2, 2, "b")], 2, false);
         assert_eq!(news(&mut ring, 0), Some(vec![(1, 1), (2, 2)]));
+    }
+
+    #[test]
+    fn no_fragment_reaches_beyond_what_the_ring_has_read() {
+        let mut ring = Ring::new(0, false);
+        // Entries 1 to 100 were read, and what later entries made of the chats among them.
+        let chats = (1..=100).map(|seq| article(seq, if seq <= 60 { 300 + seq } else { seq }, "text"));
+        ring.push(chats.collect(), 100, false);
+        let mut seq = 0;
+        while let After::News(fragment) = ring.after(seq) {
+            seq = fragment.view.upto;
+        }
+        assert_eq!(seq, 100);
     }
 
     #[test]

@@ -4,14 +4,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::{OnceCell, watch};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, WeakShared};
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::hub::Hub;
 use super::presence::Presence;
 use super::ring::Ring;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::models::log::Top;
 use crate::models::{Log, RoomId};
 use crate::views::chat::{Feed, Fragment};
@@ -22,7 +25,7 @@ const PROBE: Duration = Duration::from_secs(15);
 const AGAIN: Duration = Duration::from_millis(250);
 
 /// Readings under way, by their cursor: a crowd that stands at one place shares one.
-type Behind = HashMap<i64, Weak<OnceCell<Arc<Fragment>>>>;
+type Behind = HashMap<i64, WeakShared<BoxFuture<'static, Result<Arc<Fragment>, Arc<Error>>>>>;
 
 /// A live room. Dropped with its last reader.
 pub struct LiveRoom {
@@ -98,22 +101,31 @@ impl LiveRoom {
     }
 
     /// What the log has after a cursor that the ring does not reach back to.
-    pub(super) async fn read_log(&self, since: i64) -> Result<Arc<Fragment>> {
-        let shared = {
+    pub(super) async fn read_log(self: &Arc<Self>, since: i64) -> Result<Arc<Fragment>> {
+        let reading = {
             let mut behind = self.behind();
-            behind.retain(|_, shared| shared.strong_count() > 0);
-            let shared = behind.get(&since).and_then(Weak::upgrade).unwrap_or_default();
-            behind.insert(since, Arc::downgrade(&shared));
-            shared
+            behind.retain(|_, reading| reading.upgrade().is_some());
+            let under_way = behind.get(&since).and_then(WeakShared::upgrade);
+            under_way.unwrap_or_else(|| {
+                let reading = Arc::clone(self).reading(since).boxed().shared();
+                behind.extend(reading.downgrade().map(|reading_of| (since, reading_of)));
+                reading
+            })
         };
-        let read = || async {
+        reading.await.map_err(|error| Error::Unavailable(error.to_string()))
+    }
+
+    /// One reading, in a task of its own: a reader who is busy sending must not hold up the others.
+    async fn reading(self: Arc<Self>, since: i64) -> Result<Arc<Fragment>, Arc<Error>> {
+        let read = async move {
             // Never closed: without a turn there is a log all the same.
             let _turn = self.hub.catch_ups.acquire().await;
             let news = self.log.news(since).await?;
             let articles = self.hub.articles(news.chats).await?;
             Ok(Arc::new(Fragment::new(Feed { articles, upto: news.upto, closed: news.closed })))
         };
-        shared.get_or_try_init(read).await.cloned()
+        let read = AbortOnDropHandle::new(tokio::spawn(read)).await;
+        read.unwrap_or_else(|panic| Err(Error::Internal(panic.to_string()))).map_err(Arc::new)
     }
 
     /// Forgets what was rendered.

@@ -1,27 +1,23 @@
 //! A WebSocket: a feed's fragments out, `typing` in.
 
 use std::net::IpAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{FutureExt, Stream, StreamExt, stream};
+use futures_util::{FutureExt, StreamExt};
 use rocket::data::IoStream;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::feed::Feed;
 use super::hub::Hub;
 use super::wire::{End, Heard, Wire};
 use crate::error::Result;
 use crate::models::{Session, User};
-use crate::views::chat::Fragment;
 use crate::views::{Locale, room};
 
 /// Between pings, and how long one may go unanswered.
 const PING: Duration = Duration::from_secs(25);
 const PONG: Duration = Duration::from_secs(20);
-/// The pause before the log is asked again when the database is away.
-const AGAIN: Duration = Duration::from_millis(500);
 
 /// Who opens a socket.
 pub struct Visitor {
@@ -87,7 +83,7 @@ impl Socket {
         if here.borrow().view.count > 0 {
             here.mark_changed();
         }
-        let mut news = pin!(news(feed));
+        let mut news = feed.news();
         loop {
             let heard = tokio::select! {
                 heard = self.wire.hear() => heard,
@@ -132,17 +128,4 @@ impl Socket {
         }
         Ok(Heard::Nothing)
     }
-}
-
-/// What a feed brings. While the database is away the log is asked again.
-fn news(feed: Feed) -> impl Stream<Item = Arc<Fragment>> {
-    stream::unfold(feed, async |mut feed| {
-        loop {
-            match feed.next().await {
-                Ok(fragment) => return Some((fragment, feed)),
-                Err(error) => log::debug!("a feed waits for the database: {error}"),
-            }
-            sleep(AGAIN).await;
-        }
-    })
 }

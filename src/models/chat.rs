@@ -1,11 +1,12 @@
 //! Chats as people see them: what was said, and the last entry about it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::{DateTime, Document, doc};
 
 use super::checked::{ChatText, Nonce};
+use super::chore::Chore;
 use super::log::{Appended, Draft, Entry, Kind, Log, WINDOW};
 use super::{RoomId, User, UserId};
 use crate::error::{Error, Fault, Result};
@@ -78,7 +79,57 @@ impl Log {
                 let same = entry.text.as_ref().is_none_or(|said| *said == text);
                 if same { Ok(Said { chat, again: true }) } else { Err(Error::field("nonce", Fault::NonceUsed)) }
             }
-            Appended::Closed => Err(Error::NotFound),
+            Appended::Gone | Appended::Enough | Appended::Closed => Err(Error::NotFound),
+        }
+    }
+
+    /// Gives one's own chat another text. Answers it in its new form when that is durable.
+    ///
+    /// # Errors
+    /// `Forbidden` to all but its author, `NotFound` when it is missing or was removed, `text: EditedOften`, or the
+    /// database's.
+    pub async fn edit(self: &Arc<Self>, by: &User, seq: i64, text: ChatText) -> Result<Chat> {
+        let mut chat = self.chat(seq).await?;
+        if !chat.is_edited_by(by) {
+            return Err(Error::Forbidden);
+        }
+        if chat.removed {
+            return Err(Error::NotFound);
+        }
+        if chat.text == text.as_str() {
+            return Ok(chat);
+        }
+        match self.append(Draft::edited(seq, by.id, text)).await? {
+            Appended::New(entry) | Appended::Again(entry) => {
+                chat.hear(&entry);
+                Ok(chat)
+            }
+            Appended::Gone | Appended::Closed => Err(Error::NotFound),
+            Appended::Enough => Err(Error::field("text", Fault::EditedOften)),
+        }
+    }
+
+    /// Removes a chat for good: nobody is shown what it said, and in a moment it is stored nowhere. Removing it again
+    /// is no error.
+    ///
+    /// # Errors
+    /// `Forbidden` to all but its author and admins, `NotFound` when it is missing, or the database's.
+    pub async fn remove(self: &Arc<Self>, by: &User, seq: i64) -> Result<Chat> {
+        let mut chat = self.chat(seq).await?;
+        if !chat.is_removed_by(by) {
+            return Err(Error::Forbidden);
+        }
+        let chore = Chore::note(self.db(), self.room, Some(seq)).await?;
+        match self.append(Draft::removed(seq, by.id)).await? {
+            Appended::New(entry) | Appended::Again(entry) => {
+                chore.begin(Arc::clone(self));
+                chat.hear(&entry);
+                Ok(chat)
+            }
+            Appended::Gone | Appended::Enough | Appended::Closed => {
+                chore.cross_out(self.db()).await?;
+                Err(Error::NotFound)
+            }
         }
     }
 
@@ -96,8 +147,13 @@ impl Log {
     /// `NotFound` when the entry is missing or is no chat; the database's.
     pub async fn chat(&self, seq: i64) -> Result<Chat> {
         let said = self.entry(seq).await?.ok_or(Error::NotFound)?;
-        let about = self.find(doc! { "of": seq }).await?;
+        let about = self.about(doc! { "of": seq }).await?;
         fold([said].iter(), about.iter()).into_iter().next().ok_or(Error::NotFound)
+    }
+
+    /// Whether a chat is older than the latest page, as far as this site has seen.
+    pub fn is_past(&self, chat: &Chat) -> bool {
+        self.db().top(self.room).is_some_and(|top| top.no - chat.no >= PAGE)
     }
 
     /// The latest [`PAGE`] chats, or those before chat number `before`.
@@ -116,7 +172,7 @@ impl Log {
             0 => Vec::new(),
             _ => self.find(doc! { "no": { "$gte": first, "$lte": last } }).await?,
         };
-        let about = self.about(said.iter()).await?;
+        let about = self.about_run(said.iter()).await?;
         let chats = fold(said.iter(), about.iter());
         // Whoever reads backwards must not take the end of the log for a cursor.
         let upto = match before {
@@ -142,22 +198,38 @@ impl Log {
         let is_behind = read.len() as i64 == WINDOW || entries.len() < read.len();
         let entries = || entries.iter().map(|entry| &**entry);
         if is_behind {
-            later = self.about(entries().filter(|entry| entry.kind == Kind::Said)).await?;
+            later = self.about_run(entries().filter(|entry| entry.kind == Kind::Said)).await?;
         }
         if older.is_empty() {
             return Ok(News { chats: fold(entries(), entries().chain(&later)), upto, closed });
         }
-        later.extend(self.find(doc! { "of": { "$in": &older } }).await?);
+        later.extend(self.about(doc! { "of": { "$in": &older } }).await?);
         let older = self.find(doc! { "seq": { "$in": older } }).await?;
         Ok(News { chats: fold(entries().chain(&older), entries().chain(&later)), upto, closed })
     }
 
-    /// All entries about a run of chats.
-    async fn about(&self, said: impl Iterator<Item = &Entry> + Clone) -> Result<Vec<Entry>> {
+    /// The entries about chats, in a window of `of`, that say what became of them: of each the last edit and the
+    /// removal.
+    async fn about(&self, window: Document) -> Result<Vec<Entry>> {
+        let mut last: HashMap<(i64, bool), i64> = HashMap::new();
+        for mark in self.marks(window).await? {
+            if matches!(mark.kind, Kind::Edited | Kind::Removed) {
+                let seq = last.entry((mark.of, mark.kind == Kind::Removed)).or_default();
+                *seq = mark.seq.max(*seq);
+            }
+        }
+        if last.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.find(doc! { "seq": { "$in": last.into_values().collect::<Vec<_>>() } }).await
+    }
+
+    /// The same about a run of chats.
+    async fn about_run(&self, said: impl Iterator<Item = &Entry> + Clone) -> Result<Vec<Entry>> {
         let first = said.clone().map(|entry| entry.seq).min();
         let last = said.map(|entry| entry.seq).max();
         match (first, last) {
-            (Some(first), Some(last)) => self.find(doc! { "of": { "$gte": first, "$lte": last } }).await,
+            (Some(first), Some(last)) => self.about(doc! { "of": { "$gte": first, "$lte": last } }).await,
             _ => Ok(Vec::new()),
         }
     }
@@ -177,6 +249,16 @@ impl Chat {
             at: entry.at,
             removed: false,
         })
+    }
+
+    /// Whether this person may edit it: its author.
+    pub fn is_edited_by(&self, user: &User) -> bool {
+        user.id == self.author
+    }
+
+    /// Whether this person may remove it: its author, or an admin.
+    pub fn is_removed_by(&self, user: &User) -> bool {
+        user.id == self.author || user.admin
     }
 
     /// What an entry about it makes of it. Removed is removed, whatever comes in which order; what a later version

@@ -13,6 +13,7 @@ use mongodb::options::{
 use mongodb::{Client, IndexModel};
 use tokio::time::{Instant, timeout};
 
+use super::chore::Chore;
 use super::log::{Entry, Log, Top};
 use super::password::Passwords;
 use super::patience::PATIENCE;
@@ -39,6 +40,7 @@ pub struct Database {
     pub(super) rooms: Table<Room>,
     pub(super) names: Table<Name>,
     pub(super) chats: Table<Entry>,
+    pub(super) chores: Table<Chore>,
     pub(super) passwords: Passwords,
     pub(super) throttle: Throttle,
     pub(super) directory: Directory,
@@ -80,10 +82,10 @@ impl Database {
                 _ => log::warn!("waiting for the database to answer"),
             }
         }
-        let this = Self::on(database);
+        let this = Arc::new(Self::on(database));
         this.confirm_indexes().await.map_err(failed)?;
-        User::confirm_first(&this).await.map_err(|error| format!("The database cannot be used: {error}"))?;
-        Ok(Arc::new(this))
+        this.resume_chores().await.map_err(|error| format!("The database cannot be used: {error}"))?;
+        Ok(this)
     }
 
     fn on(database: mongodb::Database) -> Self {
@@ -97,7 +99,8 @@ impl Database {
             sessions: Table::new(database.collection_with_options("session", options.clone()), &desk),
             names: Table::new(database.collection_with_options("name", options.clone()), &desk),
             rooms: Table::new(database.collection_with_options("room", options.clone()), &desk),
-            chats: Table::new(database.collection_with_options("chat", options), &desk),
+            chats: Table::new(database.collection_with_options("chat", options.clone()), &desk),
+            chores: Table::new(database.collection_with_options("chore", options), &desk),
             passwords: Passwords::new(),
             throttle: Throttle::default(),
             directory: Directory::default(),

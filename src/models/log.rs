@@ -8,12 +8,14 @@ mod gallop;
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use super::checked::{ChatText, Nonce};
 use super::{Database, RoomId, UserId};
@@ -25,6 +27,9 @@ pub(super) use gallop::gallop;
 
 /// Entries read in one window.
 pub(super) const WINDOW: i64 = 100;
+/// How old a look at the end may be that something is appended behind. A closed room is purged only after twice that:
+/// until then its entries refuse whoever has not seen the end.
+pub(super) const FENCE: Duration = Duration::from_secs(5);
 /// Entries kept in memory, so that those who follow closely read no database.
 const RECENT: usize = 256;
 
@@ -75,6 +80,17 @@ pub struct Entry {
     pub at: DateTime,
 }
 
+/// An entry about a chat, without what it says.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct Mark {
+    /// Its number in the log.
+    pub(super) seq: i64,
+    /// Which chat it is about.
+    pub(super) of: i64,
+    /// What it says.
+    pub(super) kind: Kind,
+}
+
 /// The end of a log as somebody saw it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Top {
@@ -120,6 +136,8 @@ pub struct Log {
     waiting: Notify,
     /// The last committed entries without a gap, added by the writer; locked for lines.
     recent: Mutex<VecDeque<Arc<Entry>>>,
+    /// When the end was last looked at, or written.
+    confirmed: Mutex<Option<Instant>>,
     /// The highest number seen committed: the hint that readers wait on.
     hint: watch::Sender<i64>,
     /// Whether a task is at work that will write down the room's `last`.
@@ -141,6 +159,7 @@ impl Log {
             waiting: Notify::new(),
             recent: Mutex::default(),
             noting: AtomicBool::new(false),
+            confirmed: Mutex::default(),
             hint: watch::Sender::new(db.top(room).map_or(start.seq, |top| top.seq)),
         });
         logs.insert(room, Arc::downgrade(&log));
@@ -157,7 +176,7 @@ impl Log {
     /// # Errors
     /// The database's.
     pub async fn top(&self) -> Result<Top> {
-        let seen = self.db.top(self.room);
+        let (seen, begun) = (self.db.top(self.room), Instant::now());
         let from = seen.unwrap_or(self.start).seq;
         let found = match gallop(from, |seq| self.entry(seq)).await? {
             None if seen.is_none() && from > 0 => self.entry(from).await?,
@@ -166,6 +185,7 @@ impl Log {
         if let Some(entry) = &found {
             self.raise(Top::from(entry));
         }
+        self.confirm(begun);
         Ok(self.db.top(self.room).unwrap_or_default())
     }
 
@@ -213,6 +233,17 @@ impl Log {
         self.db.chats.all(query).await
     }
 
+    /// This room's entries about chats in a window of `of`, without what they say, in no order.
+    pub(super) async fn marks(&self, window: Document) -> Result<Vec<Mark>> {
+        let mut query = doc! { "room": self.room };
+        query.extend(window);
+        self.db.chats.outlines(query, doc! { "_id": 0, "seq": 1, "of": 1, "kind": 1 }).await
+    }
+
+    pub(super) fn db(&self) -> &Arc<Database> {
+        &self.db
+    }
+
     fn recent_after(&self, seq: i64) -> Option<Vec<Arc<Entry>>> {
         let recent = self.recent();
         let (first, last) = (recent.front()?.seq, recent.back()?.seq);
@@ -240,6 +271,17 @@ impl Log {
             recent.drain(..surplus);
         }
         self.raise(Top::from(&**last));
+    }
+
+    /// Whether the end was looked at a moment ago.
+    fn is_confirmed(&self) -> bool {
+        let confirmed = self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
+        confirmed.is_some_and(|confirmed| confirmed.elapsed() < FENCE)
+    }
+
+    fn confirm(&self, at: Instant) {
+        let mut confirmed = self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
+        *confirmed = (*confirmed).max(Some(at));
     }
 
     fn raise(&self, top: Top) {

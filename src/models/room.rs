@@ -12,6 +12,7 @@ use mongodb::bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
 
 use super::checked::{RoomName, Topic};
+use super::chore::Chore;
 use super::log::{Top, gallop};
 use super::{Database, Log, RoomId, User, UserId};
 use crate::error::{Error, Fault, Result};
@@ -154,13 +155,16 @@ impl Room {
         }
     }
 
-    /// Closes it for good: the log takes its last entry, the name is free.
+    /// Closes it for good: the log takes its last entry, the name is free. What was said is purged in a while.
     ///
     /// # Errors
     /// The database's. Who next comes to the room finishes what an error left.
     pub async fn close(&self, db: &Arc<Database>, by: &User) -> Result<()> {
-        self.log(db).close(by.id).await?;
-        self.finish_closing(db).await
+        let (log, chore) = (self.log(db), Chore::note(db, self.id, None).await?);
+        log.close(by.id).await?;
+        self.finish_closing(db).await?;
+        chore.begin(log);
+        Ok(())
     }
 
     /// What follows from the log's end, which has the say.
@@ -173,7 +177,7 @@ impl Room {
         Name::free(Name::held(db, &name, self.id).await?, db).await
     }
 
-    async fn by_id(db: &Database, id: RoomId) -> Result<Option<Self>> {
+    pub(super) async fn by_id(db: &Database, id: RoomId) -> Result<Option<Self>> {
         db.rooms.one(doc! { "_id": id }).await
     }
 

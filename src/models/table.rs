@@ -20,7 +20,7 @@ use super::patience::patiently;
 use crate::error::{Error, Result};
 
 /// How long one goes on that nobody waits for any more.
-const ABANDONED: Duration = Duration::from_secs(10);
+pub(super) const ABANDONED: Duration = Duration::from_secs(10);
 /// Questions under way at once. More wait, for as long as they are patient.
 const QUESTIONS: usize = 256;
 
@@ -76,6 +76,17 @@ impl<T: Serialize + DeserializeOwned + Unpin + Send + Sync + 'static> Table<T> {
         self.ask(|all| async move { all.find(window).await?.try_collect().await }).await
     }
 
+    /// The named fields of all documents of a key or a window, in no order.
+    pub(super) async fn outlines<B>(&self, window: Document, fields: Document) -> Result<Vec<B>>
+    where
+        B: DeserializeOwned + Send + Sync + 'static,
+    {
+        self.ask(
+            |all| async move { all.clone_with_type::<B>().find(window).projection(fields).await?.try_collect().await },
+        )
+        .await
+    }
+
     /// Adds a document. Answers `false` when one of its keys is there already.
     pub(super) async fn insert(&self, document: T) -> Result<bool> {
         let insert = |all: Collection<T>| async move {
@@ -100,6 +111,11 @@ impl<T: Serialize + DeserializeOwned + Unpin + Send + Sync + 'static> Table<T> {
     /// The same, and answers the document as it was before.
     pub(super) async fn update_and_get(&self, key: Document, change: Document) -> Result<Option<T>> {
         self.ask(|all| async move { all.find_one_and_update(key, change).await }).await
+    }
+
+    /// Removes all documents of a window.
+    pub(super) async fn delete_all(&self, window: Document) -> Result<()> {
+        self.ask(|all| async move { all.delete_many(window).await.map(drop) }).await
     }
 
     /// Removes the document of a key, if there is one.

@@ -32,17 +32,14 @@ pub struct User {
     /// Whether this person may do what a room's owner may.
     #[serde(default)]
     pub admin: bool,
-    /// On the first user only. The unique index on it is what makes there be one first.
+    /// On the first user only. Of several who find nobody there, the unique index on it lets one be first.
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<bool>,
-    /// What is left of the first user's account: nobody, so that nobody else becomes the first.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    gone: bool,
     at: DateTime,
 }
 
 impl User {
-    /// Signs a person up. The first one is admin.
+    /// Signs a person up. Whoever comes to a site with nobody on it is its admin.
     ///
     /// # Errors
     /// `userId: Taken`, or the database's.
@@ -52,7 +49,7 @@ impl User {
             return Err(Error::field("userId", Fault::Taken));
         }
         let password = db.passwords.hash(password).await?;
-        let first = !Self::is_there_a_first(db).await?;
+        let first = !Self::is_there_anybody(db).await?;
         let mut user = Self {
             id: UserId::new(),
             login,
@@ -62,7 +59,6 @@ impl User {
             locale: None,
             admin: first,
             first: first.then_some(true),
-            gone: false,
             at: DateTime::now(),
         };
         if first && !db.users.insert(user.clone()).await? {
@@ -102,8 +98,7 @@ impl User {
     /// # Errors
     /// `NotFound`, or the database's.
     pub async fn find(db: &Database, id: UserId) -> Result<Self> {
-        let user = db.users.one(doc! { "_id": id }).await?;
-        user.filter(|user| !user.gone).ok_or(Error::NotFound)
+        db.users.one(doc! { "_id": id }).await?.ok_or(Error::NotFound)
     }
 
     /// The nicknames of these people, without those who are gone.
@@ -115,15 +110,14 @@ impl User {
             return Ok(HashMap::new());
         }
         let found = db.users.all(doc! { "_id": { "$in": ids } }).await?;
-        Ok(found.into_iter().filter(|user| !user.gone).map(|user| (user.id, user.nickname)).collect())
+        Ok(found.into_iter().map(|user| (user.id, user.nickname)).collect())
     }
 
     async fn by_login(db: &Database, login: &Login) -> Result<Option<Self>> {
-        let user = db.users.one(doc! { "login": login.as_str() }).await?;
-        Ok(user.filter(|user: &Self| !user.gone))
+        db.users.one(doc! { "login": login.as_str() }).await
     }
 
-    async fn is_there_a_first(db: &Database) -> Result<bool> {
-        Ok(db.users.one(doc! { "first": true }).await?.is_some())
+    async fn is_there_anybody(db: &Database) -> Result<bool> {
+        Ok(db.users.one(doc! {}).await?.is_some())
     }
 }

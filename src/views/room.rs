@@ -99,8 +99,18 @@ pub struct Permalink {
     pub before: i64,
     /// The chat's number.
     pub seq: i64,
+    /// Whether it was removed.
+    pub removed: bool,
+    /// Whether the reader may edit it.
+    pub editable: bool,
+    /// Whether the reader may remove it.
+    pub removable: bool,
     /// The chat's element.
     pub element: String,
+    /// What stands in the form that edits it.
+    pub text: String,
+    /// By field.
+    pub faults: Messages,
 }
 
 impl Room {
@@ -116,6 +126,17 @@ impl Room {
             mine: room.is_changed_by(reader),
         }
     }
+}
+
+/// A room as one endless page; what comes is written behind it.
+#[derive(Serialize)]
+pub struct Stream {
+    /// Which room.
+    pub room: Room,
+    /// The feed's cursor.
+    pub upto: i64,
+    /// The latest chats' elements.
+    pub elements: String,
 }
 
 /// A few people by name.

@@ -77,9 +77,9 @@ async fn everything_works_without_script() {
     let room = browser.make_room("no script").await;
     for text in ["one", "two <b>"] {
         browser.say(text).await;
-        browser.find("#feed .chat:last-child").await;
+        until("what was said", || async { (browser.texts_in_frame().await.last()? == text).then_some(()) }).await;
     }
-    browser.sees(&["one", "two <b>"]).await;
+    browser.sees_in_frame(&["one", "two <b>"]).await;
     assert!(browser.client.find(fantoccini::Locator::Css("[data-state]")).await.is_err(), "script is really off");
 
     let guest = site.person("guest").await;
@@ -87,9 +87,9 @@ async fn everything_works_without_script() {
     for n in 0..60 {
         guest.say(&path, &format!("more {n}")).await;
     }
+    browser.client.refresh().await.unwrap();
+    until("the frame to have 50 chats", || async { (browser.texts_in_frame().await.len() == 50).then_some(()) }).await;
     browser.click("noscript a").await;
-    until("the page to have 50 chats", || async { (browser.texts().await.len() == 50).then_some(()) }).await;
-    browser.click("#older").await;
     until("the first page", || async { (browser.texts().await.first()? == "one").then_some(()) }).await;
 
     browser.goto(&room).await;
@@ -112,6 +112,54 @@ async fn everything_works_without_script() {
     browser.type_into("#sign-in [name=userPassword]", "password").await;
     browser.click("#sign-in button").await;
     browser.find("#new-room").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_script_chats_appear_as_they_are_said_and_so_do_edits_and_removals() {
+    let site = Site::start().await;
+    let browser = Browser::open(false).await;
+    browser.sign_up(&site.address, "gildong").await;
+    let room = browser.make_room("live").await;
+    let path = url::Url::parse(&room).unwrap().path().to_owned();
+    let guest = site.person("guest").await;
+    guest.say(&path, "안녕하세요").await;
+    browser.sees_in_frame(&["안녕하세요"]).await;
+    browser.type_into("#composer textarea", "half a sentence").await;
+    for text in ["one", "two"] {
+        guest.say(&path, text).await;
+    }
+    browser.sees_in_frame(&["안녕하세요", "one", "two"]).await;
+    guest.post(&format!("{path}/chat/2"), &[("_method", "put"), ("text", "better")]).await;
+    browser.sees_in_frame(&["안녕하세요", "better", "two"]).await;
+    guest.post(&format!("{path}/chat/1"), &[("_method", "delete")]).await;
+    browser.sees_in_frame(&["better", "two"]).await;
+    let composer = browser.find("#composer textarea").await;
+    assert_eq!(
+        composer.prop("value").await.unwrap().as_deref(),
+        Some("half a sentence"),
+        "the composer keeps its text"
+    );
+
+    // Its own chat is changed by the forms of its page.
+    browser.type_into("#composer textarea", "!").await;
+    browser.click("#composer button").await;
+    browser.sees_in_frame(&["better", "two", "half a sentence!"]).await;
+    browser.goto(&format!("{room}/chat/6")).await;
+    browser.find("#edit-chat textarea").await.clear().await.unwrap();
+    browser.type_into("#edit-chat textarea", "a whole one").await;
+    browser.click("#edit-chat button").await;
+    browser.sees_in_frame(&["better", "two", "a whole one"]).await;
+    browser.goto(&format!("{room}/chat/6")).await;
+    browser.click("#remove-chat button").await;
+    browser.sees_in_frame(&["better", "two"]).await;
+
+    // And it finds its way back after a restart.
+    let (database, port) = (site.database.clone(), site.address.rsplit(':').next().unwrap().parse::<u16>().unwrap());
+    site.stop().await;
+    let back = soon("the port to be free", Site::with(&database, ("port", port))).await;
+    guest.at(&back.address).say(&path, "welcome back").await;
+    browser.sees_in_frame(&["better", "two", "welcome back"]).await;
     browser.close().await;
 }
 

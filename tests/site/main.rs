@@ -7,6 +7,7 @@ mod helpers;
 mod account;
 mod browser;
 mod chats;
+mod edits;
 mod engine;
 mod feeds;
 mod images;

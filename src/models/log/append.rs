@@ -14,18 +14,23 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, doc};
 use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::{Entry, Kind, Log, Top, WINDOW};
+use super::{Entry, FENCE, Kind, Log, Top, WINDOW};
 use crate::error::{Error, Result};
 use crate::models::checked::{ChatText, Nonce};
 use crate::models::patience::{PATIENCE, patiently};
+use crate::models::table::ABANDONED;
 use crate::models::{RoomId, UserId};
 
 /// Drafts in one batch: at most 512 × 16 KB, half of what one message to the database holds.
 const BATCH: usize = 512;
 /// Drafts that may wait. Beyond that the database is not keeping up, and who comes is told so.
 const QUEUE: usize = 8_192;
+/// How often a chat may be edited: what became of it is read with every page that shows it.
+const EDITS: usize = 1_000;
+/// The longest pause between two looks at what became of a batch that was given up.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Questions about nonces at once.
 const AT_ONCE: usize = 16;
 /// How far the written hint at the top may be behind, in time.
@@ -35,6 +40,8 @@ const NOTE: Duration = Duration::from_secs(5);
 pub(in crate::models) struct Draft {
     id: ObjectId,
     kind: Kind,
+    /// On *edited* and *removed*: the `seq` of the chat.
+    of: Option<i64>,
     author: UserId,
     nonce: Option<Nonce>,
     text: Option<ChatText>,
@@ -45,8 +52,12 @@ pub(in crate::models) struct Draft {
 pub(in crate::models) enum Appended {
     /// It stands.
     New(Arc<Entry>),
-    /// Its nonce stood already, as this entry.
+    /// Its nonce stood already, as this entry; or what it removes was removed, by this entry.
     Again(Arc<Entry>),
+    /// Nothing: what it edits was removed.
+    Gone,
+    /// Nothing: what it edits was edited [`EDITS`] times.
+    Enough,
     /// Nothing: the log ends with *closed*.
     Closed,
 }
@@ -69,12 +80,20 @@ impl Draft {
         Self { nonce: Some(nonce), text: Some(text), ..Self::new(Kind::Said, author) }
     }
 
+    pub(in crate::models) fn edited(of: i64, author: UserId, text: ChatText) -> Self {
+        Self { of: Some(of), text: Some(text), ..Self::new(Kind::Edited, author) }
+    }
+
+    pub(in crate::models) fn removed(of: i64, author: UserId) -> Self {
+        Self { of: Some(of), ..Self::new(Kind::Removed, author) }
+    }
+
     pub(in crate::models) fn closed(author: UserId) -> Self {
         Self::new(Kind::Closed, author)
     }
 
     fn new(kind: Kind, author: UserId) -> Self {
-        Self { id: ObjectId::new(), kind, author, nonce: None, text: None, at: DateTime::now() }
+        Self { id: ObjectId::new(), kind, of: None, author, nonce: None, text: None, at: DateTime::now() }
     }
 
     /// The entry that it becomes behind `top`.
@@ -87,7 +106,7 @@ impl Draft {
             kind: self.kind,
             no: said.then_some(top.no + 1),
             chats: (!said).then_some(top.no),
-            of: None,
+            of: self.of,
             author: self.author,
             nonce: self.nonce.clone(),
             text: self.text.clone(),
@@ -132,20 +151,28 @@ impl Log {
     /// Sees to it that each draft of the batch stands, or stood before, or meets a closed log; answers it.
     /// What is left in the batch when this ends or is given up may or may not stand.
     async fn commit(&self, batch: &mut Vec<Waiting>) -> Result<()> {
-        let mut top = match self.db.top(self.room) {
-            Some(top) => top,
-            None => self.top().await?,
-        };
         loop {
+            let top = match self.db.top(self.room) {
+                Some(top) if self.is_confirmed() => top,
+                _ => self.top().await?,
+            };
             if top.closed {
                 batch.drain(..).for_each(|waiting| waiting.tell(Appended::Closed));
             }
+            self.answer_late(batch).await?;
             if batch.is_empty() {
                 return Ok(());
             }
-            let entries = self.number(batch, top);
+            let (entries, begun) = (self.number(batch, top), Instant::now());
             match self.db.chats.insert_in_order(entries.clone()).await {
+                Ok(()) if begun.elapsed() > FENCE && self.is_purged(top).await? => {
+                    // This process stood still while the room was closed: nothing is left that would have refused it.
+                    let ids: Vec<ObjectId> = entries.iter().map(|entry| entry.id).collect();
+                    self.db.chats.delete_all(doc! { "_id": { "$in": ids } }).await?;
+                    batch.drain(..).for_each(|waiting| waiting.tell(Appended::Closed));
+                }
                 Ok(()) => {
+                    self.confirm(begun);
                     self.witness(&entries);
                     answer(batch, &entries);
                 }
@@ -154,8 +181,51 @@ impl Log {
                     self.settle(batch, top).await?;
                 }
             }
-            top = self.db.top(self.room).unwrap_or_default();
         }
+    }
+
+    /// Answers those of the batch that come too late: about a chat that was removed, or edited enough. Whoever changes
+    /// that meanwhile appends behind the same top, and one of the two is refused there.
+    async fn answer_late(&self, batch: &mut Vec<Waiting>) -> Result<()> {
+        let mut about: Vec<i64> = batch.iter().filter_map(|waiting| waiting.draft.of).collect();
+        if about.is_empty() {
+            return Ok(());
+        }
+        about.sort_unstable();
+        about.dedup();
+        let mut edits: HashMap<i64, usize> = HashMap::new();
+        let mut removals: HashMap<i64, Option<Arc<Entry>>> = HashMap::new();
+        for mark in self.marks(doc! { "of": { "$in": about } }).await? {
+            match mark.kind {
+                Kind::Removed => drop(removals.insert(mark.of, self.entry(mark.seq).await?.map(Arc::new))),
+                Kind::Edited => *edits.entry(mark.of).or_default() += 1,
+                _ => {}
+            }
+        }
+        for waiting in std::mem::take(batch) {
+            let (kind, of) = (waiting.draft.kind, waiting.draft.of.unwrap_or_default());
+            let count = edits.entry(of).or_default();
+            match (kind, removals.get(&of)) {
+                (Kind::Edited, Some(_)) => waiting.tell(Appended::Gone),
+                (Kind::Edited, None) if *count >= EDITS => waiting.tell(Appended::Enough),
+                (Kind::Edited, None) => {
+                    *count += 1;
+                    batch.push(waiting);
+                }
+                (Kind::Removed, Some(Some(entry))) => {
+                    let entry = Arc::clone(entry);
+                    waiting.tell(Appended::Again(entry));
+                }
+                // A second one of the same batch waits for the first: it is answered when that stands.
+                (Kind::Removed, Some(None)) => self.queue().waiting.push(waiting),
+                (Kind::Removed, None) => {
+                    removals.insert(of, None);
+                    batch.push(waiting);
+                }
+                _ => batch.push(waiting),
+            }
+        }
+        Ok(())
     }
 
     /// The entries that a batch becomes behind `top`: up to a *closed*, and each nonce once.
@@ -201,6 +271,11 @@ impl Log {
         Ok(())
     }
 
+    /// Whether what stood at `top` stands no more.
+    async fn is_purged(&self, top: Top) -> Result<bool> {
+        Ok(top.seq > 0 && self.entry(top.seq).await?.is_none())
+    }
+
     /// Reads a window behind `seq` from the database and takes note of it.
     async fn read_on(&self, seq: i64) -> Result<Vec<Arc<Entry>>> {
         let news = self.read_after(seq).await?;
@@ -237,7 +312,9 @@ impl Log {
             tokio::spawn(async move {
                 sleep(NOTE).await;
                 log.noting.store(false, Ordering::Relaxed);
-                log.note().await;
+                if let Err(error) = log.note().await {
+                    log::debug!("room {}: the hint at the top was not written: {error}", log.room);
+                }
             });
         }
     }
@@ -245,17 +322,17 @@ impl Log {
     /// Writes down the hint at the top now, if that is due.
     pub(super) async fn note_now(&self) {
         if self.noting.load(Ordering::Relaxed) {
-            self.note().await;
+            // Only a hint, and the site stops.
+            let _ = self.note().await;
         }
     }
 
-    async fn note(&self) {
-        let Some(top) = self.db.top(self.room) else { return };
+    /// Writes down the hint at the top.
+    pub(in crate::models) async fn note(&self) -> Result<()> {
+        let Some(top) = self.db.top(self.room) else { return Ok(()) };
         let room = doc! { "_id": self.room };
         let last = doc! { "$max": { "last.seq": top.seq, "last.no": top.no, "last.at": top.at } };
-        if let Err(error) = self.db.rooms.update(room, last).await {
-            log::debug!("room {}: the hint at the top was not written: {error}", self.room);
-        }
+        self.db.rooms.update(room, last).await.map(drop)
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -297,21 +374,20 @@ async fn write(log: Arc<Log>) {
     }
 }
 
-/// What was given up may stand after all, and nobody was told: reads on as soon as the database answers. Ends early
-/// when there is more to write, which finds out too.
+/// What was given up may stand after all, and nobody was told: reads on for as long as it may yet be written. Ends
+/// early when there is more to write, which finds out too.
 async fn find_out(log: &Log) {
-    for pause in [100, 200, 400, 800, 1_600] {
+    let (end, mut pause) = (Instant::now() + ABANDONED * 2, Duration::from_millis(100));
+    while Instant::now() < end {
+        let called = log.waiting.notified();
         let seq = log.db.top(log.room).unwrap_or(log.start).seq;
-        match log.read_on(seq).await {
-            Ok(news) if (news.len() as i64) < WINDOW => return,
-            Ok(_) => {}
-            Err(_) => {
-                let called = log.waiting.notified();
-                if !log.queue().waiting.is_empty() || timeout(Duration::from_millis(pause), called).await.is_ok() {
-                    return;
-                }
-            }
+        if log.read_on(seq).await.is_ok_and(|news| news.len() as i64 == WINDOW) {
+            continue;
         }
+        if !log.queue().waiting.is_empty() || timeout(pause, called).await.is_ok() {
+            return;
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

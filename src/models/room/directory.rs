@@ -9,7 +9,7 @@ use mongodb::bson::doc;
 
 use super::Room;
 use crate::error::Result;
-use crate::models::Database;
+use crate::models::{Database, patiently};
 
 const WINDOW: i64 = 100;
 /// How long the list may not know what another site did. What this site does it knows at once.
@@ -76,16 +76,15 @@ impl Directory {
 
     /// Reads the list; whoever comes meanwhile waits for that.
     async fn read(&self, db: &Database) -> Result<Vec<Arc<Room>>> {
-        let mut closed = self.reading.lock().await;
+        let mut closed = patiently(self.reading.lock()).await?;
         let version = match self.fresh() {
             Ok(rooms) => return Ok(rooms),
             Err(version) => version,
         };
-        let read = Instant::now();
         let (rooms, top) = read_all(db, &mut closed).await?;
         let mut listing = self.listing();
         if listing.version == version {
-            (listing.rooms, listing.top, listing.read) = (rooms.clone(), top, Some(read));
+            (listing.rooms, listing.top, listing.read) = (rooms.clone(), top, Some(Instant::now()));
         }
         Ok(rooms)
     }

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{Document, doc};
 
 use super::User;
 use crate::error::{Error, Fault, Result};
-use crate::models::checked::{Login, Nickname, Password, PicturePath};
+use crate::models::checked::{Nickname, Password, PicturePath};
 use crate::models::session::SessionId;
 use crate::models::{Database, Session, UserId};
 
@@ -50,8 +50,7 @@ impl User {
             Some(path) => doc! { "$set": { "picture": path.as_str() } },
             None => doc! { "$unset": { "picture": "" } },
         };
-        let alive = doc! { "_id": id, "gone": { "$ne": true } };
-        let before = db.users.update_and_get(alive, change).await?;
+        let before = db.users.update_and_get(doc! { "_id": id }, change).await?;
         match before.ok_or(Error::NotFound)?.picture {
             Some(before) if !Self::has_anybody(db, &before).await? => Ok(Some(before)),
             _ => Ok(None),
@@ -67,45 +66,21 @@ impl User {
         Ok(db.users.one(theirs).await?.is_some())
     }
 
-    /// Leaves for good: what was said stays, by nobody. Answers the sessions that were ended.
+    /// Begins to leave: says the password, and ends all sessions. Answers them.
     ///
     /// # Errors
     /// `userPassword: WrongPassword`, `TooMany` after ten of them, or the database's.
-    pub async fn leave(&self, db: &Database, password: Password, address: IpAddr) -> Result<Vec<SessionId>> {
+    pub async fn end_everywhere(&self, db: &Database, password: Password, address: IpAddr) -> Result<Vec<SessionId>> {
         self.prove(db, "userPassword", password, address).await?;
-        db.users.delete(doc! { "_id": self.id }).await?;
-        if self.first.is_some() {
-            Self::keep_first(db).await?;
-        }
         Session::end_all(db, self.id, None).await
     }
 
-    /// The first user has left: nobody takes that place, so that nobody else becomes admin by signing up. A document
-    /// of its own, since an update would never free the id that the first one had.
-    async fn keep_first(db: &Database) -> Result<()> {
-        let id = UserId::new();
-        let nobody = Self {
-            id,
-            login: Login::parse(&id.to_string()).map_err(|fault| Error::field("userId", fault))?,
-            nickname: Nickname::parse("-").map_err(|fault| Error::field("userNickname", fault))?,
-            picture: None,
-            password: String::new(),
-            locale: None,
-            admin: false,
-            first: Some(true),
-            gone: true,
-            at: DateTime::now(),
-        };
-        db.users.insert(nobody).await.map(drop)
-    }
-
-    /// Finishes what a crash may have left of the first user's leaving.
+    /// Leaves for good: what was said stays, by nobody.
     ///
     /// # Errors
     /// The database's.
-    pub(in crate::models) async fn confirm_first(db: &Database) -> Result<()> {
-        let is_settled = Self::is_there_a_first(db).await? || db.users.one(doc! {}).await?.is_none();
-        if is_settled { Ok(()) } else { Self::keep_first(db).await }
+    pub async fn leave(&self, db: &Database) -> Result<()> {
+        db.users.delete(doc! { "_id": self.id }).await
     }
 
     /// Has them say their password once more.

@@ -46,6 +46,8 @@ impl Browser {
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let profile_argument = format!("--user-data-dir={}", profile.display());
         let capabilities = json!({
+            // A page with an endless frame is never loaded to its end.
+            "pageLoadStrategy": if script { "normal" } else { "none" },
             "goog:chromeOptions": {
                 "args": [
                     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -101,6 +103,24 @@ impl Browser {
             }
         }
         texts
+    }
+
+    /// The texts of all chats in the page's frame, which shows them where script is off.
+    pub async fn texts_in_frame(&self) -> Vec<String> {
+        let mut texts = Vec::new();
+        if self.client.enter_frame(0).await.is_ok() {
+            for element in self.client.find_all(Locator::Css(".chat:not(.removed) .text")).await.unwrap_or_default() {
+                texts.extend(element.text().await);
+            }
+        }
+        let _ = self.client.enter_parent_frame().await;
+        texts
+    }
+
+    /// Waits until the page's frame shows these chats and no others.
+    pub async fn sees_in_frame(&self, expected: &[&str]) {
+        let what = format!("the frame to show {expected:?}");
+        until(&what, || async { (self.texts_in_frame().await == expected).then_some(()) }).await;
     }
 
     /// Waits until the page shows these chats and no others.
