@@ -6,7 +6,8 @@ mod compress;
 mod store;
 mod upload;
 
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rocket::fairing::AdHoc;
@@ -15,6 +16,7 @@ use rocket::http::Status;
 use rocket::{Build, Request, Rocket, Route, State, catch, catchers, delete, get, options, routes};
 use serde_json::json;
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep};
 
 use crate::config::Settings;
 use crate::peer::{Peer, Said};
@@ -24,14 +26,24 @@ use store::{Name, Store};
 
 /// Pictures decoded at once.
 const DECODERS: usize = 2;
-/// How often pictures that nobody has are looked for.
+/// How often all pictures that nobody has are looked for, new ones, and again when the site does not answer.
 const SWEEP: Duration = Duration::from_secs(60 * 60);
+const LOOK: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_secs(5);
+/// Pictures received at once, and from one user.
+const RECEIVERS: usize = 24;
+const A_USER: usize = 4;
+/// The memory that the process may ask for, in bytes: two of the largest pictures being decoded, and those that come.
+const MEMORY: u64 = 1_536 << 20;
 
 /// What the image server works with.
 struct Works {
     store: Store,
     site: Peer,
     decoders: Arc<Semaphore>,
+    receivers: Semaphore,
+    /// The uploads under way, by user; locked for lines.
+    uploads: Mutex<HashMap<String, usize>>,
 }
 
 /// The image server, not launched yet.
@@ -43,7 +55,13 @@ pub fn build(settings: Settings, secret: Secret) -> Result<Rocket<Build>, String
     let store = Store::open(&images.dir)
         .map_err(|error| format!("The folder {} cannot be used for pictures: {error}.", images.dir.display()))?;
     let site = Peer::new(settings.site.internal_url.clone(), secret)?;
-    let works = Arc::new(Works { store, site, decoders: Arc::new(Semaphore::new(DECODERS)) });
+    let works = Arc::new(Works {
+        store,
+        site,
+        decoders: Arc::new(Semaphore::new(DECODERS)),
+        receivers: Semaphore::new(RECEIVERS),
+        uploads: Mutex::default(),
+    });
     let figment = settings.rocket.clone();
     let figment =
         figment.merge(Serialized::global("address", images.address)).merge(Serialized::global("port", images.port));
@@ -72,10 +90,8 @@ fn preflight(caller: Caller<'_>) -> Answer {
 #[get("/image/<name>")]
 async fn show(name: &str, caller: Caller<'_>, works: &State<Arc<Works>>) -> Answer {
     let Some(name) = Name::parse(name) else { return Answer::bare(Status::NotFound) };
-    if caller.has(name.as_str()) {
-        return Answer::not_modified(&name);
-    }
     match works.store.read(&name) {
+        Ok(_) if caller.has(name.as_str()) => Answer::not_modified(&name),
         Ok(bytes) => Answer::picture(&name, bytes),
         Err(_) => Answer::bare(Status::NotFound),
     }
@@ -108,17 +124,42 @@ fn caught(status: Status, _: &Request<'_>) -> Answer {
     Answer::bare(status)
 }
 
-/// Looks for pictures that nobody has, at the start and then every hour: what a crash or a site that could not be
-/// reached has left. Where the site says nothing, nothing is removed.
+/// Looks for pictures that nobody has, at the start and then every hour, and after an upload once the site must know of
+/// it: what a crash or a site that could not be reached has left, and what was replaced. Where the site says nothing,
+/// nothing is removed, and it is asked again.
 async fn sweep(works: Arc<Works>) {
+    let (mut asked, mut all) = (BTreeSet::new(), Instant::now() + SWEEP);
     loop {
-        for name in works.store.settled().unwrap_or_default() {
-            if works.site.is_used(&name.path()).await == Said::No
-                && let Err(error) = works.store.remove(&name)
-            {
-                log::error!("a picture cannot be removed: {error}");
+        if Instant::now() >= all {
+            (asked, all) = (BTreeSet::new(), Instant::now() + SWEEP);
+        }
+        let (settled, next) = works.store.settled().unwrap_or_default();
+        let mut pause = next.map_or(LOOK, |next| next.min(LOOK));
+        for name in settled.difference(&asked.clone()) {
+            match works.site.is_used(&name.path()).await {
+                Said::Yes => drop(asked.insert(name.clone())),
+                Said::No => {
+                    if let Err(error) = works.store.remove(name) {
+                        log::error!("a picture cannot be removed: {error}");
+                    }
+                }
+                Said::Nothing => {
+                    pause = AGAIN;
+                    break;
+                }
             }
         }
-        tokio::time::sleep(SWEEP).await;
+        sleep(pause + Duration::from_millis(100)).await;
+    }
+}
+
+/// Has this process end before it takes memory from the others: it asks for no more than [`MEMORY`], and the kernel
+/// chooses it first.
+pub(crate) fn confine() {
+    let (soft, hard) = rlimit::Resource::DATA.get().unwrap_or((u64::MAX, u64::MAX));
+    let confined = rlimit::Resource::DATA.set(soft.min(MEMORY), hard);
+    let chosen = std::fs::write("/proc/self/oom_score_adj", "500");
+    for error in [confined.err(), chosen.err()].into_iter().flatten() {
+        log::warn!("the image server is not confined: {error}");
     }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use reqwest::{Client, Method, StatusCode};
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::ticket::{Purpose, Secret};
@@ -19,6 +20,13 @@ pub struct Peer {
     client: Client,
     address: Url,
     secret: Secret,
+}
+
+/// What the site answers about a picture.
+#[derive(Deserialize, Serialize)]
+pub struct Use {
+    /// Whether anybody has it.
+    pub used: bool,
 }
 
 /// What the other server says.
@@ -60,10 +68,20 @@ impl Peer {
         self.ask(request.bearer_auth(ticket).form(&[("path", path)])).await
     }
 
-    /// The image server to the site: whether anybody has the picture at this path.
+    /// The image server to the site: whether anybody has the picture at this path. A refusal says nothing about that:
+    /// another secret or another clock must not cost anybody a picture.
     pub async fn is_used(&self, path: &str) -> Said {
         let ticket = self.secret.ticket(Purpose::Ask, path);
-        self.ask(self.client.get(self.at(path)).bearer_auth(ticket)).await
+        let question = self.client.get(self.at(path)).bearer_auth(ticket).header("Accept", "application/json");
+        let answer = async { question.send().await?.error_for_status()?.json::<Use>().await };
+        match answer.await {
+            Ok(Use { used: true }) => Said::Yes,
+            Ok(Use { used: false }) => Said::No,
+            Err(error) => {
+                log::warn!("the other server does not say whether a picture is used: {}", error.without_url());
+                Said::Nothing
+            }
+        }
     }
 
     /// The site to the image server: nobody has the picture at this path any more.

@@ -42,6 +42,7 @@ pub async fn run(
 ) -> Result<(), String> {
     let secret = secret(&settings)?;
     if servers == Servers::Images {
+        images::confine();
         return launch(images::build(settings, secret)?, ready).await;
     }
     let engine = match &settings.database {

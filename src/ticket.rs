@@ -65,12 +65,22 @@ impl Secret {
         let failed = |error: &dyn std::fmt::Display| format!("The secret {} cannot be kept: {error}.", path.display());
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| failed(&error))?;
-        match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-            Ok(mut file) => {
-                file.write_all(BASE64_URL_SAFE_NO_PAD.encode(random).as_bytes()).map_err(|error| failed(&error))?
+        if !path.exists() {
+            // Whole when it has its name, also for whoever starts at the same time or after a crash.
+            let part = path.with_extension(format!("{}.part", std::process::id()));
+            let write = || {
+                let mut file =
+                    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+                file.write_all(BASE64_URL_SAFE_NO_PAD.encode(random).as_bytes())?;
+                file.sync_all()?;
+                let linked = fs::hard_link(&part, path);
+                fs::remove_file(&part)?;
+                linked
+            };
+            match write() {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                written => written.map_err(|error| failed(&error))?,
             }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(failed(&error)),
         }
         let kept = fs::read(path).map_err(|error| failed(&error))?;
         if kept.len() < 16 { Err(failed(&"it is too short")) } else { Ok(Self(kept)) }
@@ -94,7 +104,7 @@ impl Secret {
     fn mac(&self, purpose: Purpose, subject: &str, until: u64) -> Hmac<Sha256> {
         // Any length of key will do.
         let mut mac = Hmac::new_from_slice(&self.0).unwrap_or_else(|_| unreachable!("HMAC takes every key"));
-        // No subject has a line break, so no two tickets are written alike.
+        // The purpose has no line break and the time no letter, so no two tickets are written alike.
         mac.update(format!("{}\n{subject}\n{until}", purpose.word()).as_bytes());
         mac
     }

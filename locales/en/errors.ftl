@@ -7,7 +7,7 @@ error-forbidden-hint = Only the owner and admins may do that.
 error-foreign-origin = This was sent from another site.
 error-foreign-origin-hint = To keep your account safe, forms work only from our own pages.
 error-not-found = There is nothing here.
-error-not-found-hint = It may have been deleted, or the address has a slip in it.
+error-not-found-hint = It may have been deleted, or the address has a typo in it.
 error-beyond = This page has seen more than the room holds.
 error-beyond-hint = Load the room again.
 error-too-large = That is too large.
@@ -32,7 +32,7 @@ fault-edited-often = This has been edited too often. Say it anew.
 fault-credentials = ID and password do not match.
 fault-wrong-password = That is not your password.
 fault-language = Choose one of the languages.
-fault-number = That is no number we can use.
+fault-number = That number cannot be used.
 
 kept-text = Your words
 kept-name = Name

@@ -2,18 +2,28 @@
 
 const form = document.getElementById("picture");
 
-const send = (ticketed, progress) =>
-  new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
+/** How often the server is asked whether it is there while it works, and how long it may take to say so. */
+const PULSE = 1_500;
+const PATIENCE = 3_000;
+
+const isThere = () => fetch(form.dataset.health, { signal: AbortSignal.timeout(PATIENCE), mode: "no-cors" });
+
+/** Sends the form; fails as soon as the server stands still. */
+const send = async (progress) => {
+  await isThere();
+  const request = new XMLHttpRequest();
+  const answered = new Promise((resolve, reject) => {
     request.open("POST", form.action);
     request.setRequestHeader("Accept", "application/json");
     request.responseType = "json";
-    request.timeout = 60_000;
     request.upload.onprogress = ({ loaded, total }) => (progress.value = total ? loaded / total : 0);
     request.onload = () => resolve(request);
-    request.onerror = request.ontimeout = reject;
-    request.send(ticketed);
+    request.onerror = request.onabort = reject;
+    request.send(new FormData(form));
   });
+  const pulse = setInterval(() => isThere().catch(() => request.abort()), PULSE);
+  return answered.finally(() => clearInterval(pulse));
+};
 
 if (form) {
   const state = form.querySelector("#picture-state");
@@ -32,11 +42,10 @@ if (form) {
     progress.hidden = false;
     state.textContent = form.dataset.sending;
     try {
-      // A server that stands still would keep the picture waiting: it is asked first.
-      await fetch(form.dataset.health, { signal: AbortSignal.timeout(4_000), mode: "no-cors" });
-      const { response } = await send(new FormData(form), progress);
+      const { status, response } = await send(progress);
       // The page puts what became of it in words.
-      location.assign(`/user/me?picture=${response?.error?.code ?? "stored"}`);
+      const code = status === 201 ? "stored" : (response?.error?.code ?? "unavailable");
+      location.assign(`/user/me?picture=${code}`);
     } catch {
       state.textContent = form.dataset.unavailable;
       progress.hidden = true;

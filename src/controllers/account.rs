@@ -65,11 +65,11 @@ impl Change<'_> {
 
     fn kept(&self) -> Kept {
         let nickname = self.nickname.map(|nickname| ("userNickname", nickname.into()));
-        let hidden = [("_method", "put".into()), ("locale", self.locale.unwrap_or_default().into())];
+        let locale = self.locale.map(|locale| ("locale", locale.into()));
         Kept {
             action: uri!(update).to_string(),
             typed: nickname.into_iter().collect(),
-            hidden: hidden.into(),
+            hidden: [("_method", "put".into())].into_iter().chain(locale).collect(),
             password: false,
         }
     }
@@ -147,6 +147,7 @@ async fn update(
                 true => account.password_faults = faults,
                 false => account.faults = faults,
             }
+            account.chosen = form.locale.map_or(account.chosen, str::to_owned);
             account.nickname = form.nickname.map_or(account.nickname, str::to_owned);
             refused(&visitor, &account)
         }

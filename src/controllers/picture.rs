@@ -14,7 +14,7 @@ use super::visitor::{SignedIn, Visitor};
 use crate::error::{Error, Result};
 use crate::models::checked::PicturePath;
 use crate::models::{Database, User, UserId};
-use crate::peer::Peer;
+use crate::peer::{Peer, Use};
 use crate::ticket::Purpose;
 use crate::views::picture;
 
@@ -115,10 +115,7 @@ async fn ask(name: &str, bearer: Bearer<'_>, db: &State<Arc<Database>>, images: 
     if !images.secret().admits(bearer.0, Purpose::Ask, path.as_str()) {
         return Err(Error::Forbidden);
     }
-    match User::has_anybody(db, &path).await? {
-        true => Ok(Answer::no_content()),
-        false => Err(Error::NotFound),
-    }
+    Answer::json(&Use { used: User::has_anybody(db, &path).await? })
 }
 
 /// Has the image server forget a picture that nobody has. Where it is away, its next sweep will.

@@ -74,7 +74,7 @@ async fn create(
 async fn destroy(visitor: Visitor<'_>, db: &State<Arc<Database>>, hub: &State<Arc<Hub>>) -> Result<Answer> {
     let who = visitor.signed_in().await?;
     who.session.end(db).await?;
-    hub.sessions.end(&who.session.id);
+    hub.end(std::slice::from_ref(&who.session.id));
     visitor.forget();
     match visitor.wants_json() {
         true => Ok(Answer::no_content()),

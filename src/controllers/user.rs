@@ -111,7 +111,7 @@ pub(super) async fn welcome(
         before.session.end(db).await?;
         hub.end(std::slice::from_ref(&before.session.id));
     }
-    let token = Session::open(db, user.id, visitor.browser(), visitor.address()).await?;
+    let token = Session::open(db, user, visitor.browser(), visitor.address()).await?;
     visitor.keep(&token);
     match visitor.wants_json() {
         true => Ok(Answer::json(&UserJson::from(user))?.with_status(Status::Created)),

@@ -11,7 +11,8 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, R
 /// The most pixels a side, and in all.
 const SIDE: u32 = 10_000;
 const PIXELS: u64 = 40_000_000;
-/// The most memory that decoding may take: 40 megapixels of four 16-bit channels.
+/// The most memory that decoding may ask for: 40 megapixels of four 16-bit channels. The decoder of JPEG takes no notice
+/// of it; 40 megapixels cost it 350 MB.
 const MEMORY: u64 = 40_000_000 * 8 + (16 << 20);
 /// The sizes that are kept, in pixels a side, and their quality.
 pub(super) const LARGE: u32 = 256;
@@ -42,7 +43,7 @@ pub(super) fn compress(bytes: &[u8]) -> Result<Small, Refused> {
         return Err(Refused::Kind);
     }
     // The decoder fills up what is missing without a word.
-    if format == ImageFormat::Jpeg && !bytes.windows(2).rev().take(64 * 1024).any(|end| end == [0xff, 0xd9]) {
+    if format == ImageFormat::Jpeg && !is_whole_jpeg(bytes).unwrap_or(false) {
         return Err(Refused::Broken);
     }
     let (picture, orientation) = decode(bytes, format)?;
@@ -53,6 +54,34 @@ pub(super) fn compress(bytes: &[u8]) -> Result<Small, Refused> {
     let large = imageops::resize(&square, LARGE, LARGE, FilterType::Lanczos3);
     let small = imageops::resize(&large, SMALL, SMALL, FilterType::Lanczos3);
     Ok(Small { large: encode(&large)?, small: encode(&small)? })
+}
+
+/// Whether a JPEG comes to its end mark; `None` when the bytes end first. Segment by segment, for the preview within has
+/// an end too; what cameras add behind it does not matter (ITU T.81, B.1).
+fn is_whole_jpeg(bytes: &[u8]) -> Option<bool> {
+    let mut at = 2;
+    loop {
+        if *bytes.get(at)? != 0xff {
+            return Some(false);
+        }
+        at += 1;
+        match *bytes.get(at)? {
+            // Fill bytes, and marks that stand alone.
+            0xff => continue,
+            0x01 | 0xd0..=0xd7 => {}
+            0xd9 => return Some(true),
+            mark => {
+                at += usize::from(u16::from_be_bytes([*bytes.get(at + 1)?, *bytes.get(at + 2)?]));
+                if mark == 0xda {
+                    // What follows is the picture itself, up to a mark that is no restart.
+                    let scan = bytes.get(at + 1..)?;
+                    let end = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0x00 | 0xd0..=0xd7 | 0xff);
+                    at += scan.windows(2).position(end)?;
+                }
+            }
+        }
+        at += 1;
+    }
 }
 
 /// Decodes the first frame, after a look at the header: nothing of what is too large is decoded.

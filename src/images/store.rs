@@ -1,25 +1,29 @@
 //! The pictures' files: two a picture, named by the hash of the larger one. Written to a temporary name, synced,
 //! renamed; so a file with its name on is whole.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
 use super::compress::Small;
 
-/// How long a file is left alone after it was written: the site may not know of it yet.
-const FRESH: Duration = Duration::from_secs(10 * 60);
+/// How long a file is left alone after it was written: the site may not know of it yet, but does within seconds.
+const FRESH: Duration = Duration::from_secs(60);
 
 /// The folder with the pictures.
 pub(super) struct Store {
     folder: PathBuf,
+    /// Held while files are written and while they are removed: a picture that comes again is not half removed.
+    changing: Mutex<()>,
 }
 
 /// A picture's name: 64 hexadecimal digits and an ending. Never a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name(String);
 
 impl Name {
@@ -45,6 +49,11 @@ impl Name {
         &self.0
     }
 
+    /// The name of the larger file, whichever it was.
+    fn large(self) -> Self {
+        Self(self.0.replace("-small.jpg", ".jpg"))
+    }
+
     fn small(&self) -> Self {
         Self(self.0.replace(".jpg", "-small.jpg"))
     }
@@ -60,12 +69,13 @@ impl Store {
                 fs::remove_file(path)?;
             }
         }
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self { folder: folder.to_owned(), changing: Mutex::default() })
     }
 
     /// Keeps a picture. The smaller file first: who finds the larger finds both.
     pub(super) fn keep(&self, picture: &Small) -> io::Result<Name> {
         let name = Name::of(&picture.large);
+        let _changing = self.change();
         self.write(&name.small(), &picture.small)?;
         self.write(&name, &picture.large)?;
         File::open(&self.folder)?.sync_all()?;
@@ -79,7 +89,8 @@ impl Store {
 
     /// Removes a picture, unless it was written just now.
     pub(super) fn remove(&self, name: &Name) -> io::Result<()> {
-        if self.is_fresh(name) {
+        let _changing = self.change();
+        if self.freshness(name).is_some() {
             return Ok(());
         }
         for name in [name, &name.small()] {
@@ -91,15 +102,30 @@ impl Store {
         Ok(())
     }
 
-    /// The pictures that were not written just now.
-    pub(super) fn settled(&self) -> io::Result<Vec<Name>> {
-        let names = fs::read_dir(&self.folder)?.filter_map(|entry| Name::parse(entry.ok()?.file_name().to_str()?));
-        Ok(names.filter(|name| !name.as_str().contains("-small") && !self.is_fresh(name)).collect())
+    /// The pictures that were not written just now, those among them of which a crash has left one file; and how long
+    /// until the next of the others is that old.
+    pub(super) fn settled(&self) -> io::Result<(BTreeSet<Name>, Option<Duration>)> {
+        let (mut settled, mut next) = (BTreeSet::new(), None);
+        for entry in fs::read_dir(&self.folder)? {
+            let Some(name) = entry?.file_name().to_str().and_then(Name::parse) else { continue };
+            let name = name.large();
+            match self.freshness(&name) {
+                None => drop(settled.insert(name)),
+                Some(left) => next = Some(next.map_or(left, |next: Duration| next.min(left))),
+            }
+        }
+        Ok((settled, next))
     }
 
-    fn is_fresh(&self, name: &Name) -> bool {
-        let written = fs::metadata(self.folder.join(name.as_str())).and_then(|file| file.modified());
-        written.is_ok_and(|written| SystemTime::now().duration_since(written).unwrap_or_default() < FRESH)
+    /// For how long a picture is still left alone.
+    fn freshness(&self, name: &Name) -> Option<Duration> {
+        let written = |name: &Name| fs::metadata(self.folder.join(name.as_str())).and_then(|file| file.modified()).ok();
+        let written = written(name).max(written(&name.small()))?;
+        FRESH.checked_sub(SystemTime::now().duration_since(written).unwrap_or_default())
+    }
+
+    fn change(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Written even where it is there already: that makes it fresh.

@@ -1,6 +1,6 @@
 //! An upload, step by step: the ticket, then the picture, then the files, then the site.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use multer::{Constraints, Multipart, SizeLimit};
@@ -11,9 +11,9 @@ use serde_json::json;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::Works;
 use super::answer::{Answer, Caller};
 use super::compress::{self, Refused};
+use super::{A_USER, Works};
 use crate::peer::Said;
 use crate::ticket::Purpose;
 
@@ -63,6 +63,37 @@ impl Failure {
             Self::TooLarge => Status::PayloadTooLarge,
             Self::TooSlow => Status::RequestTimeout,
             Self::Unavailable => Status::ServiceUnavailable,
+        }
+    }
+}
+
+/// One of a user's uploads under way. Dropping it ends it, down to the key.
+struct Upload<'a> {
+    works: &'a Works,
+    user: &'a str,
+}
+
+impl<'a> Upload<'a> {
+    /// Unless the user has [`A_USER`] already.
+    fn begin(works: &'a Works, user: &'a str) -> Result<Self, Failure> {
+        let mut uploads = works.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = uploads.entry(user.to_owned()).or_default();
+        if *count >= A_USER {
+            return Err(Failure::Unavailable);
+        }
+        *count += 1;
+        Ok(Self { works, user })
+    }
+}
+
+impl Drop for Upload<'_> {
+    fn drop(&mut self) {
+        let mut uploads = self.works.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = uploads.get_mut(self.user) {
+            *count -= 1;
+            if *count == 0 {
+                uploads.remove(self.user);
+            }
         }
     }
 }
@@ -118,6 +149,10 @@ async fn receive(data: Data<'_>, kind: &ContentType, works: &Works) -> Result<(S
     if !works.site.secret().admits(ticket, Purpose::Upload, user) {
         return Err(Failure::Ticket);
     }
+    let _upload = Upload::begin(works, user)?;
+    let Ok(Ok(_receiver)) = timeout(WORK / 4, works.receivers.acquire()).await else {
+        return Err(Failure::Unavailable);
+    };
     let picture = form.next_field().await.map_err(failed)?.filter(|field| field.name() == Some("picture"));
     let mut picture = picture.ok_or(Failure::Missing)?;
     let mut bytes = Vec::new();

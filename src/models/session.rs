@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Database, User, UserId};
-use crate::error::{Error, Result};
+use crate::error::{Error, Fault, Result};
 
 /// How long a session lasts after it was last used.
 pub const LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -66,23 +66,28 @@ impl Session {
     /// Signs a user in, under a new token. `browser` is what it says of itself.
     ///
     /// # Errors
-    /// The database's.
-    pub async fn open(db: &Database, user: UserId, browser: &str, address: IpAddr) -> Result<Token> {
+    /// `userId: Credentials` when the password was changed meanwhile, or the account deleted; the database's.
+    pub async fn open(db: &Database, user: &User, browser: &str, address: IpAddr) -> Result<Token> {
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;
         let token = Token(BASE64_URL_SAFE_NO_PAD.encode(random));
         let now = DateTime::now();
         let session = Self {
             id: Token::id(&token.0),
-            user,
+            user: user.id,
             browser: browser.chars().take(200).collect(),
             address: address.to_string(),
             at: now,
             seen: now,
             expires: after(now, LIFE),
         };
-        db.sessions.insert(session).await?;
-        Ok(token)
+        db.sessions.insert(session.clone()).await?;
+        // Whoever changed the password since it was looked at has ended all sessions but this one.
+        if user.is_as_it_was(db).await? {
+            return Ok(token);
+        }
+        session.end(db).await?;
+        Err(Error::field("userId", Fault::Credentials))
     }
 
     /// The session of a cookie's token and the person whose it is. Being used makes it last.

@@ -101,6 +101,12 @@ impl User {
         db.users.one(doc! { "_id": id }).await?.ok_or(Error::NotFound)
     }
 
+    /// Whether the account is there, with the password that it had.
+    pub(super) async fn is_as_it_was(&self, db: &Database) -> Result<bool> {
+        let now = db.users.one(doc! { "_id": self.id }).await?;
+        Ok(now.is_some_and(|now| now.password == self.password))
+    }
+
     /// The nicknames of these people, without those who are gone.
     ///
     /// # Errors

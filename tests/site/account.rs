@@ -79,6 +79,11 @@ async fn sessions_are_listed_and_ended_one_by_one_or_all() {
     for other in &others {
         other.sign_in("gildong", PASSWORD).await;
     }
+    let room = person.make_room("ends").await;
+    let mut sockets = Vec::new();
+    for other in &others {
+        sockets.push(other.follow(&room, 0).await);
+    }
     let page = person.get("/user/me").await.body;
     assert_eq!(page.matches("/user/me/session/").count(), 3, "all but this one");
     let end = attribute_of(&page, "#sessions form", "action").unwrap();
@@ -94,6 +99,9 @@ async fn sessions_are_listed_and_ended_one_by_one_or_all() {
     assert_eq!(signed_in().await, 2);
     assert_eq!(person.post("/user/me/session", &[("_method", "delete")]).await.status, 303);
     assert_eq!(signed_in().await, 0);
+    for mut socket in sockets {
+        assert_eq!(socket.close_code().await, Some(4401));
+    }
     assert_eq!(person.get("/user/me").await.status, 200);
 }
 

@@ -1,9 +1,13 @@
 //! In a real browser, with script and without.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use image::ImageFormat;
 
 use crate::helpers::browser::Browser;
 use crate::helpers::images::{both, encoded, quarters};
+use crate::helpers::proxy::Proxy;
 use crate::helpers::site::Site;
 use crate::helpers::{soon, until};
 
@@ -160,6 +164,34 @@ async fn without_script_chats_appear_as_they_are_said_and_so_do_edits_and_remova
     let back = soon("the port to be free", Site::with(&database, ("port", port))).await;
     guest.at(&back.address).say(&path, "welcome back").await;
     browser.sees_in_frame(&["better", "two", "welcome back"]).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_sockets_are_blocked_the_page_asks_instead_until_they_are_not() {
+    let site = Site::start().await;
+    let strips = Arc::new(AtomicBool::new(true));
+    let blocked = Arc::clone(&strips);
+    let proxy = Proxy::before(&site.address, move || blocked.load(Ordering::Relaxed)).await;
+    let browser = Browser::open(true).await;
+    browser.sign_up(&proxy.address, "gildong").await;
+    let room = browser.make_room("blocked").await;
+    let path = url::Url::parse(&room).unwrap().path().to_owned();
+    browser.find("#connection[data-state=connected]").await;
+    let guest = site.person("guest").await;
+    let mut live = guest.follow(&path, 0).await;
+    for n in 1..=3 {
+        guest.say(&path, &format!("chat {n}")).await;
+    }
+    browser.sees(&["chat 1", "chat 2", "chat 3"]).await;
+    browser.say("mine").await;
+    browser.sees(&["chat 1", "chat 2", "chat 3", "mine"]).await;
+    assert!(!live.element("presence", |_| true).await.contains("gildong"), "it has no socket");
+
+    strips.store(false, Ordering::Relaxed);
+    live.element("presence", |here| here.contains("gildong")).await;
+    guest.say(&path, "by socket").await;
+    browser.sees(&["chat 1", "chat 2", "chat 3", "mine", "by socket"]).await;
     browser.close().await;
 }
 

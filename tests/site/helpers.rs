@@ -5,6 +5,7 @@ pub mod images;
 pub mod page;
 pub mod person;
 pub mod process;
+pub mod proxy;
 pub mod site;
 
 use std::future::Future;

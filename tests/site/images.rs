@@ -3,13 +3,15 @@
 use std::time::{Duration, SystemTime};
 
 use image::ImageFormat;
-use sarangbang::ticket::Purpose;
+use sarangbang::ticket::{Purpose, Secret};
 use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
 
-use crate::helpers::images::{Images, both, corners, encoded, free_port, photographed, quarters};
+use crate::helpers::images::{Images, both, corners, encoded, free_port, photographed, quarters, with_preview};
 use crate::helpers::page::text_of;
 use crate::helpers::person::{Answer, Person};
 use crate::helpers::process::{command, kill};
+use crate::helpers::proxy::Proxy;
 use crate::helpers::site::{Site, folder, new_database, secret};
 use crate::helpers::until;
 
@@ -56,10 +58,13 @@ async fn what_is_no_picture_or_too_much_of_one_is_refused_in_words() {
     let (site, _images, kept) = both("pictures-refused").await;
     let person = site.person("gildong").await;
     let photo = encoded(&quarters(400, 400), ImageFormat::Jpeg);
+    let previewed = with_preview(&photo, &encoded(&quarters(40, 40), ImageFormat::Jpeg));
     let refused = [
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>".to_vec(), "kind", 422),
         (b"<!doctype html><script>alert(1)</script>".to_vec(), "kind", 422),
         (photo[..photo.len() / 2].to_vec(), "broken", 422),
+        (previewed[..previewed.len() - photo.len() / 3].to_vec(), "broken", 422),
+        (photo[..photo.len() - 2].to_vec(), "broken", 422),
         (b"\x89PNG\r\n\x1a\nnothing more".to_vec(), "broken", 422),
         (enormous_png(50_000, 50_000), "pixels", 422),
         (enormous_png(9_999, 9_999), "pixels", 422),
@@ -77,6 +82,10 @@ async fn what_is_no_picture_or_too_much_of_one_is_refused_in_words() {
     }
     assert_eq!(person.own_picture("").await, None);
     assert_eq!(std::fs::read_dir(kept).unwrap().count(), 0, "nothing was kept");
+    // What stands behind the end of a picture does not matter.
+    for whole in [previewed, [photo, vec![0; 1 << 20]].concat()] {
+        assert!(person.send_picture(whole).await.location.unwrap().ends_with("stored"));
+    }
 }
 
 /// A PNG whose header says so, and little behind it.
@@ -195,13 +204,32 @@ async fn a_picture_that_nobody_has_goes_and_one_that_somebody_has_stays() {
 
     // What a crash between any two steps leaves: half a file, and a whole one that the site was never told of.
     std::fs::write(kept.join("0123.part"), "half").unwrap();
-    let orphan = kept.join(format!("{}.jpg", "f".repeat(64)));
-    std::fs::write(&orphan, "orphan").unwrap();
+    let orphans = ["f", "e"].map(|digit| kept.join(format!("{}.jpg", digit.repeat(64))));
+    let half = kept.join(format!("{}-small.jpg", "d".repeat(64)));
+    std::fs::write(&orphans[0], "orphan").unwrap();
+    std::fs::write(&half, "half an orphan").unwrap();
     age();
     let port = images.address.rsplit(':').next().unwrap().parse().unwrap();
     images.stop().await;
+    // Whoever does not share the secret learns nothing, and takes that for no answer.
+    let proxy = Proxy::before(&site.address, || false).await;
+    let other = Secret::configured("another secret of the tests").unwrap();
+    let stranger = Images::start_with(other, &proxy.address, port, &kept).await;
+    until("the site to be asked again", || async {
+        (proxy.requests.load(std::sync::atomic::Ordering::Relaxed) >= 2).then_some(())
+    })
+    .await;
+    assert!(orphans[0].exists() && half.exists() && gildong.own_picture("").await.is_some());
+    stranger.stop().await;
+
+    // What was written just now goes too, once the site must know of it.
+    std::fs::write(&orphans[1], "orphan").unwrap();
     let _again = Images::start(&site.address, port, &kept).await;
-    until("the orphan to go", || async { (!orphan.exists()).then_some(()) }).await;
+    let left = || orphans.iter().chain([&half]).filter(|file| file.exists()).count();
+    until("what is old to go", || async { (left() == 1).then_some(()) }).await;
+    let file = std::fs::File::options().write(true).open(&orphans[1]).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(55)).unwrap();
+    until("what was new to go", || async { (left() == 0).then_some(()) }).await;
     assert_eq!(files(), 2);
     assert!(gildong.own_picture("").await.is_some());
 }
@@ -272,6 +300,43 @@ async fn chat_goes_on_while_the_image_server_is_stopped_or_dead_and_pictures_com
     let _server = start();
     until("the next image server", || there("ok")).await;
     assert!(person.own_picture("").await.is_some(), "what was kept is there");
+    assert!(person.send_picture(photo).await.location.unwrap().ends_with("stored"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn out_of_memory_the_image_server_ends_and_takes_nothing_along() {
+    let (port, var) = (free_port(), folder("pictures-memory"));
+    let site = Site::with(&new_database(), ("images.port", port)).await;
+    let address = site.address.clone();
+    let start = || {
+        // As much as it needs to start, and not for 40 megapixels.
+        let server = command(&var);
+        let program = server.as_std().get_program().to_owned();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -d 120000; exec \"$0\" images"]).arg(program).current_dir(&var).kill_on_drop(true);
+        shell.env("ROCKET_IMAGES", format!("{{port={port}, secret=\"the secret of the tests\"}}"));
+        shell.env("ROCKET_VAR", var.join("var"));
+        shell.env("ROCKET_SITE", format!("{{url=\"{address}\", internal_url=\"{address}\"}}"));
+        shell.spawn().unwrap()
+    };
+    let mut server = start();
+    let person = site.person("gildong").await;
+    let room = person.make_room("apart").await;
+    let (images, ticket) = until("the image server to be there", || person.picture_form()).await;
+    let photo = encoded(&quarters(300, 300), ImageFormat::Jpeg);
+    assert!(person.send_picture(photo.clone()).await.location.unwrap().ends_with("stored"));
+
+    let vast = encoded(&quarters(7_000, 5_600), ImageFormat::Png);
+    let form = reqwest::multipart::Form::new().text("ticket", ticket);
+    let form = form.part("picture", reqwest::multipart::Part::bytes(vast).file_name("vast.png"));
+    let sent = reqwest::Client::new().post(images).header("Accept", "application/json").multipart(form).send();
+    let (sent, _) = tokio::join!(sent, person.say(&room, "meanwhile"));
+    assert!(sent.is_err() || sent.is_ok_and(|answer| !answer.status().is_success()));
+    server.wait().await.unwrap();
+    person.say(&room, "and on").await;
+    assert!(person.get("/user/me").await.body.contains("Pictures are not available right now"));
+    let _server = start();
+    until("the next image server", || person.picture_form()).await;
     assert!(person.send_picture(photo).await.location.unwrap().ends_with("stored"));
 }
 

@@ -8,6 +8,7 @@ use rocket::figment::providers::Serialized;
 use rocket::{Ignite, Rocket, Shutdown};
 use sarangbang::config::{Settings, defaults};
 use sarangbang::images;
+use sarangbang::ticket::Secret;
 use tokio::task::JoinHandle;
 
 use super::page::attribute_of;
@@ -26,6 +27,11 @@ pub struct Images {
 impl Images {
     /// Starts one on a folder and a port, for a site.
     pub async fn start(site: &str, port: u16, folder: &Path) -> Self {
+        Self::start_with(secret(), site, port, folder).await
+    }
+
+    /// The same with another secret.
+    pub async fn start_with(secret: Secret, site: &str, port: u16, folder: &Path) -> Self {
         let figment = defaults()
             .merge(Serialized::default("shutdown.ctrlc", false))
             .merge(Serialized::default("shutdown.signals", Vec::<String>::new()))
@@ -33,7 +39,7 @@ impl Images {
             .merge(Serialized::default("site.internal_url", site))
             .merge(Serialized::default("images.port", port))
             .merge(Serialized::default("images.dir", folder));
-        let server = images::build(Settings::from(figment).unwrap(), secret()).unwrap().ignite().await.unwrap();
+        let server = images::build(Settings::from(figment).unwrap(), secret).unwrap().ignite().await.unwrap();
         let shutdown = server.shutdown();
         let running = tokio::spawn(server.launch());
         let address = format!("http://127.0.0.1:{port}");
@@ -127,6 +133,16 @@ pub fn encoded(picture: &RgbImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     picture.write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
+}
+
+/// A JPEG with another one within, as cameras put a preview there.
+pub fn with_preview(photo: &[u8], preview: &[u8]) -> Vec<u8> {
+    let mut bytes = photo[..2].to_vec();
+    bytes.extend([0xff, 0xe2]);
+    bytes.extend((preview.len() as u16 + 2).to_be_bytes());
+    bytes.extend(preview);
+    bytes.extend(&photo[2..]);
+    bytes
 }
 
 /// A JPEG whose camera says how it was held (1–8), and where: a name in its GPS directory.
