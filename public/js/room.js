@@ -3,6 +3,7 @@
 import { compose } from "./composer.js";
 import { Follower } from "./follow.js";
 import { loadOlder } from "./older.js";
+import { Outbox } from "./outbox.js";
 import { parse, placeAll } from "./place.js";
 import { localize } from "./times.js";
 
@@ -11,6 +12,7 @@ const feed = document.getElementById("feed");
 const scroller = document.getElementById("log");
 const connection = document.getElementById("connection");
 const composer = document.getElementById("composer");
+let outbox = null;
 
 /** How far from the end, in pixels, still counts as the end. */
 const END = 80;
@@ -26,6 +28,7 @@ const steadily = (change) => {
 const dress = (chats) => {
   for (const chat of chats) {
     chat.classList.toggle("own", chat.dataset.author === me);
+    outbox?.arrived(chat.dataset.seq);
     localize(chat);
   }
 };
@@ -54,17 +57,32 @@ const follower = new Follower({
   cursor: Number(feed.dataset.upto),
   hear,
   tell: (state) => {
+    const back = state === "connected" && connection.dataset.state !== state;
     connection.dataset.state = state;
     connection.textContent = connection.dataset[state] ?? "";
+    if (back) outbox?.flush();
   },
 });
 
-compose(composer, {
-  sent: () => {
+const { takeBack } = compose(composer, {
+  key: `draft ${me} ${feed.dataset.room}`,
+  send: (text) => {
+    outbox.add(text);
     goToEnd();
-    follower.look();
   },
   types: () => follower.type(),
+});
+
+outbox = new Outbox({
+  key: `outbox ${me} ${feed.dataset.room}`,
+  list: document.getElementById("outbox"),
+  action: composer.action,
+  words: composer.dataset,
+  refused: takeBack,
+  sent: (seq) => {
+    if (document.getElementById(`chat-${seq}`)) outbox.arrived(seq);
+    else follower.look();
+  },
 });
 
 dress(feed.children);

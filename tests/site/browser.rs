@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use image::ImageFormat;
+use sarangbang::engine::Engine;
 
 use crate::helpers::browser::Browser;
 use crate::helpers::images::{both, encoded, quarters};
+use crate::helpers::person::PASSWORD;
+use crate::helpers::process::{engines, kill};
 use crate::helpers::proxy::Proxy;
-use crate::helpers::site::Site;
+use crate::helpers::site::{Site, database_on, folder};
 use crate::helpers::{soon, until};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,6 +168,96 @@ async fn without_script_chats_appear_as_they_are_said_and_so_do_edits_and_remova
     guest.at(&back.address).say(&path, "welcome back").await;
     browser.sees_in_frame(&["better", "two", "welcome back"]).await;
     browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_while_the_site_is_away_goes_out_once_and_in_order_when_it_is_back() {
+    let mut site = Site::start().await;
+    let browser = Browser::open(true).await;
+    browser.sign_up(&site.address, "gildong").await;
+    let room = browser.make_room("outbox").await;
+    let (database, port) = (site.database.clone(), site.address.rsplit(':').next().unwrap().parse::<u16>().unwrap());
+    let mut expected = Vec::new();
+    for reloads in [false, true] {
+        browser.find("#connection[data-state=connected]").await;
+        site.stop().await;
+        for n in 1..=3 {
+            expected.push(format!("away {reloads} {n}"));
+            browser.say(expected.last().unwrap()).await;
+        }
+        browser.type_into("#composer textarea", "half a sentence").await;
+        until("all to wait", || async { (browser.count("#outbox li").await == 3).then_some(()) }).await;
+        site = soon("the port to be free", Site::with(&database, ("port", port))).await;
+        if reloads {
+            browser.goto(&room).await;
+        }
+        browser.sees(&expected.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        until("nothing to wait", || async { (browser.count("#outbox li").await == 0).then_some(()) }).await;
+        let typed = browser.find("#composer textarea").await;
+        assert_eq!(typed.prop("value").await.unwrap().as_deref(), Some("half a sentence"));
+        typed.clear().await.unwrap();
+    }
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_under_a_session_that_has_ended_is_there_after_signing_in_again() {
+    let site = Site::start().await;
+    let browser = Browser::open(true).await;
+    browser.sign_up(&site.address, "gildong").await;
+    browser.make_room("expired").await;
+    browser.find("#connection[data-state=connected]").await;
+    browser.type_into("#composer textarea", "half a sentence").await;
+    let elsewhere = site.visitor();
+    elsewhere.sign_in("gildong", PASSWORD).await;
+    elsewhere.post("/user/me/session", &[("_method", "delete")]).await;
+
+    browser.type_into("#sign-in [name=userId]", "gildong").await;
+    browser.type_into("#sign-in [name=userPassword]", PASSWORD).await;
+    browser.click("#sign-in button").await;
+    let typed = browser.find("#composer textarea").await;
+    until("the words to be there", || async {
+        (typed.prop("value").await.ok()?.as_deref() == Some("half a sentence")).then_some(())
+    })
+    .await;
+    browser.click("#composer button").await;
+    browser.sees(&["half a sentence"]).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_says_why_and_is_not_lost() {
+    let var = folder("refusals");
+    let engine = Engine::start(&var).await.unwrap();
+    let site = Site::on(&database_on(engine.url(), 0)).await;
+    let browser = Browser::open(true).await;
+    browser.sign_up(&site.address, "gildong").await;
+    browser.make_room("refusals").await;
+    browser.find("#connection[data-state=connected]").await;
+    // At once, and for good: the words are in the composer again.
+    let long = "arguments[0].value = 'x'.repeat(4001);";
+    let composer = browser.find("#composer textarea").await;
+    let element = serde_json::to_value(&composer).unwrap();
+    browser.client.execute(long, vec![element]).await.unwrap();
+    browser.click("#composer button").await;
+    browser.find("#composer [data-error-for=text]").await;
+    assert_eq!(composer.prop("value").await.unwrap().map(|value| value.len()), Some(4_001));
+    composer.clear().await.unwrap();
+
+    // Again and again: it says why, and goes out when its person says so, or is thrown away.
+    engines(&var).into_iter().for_each(|process| kill("STOP", process));
+    browser.say("try me again").await;
+    browser.say("forget me").await;
+    browser.find("#outbox li.refused").await;
+    until("the choice to show", || async {
+        browser.find("#outbox .retry").await.is_displayed().await.ok().filter(|is| *is)
+    })
+    .await;
+    engines(&var).into_iter().for_each(|process| kill("CONT", process));
+    browser.click("#outbox .retry").await;
+    browser.sees(&["try me again", "forget me"]).await;
+    browser.close().await;
+    engine.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -25,12 +25,23 @@ async fn no_page_shows_a_key_without_a_text() {
     let site = Site::start().await;
     let person = site.person("gildong").await;
     let room = person.make_room("texts").await;
-    person.say(&room, "hello").await;
-    let paths = ["/room".into(), room.clone(), format!("{room}/chat/1"), "/nowhere".into(), "/room?page=x".into()];
+    let card = format!("/user/{}", person.say(&room, "hello").await["author"].as_str().unwrap());
+    let paths = [
+        "/room".into(),
+        room.clone(),
+        format!("{room}/chat/1"),
+        "/nowhere".into(),
+        "/room?page=x".into(),
+        "/user/me".into(),
+        "/user/me?done=profile&picture=kind".into(),
+        card,
+    ];
     for language in ["en", "ko"] {
         for path in &paths {
             let page = Answer::read(person.request("GET", path).header("Accept-Language", language)).await.body;
             assert!(!page.contains("Unknown localization"), "{path} in {language}");
         }
+        let door = Answer::read(site.visitor().request("GET", "/user").header("Accept-Language", language)).await.body;
+        assert!(!door.contains("Unknown localization"), "the door in {language}");
     }
 }

@@ -94,6 +94,11 @@ impl Browser {
         self.find(css).await.click().await.unwrap();
     }
 
+    /// How many elements there are.
+    pub async fn count(&self, css: &str) -> usize {
+        self.client.find_all(Locator::Css(css)).await.map_or(0, |all| all.len())
+    }
+
     /// The texts of all chats on the page.
     pub async fn texts(&self) -> Vec<String> {
         let mut texts = Vec::new();
