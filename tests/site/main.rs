@@ -10,6 +10,7 @@ mod chats;
 mod edits;
 mod engine;
 mod feeds;
+mod hostile;
 mod images;
 mod languages;
 mod layers;
