@@ -14,7 +14,7 @@ use crate::engine::{self, Engine};
 use crate::images;
 use crate::keeper::{Keeper, Running, watched};
 use crate::live::Hub;
-use crate::models::Database;
+use crate::models::{Database, Lease};
 use crate::peer::Peer;
 use crate::ticket::Secret;
 use crate::views::Views;
@@ -54,14 +54,30 @@ pub async fn run(
             Some(database) => database.url.as_str(),
             None => engine.as_ref().map(Engine::url).unwrap_or_default(),
         };
-        let site = build(settings.clone(), Database::open(url).await?, secret.clone())?;
-        if servers == Servers::Site {
-            return launch(site, ready).await;
+        let db = Database::open(url).await?;
+        // An engine of our own is locked by its folder.
+        let lease = match settings.database.is_some() && !db.is_shared() {
+            true => Some(Arc::new(Lease::take(&db).await?)),
+            false => None,
+        };
+        let mut site = build(settings.clone(), db, secret.clone())?;
+        if let Some(lease) = lease.clone() {
+            site = site.attach(held(lease));
         }
         // A process of its own: what a picture does to it, it does not do to the chat.
-        let images = Keeper::keep("the image server", image_server()?, || image_server().map_err(io::Error::other));
+        let images = match servers == Servers::Both {
+            true => {
+                Some(Keeper::keep("the image server", image_server()?, || image_server().map_err(io::Error::other)))
+            }
+            false => None,
+        };
         let launched = launch(site, ready).await;
-        images.stop().await;
+        if let Some(images) = images {
+            images.stop().await;
+        }
+        if let Some(lease) = lease {
+            lease.release().await;
+        }
         launched
     };
     let ran = ran.await;
@@ -69,6 +85,19 @@ pub async fn run(
         engine.stop().await;
     }
     ran
+}
+
+/// Has the site stop when another one has taken its lease.
+fn held(lease: Arc<Lease>) -> AdHoc {
+    AdHoc::on_liftoff("Hold the lease", |rocket| {
+        let shutdown = rocket.shutdown();
+        tokio::spawn(async move {
+            lease.hold().await;
+            log::error!("Another site has taken over this database, and this one stops.");
+            shutdown.notify();
+        });
+        Box::pin(async {})
+    })
 }
 
 /// This program again, as the image server, with the same settings.
@@ -129,6 +158,7 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
     let images = Peer::new(settings.images.internal_url.clone(), secret)?;
     let hub = Hub::new(Arc::clone(&db), views.clone());
     let (stopped, closed) = (Arc::clone(&hub), Arc::clone(&db));
+    let follows = (settings.database.is_some() && db.is_shared()).then(|| Arc::clone(&hub));
     Ok(rocket::custom(settings.rocket.clone())
         .manage(settings)
         .manage(db)
@@ -139,6 +169,9 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
         .register("/", controllers::catchers())
         .attach(controllers::shield())
         .attach(controllers::content_security())
+        .attach(AdHoc::on_liftoff("Follow the other sites", |_| {
+            Box::pin(async move { drop(follows.map(|hub| tokio::spawn(hub.follow()))) })
+        }))
         .attach(AdHoc::on_shutdown("Close the sockets and the logs", |_| {
             Box::pin(async move {
                 stopped.stop().await;

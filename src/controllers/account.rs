@@ -131,7 +131,7 @@ async fn update(
         }
         let (nickname, locale) = form.checked(&who.user)?;
         who.user.change(db, nickname, locale.map(Locale::tag)).await?;
-        hub.forget(who.user.id);
+        hub.changed(who.user.id);
         Ok("profile")
     };
     match changed.await {
@@ -172,7 +172,7 @@ async fn destroy(
     };
     match left.await {
         Ok(()) => {
-            hub.forget(who.user.id);
+            hub.changed(who.user.id);
             visitor.forget();
             if let Some(picture) = &who.user.picture
                 && !User::has_anybody(db, picture).await?

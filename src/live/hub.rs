@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -15,6 +16,7 @@ use super::sessions::Sessions;
 use crate::error::Result;
 use crate::models::checked::Nickname;
 use crate::models::session::SessionId;
+use crate::models::signal::{Heard, Signal};
 use crate::models::{self, Database, Room, RoomId, User, UserId};
 use crate::views::chat::{Article, Chat};
 use crate::views::{Locale, Views};
@@ -23,6 +25,8 @@ use crate::views::{Locale, Views};
 const NAMES: usize = 10_000;
 /// Readers who catch up from the log at once.
 const CATCH_UPS: usize = 8;
+/// How often the other sites are told who is here, also when nothing changes.
+const REFRESH: Duration = Duration::from_secs(15);
 /// How long sockets have to say goodbye when the site stops.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -123,18 +127,77 @@ impl Hub {
         Ok(elements)
     }
 
+    /// A user has changed, which is told to the other sites too.
+    pub fn changed(&self, user: UserId) {
+        self.forget(user);
+        self.db.tell(Signal::Changed { user });
+    }
+
+    /// Follows the other sites on this database until this one stops.
+    pub async fn follow(self: Arc<Self>) {
+        let hear = |heard| self.hear(heard);
+        let publish = async {
+            let mut ticks = interval(REFRESH);
+            loop {
+                ticks.tick().await;
+                self.all_live().iter().for_each(|room| room.presence.refresh());
+            }
+        };
+        tokio::select! {
+            () = self.db.follow(hear) => {}
+            () = publish => {}
+            () = self.stopping() => {}
+        }
+    }
+
+    async fn hear(&self, heard: Heard) {
+        match heard {
+            Heard::Anew => {
+                for session in self.sessions.open() {
+                    if let Ok(false) = session.is_open(&self.db).await {
+                        self.sessions.end(&session);
+                    }
+                }
+                self.forget_all();
+            }
+            Heard::Told(_, Signal::Ended { session }) => self.sessions.end(&session),
+            Heard::Told(_, Signal::Changed { user }) => self.forget(user),
+            Heard::Told(site, Signal::Here { room, people, count }) => {
+                if let Some(live) = self.live(room) {
+                    live.presence.elsewhere(site, people, count);
+                }
+            }
+            Heard::Told(_, Signal::Typing { room, user, nickname }) => {
+                if let Some(live) = self.live(room) {
+                    live.presence.types_elsewhere(user, nickname);
+                }
+            }
+            Heard::Told(_, Signal::Up | Signal::Unknown) => {}
+        }
+    }
+
     /// Forgets what was rendered of a user who has changed: it is read and rendered anew.
-    pub fn forget(&self, user: UserId) {
+    fn forget(&self, user: UserId) {
         {
             let mut names = self.known_names();
             names.known.remove(&user);
             names.version += 1;
         }
-        let rooms: Vec<_> = {
-            let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-            rooms.values().filter_map(Weak::upgrade).collect()
-        };
-        rooms.iter().for_each(|room| room.forget());
+        self.all_live().iter().for_each(|room| room.forget());
+    }
+
+    fn forget_all(&self) {
+        {
+            let mut names = self.known_names();
+            names.known.clear();
+            names.version += 1;
+        }
+        self.all_live().iter().for_each(|room| room.forget());
+    }
+
+    fn all_live(&self) -> Vec<Arc<LiveRoom>> {
+        let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.values().filter_map(Weak::upgrade).collect()
     }
 
     /// How often names have changed.
@@ -142,9 +205,12 @@ impl Hub {
         self.known_names().version
     }
 
-    /// Ends sessions that the database knows no more: their sockets close.
+    /// Ends sessions that the database knows no more: their sockets close, here and at the other sites.
     pub fn end(&self, sessions: &[SessionId]) {
-        sessions.iter().for_each(|session| self.sessions.end(session));
+        for session in sessions {
+            self.sessions.end(session);
+            self.db.tell(Signal::Ended { session: session.clone() });
+        }
     }
 
     /// Runs a socket's task. The site waits for it, a little, when it stops.

@@ -8,7 +8,8 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::models::checked::Nickname;
-use crate::models::{User, UserId};
+use crate::models::signal::{Signal, SiteId};
+use crate::models::{Database, RoomId, User, UserId};
 use crate::views::Rendered;
 use crate::views::room::{People, Person};
 
@@ -21,8 +22,11 @@ const TYPING: Duration = Duration::from_secs(6);
 /// How many are named; the others are counted.
 const NAMED: usize = 50;
 
+/// How long another site's word about who is there counts.
+const ELSEWHERE: Duration = Duration::from_secs(40);
+
 /// The people in one room.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Presence(Arc<Shared>);
 
 struct Shared {
@@ -30,14 +34,28 @@ struct Shared {
     people: Mutex<Everybody>,
     here: watch::Sender<Arc<Rendered<People>>>,
     typing: watch::Sender<Arc<Rendered<People>>>,
+    /// Where the other sites are told.
+    db: Arc<Database>,
+    room: RoomId,
+}
+
+/// Who is here at another site.
+struct There {
+    told: Instant,
+    people: Vec<(UserId, Nickname)>,
+    count: usize,
 }
 
 #[derive(Default)]
 struct Everybody {
     /// With the number of sockets.
     here: HashMap<UserId, (Nickname, usize)>,
+    /// Who is here at other sites, as they last told it.
+    elsewhere: HashMap<SiteId, There>,
     /// With the time when they last said so.
     typing: HashMap<UserId, (Nickname, Instant)>,
+    /// Who the other sites were told is here.
+    published: Vec<UserId>,
     /// Whether a task is at work that will tell.
     told: bool,
 }
@@ -49,14 +67,13 @@ pub struct Seat {
     nickname: Nickname,
 }
 
-impl Default for Shared {
-    fn default() -> Self {
-        let nobody = || watch::Sender::new(Arc::new(Rendered::new(People::default())));
-        Self { people: Mutex::default(), here: nobody(), typing: nobody() }
-    }
-}
-
 impl Presence {
+    /// Nobody is here yet.
+    pub(super) fn new(db: Arc<Database>, room: RoomId) -> Self {
+        let nobody = || watch::Sender::new(Arc::new(Rendered::new(People::default())));
+        Self(Arc::new(Shared { people: Mutex::default(), here: nobody(), typing: nobody(), db, room }))
+    }
+
     /// Takes a seat.
     pub fn join(&self, user: &User) -> Seat {
         let seat = Seat { room: self.clone(), user: user.id, nickname: user.nickname.clone() };
@@ -81,6 +98,28 @@ impl Presence {
         }
     }
 
+    /// Another site says who is here there.
+    pub(super) fn elsewhere(&self, site: SiteId, people: Vec<(UserId, Nickname)>, count: i64) {
+        let there = There { told: Instant::now(), people, count: usize::try_from(count).unwrap_or_default() };
+        self.change(|people| drop(people.elsewhere.insert(site, there)));
+    }
+
+    /// Another site says who types.
+    pub(super) fn types_elsewhere(&self, user: UserId, nickname: Nickname) {
+        self.change(|people| drop(people.typing.insert(user, (nickname, Instant::now()))));
+    }
+
+    /// Tells the other sites who is here, and forgets those of them that have not told for long.
+    pub(super) fn refresh(&self) {
+        self.change(|_| {});
+        self.publish();
+    }
+
+    /// Tells the other sites who is here.
+    pub(super) fn publish(&self) {
+        self.0.publish();
+    }
+
     fn change(&self, change: impl FnOnce(&mut Everybody)) {
         let mut people = self.0.people();
         change(&mut people);
@@ -94,6 +133,10 @@ impl Seat {
     /// Its person types.
     pub fn types(&self) {
         self.room.change(|people| drop(people.typing.insert(self.user, (self.nickname.clone(), Instant::now()))));
+        let Shared { db, room, .. } = &*self.room.0;
+        if db.has_others() {
+            db.tell(Signal::Typing { room: *room, user: self.user, nickname: self.nickname.clone() });
+        }
     }
 }
 
@@ -117,12 +160,16 @@ impl Shared {
         let (here, typing) = {
             let mut people = self.people();
             people.typing.retain(|_, (_, since)| since.elapsed() < TYPING);
+            people.elsewhere.retain(|_, there| there.told.elapsed() < ELSEWHERE);
             people.told = !people.typing.is_empty();
             let here = people.here.iter().map(|(user, (nickname, _))| (user, nickname));
+            let there = people.elsewhere.values().flat_map(|there| &there.people).map(|(user, name)| (user, name));
             let typing = people.typing.iter().map(|(user, (nickname, _))| (user, nickname));
-            (named(here), named(typing))
+            let unnamed = people.elsewhere.values().map(|there| there.count.saturating_sub(there.people.len()));
+            (named(here.chain(there), unnamed.sum()), named(typing, 0))
         };
         let goes_on = !typing.people.is_empty();
+        self.publish_changes();
         for (told, now) in [(&self.here, here), (&self.typing, typing)] {
             told.send_if_modified(|before| {
                 let changed = before.view != now;
@@ -133,6 +180,31 @@ impl Shared {
             });
         }
         goes_on
+    }
+
+    /// Tells the other sites who is here, if that is not what they were told.
+    fn publish_changes(&self) {
+        let mut people = self.people();
+        let mut now: Vec<UserId> = people.here.keys().copied().collect();
+        now.sort_unstable();
+        let changed = people.published != now;
+        people.published = now;
+        drop(people);
+        if changed {
+            self.publish();
+        }
+    }
+
+    fn publish(&self) {
+        if !self.db.has_others() {
+            return;
+        }
+        let (people, count) = {
+            let people = self.people();
+            let named = people.here.iter().take(NAMED).map(|(user, (nickname, _))| (*user, nickname.clone()));
+            (named.collect(), people.here.len() as i64)
+        };
+        self.db.tell(Signal::Here { room: self.room, people, count });
     }
 
     fn people(&self) -> MutexGuard<'_, Everybody> {
@@ -150,9 +222,11 @@ async fn tell(room: Weak<Shared>, tick: Duration) {
     }
 }
 
-fn named<'a>(people: impl Iterator<Item = (&'a UserId, &'a Nickname)>) -> People {
-    let mut people: Vec<_> = people.map(|(user, nickname)| (nickname.as_str(), *user)).collect();
-    let count = people.len();
+/// The people, each once, and how many they are with those who are not named.
+fn named<'a>(people: impl Iterator<Item = (&'a UserId, &'a Nickname)>, unnamed: usize) -> People {
+    let by_id: HashMap<UserId, &Nickname> = people.map(|(user, nickname)| (*user, nickname)).collect();
+    let mut people: Vec<_> = by_id.into_iter().map(|(user, nickname)| (nickname.as_str(), user)).collect();
+    let count = people.len() + unnamed;
     people.sort_unstable();
     people.truncate(NAMED);
     let person = |(nickname, user): (&str, UserId)| Person { nickname: nickname.to_owned(), id: user.to_string() };

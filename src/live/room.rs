@@ -48,7 +48,7 @@ impl LiveRoom {
     pub(super) fn open(hub: Arc<Hub>, id: RoomId, log: Arc<Log>, top: Top) -> Arc<Self> {
         let hint = log.hint();
         let room = Arc::new(Self {
-            presence: Presence::default(),
+            presence: Presence::new(Arc::clone(&hub.db), id),
             ring: Mutex::new(Ring::new(top.seq, top.closed)),
             upto: watch::Sender::new(top.seq),
             behind: Mutex::default(),
@@ -141,6 +141,8 @@ impl LiveRoom {
 
 impl Drop for LiveRoom {
     fn drop(&mut self) {
+        // Whoever was here has left, and nobody is there any more to tell it later.
+        self.presence.publish();
         if let Some(follower) = self.follower.lock().unwrap_or_else(PoisonError::into_inner).take() {
             follower.abort();
         }

@@ -36,6 +36,11 @@ impl Sessions {
         Held { open: Arc::clone(&self.open), id, ended }
     }
 
+    /// The sessions with sockets.
+    pub fn open(&self) -> Vec<SessionId> {
+        lock(&self.open).keys().cloned().collect()
+    }
+
     /// Ends a session: all of its sockets learn of it.
     pub fn end(&self, id: &SessionId) {
         if let Some((ended, _)) = lock(&self.open).get(id) {

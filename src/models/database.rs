@@ -14,10 +14,12 @@ use mongodb::{Client, IndexModel};
 use tokio::time::{Instant, timeout};
 
 use super::chore::Chore;
+use super::lease;
 use super::log::{Entry, Log, Top};
 use super::password::Passwords;
 use super::patience::PATIENCE;
 use super::room::{Directory, Name};
+use super::signal::{self, Sites, Stored};
 use super::table::{Desk, Table};
 use super::throttle::Throttle;
 use super::{Room, RoomId, Session, User};
@@ -41,6 +43,11 @@ pub struct Database {
     pub(super) names: Table<Name>,
     pub(super) chats: Table<Entry>,
     pub(super) chores: Table<Chore>,
+    pub(super) signals: Table<Stored>,
+    pub(super) leases: Table<lease::Stored>,
+    pub(super) sites: Sites,
+    /// Whether the server is one that several sites can follow: a replica set.
+    is_shared: bool,
     pub(super) passwords: Passwords,
     pub(super) throttle: Throttle,
     pub(super) directory: Directory,
@@ -71,9 +78,9 @@ impl Database {
         let database = client.default_database().unwrap_or_else(|| client.database(NAME));
 
         let patience = Instant::now() + START;
-        loop {
-            match timeout(PATIENCE, database.run_command(doc! { "ping": 1 })).await {
-                Ok(Ok(_)) => break,
+        let hello = loop {
+            match timeout(PATIENCE, database.run_command(doc! { "hello": 1 })).await {
+                Ok(Ok(hello)) => break hello,
                 Ok(Err(error)) if matches!(*error.kind, ErrorKind::Authentication { .. }) => return Err(failed(error)),
                 Ok(Err(error)) if Instant::now() > patience => {
                     return Err(format!("The database does not answer. {error}"));
@@ -81,14 +88,16 @@ impl Database {
                 Err(_) if Instant::now() > patience => return Err("The database does not answer.".into()),
                 _ => log::warn!("waiting for the database to answer"),
             }
-        }
-        let this = Arc::new(Self::on(database));
+        };
+        // A replica set, or a router before several.
+        let is_shared = hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|router| router == "isdbgrid");
+        let this = Arc::new(Self::on(database, is_shared));
         this.confirm_indexes().await.map_err(failed)?;
         this.resume_chores().await.map_err(|error| format!("The database cannot be used: {error}"))?;
         Ok(this)
     }
 
-    fn on(database: mongodb::Database) -> Self {
+    fn on(database: mongodb::Database, is_shared: bool) -> Self {
         let options = CollectionOptions::builder()
             .read_concern(ReadConcern::majority())
             .write_concern(WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build())
@@ -100,7 +109,11 @@ impl Database {
             names: Table::new(database.collection_with_options("name", options.clone()), &desk),
             rooms: Table::new(database.collection_with_options("room", options.clone()), &desk),
             chats: Table::new(database.collection_with_options("chat", options.clone()), &desk),
-            chores: Table::new(database.collection_with_options("chore", options), &desk),
+            chores: Table::new(database.collection_with_options("chore", options.clone()), &desk),
+            signals: Table::new(database.collection_with_options("signal", options.clone()), &desk),
+            leases: Table::new(database.collection_with_options("lease", options), &desk),
+            sites: Sites::default(),
+            is_shared,
             passwords: Passwords::new(),
             throttle: Throttle::default(),
             directory: Directory::default(),
@@ -115,14 +128,24 @@ impl Database {
         self.users.collection.create_index(unique(doc! { "login": 1 })).await?;
         self.users.collection.create_index(unique_where(doc! { "first": 1 }, "first")).await?;
         self.users.collection.create_index(IndexModel::builder().keys(doc! { "picture": 1 }).build()).await?;
-        self.sessions.collection.create_index(expiring("expires")).await?;
+        self.sessions.collection.create_index(expiring("expires", Duration::ZERO)).await?;
         self.sessions.collection.create_index(IndexModel::builder().keys(doc! { "user": 1 }).build()).await?;
         self.rooms.collection.create_index(unique(doc! { "no": 1 })).await?;
+        self.signals.collection.create_index(expiring("at", signal::LIFE)).await?;
         self.chats.collection.create_index(unique(doc! { "room": 1, "seq": 1 })).await?;
         self.chats.collection.create_index(unique_where(doc! { "room": 1, "of": 1, "seq": 1 }, "of")).await?;
         self.chats.collection.create_index(unique_where(doc! { "room": 1, "no": 1 }, "no")).await?;
         self.chats.collection.create_index(unique_where(doc! { "room": 1, "author": 1, "nonce": 1 }, "nonce")).await?;
         Ok(())
+    }
+
+    /// Whether several sites may run on it: where it has change streams.
+    pub fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
+    pub(super) fn database(&self) -> &mongodb::Database {
+        &self.database
     }
 
     /// Whether the database answers.
@@ -146,7 +169,7 @@ fn unique_where(keys: Document, field: &str) -> IndexModel {
     IndexModel::builder().keys(keys).options(options).build()
 }
 
-fn expiring(field: &str) -> IndexModel {
-    let options = IndexOptions::builder().expire_after(Duration::ZERO).build();
+fn expiring(field: &str, after: Duration) -> IndexModel {
+    let options = IndexOptions::builder().expire_after(after).build();
     IndexModel::builder().keys(doc! { field: 1 }).options(options).build()
 }

@@ -284,7 +284,7 @@ impl Log {
         *confirmed = (*confirmed).max(Some(at));
     }
 
-    fn raise(&self, top: Top) {
+    pub(super) fn raise(&self, top: Top) {
         self.db.raise(self.room, top);
         self.hint.send_if_modified(|seen| {
             let higher = top.seq > *seen;

@@ -24,6 +24,16 @@ const SEEN: Duration = Duration::from_secs(60 * 60);
 #[serde(transparent)]
 pub struct SessionId(String);
 
+impl SessionId {
+    /// Whether the session has not been ended.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn is_open(&self, db: &Database) -> Result<bool> {
+        Ok(db.sessions.one(doc! { "_id": &self.0 }).await?.is_some())
+    }
+}
+
 impl fmt::Display for SessionId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.0)
@@ -151,7 +161,7 @@ impl Session {
     /// # Errors
     /// The database's.
     pub async fn is_open(&self, db: &Database) -> Result<bool> {
-        Ok(db.sessions.one(doc! { "_id": &self.id.0 }).await?.is_some())
+        self.id.is_open(db).await
     }
 
     /// Ends it: its token opens nothing any more.

@@ -19,3 +19,4 @@ mod people;
 mod process;
 mod rooms;
 mod safety;
+mod sites;

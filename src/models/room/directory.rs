@@ -59,7 +59,7 @@ impl Directory {
     }
 
     /// Has the list read again.
-    pub(super) fn forget(&self) {
+    pub(in crate::models) fn forget(&self) {
         let mut listing = self.listing();
         listing.read = None;
         listing.version += 1;

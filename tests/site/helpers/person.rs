@@ -47,6 +47,13 @@ impl Person {
         Self { site: site.to_owned(), client: client.unwrap(), jar }
     }
 
+    /// Somebody at a site with another one's cookie.
+    pub fn with_cookie(site: &str, cookie: HeaderValue) -> Self {
+        let person = Self::new(site);
+        person.jar.add_cookie_str(cookie.to_str().unwrap(), &site.parse().unwrap());
+        person
+    }
+
     /// Moves to another site, with all cookies.
     pub fn at(self, site: &str) -> Self {
         Self { site: site.to_owned(), ..self }

@@ -40,6 +40,11 @@ impl Site {
         Self::with(database, ("ident", "Sarangbang")).await
     }
 
+    /// The same, which follows the other sites on it.
+    pub async fn following(database: &str) -> Self {
+        Self::with(database, ("databases.sarangbang.url", database)).await
+    }
+
     /// A site with a setting.
     pub async fn with(database: &str, (key, value): (&str, impl Serialize)) -> Self {
         let figment = defaults()

@@ -1,0 +1,211 @@
+//! `signal`: what the sites on one database tell each other: short-lived documents, heard over the change stream. Hints
+//! only, but for what they say the database has the say.
+//!
+//! Each site follows one change stream, of inserts on `chat` and `signal`. Whenever it opens, something may have been
+//! missed, and who listens is told so.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{DateTime, Document, deserialize_from_document, doc};
+use mongodb::change_stream::event::ChangeStreamEvent;
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, interval, sleep};
+
+use super::checked::Nickname;
+use super::log::{Entry, Kind};
+use super::session::SessionId;
+use super::{Database, RoomId, UserId};
+
+/// How long a signal stays stored.
+pub(super) const LIFE: Duration = Duration::from_secs(60);
+/// How often a site says that it is there, and how long it is believed.
+const BEAT: Duration = Duration::from_secs(10);
+const ALIVE: Duration = Duration::from_secs(25);
+/// The pause before the change stream is opened again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// One site's name for itself, for as long as it runs.
+pub type SiteId = ObjectId;
+
+/// What one site tells the others.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Signal {
+    /// It is there.
+    Up,
+    /// A session has ended.
+    Ended {
+        /// Which.
+        session: SessionId,
+    },
+    /// A user has another name or picture, or is gone.
+    Changed {
+        /// Who.
+        user: UserId,
+    },
+    /// Who is in a room there, with how many they are.
+    Here {
+        /// Which room.
+        room: RoomId,
+        /// Those who are named.
+        people: Vec<(UserId, Nickname)>,
+        /// How many there are.
+        count: i64,
+    },
+    /// Somebody types there.
+    Typing {
+        /// In which room.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+        /// Under which name.
+        nickname: Nickname,
+    },
+    /// Told by a later version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a site hears.
+#[derive(Debug)]
+pub enum Heard {
+    /// Anything may have been missed.
+    Anew,
+    /// What another site told.
+    Told(SiteId, Signal),
+}
+
+/// A signal as it is stored.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Stored {
+    #[serde(rename = "_id")]
+    id: ObjectId,
+    site: SiteId,
+    at: DateTime,
+    #[serde(flatten)]
+    signal: Signal,
+}
+
+/// The sites on this database.
+pub(super) struct Sites {
+    own: SiteId,
+    /// When the others were last heard; locked for lines.
+    others: Mutex<HashMap<SiteId, Instant>>,
+}
+
+impl Default for Sites {
+    fn default() -> Self {
+        Self { own: ObjectId::new(), others: Mutex::default() }
+    }
+}
+
+impl Sites {
+    fn heard(&self, site: SiteId) {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner).insert(site, Instant::now());
+    }
+}
+
+impl Database {
+    /// Whether another site was heard of lately.
+    pub fn has_others(&self) -> bool {
+        let mut others = self.sites.others.lock().unwrap_or_else(PoisonError::into_inner);
+        others.retain(|_, heard| heard.elapsed() < ALIVE);
+        !others.is_empty()
+    }
+
+    /// Tells the other sites, if there may be any, in a task of its own. What gets lost they find out later.
+    pub fn tell(self: &Arc<Self>, signal: Signal) {
+        if !self.is_shared() {
+            return;
+        }
+        let stored = Stored { id: ObjectId::new(), site: self.sites.own, at: DateTime::now(), signal };
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            if let Err(error) = this.signals.insert(stored).await {
+                log::debug!("a signal was not sent: {error}");
+            }
+        });
+    }
+
+    /// Follows what the other sites write and tell, for ever. Entries raise their logs; the rest is given to `hear`.
+    pub async fn follow<F: Future<Output = ()>>(self: &Arc<Self>, hear: impl Fn(Heard) -> F) {
+        loop {
+            let inserts = doc! { "operationType": "insert", "ns.coll": { "$in": ["chat", "signal"] } };
+            match self.database().watch().pipeline([doc! { "$match": inserts }]).await {
+                Ok(mut events) => {
+                    self.hint_all().await;
+                    hear(Heard::Anew).await;
+                    let mut beats = interval(BEAT);
+                    let mut own = Instant::now();
+                    // A stream on which this site's own beats do not come back is dead, whatever it looks like.
+                    while own.elapsed() < BEAT * 3 {
+                        let event = tokio::select! {
+                            event = events.next() => event,
+                            _ = beats.tick() => {
+                                self.tell(Signal::Up);
+                                continue;
+                            }
+                        };
+                        let Some(Ok(event)) = event else { break };
+                        match self.read(event) {
+                            Some(stored) if stored.site == self.sites.own => own = Instant::now(),
+                            Some(stored) => {
+                                self.sites.heard(stored.site);
+                                hear(Heard::Told(stored.site, stored.signal)).await;
+                            }
+                            None => {}
+                        }
+                    }
+                }
+                Err(error) => log::debug!("the change stream does not open: {error}"),
+            }
+            sleep(AGAIN).await;
+        }
+    }
+
+    /// Takes note of an entry; answers a signal.
+    fn read(&self, event: ChangeStreamEvent<Document>) -> Option<Stored> {
+        let document = event.full_document?;
+        let read = match event.ns?.coll?.as_str() {
+            "chat" => deserialize_from_document(document).map(|entry| {
+                self.see(&entry);
+                None
+            }),
+            _ => deserialize_from_document(document).map(Some),
+        };
+        read.unwrap_or_else(|error| {
+            log::error!("what the database tells cannot be read: {error}");
+            None
+        })
+    }
+
+    /// Takes note of an entry that stands.
+    fn see(&self, entry: &Entry) {
+        if entry.kind == Kind::Closed {
+            self.directory.forget();
+        }
+        let log =
+            self.logs.lock().unwrap_or_else(PoisonError::into_inner).get(&entry.room()).and_then(|log| log.upgrade());
+        if let Some(log) = log {
+            log.raise(entry.into());
+        }
+    }
+
+    /// Has every log that is in use look at its end.
+    async fn hint_all(&self) {
+        let logs: Vec<_> = {
+            let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+            logs.values().filter_map(|log| log.upgrade()).collect()
+        };
+        for log in logs {
+            if let Err(error) = log.top().await {
+                log::debug!("room {}: its end was not looked at: {error}", log.room);
+            }
+        }
+    }
+}
