@@ -250,9 +250,14 @@ async fn destroy(
     who: &SignedIn,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
+    hub: &State<Arc<Hub>>,
 ) -> Result<Answer> {
     let room = who.user.room(db, id).await?;
     let chat = room.log(db).remove(&who.user, seq.0).await?;
+    // Once this is answered nobody is handed what it said.
+    if let Some(live) = hub.live(id) {
+        live.reach(chat.rev).await;
+    }
     match visitor.wants_json() {
         true => Ok(Answer::no_content()),
         false => Ok(Answer::see_other(path_in_room(&room.log(db), &chat))),

@@ -16,7 +16,7 @@ use super::presence::Presence;
 use super::ring::Ring;
 use crate::error::{Error, Result};
 use crate::models::log::Top;
-use crate::models::{Log, RoomId};
+use crate::models::{Log, RoomId, patiently};
 use crate::views::chat::{Feed, Fragment};
 
 /// How long a lost hint stays unnoticed.
@@ -65,6 +65,14 @@ impl LiveRoom {
     /// Hints at news: how far the ring reaches.
     pub(super) fn upto(&self) -> watch::Receiver<i64> {
         self.upto.subscribe()
+    }
+
+    /// Waits until what this room hands out has come to an entry, but not for long.
+    pub async fn reach(&self, seq: i64) {
+        let mut upto = self.upto();
+        if patiently(upto.wait_for(|upto| *upto >= seq)).await.is_err() {
+            log::warn!("room {}: it does not come to entry {seq}", self.id);
+        }
     }
 
     pub(super) fn ring(&self) -> MutexGuard<'_, Ring> {

@@ -115,6 +115,14 @@ impl Person {
         self.try_follow(room, &format!("?since={since}"), None).await.unwrap()
     }
 
+    /// Tries to; answers nothing where that fails, for whatever reason.
+    pub async fn connect(&self, room: &str, query: &str) -> Option<Live> {
+        let address = format!("{}{room}/live{query}", self.site.replace("http", "ws"));
+        let mut request = address.into_client_request().unwrap();
+        request.headers_mut().extend(self.cookie().map(|cookie| (COOKIE, cookie)));
+        connect_async(request).await.ok().map(|(socket, _)| Live { socket })
+    }
+
     /// Tries to; answers the status of a refusal.
     pub async fn try_follow(&self, room: &str, query: &str, origin: Option<&str>) -> Result<Live, u16> {
         let address = format!("{}{room}/live{query}", self.site.replace("http", "ws"));
@@ -228,6 +236,11 @@ impl Live {
                 return message;
             }
         }
+    }
+
+    /// The next message, or the code that it was closed with.
+    pub async fn hear(&mut self) -> Result<String, Option<u16>> {
+        self.next().await
     }
 
     /// What has come already, without waiting.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 
 /// A running proxy.
@@ -13,6 +14,7 @@ pub struct Proxy {
     pub address: String,
     /// How many requests have come.
     pub requests: Arc<AtomicUsize>,
+    cut: Arc<Notify>,
     running: AbortHandle,
 }
 
@@ -22,15 +24,27 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let (site, requests) = (site.strip_prefix("http://").unwrap().to_owned(), Arc::new(AtomicUsize::new(0)));
-        let (counted, strips) = (Arc::clone(&requests), Arc::new(strips));
+        let (counted, strips, cut) = (Arc::clone(&requests), Arc::new(strips), Arc::new(Notify::new()));
+        let cutting = Arc::clone(&cut);
         let running = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((from, _)) = listener.accept().await {
                 let (site, counted, strips) = (site.clone(), Arc::clone(&counted), Arc::clone(&strips));
-                connections.spawn(async move { drop(pass(from, &site, &counted, &*strips).await) });
+                let cutting = Arc::clone(&cutting);
+                connections.spawn(async move {
+                    tokio::select! {
+                        _ = pass(from, &site, &counted, &*strips) => {}
+                        () = cutting.notified() => {}
+                    }
+                });
             }
         });
-        Self { address, requests, running: running.abort_handle() }
+        Self { address, requests, cut, running: running.abort_handle() }
+    }
+
+    /// Cuts all connections that are open.
+    pub fn cut(&self) {
+        self.cut.notify_waiters();
     }
 }
 
