@@ -158,6 +158,7 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
     let images = Peer::new(settings.images.internal_url.clone(), secret)?;
     let hub = Hub::new(Arc::clone(&db), views.clone());
     let (stopped, closed) = (Arc::clone(&hub), Arc::clone(&db));
+    let watches = Arc::clone(&hub);
     let follows = (settings.database.is_some() && db.is_shared()).then(|| Arc::clone(&hub));
     Ok(rocket::custom(settings.rocket.clone())
         .manage(settings)
@@ -169,8 +170,11 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
         .register("/", controllers::catchers())
         .attach(controllers::shield())
         .attach(controllers::content_security())
-        .attach(AdHoc::on_liftoff("Follow the other sites", |_| {
-            Box::pin(async move { drop(follows.map(|hub| tokio::spawn(hub.follow()))) })
+        .attach(AdHoc::on_liftoff("Follow the other sites, watch the database", |_| {
+            Box::pin(async move {
+                tokio::spawn(watches.watch());
+                follows.map(|hub| tokio::spawn(hub.follow()));
+            })
         }))
         .attach(AdHoc::on_shutdown("Close the sockets and the logs", |_| {
             Box::pin(async move {

@@ -10,7 +10,8 @@ import { localize } from "./times.js";
 const me = document.body.dataset.me;
 const feed = document.getElementById("feed");
 const scroller = document.getElementById("log");
-const connection = document.getElementById("connection");
+/** Anew each time: the site replaces it when it has something to say about it. */
+const connection = () => document.getElementById("connection");
 const composer = document.getElementById("composer");
 let outbox = null;
 
@@ -45,6 +46,7 @@ const hear = (message) => {
   if (element.id) {
     if (element.id === "typing") forgetMe(element);
     document.getElementById(element.id)?.replaceWith(document.adoptNode(element));
+    if (element.dataset.state === "connected") outbox?.flush();
     return;
   }
   steadily(() => dress(placeAll(feed, element)));
@@ -57,10 +59,11 @@ const follower = new Follower({
   cursor: Number(feed.dataset.upto),
   hear,
   tell: (state) => {
-    const back = state === "connected" && connection.dataset.state !== state;
-    connection.dataset.state = state;
-    connection.textContent = connection.dataset[state] ?? "";
-    if (back) outbox?.flush();
+    const { dataset } = connection();
+    if (dataset.state === state) return;
+    dataset.state = state;
+    connection().textContent = dataset[state] ?? "";
+    if (state === "connected") outbox?.flush();
   },
 });
 

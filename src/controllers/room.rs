@@ -188,6 +188,7 @@ pub(super) async fn page(
     };
     let typed = Typed { name: room.name.as_str().into(), topic: room.topic.as_str().into(), ..Typed::default() };
     let show = Show {
+        state: "",
         me: Me::from(&who.user),
         room: view,
         upto: page.upto,

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-use tokio::time::interval;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,6 +27,8 @@ const NAMES: usize = 10_000;
 const CATCH_UPS: usize = 8;
 /// How often the other sites are told who is here, also when nothing changes.
 const REFRESH: Duration = Duration::from_secs(15);
+/// How often the database is looked at.
+const LOOK: Duration = Duration::from_secs(2);
 /// How long sockets have to say goodbye when the site stops.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -42,6 +44,8 @@ pub struct Hub {
     pub sessions: Sessions,
     /// Taken by who reads a log page by page: a crowd that returns does not stand in everybody's way.
     pub(super) catch_ups: Semaphore,
+    /// Whether the database answers, as far as sockets are concerned.
+    pub(super) is_there: watch::Sender<bool>,
     sockets: TaskTracker,
     stopping: CancellationToken,
 }
@@ -65,6 +69,7 @@ impl Hub {
             names: Mutex::default(),
             sessions: Sessions::default(),
             catch_ups: Semaphore::new(CATCH_UPS),
+            is_there: watch::Sender::new(true),
             sockets: TaskTracker::new(),
             stopping: CancellationToken::new(),
         })
@@ -131,6 +136,27 @@ impl Hub {
     pub fn changed(&self, user: UserId) {
         self.forget(user);
         self.db.tell(Signal::Changed { user });
+    }
+
+    /// Looks whether the database answers, for as long as somebody has a socket open: whoever only reads would not learn
+    /// of it otherwise.
+    pub async fn watch(self: Arc<Self>) {
+        let look = async {
+            let mut ticks = interval(LOOK);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                if self.sockets.is_empty() {
+                    continue;
+                }
+                let there = self.db.ping().await.is_ok();
+                self.is_there.send_if_modified(|before| std::mem::replace(before, there) != there);
+            }
+        };
+        tokio::select! {
+            () = look => {}
+            () = self.stopping() => {}
+        }
     }
 
     /// Follows the other sites on this database until this one stops.

@@ -83,6 +83,10 @@ impl Socket {
         if here.borrow().view.count > 0 {
             here.mark_changed();
         }
+        let mut there = self.hub.is_there.subscribe();
+        if !*there.borrow() {
+            there.mark_changed();
+        }
         let mut news = feed.news();
         loop {
             let heard = tokio::select! {
@@ -98,6 +102,10 @@ impl Socket {
                 _ = typing.changed() => {
                     let people = typing.borrow_and_update().clone();
                     self.tell(room::typing(&people, &self.hub.views, self.visitor.locale)).await
+                }
+                _ = there.changed() => {
+                    let is_there = *there.borrow_and_update();
+                    self.tell(room::connection(is_there, &self.hub.views, self.visitor.locale)).await
                 }
                 // The answer may have come while something was sent.
                 () = sleep_until(self.wake), if self.is_asked => self.wire.hear().now_or_never().unwrap_or(Err(End::Stalled)),

@@ -55,6 +55,8 @@ pub struct Typed {
 /// A room's page.
 #[derive(Serialize)]
 pub struct Show {
+    /// The state of its connection, which its script will know.
+    pub state: &'static str,
     /// Who reads it.
     pub me: Me,
     /// Which room.
@@ -169,6 +171,19 @@ pub type Typing = Rendered<People>;
 /// `Internal` when the template does not fit.
 pub fn presence(presence: &Presence, views: &Views, locale: Locale) -> Result<Arc<str>> {
     presence.html(locale, |people| views.render("rooms/_presence.html.tera", locale, people))
+}
+
+/// The element that says whether new chats come.
+///
+/// # Errors
+/// `Internal` when the template does not fit.
+pub fn connection(is_there: bool, views: &Views, locale: Locale) -> Result<Arc<str>> {
+    #[derive(Serialize)]
+    struct Connection {
+        state: &'static str,
+    }
+    let state = if is_there { "connected" } else { "reconnecting" };
+    views.render("rooms/_connection.html.tera", locale, &Connection { state }).map(Arc::from)
 }
 
 /// The element that says who types.

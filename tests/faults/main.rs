@@ -29,6 +29,7 @@ use helpers::page::Page;
 use helpers::person::{Answer, Person};
 use helpers::process::{command, engines, kill};
 use helpers::proxy::Proxy;
+use helpers::random::Random;
 use helpers::site::{database_on, folder};
 use helpers::until;
 
@@ -48,18 +49,6 @@ fn main() {
     let seed = words.next().and_then(|word| word.parse().ok()).unwrap_or(SEED);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(run(Duration::from_secs_f64(minutes * 60.0), seed));
-}
-
-/// Numbers that look random, the same ones for a seed (xorshift64*).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % n
-    }
 }
 
 /// What is known of one chat by who said it.
@@ -390,14 +379,14 @@ async fn run(time: Duration, seed: u64) {
         counts: Mutex::default(),
         reconnects: AtomicUsize::new(0),
     });
-    let mut random = Random(seed | 1);
+    let mut random = Random::new(seed);
     let mut talkers = Vec::new();
     for n in 0..PEOPLE {
         let name = format!("person{n}");
         let one = Person::new(&world.sites[0]);
         one.sign_up(&name).await;
         let other = Person::with_cookie(&world.sites[1], one.cookie().unwrap());
-        let random = Random(seed.wrapping_add(n as u64 * 7_919) | 1);
+        let random = Random::new(seed.wrapping_add(n as u64 * 7_919));
         talkers.push(Talker { world: Arc::clone(&world), at: [one, other], name, random, site: n % 2 });
     }
     let last = Arc::new(Mutex::new(None));
@@ -412,7 +401,7 @@ async fn run(time: Duration, seed: u64) {
         programs,
         Arc::clone(&proxies),
         engine_var.clone(),
-        Random(random.below(1 << 30) as u64 | 1),
+        Random::new(random.below(1 << 30) as u64),
     ));
     let talking: Vec<_> = talkers.into_iter().map(|talker| tokio::spawn(talker.live())).collect();
 

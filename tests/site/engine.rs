@@ -74,6 +74,7 @@ async fn with_the_database_away_every_page_says_so_and_words_are_kept() {
     let mut live = person.follow(&room, 0).await;
     engines(&var).into_iter().for_each(|process| kill("STOP", process));
 
+    live.element("connection", |connection| connection.contains("data-state=\"reconnecting\"")).await;
     // 1.5 s are promised to be waited for an answer that may yet come.
     for path in ["/room", "/user", &room, "/user/me", "/health"] {
         let away = Instant::now();
@@ -105,13 +106,15 @@ async fn with_the_database_away_every_page_says_so_and_words_are_kept() {
     })
     .await;
     assert!(live.fragment().await.contains("my words"), "the socket stayed");
+    person.say(&room, "and on").await;
+    live.element("connection", |connection| connection.contains("data-state=\"connected\"")).await;
     until("the name to be free, or the room to be there", || async {
         let made = person.post("/room", &[("name", "in between"), ("topic", "")]).await;
         let rooms = person.get_json("/room").await.json()["rooms"].to_string();
         (made.status == 303 || rooms.contains("in between")).then_some(())
     })
     .await;
-    assert_eq!(person.open(&room).await.texts(), ["my words"]);
+    assert_eq!(person.open(&room).await.texts(), ["my words", "and on"]);
     engine.stop().await;
 }
 

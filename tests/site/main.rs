@@ -11,6 +11,7 @@ mod chats;
 mod edits;
 mod engine;
 mod feeds;
+mod generated;
 mod hostile;
 mod images;
 mod languages;

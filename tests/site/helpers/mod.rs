@@ -6,6 +6,7 @@ pub mod page;
 pub mod person;
 pub mod process;
 pub mod proxy;
+pub mod random;
 pub mod site;
 
 use std::future::Future;
