@@ -2,11 +2,12 @@
 
 use sarangbang::models::{Database, Lease};
 
+use crate::helpers::images::{encoded, free_port, quarters};
 use crate::helpers::page::Page;
 use crate::helpers::person::{PASSWORD, Person};
 use crate::helpers::process::{Process, command};
 use crate::helpers::site::{Site, folder, new_database};
-use crate::helpers::until;
+use crate::helpers::{soon, until};
 
 /// Two sites on one database that follow each other, and the same person at both.
 async fn two(name: &str) -> ((Site, Site), (Person, Person)) {
@@ -128,4 +129,88 @@ async fn on_a_standalone_server_the_second_site_waits_for_a_dead_one_and_gives_w
     first.hold().await;
     second.release().await;
     Lease::take(&one).await.unwrap();
+}
+
+/// nginx with our sample configuration, but for the ports and without TLS.
+struct Nginx {
+    address: String,
+    _child: tokio::process::Child,
+}
+
+impl Nginx {
+    async fn start(folder: &std::path::Path, port: u16, sites: [u16; 2], images: u16) -> Self {
+        let sample = include_str!("../../docs/nginx.conf");
+        let ports = [("8000", sites[0]), ("8010", sites[1]), ("8001", images)];
+        let mut ours = sample.replace("listen 443 ssl;", &format!("listen 127.0.0.1:{port};"));
+        for (from, to) in ports {
+            ours = ours.replace(&format!("127.0.0.1:{from}"), &format!("127.0.0.1:{to}"));
+        }
+        ours = ours.lines().filter(|line| !line.contains("ssl_")).collect::<Vec<_>>().join("\n");
+        let here = folder.display();
+        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|what| format!("{what}_temp_path {here}/{what};\n"))
+            .concat();
+        let whole = format!(
+            "daemon off;\nmaster_process off;\npid {here}/pid;\nerror_log {here}/error.log;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}{ours}\n}}\n"
+        );
+        let path = folder.join("nginx.conf");
+        std::fs::write(&path, whole).unwrap();
+        let mut command = tokio::process::Command::new("/usr/sbin/nginx");
+        command.arg("-c").arg(path).arg("-e").arg(folder.join("error.log")).kill_on_drop(true);
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        let child = command.spawn().expect("nginx is installed by bin/test");
+        let address = format!("http://127.0.0.1:{port}");
+        until("nginx to answer", || async { reqwest::get(format!("{address}/health")).await.ok() }).await;
+        Self { address, _child: child }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_nginx_as_in_the_sample_everything_works_and_a_site_may_die() {
+    let (database, var) = (new_database(), folder("nginx"));
+    let ports: [u16; 4] = std::array::from_fn(|_| free_port());
+    let [front, one, other, images] = ports;
+    let url = format!("http://127.0.0.1:{front}");
+    let program = |word: &'static str, port: u16| {
+        let mut command = command(&var);
+        command.arg(word).env("ROCKET_PORT", port.to_string()).env("ROCKET_PROXIES", "[\"127.0.0.1\"]");
+        command.env("ROCKET_DATABASES", format!("{{sarangbang={{url=\"{database}\"}}}}"));
+        command.env("ROCKET_SITE", format!("{{url=\"{url}\", internal_url=\"http://127.0.0.1:{one}\"}}"));
+        command.env("ROCKET_IMAGES", format!("{{port={images}, url=\"{url}\"}}"));
+        Process::run(command)
+    };
+    let (first, _second, _images) =
+        (program("site", one).await, program("site", other).await, program("images", one).await);
+    let nginx = Nginx::start(&var, front, [one, other], images).await;
+    let (person, guest) = (Person::new(&nginx.address), Person::new(&nginx.address));
+    person.sign_up("gildong").await;
+    guest.sign_up("guest").await;
+    let room = person.make_room("behind").await;
+    let (mut his, mut hers) = (person.follow(&room, 0).await, guest.follow(&room, 0).await);
+    person.say(&room, "안녕하세요").await;
+    assert!(his.fragment().await.contains("안녕하세요") && hers.fragment().await.contains("안녕하세요"));
+    let photo = encoded(&quarters(300, 300), image::ImageFormat::Jpeg);
+    assert_eq!(person.send_picture(photo).await.location, Some(format!("{url}/user/me?picture=stored")));
+    assert!(person.own_picture("").await.is_some());
+    // The endless page is written through it, piece by piece.
+    let mut page = person.request("GET", &format!("{room}/chat?stream")).send().await.unwrap();
+    let mut read = async |words: &str| {
+        let mut all = String::new();
+        while !all.contains(words) {
+            all.push_str(&String::from_utf8_lossy(&soon("a piece", page.chunk()).await.unwrap().unwrap()));
+        }
+    };
+    read("안녕하세요").await;
+    guest.say(&room, "piece by piece").await;
+    read("piece by piece").await;
+
+    first.signal("KILL");
+    first.ended().await;
+    let mut pages = [Page::default(), Page::default()];
+    guest.say(&room, "and on").await;
+    for (who, page) in [&person, &guest].into_iter().zip(&mut pages) {
+        who.follow(&room, 0).await.until(page, 3).await;
+    }
+    assert_eq!(pages[0].texts(), ["안녕하세요", "piece by piece", "and on"]);
+    assert_eq!(pages[0].chats, pages[1].chats);
 }
