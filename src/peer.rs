@@ -46,7 +46,9 @@ impl Peer {
     /// # Errors
     /// A sentence, when this machine cannot ask anybody anything.
     pub fn new(address: Url, secret: Secret) -> Result<Self, String> {
-        let client = Client::builder().timeout(PATIENCE).no_proxy().redirect(reqwest::redirect::Policy::none()).build();
+        // No connection is kept: one that is idle would hold up the other server when it stops.
+        let client = Client::builder().timeout(PATIENCE).pool_max_idle_per_host(0).no_proxy();
+        let client = client.redirect(reqwest::redirect::Policy::none()).build();
         let client = client.map_err(|error| format!("The other server cannot be asked: {error}"))?;
         Ok(Self { client, address, secret })
     }
