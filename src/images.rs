@@ -75,7 +75,7 @@ pub fn build(settings: Settings, secret: Secret) -> Result<Rocket<Build>, String
 }
 
 fn routes() -> Vec<Route> {
-    let mut routes = routes![preflight, show, forget, health];
+    let mut routes = routes![preflight, show, forget, health, pulse];
     routes.extend(upload::routes());
     routes
 }
@@ -117,6 +117,12 @@ fn forget(name: &str, bearer: Bearer<'_>, works: &State<Arc<Works>>) -> Answer {
 #[get("/health")]
 fn health() -> Answer {
     Answer::json(Status::Ok, &json!({ "images": "ok" }))
+}
+
+/// The same for pages: beside the pictures, where a proxy finds it too.
+#[get("/image/health")]
+fn pulse() -> Answer {
+    health()
 }
 
 #[catch(default)]

@@ -86,6 +86,7 @@ outbox = Waiting to be sent
 outbox-waiting = Waiting to be sent…
 outbox-retry = Try again
 outbox-discard = Discard
+outbox-refused = This was not taken.
 edited = edited
 edit-chat = Change what you said
 save-chat = Save

@@ -85,6 +85,7 @@ outbox = 보내기를 기다리는 대화
 outbox-waiting = 보내는 중입니다…
 outbox-retry = 다시 보내기
 outbox-discard = 버리기
+outbox-refused = 보내지 못했습니다.
 edited = 수정됨
 edit-chat = 대화 고치기
 save-chat = 저장

@@ -15,10 +15,11 @@ const newNonce = () => {
   return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 };
 
-/** A list in the browser's storage: of this tab or, by default, of all. Where there is none, it lasts as long as the page. */
+/** A list in the browser's storage, shared by its tabs. Where it cannot be stored it lasts as long as the page. */
 class Kept {
   #key;
   #items = [];
+  #isStored = true;
 
   constructor(key) {
     this.#key = key;
@@ -26,10 +27,11 @@ class Kept {
 
   get items() {
     try {
-      return JSON.parse(localStorage.getItem(this.#key)) ?? [];
+      if (this.#isStored) return JSON.parse(localStorage.getItem(this.#key)) ?? [];
     } catch {
-      return this.#items;
+      // Forbidden.
     }
+    return this.#items;
   }
 
   set items(items) {
@@ -37,14 +39,17 @@ class Kept {
     try {
       if (items.length) localStorage.setItem(this.#key, JSON.stringify(items));
       else localStorage.removeItem(this.#key);
+      this.#isStored = true;
     } catch {
       // Full, or forbidden.
+      this.#isStored = false;
     }
   }
 }
 
 export class Outbox {
   #kept;
+  #author;
   #list;
   #action;
   #words;
@@ -58,8 +63,9 @@ export class Outbox {
    * `list` shows what waits; `words` are the texts of its states. `refused` is asked to take a text back that was refused
    * at once, and answers whether it did; `sent` is called with the number of what stands.
    */
-  constructor({ key, list, action, words, refused, sent }) {
+  constructor({ key, author, list, action, words, refused, sent }) {
     this.#kept = new Kept(key);
+    this.#author = author;
     this.#list = list;
     this.#action = action;
     this.#words = words;
@@ -111,17 +117,18 @@ export class Outbox {
 
   /** Sends one; answers whether the next one may follow. */
   async #try(item) {
-    let answer, json;
+    let answer;
     try {
-      const body = new URLSearchParams({ text: item.text, nonce: item.nonce });
+      const body = new URLSearchParams({ text: item.text, nonce: item.nonce, author: this.#author });
       const headers = { Accept: "application/json" };
       const signal = AbortSignal.timeout(PATIENCE);
       answer = await fetch(this.#action, { method: "POST", body, headers, signal });
-      json = await answer.json();
     } catch {
       return false;
     }
-    if (answer.ok) {
+    // A proxy may answer in words of its own.
+    const json = await answer.json().catch(() => ({}));
+    if (answer.ok && json.seq) {
       this.#shown(item.nonce)?.setAttribute("data-seq", json.seq);
       this.#drop(item.nonce);
       this.#sent(json.seq);
@@ -135,8 +142,8 @@ export class Outbox {
       this.#change(item.nonce, { nonce: newNonce() });
       return true;
     }
-    const [why] = [...Object.values(fields), message];
-    const final = answer.status < 500 && answer.status !== 429;
+    const [why = this.#words.refused] = [...Object.values(fields), message];
+    const final = answer.status >= 400 && answer.status < 500 && answer.status !== 429;
     if (final && this.#refused(item.text, why)) {
       this.#drop(item.nonce);
       return true;

@@ -78,12 +78,14 @@ const { takeBack } = compose(composer, {
 
 outbox = new Outbox({
   key: `outbox ${me} ${feed.dataset.room}`,
+  author: me,
   list: document.getElementById("outbox"),
   action: composer.action,
   words: composer.dataset,
   refused: takeBack,
   sent: (seq) => {
-    if (document.getElementById(`chat-${seq}`)) outbox.arrived(seq);
+    // What is older than the page's end does not come any more.
+    if (document.getElementById(`chat-${seq}`) || seq <= Number(feed.dataset.upto)) outbox.arrived(seq);
     else follower.look();
   },
 });

@@ -125,8 +125,8 @@ async fn update(
     let who = visitor.signed_in().await.map_err(keeping)?;
     let changed = async {
         if form.is_of_passwords() {
-            let ended = who.user.change_password(db, form.passwords()?, &who.session, visitor.address()).await?;
-            hub.end(&ended);
+            who.user.change_password(db, form.passwords()?, visitor.address()).await?;
+            end_all(&who, db, hub, true).await?;
             return Ok("password");
         }
         let (nickname, locale) = form.checked(&who.user)?;
@@ -167,7 +167,8 @@ async fn destroy(
     let who = visitor.signed_in().await?;
     let left = async {
         let password = known(form.password).map_err(|fault| Error::field("userPassword", fault))?;
-        hub.end(&who.user.end_everywhere(db, password, visitor.address()).await?);
+        who.user.confirm(db, password, visitor.address()).await?;
+        end_all(&who, db, hub, false).await?;
         who.user.leave(db).await
     };
     match left.await {
@@ -203,8 +204,7 @@ async fn end_session(
 ) -> Result<Answer> {
     let all = models::Session::all(db, who.user.id).await?;
     let session = all.iter().find(|other| other.id.to_string() == session).ok_or(Error::NotFound)?;
-    session.end(db).await?;
-    hub.end(std::slice::from_ref(&session.id));
+    hub.end(db, std::slice::from_ref(session)).await?;
     Ok(sessions_ended(&visitor))
 }
 
@@ -216,8 +216,15 @@ async fn end_other_sessions(
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
 ) -> Result<Answer> {
-    hub.end(&who.session.end_others(db).await?);
+    end_all(who, db, hub, true).await?;
     Ok(sessions_ended(&visitor))
+}
+
+/// Ends all of a person's sessions, or all but the one that asks.
+async fn end_all(who: &SignedIn, db: &Database, hub: &Hub, but_this: bool) -> Result<()> {
+    let mut all = models::Session::all(db, who.user.id).await?;
+    all.retain(|session| !but_this || session.id != who.session.id);
+    hub.end(db, &all).await
 }
 
 async fn account(who: &SignedIn, visitor: &Visitor<'_>, db: &Database, images: &Peer) -> Result<Account> {

@@ -39,6 +39,8 @@ struct Words<'r> {
     text: &'r str,
     #[field(default = "")]
     nonce: &'r str,
+    /// Who wrote it, as the page knows: another one may have signed in since in the same browser.
+    author: Option<&'r str>,
 }
 
 impl Words<'_> {
@@ -175,6 +177,9 @@ async fn create(
 ) -> Result<Answer, Refusal> {
     let keeping = |error| Refusal::keeping(error, form.kept(id));
     let who = visitor.signed_in().await.map_err(keeping)?;
+    if form.author.is_some_and(|author| author != who.user.id.to_string()) {
+        return Err(keeping(Error::SignedOut));
+    }
     let room = who.user.room(db, id).await.map_err(keeping)?;
     let said = async {
         let (text, nonce) = form.checked()?;

@@ -73,8 +73,7 @@ async fn create(
 #[delete("/session")]
 async fn destroy(visitor: Visitor<'_>, db: &State<Arc<Database>>, hub: &State<Arc<Hub>>) -> Result<Answer> {
     let who = visitor.signed_in().await?;
-    who.session.end(db).await?;
-    hub.end(std::slice::from_ref(&who.session.id));
+    hub.end(db, std::slice::from_ref(&who.session)).await?;
     visitor.forget();
     match visitor.wants_json() {
         true => Ok(Answer::no_content()),

@@ -108,8 +108,7 @@ pub(super) async fn welcome(
     next: &str,
 ) -> Result<Answer> {
     if let Ok(before) = visitor.signed_in().await {
-        before.session.end(db).await?;
-        hub.end(std::slice::from_ref(&before.session.id));
+        hub.end(db, std::slice::from_ref(&before.session)).await?;
     }
     let token = Session::open(db, user, visitor.browser(), visitor.address()).await?;
     visitor.keep(&token);

@@ -8,6 +8,7 @@ use rocket::data::{Data, ToByteUnit};
 use rocket::http::{ContentType, Status};
 use rocket::{Route, State, post, routes};
 use serde_json::json;
+use tokio::sync::SemaphorePermit;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -67,32 +68,40 @@ impl Failure {
     }
 }
 
+/// A picture that has arrived, and the place that it takes.
+struct Received<'a> {
+    user: String,
+    picture: Vec<u8>,
+    _upload: Upload<'a>,
+    _receiver: SemaphorePermit<'a>,
+}
+
 /// One of a user's uploads under way. Dropping it ends it, down to the key.
 struct Upload<'a> {
     works: &'a Works,
-    user: &'a str,
+    user: String,
 }
 
 impl<'a> Upload<'a> {
     /// Unless the user has [`A_USER`] already.
-    fn begin(works: &'a Works, user: &'a str) -> Result<Self, Failure> {
+    fn begin(works: &'a Works, user: &str) -> Result<Self, Failure> {
         let mut uploads = works.uploads.lock().unwrap_or_else(PoisonError::into_inner);
         let count = uploads.entry(user.to_owned()).or_default();
         if *count >= A_USER {
             return Err(Failure::Unavailable);
         }
         *count += 1;
-        Ok(Self { works, user })
+        Ok(Self { works, user: user.to_owned() })
     }
 }
 
 impl Drop for Upload<'_> {
     fn drop(&mut self) {
         let mut uploads = self.works.uploads.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = uploads.get_mut(self.user) {
+        if let Some(count) = uploads.get_mut(&self.user) {
             *count -= 1;
             if *count == 0 {
-                uploads.remove(self.user);
+                uploads.remove(&self.user);
             }
         }
     }
@@ -120,7 +129,8 @@ async fn create(data: Data<'_>, kind: &ContentType, caller: Caller<'_>, works: &
 
 async fn take(data: Data<'_>, kind: &ContentType, works: &Arc<Works>) -> Result<String, Failure> {
     let arrival = timeout(ARRIVAL, receive(data, kind, works)).await;
-    let (user, picture) = arrival.unwrap_or(Err(Failure::TooSlow))?;
+    // Both holds last until the picture is kept: until then it is in memory.
+    let Received { user, picture, _upload, _receiver } = arrival.unwrap_or(Err(Failure::TooSlow))?;
     let worked = timeout(WORK, keep(picture, works)).await;
     let path = worked.unwrap_or(Err(Failure::Unavailable))?;
     match works.site.record(&user, &path).await {
@@ -132,7 +142,7 @@ async fn take(data: Data<'_>, kind: &ContentType, works: &Arc<Works>) -> Result<
 }
 
 /// Reads the form: who may send a picture, and the picture.
-async fn receive(data: Data<'_>, kind: &ContentType, works: &Works) -> Result<(String, Vec<u8>), Failure> {
+async fn receive<'a>(data: Data<'_>, kind: &ContentType, works: &'a Works) -> Result<Received<'a>, Failure> {
     let boundary = kind.param("boundary").filter(|_| kind.is_form_data()).ok_or(Failure::Form)?;
     let sizes =
         SizeLimit::new().whole_stream(PICTURE + FORM).for_field("ticket", 1 << 10).for_field("picture", PICTURE);
@@ -149,7 +159,8 @@ async fn receive(data: Data<'_>, kind: &ContentType, works: &Works) -> Result<(S
     if !works.site.secret().admits(ticket, Purpose::Upload, user) {
         return Err(Failure::Ticket);
     }
-    let _upload = Upload::begin(works, user)?;
+    let user = user.to_owned();
+    let _upload = Upload::begin(works, &user)?;
     let Ok(Ok(_receiver)) = timeout(WORK / 4, works.receivers.acquire()).await else {
         return Err(Failure::Unavailable);
     };
@@ -159,7 +170,7 @@ async fn receive(data: Data<'_>, kind: &ContentType, works: &Works) -> Result<(S
     while let Some(chunk) = picture.chunk().await.map_err(failed)? {
         bytes.extend_from_slice(&chunk);
     }
-    if bytes.is_empty() { Err(Failure::Missing) } else { Ok((user.to_owned(), bytes)) }
+    if bytes.is_empty() { Err(Failure::Missing) } else { Ok(Received { user, picture: bytes, _upload, _receiver }) }
 }
 
 /// Makes the picture small and keeps it; answers its path.

@@ -15,9 +15,8 @@ use super::room::LiveRoom;
 use super::sessions::Sessions;
 use crate::error::Result;
 use crate::models::checked::Nickname;
-use crate::models::session::SessionId;
 use crate::models::signal::{Heard, Signal};
-use crate::models::{self, Database, Room, RoomId, User, UserId};
+use crate::models::{self, Database, Room, RoomId, Session, User, UserId};
 use crate::views::chat::{Article, Chat};
 use crate::views::{Locale, Views};
 
@@ -138,8 +137,8 @@ impl Hub {
         self.db.tell(Signal::Changed { user });
     }
 
-    /// Looks whether the database answers, for as long as somebody has a socket open: whoever only reads would not learn
-    /// of it otherwise.
+    /// Looks whether the database answers, for as long as somebody has a socket open, and whether the sessions of sockets
+    /// have ended at another site: whoever only reads would not learn of it otherwise.
     pub async fn watch(self: Arc<Self>) {
         let look = async {
             let mut ticks = interval(LOOK);
@@ -151,6 +150,9 @@ impl Hub {
                 }
                 let there = self.db.ping().await.is_ok();
                 self.is_there.send_if_modified(|before| std::mem::replace(before, there) != there);
+                if there {
+                    self.end_ended().await;
+                }
             }
         };
         tokio::select! {
@@ -179,11 +181,6 @@ impl Hub {
     async fn hear(&self, heard: Heard) {
         match heard {
             Heard::Anew => {
-                for session in self.sessions.open() {
-                    if let Ok(false) = session.is_open(&self.db).await {
-                        self.sessions.end(&session);
-                    }
-                }
                 self.forget_all();
             }
             Heard::Told(_, Signal::Ended { session }) => self.sessions.end(&session),
@@ -231,11 +228,26 @@ impl Hub {
         self.known_names().version
     }
 
-    /// Ends sessions that the database knows no more: their sockets close, here and at the other sites.
-    pub fn end(&self, sessions: &[SessionId]) {
+    /// Ends sessions, and has their sockets close, here and at the other sites.
+    ///
+    /// # Errors
+    /// The database's. Their sockets close all the same, for some may have ended.
+    pub async fn end(&self, db: &Database, sessions: &[Session]) -> Result<()> {
+        let ended = Session::end_each(db, sessions).await;
         for session in sessions {
-            self.sessions.end(session);
-            self.db.tell(Signal::Ended { session: session.clone() });
+            self.sessions.end(&session.id);
+            self.db.tell(Signal::Ended { session: session.id.clone() });
+        }
+        ended
+    }
+
+    /// Closes the sockets of sessions that have ended without a word.
+    async fn end_ended(&self) {
+        for some in self.sessions.open().chunks(500) {
+            match Session::ended(&self.db, some).await {
+                Ok(ended) => ended.iter().for_each(|session| self.sessions.end(session)),
+                Err(error) => log::debug!("sessions were not looked at: {error}"),
+            }
         }
     }
 

@@ -65,6 +65,8 @@ pub struct Seat {
     room: Presence,
     user: UserId,
     nickname: Nickname,
+    /// When the other sites were last told that its person types; locked for a line.
+    told: Mutex<Option<Instant>>,
 }
 
 impl Presence {
@@ -76,7 +78,7 @@ impl Presence {
 
     /// Takes a seat.
     pub fn join(&self, user: &User) -> Seat {
-        let seat = Seat { room: self.clone(), user: user.id, nickname: user.nickname.clone() };
+        let seat = Seat { room: self.clone(), user: user.id, nickname: user.nickname.clone(), told: Mutex::default() };
         self.change(|people| people.here.entry(user.id).or_insert_with(|| (user.nickname.clone(), 0)).1 += 1);
         seat
     }
@@ -134,9 +136,21 @@ impl Seat {
     pub fn types(&self) {
         self.room.change(|people| drop(people.typing.insert(self.user, (self.nickname.clone(), Instant::now()))));
         let Shared { db, room, .. } = &*self.room.0;
-        if db.has_others() {
+        if db.has_others() && self.may_tell() {
             db.tell(Signal::Typing { room: *room, user: self.user, nickname: self.nickname.clone() });
         }
+    }
+}
+
+impl Seat {
+    /// Whether the other sites have not been told for a while.
+    fn may_tell(&self) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = told.is_none_or(|told| told.elapsed() > TYPING / 2);
+        if may {
+            *told = Some(Instant::now());
+        }
+        may
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, stream};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::feed::{Feed, News};
 use super::hub::Hub;
@@ -14,7 +15,7 @@ use super::presence::Seat;
 use super::sessions::Held;
 use crate::models::{Session, User};
 use crate::views::Locale;
-use crate::views::chat::Fragment;
+use crate::views::chat::{self, Fragment};
 
 /// Between signs of life: proxies cut what is silent for a minute.
 const BEAT: Duration = Duration::from_secs(20);
@@ -22,6 +23,8 @@ const SIGN_OF_LIFE: &str = "<!-- -->\n";
 /// How long a page lasts, in time and in chats.
 const LIFE: Duration = Duration::from_secs(15 * 60);
 const CHATS: usize = 300;
+/// How long a reader may take nothing.
+const STALL: Duration = Duration::from_secs(30);
 /// The page's head has it loaded anew some seconds after it ended; this one, at once.
 const ANEW: &str = "<meta http-equiv=\"refresh\" content=\"0\">\n";
 
@@ -37,11 +40,13 @@ pub struct Reading {
 
 /// A page that is being written.
 struct Page {
+    /// Dropped first: who leaves last is not told to be here.
+    _seat: Seat,
     news: News,
     hub: Arc<Hub>,
     held: Held,
     locale: Locale,
-    _seat: Seat,
+    session: Session,
     /// The chats from here to there are on the page.
     first: i64,
     upto: i64,
@@ -49,24 +54,40 @@ struct Page {
     ends: Instant,
 }
 
-/// The page, piece by piece: `head`, which shows chats from entry `first` to the feed's cursor, then what comes.
+/// The page, piece by piece: `head`, which shows chats from entry `first` to the feed's cursor, then what comes. Written
+/// by a task of its own, which ends when nobody takes anything for [`STALL`].
 pub fn page(head: String, feed: Feed, first: i64, reading: Reading, hub: Arc<Hub>) -> impl Stream<Item = String> {
-    let page = Page {
-        held: hub.sessions.hold(reading.session.id.clone()),
+    let mut page = Page {
         _seat: feed.room().presence.join(&reading.user),
+        held: hub.sessions.hold(reading.session.id.clone()),
+        session: reading.session,
         upto: feed.cursor(),
         news: feed.news(),
-        hub,
+        hub: Arc::clone(&hub),
         locale: reading.locale,
         first,
         chats: 0,
         ends: Instant::now() + LIFE,
     };
-    let pieces = stream::unfold(Some(page), async |page| {
-        let mut page = page?;
-        let (piece, goes_on) = page.next().await;
-        Some((piece, goes_on.then_some(page)))
+    let (pieces, written) = mpsc::channel(1);
+    hub.spawn(async move {
+        // The session may have ended between the look at its cookie and the hold on it.
+        if let Ok(false) = page.session.is_open(&page.hub.db).await {
+            return;
+        }
+        let mut goes_on = true;
+        while goes_on {
+            let next = tokio::select! {
+                next = page.next() => next,
+                () = pieces.closed() => return,
+            };
+            goes_on = next.1;
+            if !matches!(timeout(STALL, pieces.send(next.0)).await, Ok(Ok(()))) {
+                return;
+            }
+        }
     });
+    let pieces = stream::unfold(written, async |mut written| Some((written.recv().await?, written)));
     stream::once(async { head }).chain(pieces)
 }
 
@@ -90,6 +111,13 @@ impl Page {
             return (ANEW.into(), false);
         }
         self.upto = fragment.view.upto;
+        // What became of chats that the page does not show is no news here.
+        let articles: Vec<_> =
+            fragment.view.articles.iter().filter(|article| article.view.seq >= self.first).cloned().collect();
+        if articles.is_empty() {
+            return (SIGN_OF_LIFE.into(), true);
+        }
+        let fragment = Fragment::new(chat::Feed { articles, upto: self.upto, closed: false });
         match fragment.element(&self.hub.views, self.locale) {
             Ok(element) => (format!("{element}\n"), true),
             Err(error) => {

@@ -19,6 +19,8 @@ const STALL: Duration = Duration::from_secs(30);
 const CLOSE: Duration = Duration::from_secs(1);
 /// The most that a page may send at once.
 const MESSAGE: usize = 4 * 1024;
+/// The most that waits to be written besides texts.
+const PONGS: usize = 4 * 1024;
 /// The most that is read at once, so that what is too big is still told so.
 const FRAME: usize = 64 * 1024;
 
@@ -87,6 +89,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         let config = WebSocketConfig::default()
             .read_buffer_size(1024)
             .write_buffer_size(0)
+            // Of the answers to many pings the last one will do.
+            .max_write_buffer_size(PONGS)
             .max_message_size(Some(FRAME))
             .max_frame_size(Some(FRAME));
         Self { stream: WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await, is_whole: true }

@@ -120,15 +120,19 @@ impl Log {
             return Err(Error::Forbidden);
         }
         let chore = Chore::note(self.db(), self.room, Some(seq)).await?;
-        match self.append(Draft::removed(seq, by.id)).await? {
-            Appended::New(entry) | Appended::Again(entry) => {
+        match self.append(Draft::removed(seq, by.id)).await {
+            Ok(Appended::New(entry) | Appended::Again(entry)) => {
                 chore.begin(Arc::clone(self));
                 chat.hear(&entry);
                 Ok(chat)
             }
-            Appended::Gone | Appended::Enough | Appended::Closed => {
+            Ok(Appended::Gone | Appended::Enough | Appended::Closed) => {
                 chore.cross_out(self.db()).await?;
                 Err(Error::NotFound)
+            }
+            Err(error) => {
+                chore.begin_late(Arc::clone(self));
+                Err(error)
             }
         }
     }

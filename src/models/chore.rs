@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use super::log::{FENCE, Kind};
+use super::table::ABANDONED;
 use super::{Database, Log, RoomId};
 use crate::error::{Error, Result};
 
@@ -65,9 +66,26 @@ impl Chore {
     async fn run(&self, log: &Log) -> Result<()> {
         match self.of {
             Some(seq) => log.wipe(seq).await?,
-            None => log.purge().await?,
+            None => self.purge(log).await?,
         }
         self.cross_out(log.db()).await
+    }
+}
+
+impl Chore {
+    /// Begins it once whatever may have come of its entry has come: an error does not say.
+    pub(super) fn begin_late(self, log: Arc<Log>) {
+        self.begin_after(YOUNG, log);
+    }
+
+    async fn purge(&self, log: &Log) -> Result<()> {
+        if !log.top().await?.closed {
+            return Ok(());
+        }
+        if let Some(room) = super::Room::by_id(log.db(), self.room).await? {
+            room.finish_closing(log.db()).await?;
+        }
+        log.purge().await
     }
 }
 
@@ -94,8 +112,7 @@ impl Log {
         }
         // From here on the hint is the only way to the end.
         self.note().await?;
-        let since = top.at.map(|at| DateTime::now().saturating_duration_since(at)).unwrap_or_default();
-        sleep((FENCE * 2).saturating_sub(since)).await;
+        sleep(FENCE + ABANDONED * 2).await;
         let mut seq = 0;
         while seq < top.seq - 1 {
             let last = (seq + BATCH).min(top.seq - 1);

@@ -27,8 +27,8 @@ pub(super) use gallop::gallop;
 
 /// Entries read in one window.
 pub(super) const WINDOW: i64 = 100;
-/// How old a look at the end may be that something is appended behind. A closed room is purged only after twice that:
-/// until then its entries refuse whoever has not seen the end.
+/// How old a look at the end may be that something is appended behind. A closed room is purged only when whoever looked
+/// just before, and whatever was asked then, has come to an end: until then its entries refuse them.
 pub(super) const FENCE: Duration = Duration::from_secs(5);
 /// Entries kept in memory, so that those who follow closely read no database.
 const RECENT: usize = 256;
@@ -247,8 +247,8 @@ impl Log {
     fn recent_after(&self, seq: i64) -> Option<Vec<Arc<Entry>>> {
         let recent = self.recent();
         let (first, last) = (recent.front()?.seq, recent.back()?.seq);
-        // Memory ends where another site wrote.
-        if seq >= last && *self.hint.borrow() > last {
+        // Memory ends where another site wrote, and what was written there may be about what it holds.
+        if *self.hint.borrow() > last {
             return None;
         }
         let skip = usize::try_from(seq + 1 - first).ok().filter(|skip| *skip <= recent.len())?;

@@ -27,6 +27,8 @@ pub struct Room {
     #[serde(rename = "_id")]
     pub id: RoomId,
     no: i64,
+    /// Counts its changes: who changes it has seen the last one.
+    rev: i64,
     /// As it is shown.
     pub name: RoomName,
     /// Whether it has not been closed.
@@ -79,7 +81,7 @@ impl User {
     /// `name: Taken`, or the database's.
     pub async fn make_room(&self, db: &Database, name: RoomName, topic: Topic) -> Result<Room> {
         let (at, last) = (DateTime::now(), Top::default());
-        let mut room = Room { id: RoomId::new(), no: 0, name, open: true, topic, owner: self.id, at, last };
+        let mut room = Room { id: RoomId::new(), no: 0, rev: 0, name, open: true, topic, owner: self.id, at, last };
         let Some(name) = Name::take(db, &room.name, room.id).await? else {
             return Err(Error::field("name", Fault::Taken));
         };
@@ -138,9 +140,10 @@ impl Room {
                     return Err(Error::field("name", Fault::Taken));
                 }
             }
-            // Refused when somebody else has changed the name meanwhile: who changes it knows which one to free.
-            let as_seen = doc! { "_id": room.id, "open": true, "name": room.name.as_str() };
-            let change = doc! { "$set": { "name": name.as_str(), "topic": topic.as_str() } };
+            // Refused when somebody else has changed it meanwhile: who changes the name knows which one to free.
+            let as_seen = doc! { "_id": room.id, "open": true, "rev": room.rev };
+            let set = doc! { "name": name.as_str(), "topic": topic.as_str() };
+            let change = doc! { "$set": set, "$inc": { "rev": 1_i64 } };
             if db.rooms.update(as_seen, change).await? {
                 db.directory.forget();
                 return Name::free(old, db).await;
@@ -161,14 +164,22 @@ impl Room {
     /// The database's. Who next comes to the room finishes what an error left.
     pub async fn close(&self, db: &Arc<Database>, by: &User) -> Result<()> {
         let (log, chore) = (self.log(db), Chore::note(db, self.id, None).await?);
-        log.close(by.id).await?;
-        self.finish_closing(db).await?;
-        chore.begin(log);
+        let closed = async {
+            log.close(by.id).await?;
+            self.finish_closing(db).await
+        };
+        match closed.await {
+            Ok(()) => chore.begin(log),
+            Err(error) => {
+                chore.begin_late(log);
+                return Err(error);
+            }
+        }
         Ok(())
     }
 
     /// What follows from the log's end, which has the say.
-    async fn finish_closing(&self, db: &Database) -> Result<()> {
+    pub(super) async fn finish_closing(&self, db: &Database) -> Result<()> {
         let closed = doc! { "$set": { "open": false } };
         db.rooms.update(doc! { "_id": self.id }, closed).await?;
         db.directory.forget();

@@ -1,12 +1,14 @@
 //! `session`: who is signed in where.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use futures_util::future::join_all;
 use mongodb::bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -23,16 +25,6 @@ const SEEN: Duration = Duration::from_secs(60 * 60);
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionId(String);
-
-impl SessionId {
-    /// Whether the session has not been ended.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn is_open(&self, db: &Database) -> Result<bool> {
-        Ok(db.sessions.one(doc! { "_id": &self.0 }).await?.is_some())
-    }
-}
 
 impl fmt::Display for SessionId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -135,25 +127,24 @@ impl Session {
         Ok(all)
     }
 
-    /// Ends a user's sessions, all but one or all. Answers those that were ended.
+    /// Ends sessions, as many of them as it can.
     ///
     /// # Errors
-    /// The database's.
-    pub(super) async fn end_all(db: &Database, user: UserId, but: Option<&Self>) -> Result<Vec<SessionId>> {
-        let mut all = Self::all(db, user).await?;
-        all.retain(|session| but.is_none_or(|this| this.id != session.id));
-        for session in &all {
-            session.end(db).await?;
-        }
-        Ok(all.into_iter().map(|session| session.id).collect())
+    /// The database's. Some may have ended all the same.
+    pub async fn end_each(db: &Database, sessions: &[Self]) -> Result<()> {
+        let ended = join_all(sessions.iter().map(|session| session.end(db))).await;
+        ended.into_iter().collect()
     }
 
-    /// Ends all of its user's other sessions. Answers them.
+    /// Those of some sessions that have ended.
     ///
     /// # Errors
     /// The database's.
-    pub async fn end_others(&self, db: &Database) -> Result<Vec<SessionId>> {
-        Self::end_all(db, self.user, Some(self)).await
+    pub async fn ended(db: &Database, ids: &[SessionId]) -> Result<Vec<SessionId>> {
+        let keys: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
+        let open: Vec<Self> = db.sessions.all(doc! { "_id": { "$in": keys } }).await?;
+        let open: HashSet<&SessionId> = open.iter().map(|session| &session.id).collect();
+        Ok(ids.iter().filter(|id| !open.contains(id)).cloned().collect())
     }
 
     /// Whether it has not been ended.
@@ -161,7 +152,7 @@ impl Session {
     /// # Errors
     /// The database's.
     pub async fn is_open(&self, db: &Database) -> Result<bool> {
-        self.id.is_open(db).await
+        Ok(db.sessions.one(doc! { "_id": &self.id.0 }).await?.is_some())
     }
 
     /// Ends it: its token opens nothing any more.

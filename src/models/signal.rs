@@ -118,7 +118,8 @@ impl Database {
         !others.is_empty()
     }
 
-    /// Tells the other sites, if there may be any, in a task of its own. What gets lost they find out later.
+    /// Tells the other sites, if there may be any, in a task of its own. What gets lost they find out: they look at the
+    /// sessions of their sockets every few seconds.
     pub fn tell(self: &Arc<Self>, signal: Signal) {
         if !self.is_shared() {
             return;

@@ -129,7 +129,7 @@ async fn a_room_that_is_renamed_and_edited_at_once_has_one_name_and_holds_it() {
     );
     let owner = owner.await.unwrap();
     let name = |text: &str| RoomName::parse(text).unwrap();
-    for round in 0..20 {
+    for round in 0..60 {
         let (old, new) = (format!("old {round}"), format!("new {round}"));
         let made = owner.make_room(&here, name(&old), Topic::default()).await.unwrap();
         // All of them have the room as it was made.

@@ -7,8 +7,7 @@ use mongodb::bson::{Document, doc};
 use super::User;
 use crate::error::{Error, Fault, Result};
 use crate::models::checked::{Nickname, Password, PicturePath};
-use crate::models::session::SessionId;
-use crate::models::{Database, Session, UserId};
+use crate::models::{Database, UserId};
 
 impl User {
     /// Takes another nickname, and another language; `None` is the browser's.
@@ -24,7 +23,7 @@ impl User {
         self.update(db, change).await
     }
 
-    /// Takes another password, and ends every session but `this`. Answers those that were ended.
+    /// Takes another password. All other sessions are to be ended.
     ///
     /// # Errors
     /// `oldPassword: WrongPassword`, `TooMany` after ten of them, or the database's.
@@ -32,13 +31,11 @@ impl User {
         &self,
         db: &Database,
         (old, new): (Password, Password),
-        this: &Session,
         address: IpAddr,
-    ) -> Result<Vec<SessionId>> {
+    ) -> Result<()> {
         self.prove(db, "oldPassword", old, address).await?;
         let password = db.passwords.hash(new).await?;
-        self.update(db, doc! { "$set": { "password": password } }).await?;
-        Session::end_all(db, self.id, Some(this)).await
+        self.update(db, doc! { "$set": { "password": password } }).await
     }
 
     /// Takes another picture, or none. Answers the one before, if nobody has it any more.
@@ -66,13 +63,12 @@ impl User {
         Ok(db.users.one(theirs).await?.is_some())
     }
 
-    /// Begins to leave: says the password, and ends all sessions. Answers them.
+    /// Begins to leave: says the password.
     ///
     /// # Errors
     /// `userPassword: WrongPassword`, `TooMany` after ten of them, or the database's.
-    pub async fn end_everywhere(&self, db: &Database, password: Password, address: IpAddr) -> Result<Vec<SessionId>> {
-        self.prove(db, "userPassword", password, address).await?;
-        Session::end_all(db, self.id, None).await
+    pub async fn confirm(&self, db: &Database, password: Password, address: IpAddr) -> Result<()> {
+        self.prove(db, "userPassword", password, address).await
     }
 
     /// Leaves for good: what was said stays, by nobody.
