@@ -214,3 +214,22 @@ async fn behind_nginx_as_in_the_sample_everything_works_and_a_site_may_die() {
     assert_eq!(pages[0].texts(), ["안녕하세요", "piece by piece", "and on"]);
     assert_eq!(pages[0].chats, pages[1].chats);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_site_removed_is_not_handed_out_of_memory() {
+    let ((_here, _there), (person, twin)) = two("gildong").await;
+    let room = person.make_room("memory").await;
+    let mut live = person.follow(&room, 0).await;
+    for n in 1..=10 {
+        person.say(&room, &format!("word {n}.")).await;
+    }
+    assert_eq!(twin.post(&format!("{room}/chat/5"), &[("_method", "delete")]).await.status, 303);
+    let mut page = Page::default();
+    live.until(&mut page, 11).await;
+    // What was rendered is forgotten, and the log is asked from where the chat stood.
+    person.post("/user/me", &[("_method", "put"), ("userNickname", "새 이름")]).await;
+    for since in 0..11 {
+        let news = person.ask_since(&room, since).await.body;
+        assert!(!news.contains("word 5."), "from {since}: {news}");
+    }
+}
