@@ -52,7 +52,7 @@ impl<'r> Caller<'r> {
 
     /// Whether it has the picture of this name already.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.0.headers().get("If-None-Match").any(|tags| tags.contains(name))
+        self.0.headers().get("If-None-Match").any(|tags| tags.trim() == "*" || tags.contains(name))
     }
 
     fn wants_json(&self) -> bool {

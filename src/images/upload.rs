@@ -4,10 +4,11 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use multer::{Constraints, Multipart, SizeLimit};
-use rocket::data::{Data, ToByteUnit};
+use rocket::data::{Data, DataStream, ToByteUnit};
 use rocket::http::{ContentType, Status};
 use rocket::{Route, State, post, routes};
 use serde_json::json;
+use tokio::io::{copy, sink};
 use tokio::sync::SemaphorePermit;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -21,6 +22,8 @@ use crate::ticket::Purpose;
 /// The largest picture, and what the form around it may take besides.
 const PICTURE: u64 = 8 << 20;
 const FORM: u64 = 16 << 10;
+/// How much of what is too large is still listened to, and let go, so that its sender hears why.
+const BODY: u64 = 64 << 20;
 /// How long a picture may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(30);
 /// How long it may take to be made small, from when it has arrived; half of it may be spent waiting for its turn.
@@ -114,7 +117,7 @@ pub(super) fn routes() -> Vec<Route> {
 
 /// Takes a picture.
 #[post("/image", data = "<data>")]
-async fn create(data: Data<'_>, kind: &ContentType, caller: Caller<'_>, works: &State<Arc<Works>>) -> Answer {
+async fn create(data: Data<'_>, kind: Option<&ContentType>, caller: Caller<'_>, works: &State<Arc<Works>>) -> Answer {
     if caller.is_foreign() {
         return Answer::bare(Status::Forbidden);
     }
@@ -127,10 +130,15 @@ async fn create(data: Data<'_>, kind: &ContentType, caller: Caller<'_>, works: &
     }
 }
 
-async fn take(data: Data<'_>, kind: &ContentType, works: &Arc<Works>) -> Result<String, Failure> {
-    let arrival = timeout(ARRIVAL, receive(data, kind, works)).await;
+async fn take(data: Data<'_>, kind: Option<&ContentType>, works: &Arc<Works>) -> Result<String, Failure> {
+    let mut stream = data.open(BODY.bytes());
+    let arrival = timeout(ARRIVAL, receive(&mut stream, kind, works)).await.unwrap_or(Err(Failure::TooSlow));
+    if matches!(arrival, Err(Failure::TooLarge | Failure::Ticket)) {
+        // A browser reads no answer before it has sent all.
+        let _ = timeout(ARRIVAL, copy(&mut stream, &mut sink())).await;
+    }
     // Both holds last until the picture is kept: until then it is in memory.
-    let Received { user, picture, _upload, _receiver } = arrival.unwrap_or(Err(Failure::TooSlow))?;
+    let Received { user, picture, _upload, _receiver } = arrival?;
     let worked = timeout(WORK, keep(picture, works)).await;
     let path = worked.unwrap_or(Err(Failure::Unavailable))?;
     match works.site.record(&user, &path).await {
@@ -142,11 +150,15 @@ async fn take(data: Data<'_>, kind: &ContentType, works: &Arc<Works>) -> Result<
 }
 
 /// Reads the form: who may send a picture, and the picture.
-async fn receive<'a>(data: Data<'_>, kind: &ContentType, works: &'a Works) -> Result<Received<'a>, Failure> {
-    let boundary = kind.param("boundary").filter(|_| kind.is_form_data()).ok_or(Failure::Form)?;
+async fn receive<'a>(
+    stream: &mut DataStream<'_>,
+    kind: Option<&ContentType>,
+    works: &'a Works,
+) -> Result<Received<'a>, Failure> {
+    let boundary = kind.filter(|kind| kind.is_form_data()).and_then(|kind| kind.param("boundary"));
+    let boundary = boundary.filter(|boundary| !boundary.is_empty()).ok_or(Failure::Form)?;
     let sizes =
         SizeLimit::new().whole_stream(PICTURE + FORM).for_field("ticket", 1 << 10).for_field("picture", PICTURE);
-    let stream = data.open((PICTURE + FORM + 1).bytes());
     let mut form = Multipart::with_reader_with_constraints(stream, boundary, Constraints::new().size_limit(sizes));
     let failed = |error: multer::Error| match error {
         multer::Error::FieldSizeExceeded { .. } | multer::Error::StreamSizeExceeded { .. } => Failure::TooLarge,

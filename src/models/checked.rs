@@ -62,6 +62,12 @@ impl Nickname {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Its first grapheme that shows by itself.
+    pub fn initial(&self) -> &str {
+        let shows = |c: char| is_visible(c) && !is_combining_mark(c);
+        self.0.graphemes(true).find(|grapheme| grapheme.chars().any(shows)).unwrap_or(&self.0)
+    }
 }
 
 /// A password as typed: 8–256 characters, composed (NFC), for keyboards differ in how they send one.
@@ -336,6 +342,15 @@ mod tests {
         assert!(ChatText::parse("a \u{2067}b\u{2069}").is_ok());
         assert_eq!(Topic::parse("one\ntwo"), Err(Fault::Control));
         assert_eq!(Topic::parse("\u{200b}").unwrap(), Topic::default());
+    }
+
+    #[test]
+    fn a_nickname_begins_with_what_is_seen() {
+        let initial = |typed| Nickname::parse(typed).unwrap().initial().to_owned();
+        assert_eq!(initial("길동"), "길");
+        assert_eq!(initial("👩‍👩‍👧 family"), "👩‍👩‍👧");
+        assert_eq!(initial("\u{200b}\u{301}\u{2800}x"), "x");
+        assert_eq!(initial("e\u{301}a"), "é");
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The picture of whoever has none: the first grapheme of the nickname on a colour of their own.
 
 use serde::Serialize;
-use unicode_segmentation::UnicodeSegmentation;
 
 use super::{Locale, Views};
 use crate::error::Result;
@@ -23,7 +22,7 @@ pub fn draw(views: &Views, locale: Locale, id: &str, nickname: Option<&Nickname>
         grapheme: &'a str,
         colour: &'a str,
     }
-    let grapheme = nickname.and_then(|nickname| nickname.as_str().graphemes(true).next()).unwrap_or("·");
+    let grapheme = nickname.map_or("·", Nickname::initial);
     views.render("users/picture.svg.tera", locale, &View { grapheme, colour: colour(id) })
 }
 

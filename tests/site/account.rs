@@ -1,5 +1,7 @@
 //! One's own account.
 
+use futures_util::future::join_all;
+
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::{Answer, PASSWORD};
 use crate::helpers::site::Site;
@@ -68,6 +70,23 @@ async fn a_new_password_asks_for_the_old_one_and_ends_every_other_session() {
     assert!(his.fragment().await.contains("still here"));
     assert_eq!(site.visitor().sign_in("gildong", PASSWORD).await.status, 422);
     assert_eq!(site.visitor().sign_in("gildong", "a new password").await.status, 303);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_new_passwords_at_once_one_stands() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let change = |new: usize| {
+        let person = &person;
+        async move {
+            let new = format!("new password {new}");
+            let form = [("_method", "put"), ("oldPassword", PASSWORD), ("userPassword", &new)];
+            (person.post("/user/me", &form).await.status == 303).then_some(new)
+        }
+    };
+    let changed: Vec<_> = join_all((0..4).map(change)).await.into_iter().flatten().collect();
+    assert_eq!(changed.len(), 1, "{changed:?}");
+    assert_eq!(site.visitor().sign_in("gildong", &changed[0]).await.status, 303);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -80,6 +80,15 @@ async fn what_is_no_picture_or_too_much_of_one_is_refused_in_words() {
         let words = text_of(&person.get(&format!("/user/me?picture={code}")).await.body, "[data-error-for=picture]");
         assert!(words.is_some_and(|words| !words.is_empty()), "{code}");
     }
+    // A browser that still sends hears all the same.
+    let page = person.send_picture(vec![0xff; 40 << 20]).await;
+    assert!(page.location.unwrap().ends_with("too-large"));
+    for kind in ["", "multipart/form-data", "multipart/form-data; boundary=", "text/plain"] {
+        let sent =
+            reqwest::Client::new().post(&address).header("Content-Type", kind).header("Accept", "application/json");
+        let json = Answer::read(sent.body("--\r\n")).await;
+        assert_eq!((json.status, &json.json()["error"]["code"]), (422, &"form".into()), "{kind}");
+    }
     assert_eq!(person.own_picture("").await, None);
     assert_eq!(std::fs::read_dir(kept).unwrap().count(), 0, "nothing was kept");
     // What stands behind the end of a picture does not matter.
@@ -247,6 +256,16 @@ async fn an_upload_that_trickles_is_ended_after_thirty_seconds() {
          {ticket}\r\n--b\r\nContent-Disposition: form-data; name=\"picture\"; filename=\"a\"\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
+    // What its user holds besides is held from nobody else.
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        held.push(stream);
+    }
+    let photo = encoded(&quarters(300, 300), ImageFormat::Jpeg);
+    let other = site.person("other").await.send_picture(photo).await;
+    assert!(other.location.unwrap().ends_with("stored"));
     let (mut reader, mut writer) = stream.into_split();
     let trickle = tokio::spawn(async move {
         while writer.write_all(b"x").await.is_ok() {

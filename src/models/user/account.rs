@@ -35,7 +35,12 @@ impl User {
     ) -> Result<()> {
         self.prove(db, "oldPassword", old, address).await?;
         let password = db.passwords.hash(new).await?;
-        self.update(db, doc! { "$set": { "password": password } }).await
+        // Of two changes at once the second one's old password is wrong by now.
+        let proved = doc! { "_id": self.id, "password": &self.password };
+        match db.users.update(proved, doc! { "$set": { "password": password } }).await? {
+            true => Ok(()),
+            false => Err(Error::field("oldPassword", Fault::WrongPassword)),
+        }
     }
 
     /// Takes another picture, or none. Answers the one before, if nobody has it any more.
