@@ -2,7 +2,8 @@
 
 use std::process::Stdio;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 
 use crate::helpers::person::{PASSWORD, Person};
 use crate::helpers::process::{Process, command, engines};
@@ -48,6 +49,50 @@ async fn told_to_stop_it_says_1012_ends_its_engine_and_succeeds() {
         assert!(program.ended().await.success(), "{signal}");
         assert!(engines(&var).is_empty(), "{signal}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_stop_it_finishes_what_is_in_flight_and_refuses_what_is_new() {
+    let var = folder("stop-in-flight");
+    let program = Process::start(&var).await;
+    let person = Person::new(&program.address);
+    person.sign_up("gildong").await;
+    let room = person.make_room("last words").await;
+    let host = program.address.strip_prefix("http://").unwrap();
+    let head = format!(
+        "POST {room}/chat HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\nCookie: {}\r\nContent-Length: 14\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nExpect: 100-continue\r\n\r\n",
+        person.cookie().unwrap().to_str().unwrap()
+    );
+    let mut saying = Vec::new();
+    for _ in 0..5 {
+        let mut stream = TcpStream::connect(host).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut goes_on = [0; 25];
+        soon("the site to begin with it", stream.read_exact(&mut goes_on)).await.unwrap();
+        assert_eq!(&goes_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+        saying.push(stream);
+    }
+    let silent = format!("{room}/chat?since=0&wait=30");
+    let mut live = person.follow(&room, 0).await;
+    let stop = async {
+        program.signal("TERM");
+        assert_eq!(live.close_code().await, Some(1012));
+        for (n, stream) in saying.iter_mut().enumerate() {
+            stream.write_all(format!("text=a&nonce={n}").as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            soon("an answer", stream.read_to_string(&mut answer)).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+        }
+        let new = person.request("GET", "/health").send().await;
+        assert!(new.is_err(), "{new:?}");
+    };
+    let (polled, ()) = tokio::join!(person.get(&silent), stop);
+    assert!(matches!(polled.status, 200 | 204), "who waits for news has an answer: {}", polled.status);
+    assert!(program.ended().await.success());
+
+    let program = Process::start(&var).await;
+    person.at(&program.address).reload_all(&room).await.assert_whole(5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

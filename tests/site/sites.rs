@@ -7,6 +7,7 @@ use crate::helpers::page::Page;
 use crate::helpers::person::{PASSWORD, Person};
 use crate::helpers::process::{Process, command};
 use crate::helpers::site::{Site, folder, new_database};
+use crate::helpers::strait::Strait;
 use crate::helpers::{soon, until};
 
 /// Two sites on one database that follow each other, and the same person at both.
@@ -38,6 +39,29 @@ async fn readers_of_every_site_see_the_same_order_at_once() {
     let (polled, removed) = tokio::join!(twin.get(&news), person.post(&third, &[("_method", "delete")]));
     assert_eq!((polled.status, removed.status), (200, 303));
     assert!(polled.body.contains("id=\"chat-3\"") && !polled.body.contains("chat 3<"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_while_the_log_is_read_is_not_missed() {
+    let database = new_database();
+    let strait = Strait::before(&database, ["firstBatch", "held back"]).await;
+    let (here, there) = (Site::following(&strait.database).await, Site::following(&database).await);
+    let person = there.person("gildong").await;
+    let reader = Person::with_cookie(&here.address, person.cookie().unwrap());
+    let room = person.make_room("in between").await;
+    // The second one comes only when all are read: the end is looked for at 1, 3, 7 and between.
+    for text in ["one", "held back", "three", "four", "five"] {
+        person.say(&room, text).await;
+    }
+    let mut live = reader.follow(&room, 0).await;
+    strait.holds().await;
+    // What is read of the log by now does not have this one.
+    person.say(&room, "in between").await;
+    until("it to cross", || async { reader.ask_since(&room, 5).await.body.contains("in between").then_some(()) }).await;
+    strait.let_go();
+    let mut page = Page::default();
+    live.until(&mut page, 6).await;
+    assert_eq!(page.texts(), ["one", "held back", "three", "four", "five", "in between"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ pub mod process;
 pub mod proxy;
 pub mod random;
 pub mod site;
+pub mod strait;
 
 use std::future::Future;
 use std::time::Duration;

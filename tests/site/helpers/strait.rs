@@ -1,0 +1,75 @@
+//! What lies between a site and its database, and can hold one answer back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::{AbortHandle, JoinSet};
+
+/// A running strait.
+pub struct Strait {
+    /// The database's address, by way of here.
+    pub database: String,
+    held: Arc<Semaphore>,
+    let_go: Arc<Semaphore>,
+    running: AbortHandle,
+}
+
+impl Strait {
+    /// A strait before a database. The first answer that has all these words is held back; the others pass.
+    pub async fn before(database: &str, words: [&'static str; 2]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let here = listener.local_addr().unwrap().to_string();
+        let there = database.strip_prefix("mongodb://").unwrap().split('/').next().unwrap().to_owned();
+        let (held, let_go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let (database, first) = (database.replacen(&there, &here, 1), Arc::new(AtomicBool::new(true)));
+        let gates = (Arc::clone(&held), Arc::clone(&let_go), first);
+        let running = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((site, _)) = listener.accept().await {
+                let (there, (held, let_go, first)) = (there.clone(), gates.clone());
+                connections.spawn(async move {
+                    let (mut asks, mut hears) = site.into_split();
+                    let (mut answers, mut questions) = TcpStream::connect(there).await.unwrap().into_split();
+                    let answer = async {
+                        // Answers of the tests are small: one reading has the whole of one.
+                        let mut read = Vec::with_capacity(1 << 16);
+                        while answers.read_buf(&mut read).await.is_ok_and(|count| count > 0) {
+                            let text = String::from_utf8_lossy(&read);
+                            let holds = words.iter().all(|word| text.contains(word));
+                            if holds && first.swap(false, Ordering::Relaxed) {
+                                held.add_permits(1);
+                                // Closed once it is let go.
+                                let _ = let_go.acquire().await;
+                            }
+                            if hears.write_all(&read).await.is_err() {
+                                return;
+                            }
+                            read.clear();
+                        }
+                    };
+                    tokio::join!(answer, copy(&mut asks, &mut questions)).1
+                });
+            }
+        });
+        Self { database, held, let_go, running: running.abort_handle() }
+    }
+
+    /// Waits until the answer is held.
+    pub async fn holds(&self) {
+        super::soon("the answer to be held", self.held.acquire()).await.unwrap().forget();
+    }
+
+    /// Lets it go.
+    pub fn let_go(&self) {
+        self.let_go.close();
+    }
+}
+
+impl Drop for Strait {
+    fn drop(&mut self) {
+        self.running.abort();
+    }
+}
