@@ -3,7 +3,10 @@
 //! `sockets=N` opens N idle sockets and says what each adds to the resident memory of the site's process
 //! (`pid=P`). `acks=R` has chats said at R a second for `seconds=S`, and says how long each waits for its
 //! acknowledgement. `uploads=N` sends three kinds of pictures, then N of 12 megapixels at once, and says what they cost
-//! the image server (`images=P`, its process); with `acks` beside it, what they cost the chat. All check what they were told. Made for one machine: the site is on loopback.
+//! the image server (`images=P`, its process); with `acks` beside it, what they cost the chat. `missed=N clients=C` has
+//! N chats said, then C readers at once come back to all of them. `purge=N` has N chats said and their room deleted, and
+//! waits until the database (`database=URL`) has none of them. All check what they were told. Made for one machine: the
+//! site is on loopback.
 
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on is none")]
 
@@ -11,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use image::{ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use reqwest::Client;
 use reqwest::cookie::{CookieStore, Jar};
@@ -104,6 +107,13 @@ async fn main() {
     if let Some(sockets) = work.number("sockets") {
         idle(&guest, sockets, work.number("pid").expect("pid=… of the site")).await;
     }
+    if let Some(missed) = work.number("missed") {
+        let pid = work.number("pid").expect("pid=… of the site");
+        catch_up(&guest, missed, work.number("clients").unwrap_or(1), pid).await;
+    }
+    if let Some(chats) = work.number("purge") {
+        purge(&guest, chats, work.0.get("database").expect("database=… of the site")).await;
+    }
     let seconds = work.number("seconds").unwrap_or(30);
     let acks = async {
         if let Some(rate) = work.number("acks") {
@@ -133,6 +143,63 @@ async fn idle(guest: &Guest, sockets: usize, pid: usize) {
         "{sockets} idle sockets: {before} KiB before, {after} KiB with them, {:.1} KiB each",
         (after - before) as f64 / sockets as f64
     );
+}
+
+/// Has many chats said, a hundred at a time.
+async fn fill(guest: &Guest, chats: usize) {
+    let asked = Instant::now();
+    stream::iter(0..chats).for_each_concurrent(100, |n| async move { drop(guest.say(n).await) }).await;
+    println!("{chats} chats said in {:.1?}", asked.elapsed());
+}
+
+/// Has readers return to a room all at once, each to everything.
+async fn catch_up(guest: &Arc<Guest>, missed: usize, clients: usize, pid: usize) {
+    fill(guest, missed).await;
+    let before = resident(pid);
+    // Has the peak begin anew (proc(5)).
+    std::fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
+    let asked = Instant::now();
+    let read = (0..clients).map(|_| {
+        let guest = Arc::clone(guest);
+        tokio::spawn(async move {
+            let (mut socket, _) = connect_async(guest.live()).await.unwrap();
+            let (mut seen, mut largest) = (0, 0);
+            while seen < missed {
+                let message = socket.next().await.unwrap().unwrap();
+                let Ok(text) = message.to_text() else { continue };
+                largest = largest.max(text.len());
+                for chat in text.split("id=\"chat-").skip(1) {
+                    seen += 1;
+                    assert!(chat.starts_with(&format!("{seen}\"")), "in order, each once");
+                }
+            }
+            (asked.elapsed(), largest)
+        })
+    });
+    let mut read: Vec<_> = futures_util::future::try_join_all(read).await.unwrap();
+    read.sort_unstable();
+    println!(
+        "{clients} readers, {missed} chats each: half of them whole after {:.1?}, all after {:.1?}, largest frame {} KiB; \
+         resident {before} KiB before, at most {} KiB",
+        read[clients / 2].0,
+        read[clients - 1].0,
+        read.iter().map(|(_, largest)| largest).max().unwrap() / 1024,
+        memory(pid, "VmHWM:")
+    );
+}
+
+/// Deletes a room of many chats.
+async fn purge(guest: &Guest, chats: usize, database: &str) {
+    fill(guest, chats).await;
+    let database = mongodb::Client::with_uri_str(database).await.unwrap().default_database().unwrap();
+    let log = database.collection::<mongodb::bson::Document>("chat");
+    let asked = Instant::now();
+    let deleted = guest.client.delete(format!("{}{}", guest.site, guest.room)).send().await.unwrap();
+    println!("{}, after {:.1?}", deleted.status(), asked.elapsed());
+    while log.estimated_document_count().await.unwrap() > 1 {
+        sleep(Duration::from_millis(500)).await;
+    }
+    println!("purged after {:.1?}", asked.elapsed());
 }
 
 /// Sends pictures one by one, then many at once.

@@ -119,7 +119,7 @@ async fn with_the_database_away_every_page_says_so_and_words_are_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_engine_that_is_killed_under_many_writers_loses_nothing_and_doubles_nothing() {
+async fn an_engine_that_is_killed_and_stopped_under_many_writers_loses_nothing_and_doubles_nothing() {
     let var = folder("crowded");
     let engine = Engine::start(&var).await.unwrap();
     let site = Site::on(&database_on(engine.url(), 0)).await;
@@ -142,13 +142,21 @@ async fn an_engine_that_is_killed_under_many_writers_loses_nothing_and_doubles_n
             }
         }
     }));
-    let kill_now_and_then = async {
-        for enough in [20, 90, 150] {
-            until("some chats", || async { (acknowledged.load(Ordering::Relaxed) >= enough).then_some(()) }).await;
+    let have = async |enough| {
+        until("some chats", || async { (acknowledged.load(Ordering::Relaxed) >= enough).then_some(()) }).await;
+    };
+    let blows = async {
+        for enough in [20, 60, 100] {
+            have(enough).await;
             engines(&var).into_iter().for_each(|process| kill("KILL", process));
         }
+        have(150).await;
+        engines(&var).into_iter().for_each(|process| kill("STOP", process));
+        // As long as it is promised to be borne.
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        engines(&var).into_iter().for_each(|process| kill("CONT", process));
     };
-    tokio::join!(write, kill_now_and_then);
+    tokio::join!(write, blows);
 
     let reload = person.reload_all(&room).await;
     reload.assert_whole(200);
