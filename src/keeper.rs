@@ -13,17 +13,17 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long a program may take to end before the watching shell, which waits 5 s, has killed it.
-const END: Duration = Duration::from_secs(7);
+/// How long a program may take to end before the watching shell, which waits 2 s, has killed it.
+const END: Duration = Duration::from_secs(4);
 /// The pause before a program that died is started again; doubled each time that it dies at once.
 const PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Runs "$@" until it ends or standard input closes; then asks it to end, and 5 s later makes it.
+/// Runs "$@" until it ends or standard input closes; then asks it to end, and 2 s later makes it.
 const WATCH: &str = r#"
 exec 3<&0
 "$@" </dev/null 3<&- & program=$!
-{ read -r _ <&3; kill -TERM $program; sleep 5; kill -KILL $program; } >/dev/null 2>&1 & watch=$!
+{ read -r _ <&3; kill -TERM $program; sleep 2; kill -KILL $program; } >/dev/null 2>&1 & watch=$!
 exec 3<&-
 wait $program; status=$?
 kill $watch 2>/dev/null

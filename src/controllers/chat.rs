@@ -18,6 +18,7 @@ use crate::error::{Error, Fault, Faults, Result};
 use crate::live::Hub;
 use crate::live::stream::{self, Reading};
 use crate::models::checked::{ChatText, Nonce};
+use crate::models::user::Theme;
 use crate::models::{self, Chat, Database, Log, RoomId, patiently};
 use crate::views::chat::{Feed, Fragment};
 use crate::views::error::{Kept, Messages, messages};
@@ -155,6 +156,7 @@ async fn follow(
     let feed = hub.feed(&room, Some(page.upto)).await?;
     let first = page.chats.first().map_or(page.upto + 1, |chat| chat.seq);
     let view = Stream {
+        theme: who.user.theme.map(Theme::as_str),
         room: Room::new(&room, db, &who.user),
         upto: page.upto,
         elements: hub.elements(page.chats, visitor.locale()).await?,
@@ -183,7 +185,12 @@ async fn create(
     let room = who.user.room(db, id).await.map_err(keeping)?;
     let said = async {
         let (text, nonce) = form.checked()?;
-        room.log(db).say(&who.user, text, nonce).await
+        let said = room.log(db).say(&who.user, text, nonce).await?;
+        // Of what was removed nobody knows any more whether it was the same: a person decides, a page goes by the nonce.
+        if said.again && said.chat.removed && !visitor.wants_json() {
+            return Err(Error::field("nonce", Fault::NonceUsed));
+        }
+        Ok(said)
     };
     match said.await {
         Ok(said) if visitor.wants_json() => {

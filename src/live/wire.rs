@@ -1,10 +1,13 @@
 //! A WebSocket's frames. Small ones are tungstenite's. A text goes around it: all readers of a room share its bytes,
 //! and tungstenite would copy them into a buffer that stays with each socket, as large as the largest of them.
 
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error as WsError, ProtocolError};
@@ -23,6 +26,9 @@ const MESSAGE: usize = 4 * 1024;
 const PONGS: usize = 4 * 1024;
 /// The most that is read at once, so that what is too big is still told so.
 const FRAME: usize = 64 * 1024;
+
+/// The most that is read for one message, with all the frames that it may come in.
+const READ: usize = 2 * FRAME;
 
 /// Why a socket ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +68,7 @@ pub(super) enum Heard {
 
 /// A WebSocket over a connection.
 pub(super) struct Wire<S> {
-    stream: WebSocketStream<S>,
+    stream: WebSocketStream<Metered<S>>,
     /// Whether what was sent ends with a whole frame.
     is_whole: bool,
 }
@@ -93,12 +99,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             .max_write_buffer_size(PONGS)
             .max_message_size(Some(FRAME))
             .max_frame_size(Some(FRAME));
+        let io = Metered { io, read: 0 };
         Self { stream: WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await, is_whole: true }
     }
 
     /// What the page sends next. May be given up, nothing is lost.
     pub(super) async fn hear(&mut self) -> Result<Heard, End> {
-        match self.stream.next().await {
+        let heard = self.stream.next().await;
+        let read = std::mem::take(&mut self.stream.get_mut().read);
+        match heard {
+            Some(Err(WsError::Io(_))) if read > READ => Err(End::TooBig),
             None | Some(Ok(Message::Close(_)) | Err(WsError::ConnectionClosed)) => Err(End::Left),
             Some(Ok(message)) if message.len() > MESSAGE => Err(End::TooBig),
             Some(Ok(Message::Text(text))) if text == "typing" => Ok(Heard::Typing),
@@ -153,6 +163,51 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             }
         };
         let _ = timeout(CLOSE, goodbye).await;
+    }
+}
+
+/// A connection from which no more than [`READ`] is read for one message: a page may cut one into any number of frames,
+/// even empty ones, without an end.
+struct Metered<S> {
+    io: S,
+    read: usize,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.read > READ {
+            return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
+        }
+        let before = into.filled().len();
+        let polled = Pin::new(&mut self.io).poll_read(context, into);
+        self.read += into.filled().len() - before;
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(context, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
     }
 }
 
@@ -216,6 +271,21 @@ mod tests {
             }
         };
         tokio::join!(tell, hear);
+    }
+
+    #[tokio::test]
+    async fn a_message_in_endless_frames_ends_the_socket() {
+        let (here, mut there) = duplex(1_000);
+        let mut wire = Wire::over(here).await;
+        let send = async {
+            there.write_all(&[0x01, 0x81, 0, 0, 0, 0, b'a']).await.unwrap();
+            // Frames that go on with it, and have nothing in them.
+            while there.write_all(&[0x00, 0x80, 0, 0, 0, 0]).await.is_ok() {}
+        };
+        let hear = async move {
+            assert_eq!(wire.hear().await, Err(End::TooBig));
+        };
+        tokio::join!(send, hear);
     }
 
     #[tokio::test(start_paused = true)]

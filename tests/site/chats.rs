@@ -141,6 +141,13 @@ async fn a_used_nonce_keeps_the_words_and_gets_a_fresh_nonce() {
     assert_ne!(nonce, "same");
     let taken = person.post(&format!("{room}/chat"), &[("text", "other <words>"), ("nonce", &nonce)]).await;
     assert_eq!(taken.status, 303);
+
+    // Of what was removed nobody knows any more whether it was the same.
+    assert_eq!(person.post(&format!("{room}/chat/2"), &[("_method", "delete")]).await.status, 303);
+    let kept = person.post(&format!("{room}/chat"), &[("text", "new words"), ("nonce", &nonce)]).await;
+    assert!(kept.status == 422 && kept.body.contains("new words</textarea>"), "{}", kept.status);
+    let again = person.try_say(&room, "other <words>", &nonce).await;
+    assert_eq!((again.status, &again.json()["removed"]), (200, &true.into()), "a page does not say it again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
