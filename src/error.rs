@@ -129,6 +129,8 @@ pub enum Fault {
     WrongPassword,
     /// None of the languages.
     Language,
+    /// None of the colours of pages.
+    Theme,
     /// A query that is no number, or one that contradicts another.
     Number,
 }
@@ -148,6 +150,7 @@ impl Fault {
             Self::Credentials => "credentials",
             Self::WrongPassword => "wrong-password",
             Self::Language => "language",
+            Self::Theme => "theme",
             Self::Number => "number",
         }
     }

@@ -32,6 +32,7 @@ fault-edited-often = This has been edited too often. Say it anew.
 fault-credentials = ID and password do not match.
 fault-wrong-password = That is not your password.
 fault-language = Choose one of the languages.
+fault-theme = Choose one of the colours.
 fault-number = That number cannot be used.
 
 kept-text = Your words

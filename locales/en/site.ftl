@@ -53,6 +53,29 @@ done-profile = Saved.
 done-password = The password is changed.
 done-sessions = Ended.
 
+theme = Colours
+theme-of-system = The system's
+theme-light = Light
+theme-dark = Dark
+
+own = you
+change = Edit
+editing = You are changing what you said.
+cancel = Cancel
+characters-left = { $count } characters left
+new-count = { $count } new ↓
+new-from-here = New from here
+help = Keys and notices
+key-enter = send
+key-shift-enter = a new line
+key-up = change what you said last, in an empty field
+key-escape = leave it as it was
+key-help = this list
+notices = Show a notice when something is said while this page is hidden
+sound = Play a sound then
+keys-on = Open this list with the ? key
+close = Close
+
 rooms = Rooms
 no-rooms = There is no room yet. Make the first one.
 new-room = New room
@@ -100,5 +123,6 @@ here-count = { $count ->
    *[other] { $count } here
 }
 typing = typing…
+gone = This room is no more. What you see below was not sent.
 reconnecting = Reconnecting…
 offline = You are offline. New chats come when you are back.

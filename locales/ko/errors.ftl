@@ -32,6 +32,7 @@ fault-edited-often = 너무 여러 번 고친 글입니다. 새로 써 주세요
 fault-credentials = 아이디나 비밀번호가 맞지 않습니다.
 fault-wrong-password = 비밀번호가 맞지 않습니다.
 fault-language = 목록에 있는 언어를 골라 주세요.
+fault-theme = 목록에 있는 화면 색을 골라 주세요.
 fault-number = 쓸 수 없는 숫자입니다.
 
 kept-text = 쓰신 글

@@ -53,6 +53,29 @@ done-profile = 저장했습니다.
 done-password = 비밀번호를 바꾸었습니다.
 done-sessions = 로그아웃시켰습니다.
 
+theme = 화면 색
+theme-of-system = 기기 설정을 따름
+theme-light = 밝게
+theme-dark = 어둡게
+
+own = 나
+change = 고치기
+editing = 대화를 고치고 있습니다.
+cancel = 취소
+characters-left = { $count }자 남음
+new-count = 새 대화 { $count }개 ↓
+new-from-here = 여기부터 새 대화
+help = 단축키와 알림
+key-enter = 보내기
+key-shift-enter = 줄 바꾸기
+key-up = 빈칸에서 마지막으로 한 말 고치기
+key-escape = 고치지 않고 그만두기
+key-help = 이 목록 보기
+notices = 이 화면을 보지 않을 때 새 대화가 오면 알림 띄우기
+sound = 그때 소리도 내기
+keys-on = ? 키로 이 목록 열기
+close = 닫기
+
 rooms = 방
 no-rooms = 아직 방이 없습니다. 첫 방을 만들어 보세요.
 new-room = 새 방
@@ -98,5 +121,6 @@ here-count = { $count ->
    *[other] { $count }명 있음
 }
 typing = 입력 중…
+gone = 이 방은 삭제되었습니다. 아래의 글은 보내지 못했습니다.
 reconnecting = 다시 연결하는 중입니다…
 offline = 오프라인입니다. 다시 연결되면 새 대화가 보입니다.

@@ -1,66 +1,175 @@
-// The composer: what is typed goes to the outbox, and what is not sent yet outlives a reload and a new sign-in.
+// The composer: what is typed goes to the outbox, and what is not sent yet outlives a reload and a new sign-in. It also
+// changes what one has said.
 
 const TYPING = 3_000;
+const PATIENCE = 15_000;
+/** The most characters, and how many are left when that is said. */
+const MOST = 4_000;
+const NEAR = 300;
 
-/** `send` takes the words; `types` is called now and then while they are typed. `key` is what they are kept under. */
-export function compose(form, { key, send, types }) {
-  const { text } = form.elements;
-  const faults = form.querySelector("#composer-faults");
-  let typed = 0;
+/**
+ * Whether a key sends. While a syllable is composed Enter belongs to the input method; Safari ends the composition before
+ * the key comes, and says so by its code only.
+ */
+export const sends = ({ key, shiftKey, isComposing, keyCode }) =>
+  key === "Enter" && !shiftKey && !isComposing && keyCode !== 229;
 
-  const keep = () => {
+export class Composer {
+  #form;
+  #text;
+  #faults;
+  #editing;
+  #left;
+  #key;
+  #send;
+  #types;
+  #edited;
+  #last;
+  #typed = 0;
+  /** The address of the chat that is changed, and what was typed before. */
+  #chat = null;
+  #before = "";
+
+  /**
+   * `send` takes the words; `types` is called now and then while they are typed. `key` is what they are kept under.
+   * `last` answers the address of one's last chat; `edited` is called when one was changed.
+   */
+  constructor(form, { key, send, types, last, edited }) {
+    this.#form = form;
+    this.#text = form.elements.text;
+    this.#faults = form.querySelector("#composer-faults");
+    this.#editing = form.querySelector("#editing");
+    this.#left = form.querySelector("#left");
+    this.#key = key;
+    this.#send = send;
+    this.#types = types;
+    this.#last = last;
+    this.#edited = edited;
     try {
-      if (text.value) sessionStorage.setItem(key, text.value);
-      else sessionStorage.removeItem(key);
+      this.#text.value ||= sessionStorage.getItem(key) ?? "";
+    } catch {
+      // Forbidden: the field is empty.
+    }
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    this.#text.addEventListener("keydown", (event) => this.#pressed(event));
+    this.#text.addEventListener("input", () => this.#changed());
+    this.#editing.querySelector("button").addEventListener("click", () => this.#stop());
+    this.#changed(false);
+  }
+
+  /** Takes words back that were refused, unless others are typed already. Answers whether it did. */
+  takeBack(words, why) {
+    if (this.#text.value) return false;
+    this.#put(words);
+    this.#blame(why);
+    return true;
+  }
+
+  /** Begins to change a chat. */
+  async edit(address) {
+    let chat;
+    try {
+      const answer = await fetch(address, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE) });
+      if (!answer.ok) throw new Error(answer.status);
+      chat = await answer.json();
+    } catch {
+      // Its own page says what is wrong.
+      return location.assign(address);
+    }
+    if (!this.#chat) this.#before = this.#text.value;
+    this.#chat = address;
+    this.#editing.hidden = false;
+    this.#put(chat.text);
+    this.#text.focus();
+  }
+
+  #pressed(event) {
+    if (sends(event)) {
+      event.preventDefault();
+      this.#submit();
+    } else if (event.key === "Escape" && this.#chat) this.#stop();
+    else if (event.key === "ArrowUp" && !event.isComposing && !this.#text.value) {
+      const last = this.#last();
+      if (!last) return;
+      event.preventDefault();
+      this.edit(last);
+    }
+  }
+
+  #submit() {
+    if (!this.#text.value.trim()) return;
+    this.#faults.replaceChildren();
+    if (this.#chat) return this.#change();
+    this.#send(this.#text.value);
+    this.#put("");
+    this.#text.focus();
+  }
+
+  async #change() {
+    const [chat, text] = [this.#chat, this.#text.value];
+    let why = this.#form.dataset.refused;
+    try {
+      const body = new URLSearchParams({ text });
+      const headers = { Accept: "application/json" };
+      const answer = await fetch(chat, { method: "PUT", body, headers, signal: AbortSignal.timeout(PATIENCE) });
+      if (answer.ok) {
+        if (this.#chat === chat && this.#text.value === text) this.#stop();
+        return this.#edited();
+      }
+      const { error = {} } = await answer.json();
+      why = error.fields?.text ?? error.message ?? why;
+    } catch {
+      // What is typed stays.
+    }
+    this.#blame(why);
+  }
+
+  #stop() {
+    this.#chat = null;
+    this.#editing.hidden = true;
+    this.#faults.replaceChildren();
+    this.#put(this.#before);
+    this.#text.focus();
+  }
+
+  #put(words) {
+    this.#text.value = words;
+    this.#changed(false);
+  }
+
+  #changed(isTyped = true) {
+    const left = this.#remaining();
+    this.#left.hidden = left > NEAR;
+    this.#left.textContent = this.#left.dataset.words.replace("#", left);
+    this.#left.classList.toggle("over", left < 0);
+    if (!this.#chat) this.#keep();
+    if (!isTyped || Date.now() - this.#typed < TYPING) return;
+    this.#typed = Date.now();
+    this.#types();
+  }
+
+  /** How many characters are left. */
+  #remaining() {
+    return MOST - [...this.#text.value.trimEnd()].length;
+  }
+
+  #keep() {
+    try {
+      if (this.#text.value) sessionStorage.setItem(this.#key, this.#text.value);
+      else sessionStorage.removeItem(this.#key);
     } catch {
       // Forbidden: it lasts as long as the page.
     }
-  };
-
-  const submit = () => {
-    if (!text.value.trim()) return;
-    faults.replaceChildren();
-    send(text.value);
-    text.value = "";
-    keep();
-    text.focus();
-  };
-
-  try {
-    text.value ||= sessionStorage.getItem(key) ?? "";
-  } catch {
-    // Forbidden: the field is empty.
   }
 
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    submit();
-  });
-  text.addEventListener("keydown", (event) => {
-    // While a syllable is composed Enter belongs to the input method; Safari says so by key code only.
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
-    event.preventDefault();
-    submit();
-  });
-  text.addEventListener("input", () => {
-    keep();
-    if (Date.now() - typed < TYPING) return;
-    typed = Date.now();
-    types();
-  });
-
-  return {
-    /** Takes words back that were refused, unless others are typed already. Answers whether it did. */
-    takeBack(words, why) {
-      if (text.value) return false;
-      text.value = words;
-      keep();
-      const fault = document.createElement("p");
-      fault.className = "fault";
-      fault.dataset.errorFor = "text";
-      fault.textContent = why;
-      faults.replaceChildren(fault);
-      return true;
-    },
-  };
+  #blame(why) {
+    const fault = document.createElement("p");
+    fault.className = "fault";
+    fault.dataset.errorFor = "text";
+    fault.textContent = why;
+    this.#faults.replaceChildren(fault);
+  }
 }

@@ -25,6 +25,7 @@ export class Follower {
   #cursor;
   #hear;
   #tell;
+  #stays;
   #socket = null;
   #polling = null;
   #failures = 0;
@@ -34,13 +35,15 @@ export class Follower {
   #over = false;
 
   /**
-   * `hear` is given each message; `tell` the state: "connected", "reconnecting" or "offline".
+   * `hear` is given each message; `tell` the state: "connected", "reconnecting", "offline", or "gone" for a room that is
+   * no more. The page is then left, unless it `stays` for something that its person should see.
    */
-  constructor({ room, cursor, hear, tell }) {
+  constructor({ room, cursor, hear, tell, stays }) {
     this.#room = room;
     this.#cursor = cursor;
     this.#hear = hear;
     this.#tell = tell;
+    this.#stays = stays;
     // What was open may be half dead after that: a new connection costs little and loses nothing.
     addEventListener("online", () => this.#connect());
     addEventListener("offline", () => this.#tell("offline"));
@@ -165,7 +168,8 @@ export class Follower {
     const next = { 401: `/user?next=${encodeURIComponent(here)}`, 404: "/room", 409: here }[status];
     if (!next) return false;
     this.#over = true;
-    if (next === here) location.reload();
+    if (status === 404 && this.#stays()) this.#tell("gone");
+    else if (next === here) location.reload();
     else location.assign(next);
     return true;
   }

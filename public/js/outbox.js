@@ -79,6 +79,11 @@ export class Outbox {
     this.flush();
   }
 
+  /** Whether anything waits. */
+  get waits() {
+    return this.#kept.items.length > 0;
+  }
+
   /** Takes words to be said. */
   add(text) {
     this.#kept.items = [...this.#kept.items, { nonce: newNonce(), text, at: Date.now(), refusals: 0, why: "" }];
@@ -177,7 +182,10 @@ export class Outbox {
     for (const item of items) {
       const element = this.#shown(item.nonce) ?? this.#list.appendChild(this.#element(item));
       element.classList.toggle("refused", Boolean(item.why));
-      element.querySelector(".state").textContent = item.why || this.#words.waiting;
+      const state = element.querySelector(".state");
+      state.textContent = item.why || this.#words.waiting;
+      // What goes out at once is not read out twice.
+      state.role = item.why ? "alert" : null;
       element.querySelector(".choices").hidden = !item.why;
     }
   }
@@ -191,7 +199,6 @@ export class Outbox {
     words.textContent = text;
     const state = document.createElement("p");
     state.className = "state";
-    state.setAttribute("role", "status");
     const choices = document.createElement("p");
     choices.className = "choices";
     const button = (name, act) => {

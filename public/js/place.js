@@ -8,7 +8,7 @@ export function place(feed, article) {
   const there = feed.querySelector(`#${CSS.escape(article.id)}`);
   if (there) {
     const newer = number(there, "rev") < number(article, "rev");
-    if (newer) there.replaceWith(article);
+    if (newer) replace(there, article);
     return newer;
   }
   let before = feed.lastElementChild;
@@ -16,6 +16,13 @@ export function place(feed, article) {
   if (before) before.after(article);
   else feed.prepend(article);
   return true;
+}
+
+/** Puts an element in another one's place, and the focus where it was. */
+export function replace(old, element) {
+  const focused = old.contains(document.activeElement) && document.activeElement;
+  old.replaceWith(element);
+  if (focused?.href) element.querySelector(`a[href="${CSS.escape(focused.getAttribute("href"))}"]`)?.focus();
 }
 
 /** The element that a fragment is. */

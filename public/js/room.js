@@ -1,37 +1,38 @@
 // A room's page, live. Everything here works as plain forms and links too.
 
-import { compose } from "./composer.js";
+import { Composer } from "./composer.js";
 import { Follower } from "./follow.js";
+import { group } from "./groups.js";
+import { help } from "./help.js";
 import { loadOlder } from "./older.js";
 import { Outbox } from "./outbox.js";
-import { parse, placeAll } from "./place.js";
+import { parse, placeAll, replace } from "./place.js";
+import { Reading } from "./reading.js";
 import { localize } from "./times.js";
 
 const me = document.body.dataset.me;
-const feed = document.getElementById("feed");
-const scroller = document.getElementById("log");
+const byId = (id) => document.getElementById(id);
+const feed = byId("feed");
+const scroller = byId("log");
 /** Anew each time: the site replaces it when it has something to say about it. */
-const connection = () => document.getElementById("connection");
-const composer = document.getElementById("composer");
+const connection = () => byId("connection");
+const composer = byId("composer");
 let outbox = null;
-
-/** How far from the end, in pixels, still counts as the end. */
-const END = 80;
-const goToEnd = () => (scroller.scrollTop = scroller.scrollHeight);
-
-/** Changes the feed, and stays at its end where that is what is read. */
-const steadily = (change) => {
-  const wasAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < END;
-  change();
-  if (wasAtEnd) goToEnd();
-};
 
 const dress = (chats) => {
   for (const chat of chats) {
-    chat.classList.toggle("own", chat.dataset.author === me);
     outbox?.arrived(chat.dataset.seq);
-    localize(chat);
+    localize(chat, true);
+    if (chat.dataset.author !== me || chat.hidden) continue;
+    chat.classList.add("own");
+    chat.querySelector(".nickname").dataset.own = feed.dataset.own;
+    const change = document.createElement("a");
+    change.className = "change";
+    change.href = chat.querySelector(".at").href;
+    change.textContent = feed.dataset.change;
+    chat.querySelector(".by").append(" ", change);
   }
+  group(chats);
 };
 
 /** One's own typing is no news. */
@@ -45,14 +46,28 @@ const hear = (message) => {
   if (!element) return;
   if (element.id) {
     if (element.id === "typing") forgetMe(element);
-    document.getElementById(element.id)?.replaceWith(document.adoptNode(element));
+    const there = byId(element.id);
+    if (there) replace(there, document.adoptNode(element));
     if (element.dataset.state === "connected") outbox?.flush();
     return;
   }
-  steadily(() => dress(placeAll(feed, element)));
-  feed.dataset.upto = Math.max(Number(feed.dataset.upto), Number(element.dataset.upto));
-  follower.seen(Number(element.dataset.upto));
+  const seen = Number(feed.dataset.upto);
+  const upto = Number(element.dataset.upto);
+  feed.dataset.upto = Math.max(seen, upto);
+  reading.steadily(() => {
+    const placed = placeAll(feed, element);
+    dress(placed);
+    const news = placed.filter(({ hidden, dataset }) => !hidden && dataset.seq > seen && dataset.author !== me);
+    if (news.length) tell(news.at(-1));
+    return news;
+  });
+  follower.seen(upto);
 };
+
+dress([...feed.children]);
+const reading = new Reading({ feed, scroller, button: byId("new-chats"), key: `read ${me} ${feed.dataset.room}` });
+if (!location.hash) reading.goToEnd();
+const tell = help({ dialog: byId("help"), button: byId("open-help"), room: byId("room-name").textContent });
 
 const follower = new Follower({
   room: feed.dataset.room,
@@ -65,32 +80,38 @@ const follower = new Follower({
     connection().textContent = dataset[state] ?? "";
     if (state === "connected") outbox?.flush();
   },
+  stays: () => outbox?.waits,
 });
 
-const { takeBack } = compose(composer, {
+const writing = new Composer(composer, {
   key: `draft ${me} ${feed.dataset.room}`,
   send: (text) => {
     outbox.add(text);
-    goToEnd();
+    reading.goToEnd();
   },
   types: () => follower.type(),
+  last: () => [...feed.querySelectorAll(".own:not([hidden]) .at")].at(-1)?.href,
+  edited: () => follower.look(),
+});
+feed.addEventListener("click", (event) => {
+  if (!event.target.matches(".change")) return;
+  event.preventDefault();
+  writing.edit(event.target.href);
 });
 
 outbox = new Outbox({
   key: `outbox ${me} ${feed.dataset.room}`,
   author: me,
-  list: document.getElementById("outbox"),
+  list: byId("outbox"),
   action: composer.action,
   words: composer.dataset,
-  refused: takeBack,
+  refused: (words, why) => writing.takeBack(words, why),
   sent: (seq) => {
     // What is older than the page's end does not come any more.
-    if (document.getElementById(`chat-${seq}`) || seq <= Number(feed.dataset.upto)) outbox.arrived(seq);
+    if (byId(`chat-${seq}`) || seq <= Number(feed.dataset.upto)) outbox.arrived(seq);
     else follower.look();
   },
 });
 
-dress(feed.children);
-if (!location.hash) goToEnd();
-const older = document.getElementById("older");
+const older = byId("older");
 if (older) loadOlder({ link: older, scroller, feed, placed: dress });

@@ -1,19 +1,34 @@
 // Times in the reader's zone and language. The server writes UTC, for browsers without script.
 
 const language = document.documentElement.lang;
-const clock = new Intl.DateTimeFormat(language, { hour: "numeric", minute: "2-digit" });
-const short = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
-const full = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "medium" });
+const format = (options) => new Intl.DateTimeFormat(language, options);
+const clock = format({ hour: "numeric", minute: "2-digit" });
+const short = format({ month: "short", day: "numeric" });
+const day = format({ dateStyle: "full" });
+const full = format({ dateStyle: "full", timeStyle: "medium" });
+const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
 
-/** Rewrites the times below an element. */
-export function localize(root) {
-  const today = new Date().toDateString();
+const DAY = 86_400_000;
+const midnight = (at) => new Date(at).setHours(0, 0, 0, 0);
+const daysAgo = (at) => Math.round((midnight(Date.now()) - midnight(at)) / DAY);
+
+/** The day of a time in words: today and yesterday by name. */
+export function dayOf(at) {
+  const ago = daysAgo(at);
+  const name = day.format(at);
+  return ago === 0 || ago === 1 ? `${relative.format(-ago, "day")}, ${name}` : name;
+}
+
+/** Rewrites the times below an element: the hour alone where the page says the day, else of today's only. */
+export function localize(root, saysDay = false) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
-    time.textContent = (at.toDateString() === today ? clock : short).format(at);
+    const ago = daysAgo(at);
+    if (saysDay || ago === 0) time.textContent = clock.format(at);
+    else time.textContent = ago === 1 ? relative.format(-1, "day") : short.format(at);
     time.title = full.format(at);
   }
 }
 
-localize(document);
+if (!document.getElementById("feed")) localize(document);

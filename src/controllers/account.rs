@@ -13,6 +13,7 @@ use crate::error::{Error, Fault, Faults, Result};
 use crate::live::Hub;
 use crate::models;
 use crate::models::checked::{Nickname, Password};
+use crate::models::user::{Profile, Theme};
 use crate::models::{Database, User};
 use crate::peer::Peer;
 use crate::ticket::Purpose;
@@ -31,6 +32,7 @@ struct Change<'r> {
     #[field(name = "userNickname")]
     nickname: Option<&'r str>,
     locale: Option<&'r str>,
+    theme: Option<&'r str>,
     #[field(name = "oldPassword")]
     old: Option<&'r str>,
     #[field(name = "userPassword")]
@@ -38,7 +40,7 @@ struct Change<'r> {
 }
 
 impl Change<'_> {
-    fn checked(&self, user: &User) -> Result<(Nickname, Option<Locale>)> {
+    fn checked(&self, user: &User) -> Result<Profile> {
         let mut faults = Faults::default();
         let nickname = match self.nickname {
             Some(typed) => faults.check("userNickname", Nickname::parse(typed)),
@@ -49,7 +51,17 @@ impl Change<'_> {
             Some(tag) => faults.check("locale", Locale::tagged(tag).map(Some).ok_or(Fault::Language)),
             None => Some(user.locale.as_deref().and_then(Locale::tagged)),
         };
-        nickname.zip(locale).ok_or(Error::Invalid(faults))
+        let theme = match self.theme {
+            Some("") => Some(None),
+            Some(typed) => faults.check("theme", Theme::parse(typed).map(Some)),
+            None => Some(user.theme),
+        };
+        match (nickname, locale, theme) {
+            (Some(nickname), Some(locale), Some(theme)) => {
+                Ok(Profile { nickname, locale: locale.map(Locale::tag), theme })
+            }
+            _ => Err(Error::Invalid(faults)),
+        }
     }
 
     fn passwords(&self) -> Result<(Password, Password)> {
@@ -65,11 +77,12 @@ impl Change<'_> {
 
     fn kept(&self) -> Kept {
         let nickname = self.nickname.map(|nickname| ("userNickname", nickname.into()));
-        let locale = self.locale.map(|locale| ("locale", locale.into()));
+        let chosen = [("locale", self.locale), ("theme", self.theme)];
+        let chosen = chosen.into_iter().filter_map(|(name, chosen)| Some((name, chosen?.into())));
         Kept {
             action: uri!(update).to_string(),
             typed: nickname.into_iter().collect(),
-            hidden: [("_method", "put".into())].into_iter().chain(locale).collect(),
+            hidden: [("_method", "put".into())].into_iter().chain(chosen).collect(),
             password: false,
         }
     }
@@ -129,8 +142,7 @@ async fn update(
             end_all(&who, db, hub, true).await?;
             return Ok("password");
         }
-        let (nickname, locale) = form.checked(&who.user)?;
-        who.user.change(db, nickname, locale.map(Locale::tag)).await?;
+        who.user.change(db, form.checked(&who.user)?).await?;
         hub.changed(who.user.id);
         Ok("profile")
     };
@@ -148,6 +160,7 @@ async fn update(
                 false => account.faults = faults,
             }
             account.chosen = form.locale.map_or(account.chosen, str::to_owned);
+            account.theme = form.theme.map_or(account.theme, str::to_owned);
             account.nickname = form.nickname.map_or(account.nickname, str::to_owned);
             refused(&visitor, &account)
         }
@@ -241,6 +254,7 @@ async fn account(who: &SignedIn, visitor: &Visitor<'_>, db: &Database, images: &
     Ok(Account {
         me: Me::from(&who.user),
         chosen: who.user.locale.clone().unwrap_or_default(),
+        theme: who.user.theme.map(Theme::as_str).unwrap_or_default().to_owned(),
         sessions: sessions.iter().map(|session| Session::new(session, &who.session)).collect(),
         nickname: who.user.nickname.as_str().to_owned(),
         upload,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::checked::{Login, Nickname, Password, PicturePath};
 use super::{Database, UserId};
 use crate::error::{Error, Fault, Result};
+pub use account::Profile;
 
 /// One person.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -29,6 +30,9 @@ pub struct User {
     /// The language they chose, as a BCP 47 tag; none: their browser's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
+    /// The colours they chose; none: their system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub theme: Option<Theme>,
     /// Whether this person may do what a room's owner may.
     #[serde(default)]
     pub admin: bool,
@@ -36,6 +40,35 @@ pub struct User {
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<bool>,
     at: DateTime,
+}
+
+/// The colours of pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Theme {
+    /// Ink on paper.
+    Light,
+    /// Paper on ink.
+    Dark,
+}
+
+impl Theme {
+    /// Each of them.
+    pub const ALL: [Self; 2] = [Self::Light, Self::Dark];
+
+    /// As forms and pages spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    /// # Errors
+    /// `Theme`.
+    pub fn parse(typed: &str) -> Result<Self, Fault> {
+        Self::ALL.into_iter().find(|theme| theme.as_str() == typed).ok_or(Fault::Theme)
+    }
 }
 
 impl User {
@@ -57,6 +90,7 @@ impl User {
             picture: None,
             password,
             locale: None,
+            theme: None,
             admin: first,
             first: first.then_some(true),
             at: DateTime::now(),

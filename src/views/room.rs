@@ -133,6 +133,8 @@ impl Room {
 /// A room as one endless page; what comes is written behind it.
 #[derive(Serialize)]
 pub struct Stream {
+    /// The colours that its reader chose.
+    pub theme: Option<&'static str>,
     /// Which room.
     pub room: Room,
     /// The feed's cursor.

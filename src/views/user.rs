@@ -4,17 +4,23 @@ use serde::Serialize;
 
 use super::error::Messages;
 use crate::models;
+use crate::models::user::Theme;
 
 /// Who reads the page.
 #[derive(Clone, Default, Serialize)]
 pub struct Me {
     id: String,
     nickname: String,
+    theme: Option<&'static str>,
 }
 
 impl From<&models::User> for Me {
     fn from(user: &models::User) -> Self {
-        Self { id: user.id.to_string(), nickname: user.nickname.as_str().to_owned() }
+        Self {
+            id: user.id.to_string(),
+            nickname: user.nickname.as_str().to_owned(),
+            theme: user.theme.map(Theme::as_str),
+        }
     }
 }
 
@@ -57,6 +63,8 @@ pub struct Account {
     pub me: Me,
     /// The language they chose; empty for the browser's.
     pub chosen: String,
+    /// The colours they chose; empty for the system's.
+    pub theme: String,
     /// Where they are signed in.
     pub sessions: Vec<Session>,
     /// What was just done, as the end of a key.

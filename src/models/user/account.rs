@@ -4,23 +4,40 @@ use std::net::IpAddr;
 
 use mongodb::bson::{Document, doc};
 
-use super::User;
+use super::{Theme, User};
 use crate::error::{Error, Fault, Result};
 use crate::models::checked::{Nickname, Password, PicturePath};
 use crate::models::{Database, UserId};
 
+/// What a person says of themselves, and how they want their pages.
+#[derive(Debug)]
+pub struct Profile {
+    /// The name that others see.
+    pub nickname: Nickname,
+    /// A BCP 47 tag; none: the browser's.
+    pub locale: Option<&'static str>,
+    /// None: the system's.
+    pub theme: Option<Theme>,
+}
+
 impl User {
-    /// Takes another nickname, and another language; `None` is the browser's.
+    /// Takes another profile.
     ///
     /// # Errors
     /// The database's.
-    pub async fn change(&self, db: &Database, nickname: Nickname, locale: Option<&str>) -> Result<()> {
-        let mut change = doc! { "$set": { "nickname": nickname.as_str() } };
-        match locale {
-            Some(locale) => drop(change.get_document_mut("$set").map(|set| set.insert("locale", locale))),
-            None => drop(change.insert("$unset", doc! { "locale": "" })),
+    pub async fn change(&self, db: &Database, profile: Profile) -> Result<()> {
+        let (mut set, mut unset) = (doc! { "nickname": profile.nickname.as_str() }, Document::new());
+        for (key, value) in [("locale", profile.locale), ("theme", profile.theme.map(Theme::as_str))] {
+            match value {
+                Some(value) => set.insert(key, value),
+                None => unset.insert(key, ""),
+            };
         }
-        self.update(db, change).await
+        let mut change = doc! { "$set": set };
+        if !unset.is_empty() {
+            change.insert("$unset", unset);
+        }
+        db.users.update(doc! { "_id": self.id }, change).await.map(drop)
     }
 
     /// Takes another password. All other sessions are to be ended.
@@ -90,9 +107,5 @@ impl User {
         let right = db.passwords.verify(Some(password), Some(&self.password)).await;
         let proof = attempt.settle(right.map(|right| right.then_some(())))?;
         proof.ok_or_else(|| Error::field(field, Fault::WrongPassword))
-    }
-
-    async fn update(&self, db: &Database, change: Document) -> Result<()> {
-        db.users.update(doc! { "_id": self.id }, change).await.map(drop)
     }
 }
