@@ -5,6 +5,7 @@ pub mod answer;
 mod asset;
 mod chat;
 mod door;
+mod encoding;
 mod headers;
 mod health;
 mod live;

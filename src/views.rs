@@ -3,6 +3,7 @@
 pub mod assets;
 pub mod chat;
 pub mod error;
+pub mod gzip;
 pub mod locale;
 pub mod picture;
 pub mod room;

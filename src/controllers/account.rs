@@ -119,7 +119,7 @@ pub(super) async fn show(
         uploaded: known(&UPLOADED, picture),
         ..account(&who, &visitor, db, images).await?
     };
-    Answer::page(&visitor, "users/me.html.tera", &account)
+    Ok(Answer::page(&visitor, "users/me.html.tera", &account)?.in_full())
 }
 
 /// Changes nickname and language, or the password.

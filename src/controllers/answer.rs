@@ -2,22 +2,27 @@
 
 use std::io::Cursor;
 
+use flate2::Compression;
 use rocket::http::{ContentType, Header, Status};
 use rocket::request::Request;
 use rocket::response::{self, Responder, Response};
 use rocket::{Catcher, catch, catchers};
 use serde::Serialize;
 
+use super::encoding::put_either;
 use super::user::path_of_door;
 use super::visitor::Visitor;
 use crate::error::{Error, Result};
 use crate::views::error::{ErrorJson, ErrorPage, Kept};
+use crate::views::gzip::gzip;
 
 /// An answer, ready to go out.
 pub struct Answer {
     status: Status,
     location: Option<String>,
     body: Option<(ContentType, Vec<u8>)>,
+    /// Whether it may go out as gzip.
+    shrinks: bool,
 }
 
 /// Why there is no answer, with the form to send again if there was one.
@@ -33,12 +38,12 @@ impl Answer {
     /// `Internal` when the template and the view do not fit.
     pub fn page(visitor: &Visitor<'_>, template: &str, view: &impl Serialize) -> Result<Self> {
         let html = visitor.views()?.render(template, visitor.locale(), view)?;
-        Ok(Self { status: Status::Ok, location: None, body: Some((ContentType::HTML, html.into_bytes())) })
+        Ok(Self { shrinks: true, ..Self::of(ContentType::HTML, html.into_bytes()) })
     }
 
     /// A piece of a page, already rendered.
     pub fn fragment(html: &str) -> Self {
-        Self { status: Status::Ok, location: None, body: Some((ContentType::HTML, html.into())) }
+        Self::of(ContentType::HTML, html.into())
     }
 
     /// JSON.
@@ -47,22 +52,32 @@ impl Answer {
     /// `Internal` when the view cannot be written so.
     pub fn json(view: &impl Serialize) -> Result<Self> {
         let json = serde_json::to_vec(view).map_err(|error| Error::Internal(error.to_string()))?;
-        Ok(Self { status: Status::Ok, location: None, body: Some((ContentType::JSON, json)) })
+        Ok(Self::of(ContentType::JSON, json))
     }
 
     /// Go there next.
     pub fn see_other(location: impl ToString) -> Self {
-        Self { status: Status::SeeOther, location: Some(location.to_string()), body: None }
+        Self { status: Status::SeeOther, location: Some(location.to_string()), body: None, shrinks: false }
     }
 
     /// Nothing to say.
     pub fn no_content() -> Self {
-        Self { status: Status::NoContent, location: None, body: None }
+        Self { status: Status::NoContent, location: None, body: None, shrinks: false }
     }
 
     /// The same with another status.
     pub fn with_status(self, status: Status) -> Self {
         Self { status, ..self }
+    }
+
+    /// The same, as long on the wire as it is. A page that holds a secret beside what others may have put on it: the
+    /// length of its gzip would give the secret away letter by letter (BREACH).
+    pub fn in_full(self) -> Self {
+        Self { shrinks: false, ..self }
+    }
+
+    fn of(kind: ContentType, bytes: Vec<u8>) -> Self {
+        Self { status: Status::Ok, location: None, body: Some((kind, bytes)), shrinks: false }
     }
 }
 
@@ -90,7 +105,7 @@ impl<'r, 'o: 'r, R: Responder<'r, 'o>> Responder<'r, 'o> for NoStore<R> {
 }
 
 impl<'r> Responder<'r, 'static> for Answer {
-    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let mut response = Response::build();
         // Made for one person, at one moment: going back asks again, also after signing out.
         response.status(self.status).raw_header("Cache-Control", "no-store");
@@ -98,7 +113,11 @@ impl<'r> Responder<'r, 'static> for Answer {
             response.raw_header("Location", location);
         }
         if let Some((kind, bytes)) = self.body {
-            response.header(kind).sized_body(bytes.len(), Cursor::new(bytes));
+            response.header(kind);
+            match self.shrinks && self.status == Status::Ok {
+                true => put_either(&mut response, request, bytes, |bytes| gzip(bytes, Compression::fast())),
+                false => drop(response.sized_body(bytes.len(), Cursor::new(bytes))),
+            }
         }
         response.ok()
     }

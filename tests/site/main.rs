@@ -8,6 +8,7 @@ mod helpers;
 mod account;
 mod browser;
 mod chats;
+mod compression;
 mod edits;
 mod engine;
 mod feeds;
