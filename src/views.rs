@@ -36,6 +36,7 @@ impl Views {
         tera.autoescape_on(vec![".html.tera", ".svg.tera"]);
         tera.register_function("t", locale::t);
         tera.register_filter("clock", chat::clock);
+        tera.register_filter("encoded", locale::encoded);
         tera.global_context().insert("assets", &assets::prefix());
         tera.global_context().insert("locales", &Locale::all().map(locale::Choice::from).collect::<Vec<_>>());
         let texts: Vec<(String, String)> = Templates::iter()

@@ -144,6 +144,9 @@ async fn update(
         }
         who.user.change(db, form.checked(&who.user)?).await?;
         hub.changed(who.user.id);
+        if form.locale.is_some() {
+            visitor.keep_locale(locale);
+        }
         Ok("profile")
     };
     match changed.await {
@@ -195,7 +198,7 @@ async fn destroy(
             }
             Ok(match visitor.wants_json() {
                 true => Answer::no_content(),
-                false => Answer::see_other(uri!(user::door(next = _))),
+                false => Answer::see_other(uri!(user::door(next = _, lang = _))),
             })
         }
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {

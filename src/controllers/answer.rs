@@ -155,7 +155,8 @@ fn error_answer(visitor: &Visitor<'_>, refusal: &Refusal) -> Answer {
     let answer = if visitor.wants_json() {
         Answer::json(&ErrorJson::new(&refusal.error, locale))
     } else {
-        let page = ErrorPage::new(&refusal.error, locale, visitor.me(), refusal.kept.clone());
+        let signed_in = visitor.has_session() && !matches!(refusal.error, Error::SignedOut);
+        let page = ErrorPage::new(&refusal.error, locale, visitor.me(), signed_in, refusal.kept.clone());
         Answer::page(visitor, "errors/show.html.tera", &page)
     };
     answer.unwrap_or_else(|error| {

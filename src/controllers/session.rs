@@ -77,6 +77,6 @@ async fn destroy(visitor: Visitor<'_>, db: &State<Arc<Database>>, hub: &State<Ar
     visitor.forget();
     match visitor.wants_json() {
         true => Ok(Answer::no_content()),
-        false => Ok(Answer::see_other(uri!(user::door(next = _)))),
+        false => Ok(Answer::see_other(uri!(user::door(next = _, lang = _)))),
     }
 }

@@ -13,6 +13,7 @@ use crate::error::{Error, Faults, Result};
 use crate::live::Hub;
 use crate::models::checked::{Login, Nickname, Password};
 use crate::models::{Database, Session, User, UserId};
+use crate::views::Locale;
 use crate::views::error::{Kept, messages};
 use crate::views::user::{Card, Door, Me, Typed, UserJson};
 
@@ -60,9 +61,13 @@ impl SignUp<'_> {
     }
 }
 
-/// Where to sign up and sign in.
-#[get("/user?<next>")]
-async fn door(next: Option<&str>, visitor: Visitor<'_>) -> Result<Answer> {
+/// Where to sign up and sign in, and where a language is chosen before that.
+#[get("/user?<next>&<lang>")]
+async fn door(next: Option<&str>, lang: Option<&str>, visitor: Visitor<'_>) -> Result<Answer> {
+    if let Some(locale) = lang.and_then(Locale::tagged) {
+        visitor.keep_locale(Some(locale));
+        return Ok(Answer::see_other(uri!(door(next = next, lang = _))));
+    }
     match visitor.signed_in().await {
         Ok(_) => Ok(Answer::see_other(uri!(room::index(page = _)))),
         Err(Error::SignedOut) if visitor.wants_json() => Answer::json(&serde_json::json!({ "next": next })),
@@ -112,6 +117,9 @@ pub(super) async fn welcome(
     }
     let token = Session::open(db, user, visitor.browser(), visitor.address()).await?;
     visitor.keep(&token);
+    if let Some(locale) = user.locale.as_deref().and_then(Locale::tagged) {
+        visitor.keep_locale(Some(locale));
+    }
     match visitor.wants_json() {
         true => Ok(Answer::json(&UserJson::from(user))?.with_status(Status::Created)),
         false => Ok(Answer::see_other(path_after(next))),
@@ -133,7 +141,7 @@ async fn show(id: UserId, who: Reader, visitor: Visitor<'_>, db: &State<Arc<Data
 
 /// The door, with the way back.
 pub(super) fn path_of_door(next: &str) -> String {
-    uri!(door(next = Some(next))).to_string()
+    uri!(door(next = Some(next), lang = _)).to_string()
 }
 
 /// Where to go on: a path of ours, never another site's.

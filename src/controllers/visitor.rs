@@ -20,6 +20,8 @@ use crate::views::{Locale, Views};
 /// 400 days is the most that browsers keep.
 const COOKIE: &str = "session";
 const COOKIE_LIFE: Duration = Duration::days(400);
+/// The cookie that holds the tag of the language that was chosen in this browser.
+const LOCALE: &str = "locale";
 
 /// Whoever asks. What it costs to find out is spent when it is asked for.
 #[derive(Clone, Copy)]
@@ -84,14 +86,13 @@ impl<'r> Visitor<'r> {
             && self.request.headers().get_one("X-Forwarded-Proto").is_some_and(|proto| proto.trim() == "https")
     }
 
-    /// The language to answer in: the one they chose, as far as this request has asked who it is, else the browser's.
+    /// The language to answer in: the one of the account, as far as this request has asked who it is, else the one
+    /// that was chosen in this browser, else the one that the browser likes best.
     pub fn locale(&self) -> Locale {
-        let chosen = self.known().signed_in.get().and_then(|signed_in| signed_in.user.locale.as_deref());
-        chosen.and_then(Locale::tagged).unwrap_or_else(|| self.browser_locale())
-    }
-
-    fn browser_locale(&self) -> Locale {
-        Locale::accepted(self.request.headers().get_one("Accept-Language").unwrap_or_default())
+        let of_account = self.known().signed_in.get().and_then(|signed_in| signed_in.user.locale.as_deref());
+        let of_cookie = || self.cookies().get(LOCALE).and_then(|cookie| Locale::tagged(cookie.value()));
+        let of_browser = || Locale::accepted(self.request.headers().get_one("Accept-Language").unwrap_or_default());
+        of_account.and_then(Locale::tagged).or_else(of_cookie).unwrap_or_else(of_browser)
     }
 
     /// Whether JSON is wanted rather than a page.
@@ -145,6 +146,11 @@ impl<'r> Visitor<'r> {
         self.known().signed_in.get().map(|signed_in| Me::from(&signed_in.user))
     }
 
+    /// Whether they say that they are signed in.
+    pub(super) fn has_session(&self) -> bool {
+        self.cookies().get(COOKIE).is_some()
+    }
+
     /// Why a guard refused.
     pub(super) fn take_refusal(&self) -> Option<Error> {
         self.known().refusal.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -152,18 +158,31 @@ impl<'r> Visitor<'r> {
 
     /// Has the browser keep a session's token.
     pub fn keep(&self, token: &Token) {
-        let cookie = Cookie::build((COOKIE, token.as_str().to_owned()))
+        self.set(COOKIE, token.as_str().to_owned());
+    }
+
+    /// Has the browser forget it.
+    pub fn forget(&self) {
+        self.cookies().remove(Cookie::build(COOKIE).path("/"));
+    }
+
+    /// Has the browser keep the choice of a language, or forget it: pages that are answered without asking who it is
+    /// go by that.
+    pub fn keep_locale(&self, locale: Option<Locale>) {
+        match locale {
+            Some(locale) => self.set(LOCALE, locale.tag().to_owned()),
+            None => self.cookies().remove(Cookie::build(LOCALE).path("/")),
+        }
+    }
+
+    fn set(&self, name: &'static str, value: String) {
+        let cookie = Cookie::build((name, value))
             .path("/")
             .http_only(true)
             .same_site(SameSite::Lax)
             .secure(self.is_secure())
             .max_age(COOKIE_LIFE);
         self.cookies().add(cookie);
-    }
-
-    /// Has the browser forget it.
-    pub fn forget(&self) {
-        self.cookies().remove(Cookie::build(COOKIE).path("/"));
     }
 
     pub(super) fn settings(&self) -> &'r Settings {

@@ -26,6 +26,8 @@ pub fn messages(faults: &Faults, locale: Locale) -> Messages {
 #[derive(Serialize)]
 pub struct ErrorPage {
     me: Option<Me>,
+    /// Whether somebody is signed in, or may be.
+    signed_in: bool,
     status: u16,
     code: &'static str,
     message: String,
@@ -59,9 +61,10 @@ struct Body {
 }
 
 impl ErrorPage {
-    /// The page about an error, with who reads it, if that is known, and the form to send again.
-    pub fn new(error: &Error, locale: Locale, me: Option<Me>, kept: Option<Kept>) -> Self {
-        Self { me, status: error.status(), code: error.code(), message: message(error, locale), kept }
+    /// The page about an error, with who reads it, if that is known, whether somebody does who is signed in, or may
+    /// be, and the form to send again.
+    pub fn new(error: &Error, locale: Locale, me: Option<Me>, signed_in: bool, kept: Option<Kept>) -> Self {
+        Self { me, signed_in, status: error.status(), code: error.code(), message: message(error, locale), kept }
     }
 }
 

@@ -112,6 +112,11 @@ pub(super) fn t(values: Kwargs, state: &State<'_>) -> TeraResult<Value> {
     Ok(Value::from(locale.text_with(&key, &texts)))
 }
 
+/// `text | encoded` in templates: as a value in an address's query.
+pub(super) fn encoded(text: &str, _: Kwargs, _: &State<'_>) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
