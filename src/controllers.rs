@@ -2,6 +2,7 @@
 
 mod account;
 pub mod answer;
+mod app;
 mod asset;
 mod chat;
 mod door;
@@ -25,6 +26,7 @@ pub use headers::{content_security, shield};
 pub fn routes() -> Vec<Route> {
     let routes = [
         account::routes(),
+        app::routes(),
         asset::routes(),
         chat::routes(),
         health::routes(),

@@ -1,5 +1,6 @@
 //! What templates and JSON are given, and the rendering of it. Nothing here knows HTTP.
 
+pub mod app;
 pub mod assets;
 pub mod chat;
 pub mod error;

@@ -128,3 +128,6 @@ reconnecting = Reconnecting…
 offline = You are offline. New chats come when you are back.
 
 languages = Languages
+offline-title = The site cannot be reached
+offline-hint = You may be offline, or the site is away for a moment. What was said is safe.
+try-again = Try again

@@ -70,6 +70,11 @@ impl Answer {
         Self { status, ..self }
     }
 
+    /// The same as another kind of content.
+    pub fn with_kind(self, kind: ContentType) -> Self {
+        Self { body: self.body.map(|(_, bytes)| (kind, bytes)), ..self }
+    }
+
     /// The same, as long on the wire as it is. A page that holds a secret beside what others may have put on it: the
     /// length of its gzip would give the secret away letter by letter (BREACH).
     pub fn in_full(self) -> Self {

@@ -15,7 +15,7 @@ pub fn content_security() -> AdHoc {
             let policy = format!(
                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: {images}; \
                  connect-src 'self' {images}; form-action 'self' {images}; font-src 'self'; manifest-src 'self'; \
-                 frame-src 'self'; frame-ancestors 'self'; base-uri 'none'"
+                 worker-src 'self'; frame-src 'self'; frame-ancestors 'self'; base-uri 'none'"
             );
             response.set_raw_header("Content-Security-Policy", policy);
         })

@@ -95,6 +95,12 @@ impl<'r> Visitor<'r> {
         of_account.and_then(Locale::tagged).or_else(of_cookie).unwrap_or_else(of_browser)
     }
 
+    /// The same after asking who it is. Where that cannot be known, it is nobody.
+    pub async fn settled_locale(&self) -> Locale {
+        let _ = self.signed_in().await;
+        self.locale()
+    }
+
     /// Whether JSON is wanted rather than a page.
     pub fn wants_json(&self) -> bool {
         self.request.accept().map(Accept::preferred).is_some_and(|wanted| wanted.is_json())

@@ -41,6 +41,8 @@ async fn no_page_shows_a_key_without_a_text() {
             let page = Answer::read(person.request("GET", path).header("Accept-Language", language)).await.body;
             assert!(!page.contains("Unknown localization"), "{path} in {language}");
         }
+        let offline = Answer::read(person.request("GET", "/offline").header("Accept-Language", language)).await.body;
+        assert!(!offline.contains("Unknown localization"), "the offline page in {language}");
         let door = Answer::read(site.visitor().request("GET", "/user").header("Accept-Language", language)).await.body;
         assert!(!door.contains("Unknown localization"), "the door in {language}");
     }

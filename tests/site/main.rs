@@ -6,6 +6,7 @@
 mod helpers;
 
 mod account;
+mod app;
 mod browser;
 mod chats;
 mod compression;
