@@ -158,6 +158,7 @@ async fn where_the_site_cannot_be_reached_a_page_says_so_in_the_readers_language
     let (database, port) = (site.database.clone(), site.address.rsplit(':').next().unwrap().parse::<u16>().unwrap());
     let rooms = format!("{}/room", site.address);
     site.stop().await;
+    browser.clear_cache().await;
     browser.goto(&rooms).await;
     let title = browser.find("html[lang=ko] #offline h1").await.text().await.unwrap();
     assert_eq!(title, "사이트에 연결할 수 없습니다");

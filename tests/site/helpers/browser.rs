@@ -5,14 +5,31 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use fantoccini::elements::Element;
+use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
+use reqwest::Method;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use url::{ParseError, Url};
 
 use super::person::PASSWORD;
 use super::site::folder;
 use super::{soon, until};
+
+/// Chromium's own command to forget all that its cache of answers has.
+#[derive(Debug)]
+struct ClearCache;
+
+impl WebDriverCompatibleCommand for ClearCache {
+    fn endpoint(&self, driver: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        driver.join(&format!("/session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({ "cmd": "Network.clearBrowserCache", "params": {} }).to_string()))
+    }
+}
 
 /// A browser window with a profile of its own.
 pub struct Browser {
@@ -156,6 +173,11 @@ impl Browser {
     pub async fn say(&self, text: &str) {
         self.type_into("#composer textarea", text).await;
         self.click("#composer button").await;
+    }
+
+    /// Has it forget the answers that it was told to keep.
+    pub async fn clear_cache(&self) {
+        self.client.issue_cmd(ClearCache).await.unwrap();
     }
 
     pub async fn close(self) {
