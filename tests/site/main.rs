@@ -12,6 +12,7 @@ mod chats;
 mod compression;
 mod edits;
 mod engine;
+mod face;
 mod feeds;
 mod generated;
 mod hostile;

@@ -1,6 +1,7 @@
 //! What the tests are made of: sites, people, pages.
 
 pub mod browser;
+pub mod devtools;
 pub mod images;
 pub mod page;
 pub mod person;
@@ -9,6 +10,7 @@ pub mod proxy;
 pub mod random;
 pub mod site;
 pub mod strait;
+pub mod tour;
 
 use std::future::Future;
 use std::time::Duration;

@@ -1,0 +1,354 @@
+//! How the site looks and feels: on a phone and on a desk, in light and in dark, by keyboard and by input method.
+
+use image::GenericImageView;
+use serde_json::{Value, json};
+
+use crate::helpers::browser::Browser;
+use crate::helpers::devtools::{Device, ENTER, Key, SELECT_ALL, SHIFT_TAB, SPACE, TAB, Wishes};
+use crate::helpers::person::PASSWORD;
+use crate::helpers::site::{Site, folder};
+use crate::helpers::tour::Tour;
+use crate::helpers::until;
+
+const LANGUAGES: [&str; 2] = ["en", "ko"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_scrolls_sideways_on_a_phone_or_a_desk() {
+    let tour = Tour::plan("face-sideways").await;
+    let browser = Browser::open(true).await;
+    let mut faults = Vec::new();
+    for device in Device::ALL {
+        browser.on(device).await;
+        for stop in &tour.stops {
+            browser.visit(stop).await;
+            for size in ["100%", "200%"] {
+                let sticks_out = "const [width, size] = arguments;
+                     document.documentElement.style.fontSize = size;
+                     if (document.scrollingElement.scrollWidth <= width) return [];
+                     const out = [...document.body.querySelectorAll('*')].filter((element) => {
+                       const { left, right } = element.getBoundingClientRect();
+                       return left < right && right > width;
+                     });
+                     return [document.scrollingElement.scrollWidth, ...out.slice(0, 5).map(
+                       (element) => element.cloneNode().outerHTML.slice(0, 120))];";
+                let out = browser.run(sticks_out, json!([device.width(), size])).await;
+                if out != json!([]) {
+                    faults.push(format!("{} on a {}, text of {size}: {out}", stop.name, device.name()));
+                }
+            }
+        }
+    }
+    browser.close().await;
+    assert_none(&faults);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_has_no_accessibility_fault() {
+    let tour = Tour::plan("face-axe").await;
+    let browser = Browser::open(true).await;
+    let mut faults = Vec::new();
+    // Each language on one device, each page in both schemes.
+    for (language, device) in LANGUAGES.into_iter().zip(Device::ALL) {
+        browser.on(device).await;
+        browser.speak(language).await;
+        for stop in &tour.stops {
+            browser.visit(stop).await;
+            for dark in [false, true] {
+                browser.wish(Wishes { dark, no_motion: true, ..Wishes::default() }).await;
+                let scheme = if dark { "dark" } else { "light" };
+                let found = browser.axe().await;
+                faults.extend(found.iter().map(|line| format!("{} ({language}, {scheme}) {line}", stop.name)));
+            }
+        }
+    }
+    browser.close().await;
+    assert_none(&faults);
+}
+
+/// For people to look at: `target/tmp/screenshots`.
+#[tokio::test(flavor = "multi_thread")]
+async fn screenshots_of_every_page_are_taken() {
+    let tour = Tour::plan("face-pictures").await;
+    let browser = Browser::open(true).await;
+    let folder = folder("screenshots");
+    for language in LANGUAGES {
+        browser.speak(language).await;
+        for device in Device::ALL {
+            browser.on(device).await;
+            for stop in &tour.stops {
+                browser.visit(stop).await;
+                for (dark, scheme) in [(false, "light"), (true, "dark")] {
+                    browser.wish(Wishes { dark, no_motion: true, ..Wishes::default() }).await;
+                    let file = folder.join(format!("{}-{}-{scheme}-{language}.png", stop.name, device.name()));
+                    browser.picture(device, &file).await;
+                    let picture = image::open(&file).unwrap();
+                    assert_eq!(picture.width(), device.width() * device.density(), "{}", file.display());
+                    assert!(picture.height() >= device.height() * device.density(), "{}", file.display());
+                    let first = picture.get_pixel(0, 0);
+                    assert!(picture.pixels().any(|(_, _, pixel)| pixel != first), "{} is empty", file.display());
+                }
+            }
+        }
+    }
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn targets_are_at_least_24_pixels() {
+    let tour = Tour::plan("face-targets").await;
+    let browser = Browser::open(true).await;
+    browser.on(Device::Phone).await;
+    let mut faults = Vec::new();
+    for stop in &tour.stops {
+        browser.visit(stop).await;
+        // Whatever is hit within 12 pixels of its middle is large enough, by a larger pseudo-element or a label too.
+        let small = "const isInSentence = (element) => getComputedStyle(element).display === 'inline'
+               && element.matches('a') && element.parentElement.textContent.trim() !== element.textContent.trim();
+             const isHit = (element, x, y) => {
+               const hit = document.elementFromPoint(x, y);
+               return hit && (element.contains(hit) || [...(element.labels ?? [])].some((label) => label.contains(hit)));
+             };
+             const isSmall = (element) => {
+               const { width, height, bottom } = element.getBoundingClientRect();
+               if (width >= 24 && height >= 24) return false;
+               // Shown to nobody who points, or above the page until it has the focus.
+               if (width <= 1 || height <= 1 || bottom + scrollY <= 0) return false;
+               element.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
+               const box = element.getBoundingClientRect();
+               const [x, y] = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
+               return ![[-11.5, 0], [11.5, 0], [0, -11.5], [0, 11.5]].every(([dx, dy]) => isHit(element, x + dx, y + dy));
+             };
+             const all = document.querySelectorAll('a[href], button, input, summary, select, textarea');
+             return [...all].filter((element) => element.checkVisibility({ checkVisibilityCSS: true })
+                 && element.type !== 'hidden' && !isInSentence(element) && isSmall(element))
+               .map((element) => {
+                 const { width, height } = element.getBoundingClientRect();
+                 return `${width.toFixed(1)} × ${height.toFixed(1)}: ${element.outerHTML.slice(0, 120)}`;
+               });";
+        let found = browser.run(small, json!([])).await;
+        faults.extend(lines(&found).into_iter().map(|line| format!("{}: {line}", stop.name)));
+    }
+    browser.close().await;
+    assert_none(&faults);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_moves_where_motion_is_unwelcome() {
+    let tour = Tour::plan("face-motion").await;
+    let browser = Browser::open(true).await;
+    browser.wish(Wishes { no_motion: true, ..Wishes::default() }).await;
+    let mut faults = Vec::new();
+    for stop in &tour.stops {
+        browser.visit(stop).await;
+        let moves = "const lasts = (times) => times.split(',').some((time) => parseFloat(time) > 0.01);
+             return [...document.querySelectorAll('*')].filter((element) => {
+               const style = getComputedStyle(element);
+               return lasts(style.transitionDuration) || style.scrollBehavior === 'smooth'
+                 || (style.animationName !== 'none' && lasts(style.animationDuration));
+             }).map((element) => element.cloneNode().outerHTML.slice(0, 120));";
+        let found = browser.run(moves, json!([])).await;
+        faults.extend(lines(&found).into_iter().map(|line| format!("{}: {line}", stop.name)));
+    }
+    browser.close().await;
+    assert_none(&faults);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn controls_have_an_edge_in_forced_colours() {
+    let tour = Tour::plan("face-forced").await;
+    let browser = Browser::open(true).await;
+    browser.wish(Wishes { forced_colours: true, ..Wishes::default() }).await;
+    let mut faults = Vec::new();
+    for stop in &tour.stops {
+        browser.visit(stop).await;
+        // Backgrounds are gone there: what has no border of its own, or around it, is a word like any other.
+        let bare = "const hasEdge = (element) => {
+               const style = element && getComputedStyle(element);
+               return style && style.borderBottomStyle !== 'none' && parseFloat(style.borderBottomWidth) > 0;
+             };
+             return [...document.querySelectorAll('button, input, select, textarea')]
+               .filter((element) => element.checkVisibility({ checkVisibilityCSS: true }) && element.type !== 'hidden')
+               .filter((element) => !hasEdge(element) && !hasEdge(element.closest('form, label')))
+               .map((element) => element.outerHTML.slice(0, 120));";
+        let found = browser.run(bare, json!([])).await;
+        faults.extend(lines(&found).into_iter().map(|line| format!("{}: {line}", stop.name)));
+    }
+    browser.close().await;
+    assert_none(&faults);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_site_by_keyboard_alone() {
+    let site = Site::start().await;
+    let browser = Browser::open(true).await;
+    browser.goto(&format!("{}/user", site.address)).await;
+    browser.tab_to("#sign-up [name=userId]").await;
+    browser.type_keys("gildong").await;
+    browser.tab_to("#sign-up [name=userPassword]").await;
+    browser.type_keys(PASSWORD).await;
+    browser.go_to(SHIFT_TAB, "#sign-up [name=userNickname]").await;
+    browser.type_keys("길동").await;
+    browser.tab_to("#sign-up button:not([type=button])").await;
+    browser.press(ENTER).await;
+
+    // The first stop of a page leads past all that is the same on every page.
+    browser.find("#new-room").await;
+    browser.press(TAB).await;
+    assert!(browser.has_focus("a[href^='#']").await, "the first stop skips to the content");
+    browser.shows_focus().await;
+    browser.press(ENTER).await;
+    browser.press(TAB).await;
+    assert!(browser.has_focus("main *").await, "and the next one is in it");
+    browser.tab_to("#new-room [name=name]").await;
+    browser.type_keys("keys").await;
+    browser.press(ENTER).await;
+
+    browser.find("#connection[data-state=connected]").await;
+    let room = browser.client.current_url().await.unwrap().path().to_owned();
+    browser.tab_to("#composer textarea").await;
+    browser.type_keys("helo").await;
+    browser.press(ENTER).await;
+    browser.sees(&["helo"]).await;
+    browser.go_to(SHIFT_TAB, &format!("#chat-1 a[href='{room}/chat/1']")).await;
+    browser.press(ENTER).await;
+    browser.find("#edit-chat textarea").await;
+    browser.tab_to("#edit-chat textarea").await;
+    browser.press(SELECT_ALL).await;
+    browser.type_keys("hello").await;
+    browser.tab_to("#edit-chat button:not([type=button])").await;
+    browser.press(SPACE).await;
+    browser.find("#connection[data-state=connected]").await;
+    browser.sees(&["hello"]).await;
+    browser.tab_to(&format!("#chat-1 a[href='{room}/chat/1']")).await;
+    browser.press(ENTER).await;
+    browser.find("#remove-chat button").await;
+    browser.tab_to("#remove-chat button").await;
+    browser.press(ENTER).await;
+    browser.find("#connection[data-state=connected]").await;
+    browser.sees(&[]).await;
+
+    browser.go_to(SHIFT_TAB, "a[href='/user/me']").await;
+    browser.press(ENTER).await;
+    browser.find("#profile").await;
+    browser.tab_to("#profile [name=userNickname]").await;
+    browser.press(SELECT_ALL).await;
+    browser.type_keys("춘향").await;
+    browser.press(ENTER).await;
+    let elsewhere = site.visitor();
+    elsewhere.sign_in("gildong", PASSWORD).await;
+    until("the new nickname", || async {
+        (elsewhere.get_json("/user/me").await.json()["nickname"] == "춘향").then_some(())
+    })
+    .await;
+    browser.tab_to("#sign-out button").await;
+    browser.press(SPACE).await;
+    browser.find("#sign-in").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_korean_syllable_is_composed_and_one_enter_sends_it_once() {
+    let site = Site::start().await;
+    let browser = Browser::open(true).await;
+    browser.sign_up(&site.address, "gildong").await;
+    let room = browser.make_room("한글").await;
+    browser.find("#connection[data-state=connected]").await;
+    let keys = "const text = document.querySelector('#composer textarea');
+         text.focus();
+         window.keys = [];
+         text.addEventListener('keydown', ({ key, isComposing, keyCode }) => {
+           window.keys.push([key, isComposing, keyCode]);
+         }, true);";
+    browser.run(keys, json!([])).await;
+    for syllable in [["ㅇ", "아", "안"], ["ㄴ", "녀", "녕"]] {
+        for state in syllable {
+            browser.compose(state).await;
+        }
+        browser.commit(syllable[2]).await;
+    }
+    // The Enter that ends a syllable: before its end in most browsers, behind it in Safari.
+    browser.compose("ㅎ").await;
+    browser.compose("하").await;
+    browser.press_enter_for_the_input_method().await;
+    assert_eq!(browser.typed().await, "안녕하");
+    browser.commit("하").await;
+    browser.press_enter_for_the_input_method().await;
+    assert_eq!(
+        browser.run("return window.keys;", json!([])).await,
+        json!([["Enter", true, 229], ["Enter", false, 229]])
+    );
+    assert_eq!(browser.typed().await, "안녕하");
+    assert_eq!((browser.texts().await.len(), browser.count("#outbox li").await), (0, 0), "nothing is sent");
+
+    browser.press(ENTER).await;
+    browser.sees(&["안녕하"]).await;
+    assert_eq!(browser.typed().await, "");
+    browser.compose("ㄴ").await;
+    browser.compose("네").await;
+    browser.commit("네").await;
+    browser.press(ENTER).await;
+    browser.sees(&["안녕하", "네"]).await;
+    assert_eq!(browser.typed().await, "");
+    let path = url::Url::parse(&room).unwrap().path().to_owned();
+    let reader = site.person("reader").await;
+    assert_eq!(reader.open(&path).await.texts(), ["안녕하", "네"]);
+    browser.close().await;
+}
+
+impl Browser {
+    async fn tab_to(&self, css: &str) {
+        self.go_to(TAB, css).await;
+    }
+
+    /// Goes there by a key, and can see where the focus is all the way.
+    async fn go_to(&self, key: Key, css: &str) {
+        const MOST: usize = 300;
+        for _ in 0..MOST {
+            self.press(key).await;
+            self.shows_focus().await;
+            if self.has_focus(css).await {
+                return;
+            }
+        }
+        panic!("{css} is not reached by {MOST} times {key:?}");
+    }
+
+    async fn has_focus(&self, css: &str) -> bool {
+        self.run("return document.activeElement?.matches(arguments[0]) ?? false;", json!([css])).await == true
+    }
+
+    /// Waits until what has the focus is in sight and has an outline.
+    async fn shows_focus(&self) {
+        let fault = "const focus = document.activeElement;
+             if (!focus || focus === document.body || focus === document.documentElement) return null;
+             const name = focus.outerHTML.slice(0, 120);
+             const { outlineStyle, outlineWidth, outlineColor } = getComputedStyle(focus);
+             if (outlineStyle === 'none' || parseFloat(outlineWidth) === 0 || outlineColor === 'rgba(0, 0, 0, 0)') {
+               return `no outline: ${name}`;
+             }
+             const { left, right, top, bottom } = focus.getClientRects()[0];
+             const [x, y] = [(left + right) / 2, (top + bottom) / 2];
+             const there = document.elementFromPoint(x, y);
+             if (!there) return `out of sight: ${name}`;
+             return focus.contains(there) || there.contains(focus) ? null : `below ${there.outerHTML.slice(0, 120)}: ${name}`;";
+        let found = || async {
+            self.client.execute(fault, vec![]).await.unwrap_or_else(|error| Value::String(error.to_string()))
+        };
+        let last = found().await;
+        until(&format!("the focus to be seen, at first {last}"), || async { found().await.is_null().then_some(()) })
+            .await;
+    }
+
+    /// What is in the room's composer.
+    async fn typed(&self) -> String {
+        self.find("#composer textarea").await.prop("value").await.unwrap().unwrap_or_default()
+    }
+}
+
+fn lines(found: &Value) -> Vec<&str> {
+    found.as_array().unwrap().iter().filter_map(Value::as_str).collect()
+}
+
+fn assert_none(faults: &[String]) {
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
