@@ -47,6 +47,13 @@ async fn every_page_has_no_accessibility_fault() {
     let tour = Tour::plan("face-axe").await;
     let browser = Browser::open(true).await;
     let mut faults = Vec::new();
+    // It does see what is wrong.
+    browser.visit(&tour.stops[0]).await;
+    let faint = "const faint = document.querySelector('main').appendChild(document.createElement('p'));
+         faint.textContent = 'hardly to be read';
+         faint.style.cssText = 'color: #999; background: #ccc';";
+    browser.run(faint, json!([])).await;
+    assert!(browser.axe().await.iter().any(|line| line.contains("[color-contrast]")));
     // Each language on one device, each page in both schemes.
     for (language, device) in LANGUAGES.into_iter().zip(Device::ALL) {
         browser.on(device).await;
@@ -101,22 +108,24 @@ async fn targets_are_at_least_24_pixels() {
     let mut faults = Vec::new();
     for stop in &tour.stops {
         browser.visit(stop).await;
-        // Whatever is hit within 12 pixels of its middle is large enough, by a larger pseudo-element or a label too.
+        // What is hit on 24 pixels each way is large enough, also by a pseudo-element or a label that is larger.
         let small = "const isInSentence = (element) => getComputedStyle(element).display === 'inline'
                && element.matches('a') && element.parentElement.textContent.trim() !== element.textContent.trim();
-             const isHit = (element, x, y) => {
+             const hits = (element, x, y) => {
                const hit = document.elementFromPoint(x, y);
                return hit && (element.contains(hit) || [...(element.labels ?? [])].some((label) => label.contains(hit)));
              };
+             // Pixels are whole ones where the pointer is: a line of half pixels says how many.
+             const line = Array.from({ length: 64 }, (_, n) => (n - 32) / 2);
              const isSmall = (element) => {
-               const { width, height, bottom } = element.getBoundingClientRect();
+               element.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
+               const { left, right, top, bottom, width, height } = element.getBoundingClientRect();
                if (width >= 24 && height >= 24) return false;
                // Shown to nobody who points, or above the page until it has the focus.
                if (width <= 1 || height <= 1 || bottom + scrollY <= 0) return false;
-               element.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
-               const box = element.getBoundingClientRect();
-               const [x, y] = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
-               return ![[-11.5, 0], [11.5, 0], [0, -11.5], [0, 11.5]].every(([dx, dy]) => isHit(element, x + dx, y + dy));
+               const [x, y] = [(left + right) / 2, (top + bottom) / 2];
+               return line.filter((step) => hits(element, x + step, y)).length < 48
+                 || line.filter((step) => hits(element, x, y + step)).length < 48;
              };
              const all = document.querySelectorAll('a[href], button, input, summary, select, textarea');
              return [...all].filter((element) => element.checkVisibility({ checkVisibilityCSS: true })
@@ -126,10 +135,33 @@ async fn targets_are_at_least_24_pixels() {
                  return `${width.toFixed(1)} × ${height.toFixed(1)}: ${element.outerHTML.slice(0, 120)}`;
                });";
         let found = browser.run(small, json!([])).await;
-        faults.extend(lines(&found).into_iter().map(|line| format!("{}: {line}", stop.name)));
+        let found = lines(&found);
+        let shown = found.iter().take(5).map(|line| format!("\n    {line}"));
+        if !found.is_empty() {
+            faults.push(format!("{}: {} targets, as{}", stop.name, found.len(), shown.collect::<String>()));
+        }
     }
     browser.close().await;
     assert_none(&faults);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_is_read_at_its_end_whatever_makes_it_smaller() {
+    let tour = Tour::plan("face-end").await;
+    let browser = Browser::open(true).await;
+    let room = tour.stops.iter().find(|stop| stop.name == "room").unwrap();
+    for device in Device::ALL {
+        browser.on(device).await;
+        browser.visit(room).await;
+        browser.sees_the_end("when the room is open").await;
+        // As a phone's keyboard does.
+        browser.sized(device, device.height() - 300).await;
+        browser.sees_the_end("in a lower window").await;
+        browser.type_into("#composer textarea", "one\u{e008}\u{e007}\u{e007}\u{e007}\u{e008}four lines down").await;
+        browser.sees_the_end("above a higher composer").await;
+        browser.find("#composer textarea").await.clear().await.unwrap();
+    }
+    browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -337,6 +369,18 @@ impl Browser {
         let last = found().await;
         until(&format!("the focus to be seen, at first {last}"), || async { found().await.is_null().then_some(()) })
             .await;
+    }
+
+    /// Waits until the end of a room's last chat is in sight.
+    async fn sees_the_end(&self, when: &str) {
+        let is_seen = "const last = [...document.querySelectorAll('#feed .chat:not(.removed)')].at(-1);
+             const { left, bottom } = last.getBoundingClientRect();
+             const log = document.getElementById('log').getBoundingClientRect();
+             return bottom <= log.bottom + 1 && last.contains(document.elementFromPoint(left + 1, bottom - 2));";
+        until(&format!("the end of the last chat to be in sight {when}"), || async {
+            (self.run(is_seen, json!([])).await == true).then_some(())
+        })
+        .await;
     }
 
     /// What is in the room's composer.

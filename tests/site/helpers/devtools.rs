@@ -93,9 +93,14 @@ impl Browser {
 
     /// Makes the window a device's.
     pub async fn on(&self, device: Device) {
+        self.sized(device, device.height()).await;
+    }
+
+    /// The same, of another height.
+    pub async fn sized(&self, device: Device, height: u32) {
         let is_phone = device == Device::Phone;
         let metrics = json!({
-            "width": device.width(), "height": device.height(), "deviceScaleFactor": device.density(),
+            "width": device.width(), "height": height, "deviceScaleFactor": device.density(),
             "mobile": is_phone,
         });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
@@ -185,7 +190,7 @@ impl Browser {
         std::fs::write(file, STANDARD.decode(answer["data"].as_str().unwrap()).unwrap()).unwrap();
     }
 
-    /// What axe finds wrong on the page: by WCAG 2.2 to level AA, and by good practice. A line for each element.
+    /// What axe finds wrong on the page: by WCAG 2.2 to level AA, and by good practice. A text for each rule.
     pub async fn axe(&self) -> Vec<String> {
         const AXE: &str = include_str!("../../vendor/axe-core/axe.min.js");
         if self.run("return !window.axe;", json!([])).await == true {
@@ -196,10 +201,11 @@ impl Browser {
              axe.run(document, {
                runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
                resultTypes: ['violations'], iframes: false, preload: false,
-             }).then(({ violations }) => violations.flatMap(({ id, help, nodes }) => nodes.map(
-               ({ target, html, failureSummary }) =>
-                 `[${id}] ${help}: ${target.join(' ')} ${html.slice(0, 200)} — ${failureSummary.replace(/\\s+/g, ' ')}`,
-             ))).then((lines) => (window.found = lines), (error) => (window.found = [String(error)]));",
+             }).then(({ violations }) => violations.map(({ id, help, nodes }) => {
+               const shown = nodes.slice(0, 3).map(({ target, html, failureSummary }) =>
+                 `\\n    ${target.join(' ')} ${html.slice(0, 160)} — ${failureSummary.replace(/\\s+/g, ' ')}`);
+               return `[${id}] ${help}: ${nodes.length} times, as${shown.join('')}`;
+             })).then((lines) => (window.found = lines), (error) => (window.found = [String(error)]));",
             json!([]),
         )
         .await;

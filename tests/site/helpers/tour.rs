@@ -77,6 +77,7 @@ impl Tour {
             at("rooms-with-faults", "/room", author).sends("/room", &[("name", &many), ("topic", &many.repeat(4))]),
             at("room-empty", &empty, author),
             at("room", &room, guest),
+            at("room-at-a-chat", &format!("{room}#chat-{}", chats[0] - 10), author),
             at("room-opened", &room, author).opened(),
             at("room-before", &format!("{room}?before=30"), guest),
             at("room-with-faults", &room, guest)
@@ -175,9 +176,10 @@ async fn talk(room: &str, people: [&Person; 2]) -> [i64; 2] {
         // Each speaks a few times in a row.
         let person = people[n / 3 % 2];
         numbers.push(person.say(room, text).await["seq"].as_i64().unwrap());
+        if n == 20 {
+            person.say(room, &"아주 긴 말입니다. ".chars().cycle().take(4_000).collect::<String>()).await;
+        }
     }
-    let long: String = "아주 긴 말입니다. ".chars().cycle().take(4_000).collect();
-    people[1].say(room, &long).await;
     let answer = people[0]
         .post(&format!("{room}/chat/{}", numbers[54]), &[("_method", "put"), ("text", "edited: 고친 말")])
         .await;
