@@ -93,14 +93,14 @@ impl Browser {
 
     /// Makes the window a device's.
     pub async fn on(&self, device: Device) {
-        self.sized(device, device.height()).await;
+        self.sized(device, device.width(), device.height()).await;
     }
 
-    /// The same, of another height.
-    pub async fn sized(&self, device: Device, height: u32) {
+    /// The same, of another size.
+    pub async fn sized(&self, device: Device, width: u32, height: u32) {
         let is_phone = device == Device::Phone;
         let metrics = json!({
-            "width": device.width(), "height": height, "deviceScaleFactor": device.density(),
+            "width": width, "height": height, "deviceScaleFactor": device.density(),
             "mobile": is_phone,
         });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
