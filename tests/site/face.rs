@@ -333,6 +333,37 @@ async fn a_korean_syllable_is_composed_and_one_enter_sends_it_once() {
     browser.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_weighs_little() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let room = person.make_room("weight").await;
+    for n in 0..50 {
+        person.say(&room, &format!("{n}: 오늘은 무슨 이야기를 나눌까요? Whatever comes to mind.")).await;
+    }
+    // Nothing of the site is in this browser's cache.
+    let browser = Browser::open(true).await;
+    browser.be(&site.address, person.cookie().as_ref()).await;
+    browser.goto(&format!("{}{room}", site.address)).await;
+    browser.find("#connection[data-state=connected]").await;
+    let entries = "return performance.getEntries().filter(({ entryType }) => /navigation|resource/.test(entryType))
+         .map(({ name, transferSize }) => [name, transferSize]);";
+    let entries = browser.run(entries, json!([])).await;
+    let mut weights: Vec<(&str, u64)> = Vec::new();
+    for entry in entries.as_array().unwrap() {
+        weights.push((entry[0].as_str().unwrap(), entry[1].as_u64().unwrap()));
+    }
+    browser.close().await;
+    let foreign: Vec<_> = weights.iter().filter(|(name, _)| !name.starts_with(&site.address)).collect();
+    assert!(foreign.is_empty(), "from elsewhere: {foreign:?}");
+    weights.retain(|(name, _)| !name.contains("/image"));
+    assert!(weights.iter().all(|(_, weight)| *weight > 0), "all of it has come over the wire: {weights:?}");
+    let sum =
+        |part: &str| weights.iter().filter(|(name, _)| name.contains(part)).map(|(_, weight)| weight).sum::<u64>();
+    assert!(sum("") <= 40 * 1024, "{} bytes in all: {weights:?}", sum(""));
+    assert!(sum("/js/") <= 12 * 1024, "{} bytes of script: {weights:?}", sum("/js/"));
+}
+
 impl Browser {
     async fn tab_to(&self, css: &str) {
         self.go_to(TAB, css).await;
