@@ -8,6 +8,7 @@ pub mod gzip;
 pub mod locale;
 pub mod picture;
 pub mod room;
+mod text;
 pub mod user;
 
 use std::sync::{Arc, OnceLock};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use tera::{Kwargs, State};
 
-use super::{Locale, Rendered, Views};
+use super::{Locale, Rendered, Views, text};
 use crate::error::Result;
 use crate::models;
 use crate::models::checked::Nickname;
@@ -23,6 +23,9 @@ pub struct Chat {
     /// `None` when the author is gone.
     nickname: Option<String>,
     text: String,
+    /// The text as HTML.
+    #[serde(skip)]
+    html: String,
     /// RFC 3339, in UTC, with milliseconds.
     at: String,
     removed: bool,
@@ -61,6 +64,7 @@ impl Chat {
             rev: chat.rev,
             author: chat.author.to_string(),
             nickname: nickname.map(|nickname| nickname.as_str().to_owned()),
+            html: text::html(&chat.text),
             text: chat.text,
             at: chat.at.try_to_rfc3339_string().unwrap_or_default(),
             removed: chat.removed,
@@ -77,13 +81,14 @@ impl Article {
         #[derive(Serialize)]
         struct View<'a> {
             chat: &'a Chat,
+            html: &'a str,
         }
-        self.html(locale, |chat| views.render("chats/_chat.html.tera", locale, &View { chat }))
+        self.html(locale, |chat| views.render("chats/_chat.html.tera", locale, &View { chat, html: &chat.html }))
     }
 
     /// About how many bytes it holds.
     pub fn weight(&self) -> usize {
-        self.view.text.len() * 2 + 1_024
+        self.view.text.len() + self.view.html.len() + 1_024
     }
 }
 

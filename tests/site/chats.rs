@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 
+use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::nonce;
 use crate::helpers::site::{Site, new_database};
 
@@ -235,4 +236,62 @@ async fn a_bot_needs_nothing_but_json() {
     assert_eq!(bot.get_json("/room/nope").await.json()["error"]["code"], "not-found");
     let signed_out = site.visitor().get_json("/room").await;
     assert_eq!((signed_out.status, signed_out.json()["error"]["code"].clone()), (401, "signed-out".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_can_be_followed_code_is_code_and_all_else_is_text() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let room = person.make_room("text").await;
+    let mut live = person.follow(&room, 0).await;
+    let text = "see https://a.kr/b?c=1&d을, `<b>` and\n```\n  let https = \"https://b.kr\";\n```\n<i>end</i>";
+    let said = person.say(&room, text).await;
+    assert_eq!(said["text"], text, "bots get what was typed");
+
+    let fragment = live.fragment().await;
+    let page = person.get(&room).await.body;
+    let own = person.get(&format!("{room}/chat/1")).await.body;
+    for html in [fragment, page, own] {
+        let seen = |css: &str| text_of(&html, &format!(".chat div.text[dir=auto] {css}"));
+        assert_eq!(seen("a").as_deref(), Some("https://a.kr/b?c=1&d"));
+        let link = |name| attribute_of(&html, ".text a", name);
+        assert_eq!(link("href").as_deref(), Some("https://a.kr/b?c=1&d"));
+        assert_eq!(link("rel").as_deref(), Some("nofollow noopener noreferrer ugc"));
+        assert_eq!(seen("a ~ a"), None, "no link in code");
+        assert_eq!(seen("> code").as_deref(), Some("<b>"));
+        assert!(
+            html.contains(
+                "<pre><code>  let https = &quot;https://b.kr&quot;;\n</code></pre>&lt;i&gt;end&lt;/i&gt;</div>"
+            )
+        );
+        assert_eq!(seen("i").or(seen("b")), None);
+    }
+    let edited = [("_method", "put"), ("text", "`now`")];
+    person.post(&format!("{room}/chat/1"), &edited).await;
+    assert!(live.fragment().await.contains("<code>now</code></div>"));
+    let form = person.get(&format!("{room}/chat/1")).await.body;
+    assert_eq!(text_of(&form, "#edit-chat textarea").as_deref(), Some("`now`"), "what is edited is what was typed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_turns_the_direction_ends_with_its_chat() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let room = person.make_room("turns").await;
+    for text in ["one \u{2067}unclosed", "https://a.kr/\u{2067}b `\u{2067}c`", "three"] {
+        person.say(&room, text).await;
+    }
+    let page = person.get(&room).await.body;
+    for seq in 1..=3 {
+        for part in [".nickname[dir=auto]", "div.text[dir=auto]"] {
+            assert!(text_of(&page, &format!("#chat-{seq} {part}")).is_some(), "{seq} {part}");
+        }
+    }
+    assert_eq!(attribute_of(&page, "#chat-2 .text a", "href").as_deref(), Some("https://a.kr/"));
+    let sheet = attribute_of(&page, "link[href$='/chat.css']", "href").unwrap();
+    let sheet = person.get(&sheet).await.body;
+    for rule in [".chat .text {", ".chat .text code {"] {
+        let (_, rest) = sheet.split_once(rule).unwrap();
+        assert!(rest.split('}').next().unwrap().contains("unicode-bidi: "), "{rule}");
+    }
 }
