@@ -82,8 +82,12 @@ impl Article {
         struct View<'a> {
             chat: &'a Chat,
             html: &'a str,
+            is_emoji: bool,
         }
-        self.html(locale, |chat| views.render("chats/_chat.html.tera", locale, &View { chat, html: &chat.html }))
+        self.html(locale, |chat| {
+            let view = View { chat, html: &chat.html, is_emoji: text::is_all_emoji(&chat.text) };
+            views.render("chats/_chat.html.tera", locale, &view)
+        })
     }
 
     /// About how many bytes it holds.

@@ -5,6 +5,7 @@
 //! between two triple ones a block of it, where no link is looked for. Backticks without a partner are text. Each
 //! character is looked at a bounded number of times, whatever is sent.
 
+mod emoji;
 mod link;
 
 use link::Link;
@@ -15,6 +16,11 @@ enum Piece<'a> {
     Plain(&'a str),
     Code(&'a str),
     Block(&'a str),
+}
+
+/// Whether the text is nothing but a few emoji, which are shown large.
+pub(super) fn is_all_emoji(text: &str) -> bool {
+    emoji::is_all(text)
 }
 
 /// The text as HTML, safe to stand in any element that may hold blocks.

@@ -274,6 +274,21 @@ async fn links_can_be_followed_code_is_code_and_all_else_is_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_few_emoji_alone_are_told_apart_from_words() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let room = person.make_room("emoji").await;
+    for text in ["👩‍👩‍👧 🇰🇷 1️⃣", "ㅋㅋ 😀", "1"] {
+        person.say(&room, text).await;
+    }
+    let page = person.get(&room).await.body;
+    let emoji = |seq| text_of(&page, &format!("#chat-{seq} .text.emoji[dir=auto]"));
+    assert_eq!([1, 2, 3].map(emoji), [Some("👩‍👩‍👧 🇰🇷 1️⃣".into()), None, None]);
+    person.post(&format!("{room}/chat/1"), &[("_method", "put"), ("text", "words")]).await;
+    assert_eq!(text_of(&person.get(&room).await.body, ".emoji"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_turns_the_direction_ends_with_its_chat() {
     let site = Site::start().await;
     let person = site.person("gildong").await;
