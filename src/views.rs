@@ -6,6 +6,7 @@ pub mod chat;
 pub mod error;
 pub mod gzip;
 pub mod locale;
+mod particle;
 pub mod picture;
 pub mod room;
 mod text;

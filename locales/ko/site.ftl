@@ -85,7 +85,8 @@ room-topic = 무엇을 이야기하는 방인가요? (선택)
 manage-room = 관리
 change-room = 저장
 delete-room = 이 방 삭제
-delete-room-hint = 방과 모든 대화가 완전히 삭제되며 되돌릴 수 없습니다.
+# PARTICLE picks the form that fits behind a name: src/views/particle.rs.
+delete-room-hint = ‘{"\u2068"}{ $room }{"\u2069"}’{ PARTICLE($room, "을") } 삭제하면 나눈 대화도 모두 사라지며 되돌릴 수 없습니다.
 back-to-rooms = 방 목록으로
 pages = 쪽
 page-before = 이전

@@ -10,12 +10,19 @@ use fluent_templates::{LanguageIdentifier, Loader, static_loader};
 use serde::Serialize;
 use tera::{Kwargs, State, TeraResult, Value};
 
+use super::particle;
+
 static_loader! {
     static TEXTS = {
         locales: "./locales",
         fallback_language: "en",
-        // Names are set apart by elements (bdi, dir=auto), not by characters.
-        customise: |bundle| bundle.set_use_isolating(false),
+        customise: |bundle| {
+            // Names are set apart by elements (bdi, dir=auto); inside of a sentence it has isolates around them itself.
+            bundle.set_use_isolating(false);
+            if let Err(error) = bundle.add_function(particle::NAME, particle::call) {
+                log::error!("{}: {error}", particle::NAME);
+            }
+        },
     };
 }
 
@@ -158,6 +165,21 @@ mod tests {
         assert!(used.len() > 20);
         for key in used.iter().filter(|key| !key.ends_with('-')) {
             assert!(english.contains(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_particle_fits_the_name_before_it() {
+        let hint = |room: &'static str| {
+            let values = HashMap::from([(Cow::from("room"), FluentValue::from(room))]);
+            Locale::tagged("ko").unwrap().text_with("delete-room-hint", &values)
+        };
+        for (room, begins) in [
+            ("사랑방", "‘\u{2068}사랑방\u{2069}’을 "),
+            ("1주차", "‘\u{2068}1주차\u{2069}’를 "),
+            ("?", "‘\u{2068}?\u{2069}’을(를) "),
+        ] {
+            assert!(hint(room).starts_with(begins), "{}", hint(room));
         }
     }
 

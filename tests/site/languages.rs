@@ -21,6 +21,21 @@ async fn pages_speak_the_readers_language() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sentence_fits_the_name_in_it() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    for (name, korean) in [("사랑방", "‘사랑방’을 "), ("제주도", "‘제주도’를 "), ("b 7", "‘b 7’을 "), ("♥", "‘♥’을(를) ")]
+    {
+        let room = person.make_room(name).await;
+        for (language, begins) in [("ko", korean.to_owned()), ("en", format!("“{name}” "))] {
+            let page = Answer::read(person.request("GET", &room).header("Accept-Language", language)).await.body;
+            let hint = text_of(&page, "#delete-room p").unwrap().replace(['\u{2068}', '\u{2069}'], "");
+            assert!(hint.starts_with(&begins), "{hint}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_page_shows_a_key_without_a_text() {
     let site = Site::start().await;
     let person = site.person("gildong").await;

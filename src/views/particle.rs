@@ -1,0 +1,134 @@
+//! Korean particles whose form hangs on the sound before them: 은/는, 이/가, 을/를, 과/와, (으)로.
+//!
+//! In a Fluent text `{ PARTICLE($room, "을") }` is the form of 을/를 that fits behind the name; either form may be named.
+//! The sound is that of the last character as a Korean reads it:
+//!
+//! * Hangul: a syllable with a final consonant is closed, any other open.
+//! * a Latin letter by its name in Korean: l, m, n, r (엘, 엠, 엔, 알) are closed, all others open. Words that are read
+//!   otherwise, as "Book" (북), are not known.
+//! * a digit by its name: 0, 1, 3, 6, 7, 8 (영, 일, 삼, 육, 칠, 팔) are closed, all others open.
+//! * behind anything else nobody can tell, and both forms stand there, as "은(는)".
+//!
+//! Behind ㄹ, as open sounds, stands 로: l, r, 1, 7, 8, and syllables that end with it.
+
+use fluent_templates::fluent_bundle::{FluentArgs, FluentValue};
+
+/// Its name in Fluent texts.
+pub(super) const NAME: &str = "PARTICLE";
+
+/// A particle: its form behind closed sounds, behind open ones, and where nobody can tell.
+struct Particle {
+    closed: &'static str,
+    open: &'static str,
+    both: &'static str,
+}
+
+const PARTICLES: [Particle; 5] = [
+    Particle { closed: "은", open: "는", both: "은(는)" },
+    Particle { closed: "이", open: "가", both: "이(가)" },
+    Particle { closed: "을", open: "를", both: "을(를)" },
+    Particle { closed: "과", open: "와", both: "과(와)" },
+    Particle { closed: "으로", open: "로", both: "(으)로" },
+];
+
+/// How a name ends when it is read aloud.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sound {
+    Open,
+    /// With ㄹ.
+    Liquid,
+    Closed,
+    Unknown,
+}
+
+/// The form of a particle that fits behind a name; what is no particle is answered as it is.
+pub(super) fn behind<'a>(name: &str, particle: &'a str) -> &'a str {
+    let Some(forms) = PARTICLES.iter().find(|forms| forms.closed == particle || forms.open == particle) else {
+        return particle;
+    };
+    match Sound::of(name) {
+        Sound::Open => forms.open,
+        Sound::Liquid if forms.open == "로" => forms.open,
+        Sound::Liquid | Sound::Closed => forms.closed,
+        Sound::Unknown => forms.both,
+    }
+}
+
+/// The same for Fluent: the name, and one form of the particle.
+pub(super) fn call<'a>(values: &[FluentValue<'a>], _: &FluentArgs<'_>) -> FluentValue<'a> {
+    match values {
+        [name, FluentValue::String(particle)] => {
+            let name = match name {
+                FluentValue::String(name) => name.to_string(),
+                FluentValue::Number(number) => number.as_string().into_owned(),
+                _ => String::new(),
+            };
+            FluentValue::from(behind(&name, particle).to_owned())
+        }
+        _ => FluentValue::Error,
+    }
+}
+
+impl Sound {
+    fn of(name: &str) -> Self {
+        match name.trim_end().chars().next_back().map(|last| last.to_ascii_lowercase()) {
+            Some(syllable @ '가'..='힣') => Self::of_final((u32::from(syllable) - u32::from('가')) % 28),
+            Some('l' | 'r' | '1' | '7' | '8') => Self::Liquid,
+            Some('m' | 'n' | '0' | '3' | '6') => Self::Closed,
+            Some('a'..='z' | '2' | '4' | '5' | '9') => Self::Open,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// By the final consonant's place in Unicode's order: 0 is none, 8 is ㄹ.
+    fn of_final(consonant: u32) -> Self {
+        match consonant {
+            0 => Self::Open,
+            8 => Self::Liquid,
+            _ => Self::Closed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_sound_decides() {
+        for (name, forms) in [
+            ("사랑방", ["은", "이", "을", "과", "으로"]),
+            ("서울", ["은", "이", "을", "과", "로"]),
+            ("여덟", ["은", "이", "을", "과", "으로"]),
+            ("제주도", ["는", "가", "를", "와", "로"]),
+            ("가", ["는", "가", "를", "와", "로"]),
+            ("힣", ["은", "이", "을", "과", "으로"]),
+            ("team", ["은", "이", "을", "과", "으로"]),
+            ("KOREAN", ["은", "이", "을", "과", "으로"]),
+            ("mail", ["은", "이", "을", "과", "로"]),
+            ("Super", ["은", "이", "을", "과", "로"]),
+            ("Straße", ["는", "가", "를", "와", "로"]),
+            ("chat ", ["는", "가", "를", "와", "로"]),
+            ("방 0", ["은", "이", "을", "과", "으로"]),
+            ("방 1", ["은", "이", "을", "과", "로"]),
+            ("방 2", ["는", "가", "를", "와", "로"]),
+            ("방 3", ["은", "이", "을", "과", "으로"]),
+            ("방 4", ["는", "가", "를", "와", "로"]),
+            ("방 5", ["는", "가", "를", "와", "로"]),
+            ("방 6", ["은", "이", "을", "과", "으로"]),
+            ("방 7", ["은", "이", "을", "과", "로"]),
+            ("방 8", ["은", "이", "을", "과", "로"]),
+            ("방 9", ["는", "가", "를", "와", "로"]),
+            ("", ["은(는)", "이(가)", "을(를)", "과(와)", "(으)로"]),
+            ("部屋", ["은(는)", "이(가)", "을(를)", "과(와)", "(으)로"]),
+            ("사랑방!", ["은(는)", "이(가)", "을(를)", "과(와)", "(으)로"]),
+            ("ㅋㅋ", ["은(는)", "이(가)", "을(를)", "과(와)", "(으)로"]),
+            ("😀", ["은(는)", "이(가)", "을(를)", "과(와)", "(으)로"]),
+        ] {
+            for asked in [["은", "이", "을", "과", "으로"], ["는", "가", "를", "와", "로"]] {
+                assert_eq!(asked.map(|particle| behind(name, particle)), forms, "{name:?}");
+            }
+        }
+        assert_eq!(behind("사랑방", "에서"), "에서");
+    }
+}
