@@ -1,6 +1,6 @@
 // How chats stand together: what one person says in a row is one group, and each day begins with its name.
 
-import { dayOf } from "./times.js";
+import { brief, dayOf } from "./times.js";
 
 /** How long a pause within a group may be. */
 const PAUSE = 5 * 60_000;
@@ -19,7 +19,8 @@ const groupOne = (chat) => {
   const at = timeOf(chat);
   const last = before && timeOf(before);
   const sameDay = last?.toDateString() === at.toDateString();
-  chat.classList.toggle("follows", sameDay && before.dataset.author === chat.dataset.author && at - last < PAUSE);
+  const follows = sameDay && before.dataset.author === chat.dataset.author && at - last < PAUSE;
+  if (chat.classList.toggle("follows", follows)) chat.querySelector("time").textContent = brief(at);
   if (sameDay) delete chat.dataset.day;
   else chat.dataset.day = dayOf(at);
 };

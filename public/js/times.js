@@ -12,6 +12,15 @@ const DAY = 86_400_000;
 const midnight = (at) => new Date(at).setHours(0, 0, 0, 0);
 const daysAgo = (at) => Math.round((midnight(Date.now()) - midnight(at)) / DAY);
 
+/** The hour without its half of the day, for narrow margins. */
+export const brief = (at) =>
+  clock
+    .formatToParts(at)
+    .filter(({ type }) => type !== "dayPeriod")
+    .map(({ value }) => value)
+    .join("")
+    .trim();
+
 /** The day of a time in words: today and yesterday by name. */
 export function dayOf(at) {
   const ago = daysAgo(at);

@@ -142,7 +142,9 @@ async fn update(
             end_all(&who, db, hub, true).await?;
             return Ok("password");
         }
-        who.user.change(db, form.checked(&who.user)?).await?;
+        let profile = form.checked(&who.user)?;
+        let locale = profile.locale.and_then(Locale::tagged);
+        who.user.change(db, profile).await?;
         hub.changed(who.user.id);
         if form.locale.is_some() {
             visitor.keep_locale(locale);

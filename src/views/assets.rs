@@ -36,10 +36,28 @@ impl Asset {
             "png" => ("image/png", false),
             _ => return None,
         };
-        let data = Public::get(name)?.data;
+        let data = match kind {
+            "image/svg+xml" | "image/png" => Public::get(name)?.data,
+            _ => without_comments(str::from_utf8(&Public::get(name)?.data).ok()?).into_bytes().into(),
+        };
         let gzip = if is_text { gzip(&data, Compression::best()) } else { None };
         Some(Self { data, gzip, kind })
     }
+}
+
+/// A style or a script as browsers need it. A comment of ours begins a line and ends one.
+fn without_comments(text: &str) -> String {
+    let (mut kept, mut is_within) = (String::with_capacity(text.len()), false);
+    for line in text.lines() {
+        let trimmed = line.trim();
+        is_within |= trimmed.starts_with("/*");
+        if !is_within && !trimmed.starts_with("//") {
+            kept.push_str(trimmed);
+            kept.push('\n');
+        }
+        is_within &= !trimmed.ends_with("*/");
+    }
+    kept
 }
 
 /// All files, by name.
@@ -68,4 +86,29 @@ pub(super) fn prefix() -> String {
 /// The file of this name, if there is one.
 pub fn find(name: &str) -> Option<&'static Asset> {
     FILES.get(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_are_for_who_reads_the_source() {
+        let source = "/* one\n   two */\na { b: c; }\n// three\n/** four */\n  let url = \"https://example.com\";\n";
+        assert_eq!(without_comments(source), "a { b: c; }\nlet url = \"https://example.com\";\n");
+    }
+
+    #[test]
+    fn no_comment_of_ours_stands_beside_code() {
+        for name in Public::iter().filter(|name| name.ends_with(".js") || name.ends_with(".css")) {
+            let text = String::from_utf8(Public::get(&name).unwrap().data.into()).unwrap();
+            let odd = text.lines().find(|line| {
+                let line = line.trim();
+                let begins = line.starts_with("/*") || line.starts_with("//") || line.starts_with('*');
+                // Lines that end within a text would lose their indentation, and its words with it.
+                (!begins && line.contains("/*")) || line.matches('`').count() % 2 == 1
+            });
+            assert_eq!(odd, None, "{name}");
+        }
+    }
 }
