@@ -4,6 +4,7 @@
 //! readers and keeps the latest chats in a [`ring`]. A [`feed::Feed`] is one reader's cursor into it.
 
 pub mod feed;
+mod glance;
 pub mod hub;
 pub mod presence;
 mod ring;

@@ -131,3 +131,4 @@ languages = Languages
 offline-title = The site cannot be reached
 offline-hint = You may be offline, or the site is away for a moment. What was said is safe.
 try-again = Try again
+no-chat-yet = Nobody has said anything yet.

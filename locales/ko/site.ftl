@@ -130,3 +130,4 @@ languages = 언어
 offline-title = 사이트에 연결할 수 없습니다
 offline-hint = 인터넷 연결이 끊겼거나 사이트가 잠시 멈춘 것 같습니다. 나눈 대화는 그대로 남아 있으니 안심하세요.
 try-again = 다시 시도하기
+no-chat-yet = 아직 나눈 대화가 없습니다.

@@ -15,11 +15,13 @@ use crate::live::Hub;
 use crate::models::checked::{RoomName, Topic};
 use crate::models::{self, Database, RoomId};
 use crate::views::error::{Kept, messages};
-use crate::views::room::{self as views, Composer, Room, Rooms, Show, Typed};
+use crate::views::room::{self as views, Composer, Listed, Neighbour, Room, Rooms, Show, Typed};
 use crate::views::user::Me;
 
 /// Rooms on one page of the list.
 const PAGE: usize = 50;
+/// Rooms beside the one that is read.
+const NEIGHBOURS: usize = 30;
 
 /// The routes.
 pub(super) fn routes() -> Vec<Route> {
@@ -68,14 +70,25 @@ fn root() -> Answer {
 
 /// The main page.
 #[get("/room?<page>")]
-async fn index(page: Option<&str>, who: Reader, visitor: Visitor<'_>, db: &State<Arc<Database>>) -> Result<Answer> {
+async fn index(
+    page: Option<&str>,
+    who: Reader,
+    visitor: Visitor<'_>,
+    db: &State<Arc<Database>>,
+    hub: &State<Arc<Hub>>,
+) -> Result<Answer> {
     let page = number("page", page, 1)?.unwrap_or(1);
-    rooms(&who, &visitor, db, page as usize, Typed::default()).await
+    rooms(&who, &visitor, db, hub, page as usize, Typed::default()).await
 }
 
 /// Makes a room.
 #[post("/room", data = "<form>")]
-async fn create(form: Form<About<'_>>, visitor: Visitor<'_>, db: &State<Arc<Database>>) -> Result<Answer, Refusal> {
+async fn create(
+    form: Form<About<'_>>,
+    visitor: Visitor<'_>,
+    db: &State<Arc<Database>>,
+    hub: &State<Arc<Hub>>,
+) -> Result<Answer, Refusal> {
     let keeping = |error| Refusal::keeping(error, form.kept(uri!(create), None));
     let who = visitor.signed_in().await.map_err(keeping)?;
     let made = async {
@@ -88,7 +101,7 @@ async fn create(form: Form<About<'_>>, visitor: Visitor<'_>, db: &State<Arc<Data
         }
         Ok(room) => Ok(Answer::see_other(path(room.id))),
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
-            let page = rooms(&who, &visitor, db, 1, form.typed(&faults, &visitor)).await.map_err(keeping)?;
+            let page = rooms(&who, &visitor, db, hub, 1, form.typed(&faults, &visitor)).await.map_err(keeping)?;
             Ok(page.with_status(Status::UnprocessableEntity))
         }
         Err(error) => Err(keeping(error)),
@@ -202,16 +215,39 @@ pub(super) async fn page(
             None => Composer { nonce: models::checked::Nonce::random()?.as_str().into(), ..Composer::default() },
         },
         typed: draft.typed.unwrap_or(typed),
+        // Last, so that it takes no patience from what was asked for.
+        rooms: neighbours(who, db, hub, room.id).await,
     };
     Answer::page(visitor, "rooms/show.html.tera", &show)
 }
 
-async fn rooms(who: &SignedIn, visitor: &Visitor<'_>, db: &Database, page: usize, typed: Typed) -> Result<Answer> {
+/// The first rooms of the list, beside the one that is read. That comes also without them.
+async fn neighbours(who: &SignedIn, db: &Database, hub: &Hub, current: RoomId) -> Vec<Neighbour> {
+    match who.user.rooms_lately(db).await {
+        Ok(rooms) => {
+            rooms.iter().take(NEIGHBOURS).map(|room| Neighbour::new(room, current, hub.here(room.id))).collect()
+        }
+        Err(error) => {
+            log::debug!("a room is shown without the others: {error}");
+            Vec::new()
+        }
+    }
+}
+
+async fn rooms(
+    who: &SignedIn,
+    visitor: &Visitor<'_>,
+    db: &Database,
+    hub: &Hub,
+    page: usize,
+    typed: Typed,
+) -> Result<Answer> {
     let all = who.user.rooms(db).await?;
     let pages = all.len().div_ceil(PAGE).max(1);
     let page = page.min(pages);
-    let shown = all.iter().skip((page - 1) * PAGE).take(PAGE);
-    let rooms: Vec<Room> = shown.map(|room| Room::new(room, db, &who.user)).collect();
+    let shown: Vec<_> = all.into_iter().skip((page - 1) * PAGE).take(PAGE).collect();
+    let listed = shown.iter().map(|room| Room::new(room, db, &who.user)).zip(hub.glances(&shown).await);
+    let rooms: Vec<_> = listed.map(|(room, glance)| Listed::new(room, glance)).collect();
     match visitor.wants_json() {
         true => Answer::json(&json!({ "rooms": rooms, "page": page, "pages": pages })),
         false => {

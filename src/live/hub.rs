@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::feed::Feed;
+use super::glance::Lasts;
 use super::room::LiveRoom;
 use super::sessions::Sessions;
 use crate::error::Result;
@@ -39,6 +40,8 @@ pub struct Hub {
     pub(super) rooms: Mutex<HashMap<RoomId, Weak<LiveRoom>>>,
     /// Read and filled by what renders chats; locked for lines.
     names: Mutex<Names>,
+    /// What the main page says of rooms.
+    pub(super) lasts: Lasts,
     /// The sessions that have sockets open.
     pub sessions: Sessions,
     /// Taken by who reads a log page by page: a crowd that returns does not stand in everybody's way.
@@ -66,6 +69,7 @@ impl Hub {
             views,
             rooms: Mutex::default(),
             names: Mutex::default(),
+            lasts: Lasts::default(),
             sessions: Sessions::default(),
             catch_ups: Semaphore::new(CATCH_UPS),
             is_there: watch::Sender::new(true),
@@ -182,6 +186,7 @@ impl Hub {
         match heard {
             Heard::Anew => {
                 self.forget_all();
+                self.lasts.forget();
             }
             Heard::Told(_, Signal::Ended { session }) => self.sessions.end(&session),
             Heard::Told(_, Signal::Changed { user }) => self.forget(user),
@@ -270,7 +275,11 @@ impl Hub {
         }
     }
 
-    async fn names(&self, of: impl Iterator<Item = UserId>) -> Result<HashMap<UserId, Option<Nickname>>> {
+    /// The names of people; none for those who are gone.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(super) async fn names(&self, of: impl Iterator<Item = UserId>) -> Result<HashMap<UserId, Option<Nickname>>> {
         let mut names = HashMap::new();
         let mut unknown = Vec::new();
         let version = {

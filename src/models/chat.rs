@@ -7,12 +7,14 @@ use mongodb::bson::{DateTime, Document, doc};
 
 use super::checked::{ChatText, Nonce};
 use super::chore::Chore;
-use super::log::{Appended, Draft, Entry, Kind, Log, WINDOW};
+use super::log::{Appended, Draft, Entry, Kind, Log, Top, WINDOW};
 use super::{RoomId, User, UserId};
 use crate::error::{Error, Fault, Result};
 
 /// Chats on one page.
 pub const PAGE: i64 = 50;
+/// Entries that the last chat is looked for in first: nearly always enough, and little text.
+const LATEST: i64 = 8;
 /// Text that a feed brings at once, in bytes: several screens of it.
 const BYTES: usize = 48 * 1024;
 
@@ -55,6 +57,14 @@ pub struct News {
     pub upto: i64,
     /// Whether the last entry is *closed*.
     pub closed: bool,
+}
+
+/// The end of a log, as a list of rooms shows it.
+pub struct Last {
+    /// The last chat that is not removed; `None` also when the last [`WINDOW`] entries say nothing of one.
+    pub chat: Option<Chat>,
+    /// The last entry's number.
+    pub upto: i64,
 }
 
 /// A chat that was asked to be said.
@@ -186,6 +196,26 @@ impl Log {
         Ok(Page { chats, upto, before: (first > 1).then_some(first) })
     }
 
+    /// The last chat that is not removed, read in one window of the last entries, or in two.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn last(&self) -> Result<Last> {
+        let mut entries = self.after((self.seen() - LATEST).max(0)).await?;
+        if entries.len() as i64 == WINDOW {
+            // What was known of the end is old, and this may not be it.
+            let top = self.top().await?;
+            entries = self.after((top.seq - LATEST).max(0)).await?;
+        }
+        let Some(end) = entries.last().cloned() else { return Ok(Last { chat: None, upto: 0 }) };
+        self.raise(Top::from(&*end));
+        let mut chat = latest(&entries);
+        if chat.is_none() && entries[0].seq > 1 && end.kind != Kind::Closed {
+            chat = latest(&self.after((end.seq - WINDOW).max(0)).await?);
+        }
+        Ok(Last { chat: chat.filter(|_| end.kind != Kind::Closed), upto: end.seq })
+    }
+
     /// What the window of entries after `since` is about: at most [`WINDOW`] of them, and [`BYTES`] of text.
     ///
     /// # Errors
@@ -279,6 +309,12 @@ impl Chat {
         }
         self.rev = self.rev.max(entry.seq);
     }
+}
+
+/// The last chat in a window up to the end of a log that is not removed: what became of it is in the window too.
+fn latest(entries: &[Arc<Entry>]) -> Option<Chat> {
+    let entries = || entries.iter().map(|entry| &**entry);
+    fold(entries(), entries()).into_iter().rfind(|chat| !chat.removed)
 }
 
 fn text(entry: &Entry) -> String {

@@ -189,6 +189,11 @@ impl Log {
         Ok(self.db.top(self.room).unwrap_or_default())
     }
 
+    /// The highest number that is known to be committed, without asking; the end may be beyond it.
+    pub(super) fn seen(&self) -> i64 {
+        self.db.top(self.room).map_or(self.start.seq, |top| top.seq.max(self.start.seq))
+    }
+
     /// At most [`WINDOW`] entries after a number, in order, from memory where it reaches back that far.
     ///
     /// # Errors

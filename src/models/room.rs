@@ -75,6 +75,14 @@ impl User {
         db.directory.rooms(db).await
     }
 
+    /// The same as they were listed a moment ago: to be shown beside what was asked for, at no question's cost.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn rooms_lately(&self, db: &Database) -> Result<Vec<Arc<Room>>> {
+        db.directory.rooms_lately(db).await
+    }
+
     /// Makes a room of one's own.
     ///
     /// # Errors
@@ -117,6 +125,11 @@ impl Room {
     /// When something was last said in it, as far as this site has seen.
     pub fn last_at(&self, db: &Database) -> Option<DateTime> {
         db.top(self.id).and_then(|top| top.at).max(self.last.at)
+    }
+
+    /// The number of its last entry, as far as this site has seen.
+    pub fn upto(&self, db: &Database) -> i64 {
+        db.top(self.id).map_or(self.last.seq, |top| top.seq.max(self.last.seq))
     }
 
     /// How many chats were said in it, as far as this site has seen.

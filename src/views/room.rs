@@ -6,10 +6,14 @@ use serde::Serialize;
 
 use super::error::Messages;
 use super::user::Me;
-use super::{Locale, Rendered, Views};
+use super::{Locale, Rendered, Views, text};
 use crate::error::Result;
 use crate::models;
-use crate::models::{Database, User};
+use crate::models::checked::Nickname;
+use crate::models::{Database, RoomId, User, UserId};
+
+/// The most characters that a list shows of a chat.
+const EXCERPT: usize = 80;
 
 /// The main page.
 #[derive(Serialize)]
@@ -17,7 +21,7 @@ pub struct Rooms {
     /// Who reads it.
     pub me: Me,
     /// One page of them.
-    pub rooms: Vec<Room>,
+    pub rooms: Vec<Listed>,
     /// This page's number, from 1.
     pub page: usize,
     /// How many pages there are; at least 1.
@@ -41,6 +45,57 @@ pub struct Room {
     mine: bool,
 }
 
+/// One room in the list of them.
+#[derive(Serialize)]
+pub struct Listed {
+    #[serde(flatten)]
+    room: Room,
+    #[serde(flatten)]
+    glance: Glance,
+}
+
+/// What the list says about a room besides its name.
+#[derive(Serialize)]
+pub struct Glance {
+    /// The last chat that is not removed, if that is known.
+    pub said: Option<Said>,
+    /// How many people are there.
+    pub here: usize,
+}
+
+/// A chat on one line.
+#[derive(Serialize)]
+pub struct Said {
+    seq: i64,
+    author: String,
+    /// `None` when the author is gone.
+    nickname: Option<String>,
+    excerpt: String,
+    /// RFC 3339, in UTC, with milliseconds.
+    at: String,
+}
+
+/// The same before its author's name is joined.
+pub struct Excerpt {
+    /// Who said it.
+    pub author: UserId,
+    seq: i64,
+    /// At most [`EXCERPT`] characters.
+    text: String,
+    at: String,
+}
+
+/// A room beside the one that is read.
+#[derive(Serialize)]
+pub struct Neighbour {
+    id: String,
+    name: String,
+    /// Whether it is the one that is read.
+    current: bool,
+    /// How many people are there.
+    here: usize,
+}
+
 /// What was typed about a room, and what is wrong with it.
 #[derive(Default, Serialize)]
 pub struct Typed {
@@ -59,6 +114,8 @@ pub struct Show {
     pub state: &'static str,
     /// Who reads it.
     pub me: Me,
+    /// The first rooms of the list, in its order.
+    pub rooms: Vec<Neighbour>,
     /// Which room.
     pub room: Room,
     /// The feed's cursor.
@@ -127,6 +184,42 @@ impl Room {
             last: room.last_at(db).and_then(|at| at.try_to_rfc3339_string().ok()),
             mine: room.is_changed_by(reader),
         }
+    }
+}
+
+impl Listed {
+    /// A room, and what the list says about it.
+    pub fn new(room: Room, glance: Glance) -> Self {
+        Self { room, glance }
+    }
+}
+
+impl Excerpt {
+    /// A chat on one line.
+    pub fn of(chat: &models::Chat) -> Self {
+        let at = chat.at.try_to_rfc3339_string().unwrap_or_default();
+        Self { author: chat.author, seq: chat.seq, text: text::excerpt(&chat.text, EXCERPT), at }
+    }
+}
+
+impl Said {
+    /// Joins a chat with its author's nickname.
+    pub fn new(excerpt: &Excerpt, nickname: Option<&Nickname>) -> Self {
+        Self {
+            seq: excerpt.seq,
+            author: excerpt.author.to_string(),
+            nickname: nickname.map(|nickname| nickname.as_str().to_owned()),
+            excerpt: excerpt.text.clone(),
+            at: excerpt.at.clone(),
+        }
+    }
+}
+
+impl Neighbour {
+    /// A room with `here` people, beside the room `current`.
+    pub fn new(room: &models::Room, current: RoomId, here: usize) -> Self {
+        let (id, name) = (room.id.to_string(), room.name.as_str().to_owned());
+        Self { id, name, current: room.id == current, here }
     }
 }
 

@@ -8,7 +8,12 @@
 mod emoji;
 mod link;
 
+use unicode_segmentation::UnicodeSegmentation;
+
 use link::Link;
+
+/// What stands for what was cut off.
+const CUT: char = '…';
 
 /// A stretch of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +39,32 @@ pub(super) fn html(text: &str) -> String {
         }
     }
     html
+}
+
+/// The text on one line, of at most `most` characters: what is longer is cut between graphemes, and ends with `…`.
+pub(super) fn excerpt(text: &str, most: usize) -> String {
+    let mut line = String::new();
+    for piece in pieces(text) {
+        let (Piece::Plain(words) | Piece::Code(words) | Piece::Block(words)) = piece;
+        line.push_str(words);
+        // A block stands on lines of its own.
+        if matches!(piece, Piece::Block(_)) {
+            line.push('\n');
+        }
+    }
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().nth(most).is_none() {
+        return line;
+    }
+    let mut count = 0;
+    let fits = line.graphemes(true).take_while(|grapheme| {
+        count += grapheme.chars().count();
+        count < most
+    });
+    let mut cut: String = fits.collect();
+    cut.truncate(cut.trim_end().len());
+    cut.push(CUT);
+    cut
 }
 
 /// Takes the text apart. A fence that begins or ends a block takes the end of its line with it.
@@ -199,6 +230,17 @@ mod tests {
     }
 
     #[test]
+    fn an_excerpt_is_one_line_cut_between_graphemes() {
+        assert_eq!(excerpt("  one\n\ttwo  ", 80), "one two");
+        assert_eq!(excerpt("see `x`:\n```\ncode\n```\nthere", 80), "see x: code there");
+        assert_eq!(excerpt(&"가".repeat(80), 80), "가".repeat(80));
+        assert_eq!(excerpt(&"가".repeat(81), 80), format!("{}…", "가".repeat(79)));
+        assert_eq!(excerpt("aaa 👩‍👩‍👧 b", 8), "aaa…");
+        assert_eq!(excerpt("aaa 👩‍👩‍👧 b", 10), "aaa 👩‍👩‍👧…");
+        assert_eq!(excerpt(&format!("e{}", "\u{301}".repeat(100)), 80), "…");
+    }
+
+    #[test]
     fn whatever_is_typed_is_read_as_it_was_typed() {
         let parts = [
             "`",
@@ -319,6 +361,7 @@ mod tests {
         for text in long.chain([closers]) {
             let begun = Instant::now();
             html(&text);
+            excerpt(&text, 80);
             // Fifty times the longest chat: the square of it would take minutes.
             assert!(begun.elapsed() < Duration::from_secs(20), "{:?} for {:?}…", begun.elapsed(), &text[..12]);
         }

@@ -24,7 +24,8 @@ async fn pages_speak_the_readers_language() {
 async fn a_sentence_fits_the_name_in_it() {
     let site = Site::start().await;
     let person = site.person("gildong").await;
-    for (name, korean) in [("사랑방", "‘사랑방’을 "), ("제주도", "‘제주도’를 "), ("b 7", "‘b 7’을 "), ("♥", "‘♥’을(를) ")]
+    for (name, korean) in
+        [("사랑방", "‘사랑방’을 "), ("제주도", "‘제주도’를 "), ("b 7", "‘b 7’을 "), ("♥", "‘♥’을(를) ")]
     {
         let room = person.make_room(name).await;
         for (language, begins) in [("ko", korean.to_owned()), ("en", format!("“{name}” "))] {

@@ -7,7 +7,10 @@ use sarangbang::models::checked::{Login, Nickname, Password, RoomName, Topic};
 use sarangbang::models::{Database, User};
 
 use crate::helpers::page::{attribute_of, text_of};
+use crate::helpers::person::{PASSWORD, Person};
 use crate::helpers::site::{Site, new_database};
+use crate::helpers::strait::Strait;
+use crate::helpers::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_is_there_for_everybody_at_once() {
@@ -163,4 +166,180 @@ async fn a_log_that_has_ended_ends_its_room_whoever_was_interrupted() {
     assert_eq!(guest.get(&path).await.status, 404);
     assert!(!guest.get("/room").await.body.contains("interrupted"));
     guest.make_room("interrupted").await;
+}
+
+/// What the list says of a room's last chat: who said what.
+async fn last(person: &Person, room: &str) -> Option<(String, String)> {
+    let (list, place) = (person.get("/room").await.body, room.replace("/room/", "#room-"));
+    let part = |css: &str| text_of(&list, &format!("#rooms {place} .last {css}"));
+    Some((part("bdi.nickname")?, part(".excerpt[dir=auto]")?))
+}
+
+fn said(who: &str, what: &str) -> Option<(String, String)> {
+    Some((who.into(), what.into()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_says_what_was_said_last_and_by_whom() {
+    let site = Site::start().await;
+    let (gildong, chunhyang) = (site.person("gildong").await, site.person("chunhyang").await);
+    let (room, silent) = (gildong.make_room("사랑방").await, gildong.make_room("silent").await);
+    let list = gildong.get("/room").await.body;
+    for place in [&room, &silent].map(|room| room.replace("/room/", "#room-")) {
+        assert_eq!(text_of(&list, &format!("{place} .last")).as_deref(), Some("Nobody has said anything yet."));
+    }
+
+    let chat = gildong.say(&room, "안녕하세요").await;
+    assert_eq!(last(&chunhyang, &room).await, said("gildong", "안녕하세요"));
+    assert_eq!(last(&chunhyang, &silent).await, None);
+    let list = chunhyang.get("/room").await.body;
+    let at = attribute_of(&list, &format!("{} .last time", room.replace("/room/", "#room-")), "datetime");
+    assert_eq!(at.as_deref(), chat["at"].as_str());
+    let json = chunhyang.get_json("/room").await.json();
+    let listed = json["rooms"].as_array().unwrap().iter().find(|listed| listed["name"] == "사랑방").unwrap();
+    assert_eq!((&listed["said"]["excerpt"], &listed["said"]["at"]), (&"안녕하세요".into(), &chat["at"]));
+    assert_eq!((&listed["last"], &listed["here"]), (&chat["at"], &0.into()));
+
+    chunhyang.say(&room, &format!("<b>\n  `둘`  {}", "가".repeat(100))).await;
+    let cut = format!("<b> 둘 {}…", "가".repeat(73));
+    assert_eq!(last(&gildong, &room).await, said("chunhyang", &cut));
+    let list = gildong.get("/room").await.body;
+    assert!(list.contains("&lt;b&gt; 둘 가") && !list.contains("<b>"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_follows_edits_removals_and_names() {
+    let site = Site::start().await;
+    let (admin, guest) = (site.person("admin").await, site.person("guest").await);
+    let room = admin.make_room("changes").await;
+    let change = async |seq: i64, form: &[(&str, &str)]| {
+        assert_eq!(admin.post(&format!("{room}/chat/{seq}"), form).await.status, 303);
+    };
+    for n in 1..=12 {
+        admin.say(&room, &format!("chat {n}")).await;
+    }
+    change(12, &[("_method", "put"), ("text", "edited")]).await;
+    assert_eq!(last(&guest, &room).await, said("admin", "edited"));
+    change(3, &[("_method", "put"), ("text", "third")]).await;
+    assert_eq!(last(&guest, &room).await, said("admin", "edited"));
+    // Of these the last entries say nothing but that others are gone.
+    for seq in (4..=12).rev() {
+        change(seq, &[("_method", "delete")]).await;
+    }
+    assert_eq!(last(&guest, &room).await, said("admin", "third"));
+    for seq in 1..=3 {
+        change(seq, &[("_method", "delete")]).await;
+    }
+    assert_eq!(last(&guest, &room).await, None);
+
+    guest.say(&room, "hello").await;
+    assert_eq!(last(&admin, &room).await, said("guest", "hello"));
+    guest.post("/user/me", &[("_method", "put"), ("userNickname", "새 이름")]).await;
+    assert_eq!(last(&admin, &room).await, said("새 이름", "hello"));
+    guest.post("/user/me", &[("_method", "delete"), ("userPassword", PASSWORD)]).await;
+    assert_eq!(last(&admin, &room).await, said("deleted user", "hello"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_has_not_grown_is_not_read_again() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let room = person.make_room("memory").await;
+    person.say(&room, "as it was read").await;
+    assert_eq!(last(&person, &room).await, said("gildong", "as it was read"));
+    // What nobody may do shows where an answer comes from.
+    let client = Client::with_uri_str(&site.database).await.unwrap();
+    let entries = client.default_database().unwrap().collection::<Document>("chat");
+    entries.update_one(doc! { "seq": 1 }, doc! { "$set": { "text": "as it is stored" } }).await.unwrap();
+    assert_eq!(last(&person, &room).await, said("gildong", "as it was read"));
+    let database = site.database.clone();
+    site.stop().await;
+
+    let next = Site::on(&database).await;
+    let person = next.visitor();
+    person.sign_in("gildong", PASSWORD).await;
+    assert_eq!(last(&person, &room).await, said("gildong", "as it is stored"), "the next start reads it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_comes_without_what_the_database_is_slow_to_tell() {
+    let database = new_database();
+    let strait = Strait::before(&database, ["firstBatch", "held back"]).await;
+    let (here, there) = (Site::on(&database).await, Site::on(&strait.database).await);
+    let person = here.person("gildong").await;
+    let (room, other) = (person.make_room("slow").await, person.make_room("quick").await);
+    person.say(&room, "held back").await;
+    person.say(&other, "told").await;
+    let reader = Person::with_cookie(&there.address, person.cookie().unwrap());
+    let page = reader.get("/room").await;
+    strait.holds().await;
+    assert_eq!((page.status, page.body.contains("slow<"), page.body.contains("held back")), (200, true, false));
+    assert!(page.body.contains("told"), "the others are not held up");
+    strait.let_go();
+    assert_eq!(last(&reader, &room).await, said("gildong", "held back"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_site_removed_is_not_listed() {
+    let database = new_database();
+    let (here, there) = (Site::following(&database).await, Site::following(&database).await);
+    let person = here.person("gildong").await;
+    let twin = Person::with_cookie(&there.address, person.cookie().unwrap());
+    let room = person.make_room("everywhere").await;
+    person.say(&room, "stays").await;
+    person.say(&room, "goes").await;
+    until("both to cross", || async { (last(&twin, &room).await == said("gildong", "goes")).then_some(()) }).await;
+    person.post(&format!("{room}/chat/2"), &[("_method", "delete")]).await;
+    assert_eq!(last(&person, &room).await, said("gildong", "stays"));
+    until("its end to cross", || async { (last(&twin, &room).await == said("gildong", "stays")).then_some(()) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_and_the_rooms_beside_one_say_how_many_are_there() {
+    let site = Site::start().await;
+    let (gildong, guest) = (site.person("gildong").await, site.person("guest").await);
+    let (busy, quiet) = (gildong.make_room("busy").await, gildong.make_room("quiet").await);
+    let here = async |room: &str| {
+        let place = room.replace("/room/", "#room-");
+        text_of(&gildong.get("/room").await.body, &format!("{place} .here")).unwrap()
+    };
+    let beside = async |room: &str| {
+        let id = room.strip_prefix("/room/").unwrap();
+        text_of(&gildong.get(&quiet).await.body, &format!("#sidebar-rooms [data-room='{id}'] .here"))
+    };
+    assert_eq!((here(&busy).await, beside(&busy).await), ("nobody here".into(), None));
+    let (one, other) = (guest.follow(&busy, 0).await, gildong.follow(&busy, 0).await);
+    until("both to be there", || async { (here(&busy).await == "2 here").then_some(()) }).await;
+    assert_eq!((here(&quiet).await, beside(&busy).await), ("nobody here".into(), Some("2 here".into())));
+    drop((one, other));
+    until("both to leave", || async { (here(&busy).await == "nobody here").then_some(()) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_stands_among_the_others_in_the_order_of_the_list() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let mut rooms = Vec::new();
+    for n in 0..32 {
+        rooms.push(person.make_room(&format!("room {n}")).await);
+    }
+    person.say(&rooms[5], "hello").await;
+    let hrefs = |html: &str, css: &str| {
+        let selector = scraper::Selector::parse(css).unwrap();
+        let document = scraper::Html::parse_document(html);
+        let links = document.select(&selector).map(|link| link.attr("href").unwrap().to_owned());
+        links.collect::<Vec<_>>()
+    };
+    let list = hrefs(&person.get("/room").await.body, "#rooms > li > a");
+    let page = person.get(&rooms[31]).await.body;
+    let beside = hrefs(&page, "nav.sidebar #sidebar-rooms > li > a");
+    assert_eq!((beside.len(), &beside[0], &beside[..]), (30, &rooms[5], &list[..30]));
+    assert_eq!(hrefs(&page, "#sidebar-rooms a[aria-current=page]"), [rooms[31].clone()]);
+    assert_eq!(text_of(&page, "#sidebar-rooms li:first-child .name").as_deref(), Some("room 5"));
+    assert_eq!(hrefs(&person.get(&rooms[0]).await.body, "#sidebar-rooms [aria-current]"), Vec::<String>::new());
+
+    let change = [("_method", "put"), ("name", "<renamed>"), ("topic", "")];
+    person.post(&rooms[5], &change).await;
+    let page = person.get(&rooms[31]).await.body;
+    assert_eq!(text_of(&page, "#sidebar-rooms li:first-child .name").as_deref(), Some("<renamed>"));
 }

@@ -1,4 +1,5 @@
-//! The list of open rooms, kept in memory: read in windows of 100 numbers, and again once it is a second old.
+//! The list of open rooms, kept in memory: read in windows of 100 numbers, and again once it is a second old, or ten
+//! where it only stands beside something else.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -14,6 +15,9 @@ use crate::models::{Database, patiently};
 const WINDOW: i64 = 100;
 /// How long the list may not know what another site did. What this site does it knows at once.
 const STALE: Duration = Duration::from_secs(1);
+
+/// The same where it is not what was asked for.
+const LATELY: Duration = Duration::from_secs(10);
 
 /// The list, or nothing yet.
 #[derive(Default)]
@@ -37,7 +41,16 @@ struct Listing {
 impl Directory {
     /// All open rooms, the one with the latest chat first, rooms without one by their age.
     pub(super) async fn rooms(&self, db: &Database) -> Result<Vec<Arc<Room>>> {
-        let mut rooms = match self.fresh() {
+        self.sorted(db, STALE).await
+    }
+
+    /// The same, from memory if it was read in the last ten seconds.
+    pub(super) async fn rooms_lately(&self, db: &Database) -> Result<Vec<Arc<Room>>> {
+        self.sorted(db, LATELY).await
+    }
+
+    async fn sorted(&self, db: &Database, stale: Duration) -> Result<Vec<Arc<Room>>> {
+        let mut rooms = match self.fresh(stale) {
             Ok(rooms) => rooms,
             Err(_) => self.read(db).await?,
         };
@@ -66,10 +79,10 @@ impl Directory {
     }
 
     /// The list, or the version of it that is stale.
-    fn fresh(&self) -> Result<Vec<Arc<Room>>, u64> {
+    fn fresh(&self, stale: Duration) -> Result<Vec<Arc<Room>>, u64> {
         let listing = self.listing();
         match listing.read {
-            Some(read) if read.elapsed() < STALE => Ok(listing.rooms.clone()),
+            Some(read) if read.elapsed() < stale => Ok(listing.rooms.clone()),
             _ => Err(listing.version),
         }
     }
@@ -77,7 +90,7 @@ impl Directory {
     /// Reads the list; whoever comes meanwhile waits for that.
     async fn read(&self, db: &Database) -> Result<Vec<Arc<Room>>> {
         let mut closed = patiently(self.reading.lock()).await?;
-        let version = match self.fresh() {
+        let version = match self.fresh(STALE) {
             Ok(rooms) => return Ok(rooms),
             Err(version) => version,
         };
@@ -113,5 +126,24 @@ async fn read_all(db: &Database, closed: &mut HashSet<i64>) -> Result<(Vec<Arc<R
         if !is_full {
             return Ok((open, top));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_beside_something_else_may_be_older_but_not_than_a_change_here() {
+        let directory = Directory::default();
+        let is_fresh = || [STALE, LATELY].map(|stale| directory.fresh(stale).is_ok());
+        assert_eq!(is_fresh(), [false, false]);
+        for (age, fresh) in [(0, [true, true]), (2, [false, true]), (11, [false, false])] {
+            directory.listing().read = Instant::now().checked_sub(Duration::from_secs(age));
+            assert_eq!(is_fresh(), fresh, "{age} s");
+        }
+        directory.listing().read = Some(Instant::now());
+        directory.forget();
+        assert_eq!(is_fresh(), [false, false]);
     }
 }
