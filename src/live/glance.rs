@@ -109,9 +109,13 @@ impl Lasts {
 mod tests {
     use super::*;
 
+    fn room(number: usize) -> RoomId {
+        format!("{number:024x}").parse().unwrap()
+    }
+
     #[test]
     fn what_was_read_is_known_until_the_log_has_grown() {
-        let (lasts, room, other) = (Lasts::default(), RoomId::new(), RoomId::new());
+        let (lasts, room, other) = (Lasts::default(), room(1), room(2));
         let is_known = |room, upto| lasts.known(room, upto).is_some();
         assert!(!is_known(room, 0));
         lasts.learn(room, Known { upto: 4, excerpt: None });
@@ -126,8 +130,8 @@ mod tests {
     #[test]
     fn a_bounded_number_is_kept() {
         let lasts = Lasts::default();
-        for _ in 0..ROOMS * 2 + 1 {
-            lasts.learn(RoomId::new(), Known { upto: 1, excerpt: None });
+        for number in 0..=ROOMS * 2 {
+            lasts.learn(room(number), Known { upto: 1, excerpt: None });
             assert!(lasts.all().len() <= ROOMS);
         }
         assert_eq!(lasts.all().len(), 1);

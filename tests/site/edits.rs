@@ -131,7 +131,8 @@ async fn what_was_removed_is_nowhere_any_more() {
         page.place(&fragment);
     }
     assert!(page.chats[&1].removed);
-    for path in [room.clone(), format!("{room}/chat"), format!("{room}/chat?since=0"), format!("{room}/chat/1")] {
+    let paths = ["", "/chat", "/chat?since=0", "/chat/1"].map(|path| format!("{room}{path}"));
+    for path in paths.into_iter().chain(["/room".to_owned()]) {
         for answer in [person.get(&path).await, person.get_json(&path).await] {
             assert!(answer.status == 200 && !answer.body.contains("secret"), "{path}: {}", answer.body);
         }
