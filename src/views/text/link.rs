@@ -3,55 +3,10 @@
 /// What a link begins with, in either case.
 const SCHEMES: [&str; 2] = ["https://", "http://"];
 
-/// Particles and endings that are written right behind a link in Korean, alone or one behind another.
-const PARTICLES: [&str; 46] = [
-    "이라고",
-    "이에요",
-    "입니다",
-    "에서",
-    "에게",
-    "으로",
-    "부터",
-    "까지",
-    "처럼",
-    "보다",
-    "마다",
-    "조차",
-    "마저",
-    "밖에",
-    "대로",
-    "이랑",
-    "이나",
-    "이라",
-    "이고",
-    "이며",
-    "이죠",
-    "인데",
-    "예요",
-    "하고",
-    "라고",
-    "라는",
-    "라도",
-    "께서",
-    "한테",
-    "같은",
-    "은",
-    "는",
-    "이",
-    "가",
-    "을",
-    "를",
-    "과",
-    "와",
-    "도",
-    "만",
-    "의",
-    "에",
-    "로",
-    "나",
-    "랑",
-    "야",
-];
+/// Particles and endings that are written right behind a link in Korean, alone or one behind another; of two that begin
+/// alike the longer one first.
+const PARTICLES: &str = "이라고 이에요 입니다 에서 에게 으로 부터 까지 처럼 보다 마다 조차 마저 밖에 대로 이랑 이나 이라 이고 이며 \
+                         이죠 인데 예요 하고 라고 라는 라도 께서 한테 같은 은 는 이 가 을 를 과 와 도 만 의 에 로 나 랑 야";
 
 /// A link: where it begins, and where the text goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +101,7 @@ fn is_hangul(c: char) -> bool {
 fn begins_with_particle(text: &str) -> bool {
     let end = text.find(|c| !is_hangul(c)).unwrap_or(text.len());
     let mut rest = &text[..end];
-    while let Some(behind) = PARTICLES.iter().find_map(|particle| rest.strip_prefix(particle)) {
+    while let Some(behind) = PARTICLES.split(' ').find_map(|particle| rest.strip_prefix(particle)) {
         rest = behind;
     }
     rest.is_empty()
