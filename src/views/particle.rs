@@ -73,6 +73,9 @@ impl Sound {
     fn of(name: &str) -> Self {
         match name.trim_end().chars().next_back().map(|last| last.to_ascii_lowercase()) {
             Some(syllable @ '가'..='힣') => Self::of_final((u32::from(syllable) - u32::from('가')) % 28),
+            // Decomposed, as some systems type it: a vowel, or a final consonant.
+            Some('\u{1161}'..='\u{1175}') => Self::Open,
+            Some(last @ '\u{11a8}'..='\u{11c2}') => Self::of_final(u32::from(last) - 0x11a7),
             Some('l' | 'r' | '1' | '7' | '8') => Self::Liquid,
             Some('m' | 'n' | '0' | '3' | '6') => Self::Closed,
             Some('a'..='z' | '2' | '4' | '5' | '9') => Self::Open,
@@ -103,6 +106,9 @@ mod tests {
             ("제주도", ["는", "가", "를", "와", "로"]),
             ("가", ["는", "가", "를", "와", "로"]),
             ("힣", ["은", "이", "을", "과", "으로"]),
+            ("\u{1109}\u{1165}\u{110b}\u{116e}\u{11af}", ["은", "이", "을", "과", "로"]),
+            ("\u{1107}\u{1161}\u{11bc}", ["은", "이", "을", "과", "으로"]),
+            ("\u{1107}\u{1161}", ["는", "가", "를", "와", "로"]),
             ("team", ["은", "이", "을", "과", "으로"]),
             ("KOREAN", ["은", "이", "을", "과", "으로"]),
             ("mail", ["은", "이", "을", "과", "로"]),
