@@ -101,7 +101,7 @@ export class Composer {
 
   #submit() {
     if (!this.#text.value.trim()) return;
-    this.#faults.replaceChildren();
+    this.#forgive();
     if (this.#chat) return this.#change();
     this.#send(this.#text.value);
     this.#put("");
@@ -130,7 +130,7 @@ export class Composer {
   #stop() {
     this.#chat = null;
     this.#editing.hidden = true;
-    this.#faults.replaceChildren();
+    this.#forgive();
     this.#put(this.#before);
     this.#text.focus();
   }
@@ -171,5 +171,11 @@ export class Composer {
     fault.dataset.errorFor = "text";
     fault.textContent = why;
     this.#faults.replaceChildren(fault);
+    this.#text.ariaInvalid = "true";
+  }
+
+  #forgive() {
+    this.#faults.replaceChildren();
+    this.#text.ariaInvalid = null;
   }
 }

@@ -40,8 +40,8 @@ export class Reading {
   /** Changes the feed by `change`, which answers the chats that others have just said, and holds the view. */
   steadily(change) {
     const wasAtEnd = this.#isAtEnd;
-    const first = this.#feed.firstElementChild;
-    const top = first?.offsetTop;
+    const read = wasAtEnd ? null : this.#firstInView();
+    const top = read?.offsetTop;
     const news = change();
     if (document.hidden && news.length) {
       if (!this.#unseen) this.#divide(news[0]);
@@ -49,10 +49,19 @@ export class Reading {
       document.title = `(${this.#unseen}) ${this.#title}`;
     }
     if (wasAtEnd) this.goToEnd();
-    else if (news.length) {
+    else {
       this.#below += news.length;
       this.#show();
-    } else if (first?.isConnected) this.#scroller.scrollTop += first.offsetTop - top;
+      // It may stand there anew.
+      const stands = read && document.getElementById(read.id);
+      if (stands && !stands.hidden) this.#scroller.scrollTop += stands.offsetTop - top;
+    }
+  }
+
+  #firstInView() {
+    const { scrollTop, offsetTop } = this.#scroller;
+    const isInView = (chat) => !chat.hidden && chat.offsetTop + chat.offsetHeight > scrollTop + offsetTop;
+    return [...this.#feed.children].find(isInView);
   }
 
   #scrolled() {

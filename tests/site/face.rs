@@ -346,22 +346,26 @@ async fn the_page_weighs_little() {
     browser.be(&site.address, person.cookie().as_ref()).await;
     browser.goto(&format!("{}{room}", site.address)).await;
     browser.find("#connection[data-state=connected]").await;
-    let entries = "return performance.getEntries().filter(({ entryType }) => /navigation|resource/.test(entryType))
-         .map(({ name, transferSize }) => [name, transferSize]);";
+    // What is asked for once more comes from the browser's memory.
+    let entries = "const first = new Map();
+         for (const { entryType, name, transferSize, encodedBodySize } of performance.getEntries()) {
+           if (/navigation|resource/.test(entryType) && !first.has(name)) first.set(name, [name, transferSize, encodedBodySize]);
+         }
+         return [...first.values()];";
     let entries = browser.run(entries, json!([])).await;
-    let mut weights: Vec<(&str, u64)> = Vec::new();
+    let mut weights: Vec<(&str, u64, u64)> = Vec::new();
     for entry in entries.as_array().unwrap() {
-        weights.push((entry[0].as_str().unwrap(), entry[1].as_u64().unwrap()));
+        weights.push((entry[0].as_str().unwrap(), entry[1].as_u64().unwrap(), entry[2].as_u64().unwrap()));
     }
     browser.close().await;
-    let foreign: Vec<_> = weights.iter().filter(|(name, _)| !name.starts_with(&site.address)).collect();
+    let foreign: Vec<_> = weights.iter().filter(|(name, ..)| !name.starts_with(&site.address)).collect();
     assert!(foreign.is_empty(), "from elsewhere: {foreign:?}");
-    weights.retain(|(name, _)| !name.contains("/image"));
-    assert!(weights.iter().all(|(_, weight)| *weight > 0), "all of it has come over the wire: {weights:?}");
-    let sum =
-        |part: &str| weights.iter().filter(|(name, _)| name.contains(part)).map(|(_, weight)| weight).sum::<u64>();
-    assert!(sum("") <= 40 * 1024, "{} bytes in all: {weights:?}", sum(""));
-    assert!(sum("/js/") <= 12 * 1024, "{} bytes of script: {weights:?}", sum("/js/"));
+    weights.retain(|(name, ..)| !name.contains("/image"));
+    assert!(weights.iter().all(|(_, weight, _)| *weight > 0), "all of it has come over the wire: {weights:?}");
+    let all: u64 = weights.iter().map(|(_, weight, _)| weight).sum();
+    assert!(all <= 40 * 1024, "{all} bytes in all, with their heads: {weights:?}");
+    let scripts: u64 = weights.iter().filter(|(name, ..)| name.contains("/js/")).map(|(_, _, body)| body).sum();
+    assert!(scripts > 0 && scripts <= 12 * 1024, "{scripts} bytes of script: {weights:?}");
 }
 
 impl Browser {

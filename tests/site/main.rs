@@ -22,6 +22,7 @@ mod layers;
 mod log;
 mod people;
 mod process;
+mod reading;
 mod rooms;
 mod safety;
 mod sites;

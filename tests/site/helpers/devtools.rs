@@ -91,6 +91,12 @@ impl Browser {
         self.client.execute(script, arguments).await.unwrap_or_else(|error| panic!("{error} of {script}"))
     }
 
+    /// What the body of an async function on the page comes to.
+    pub async fn run_async(&self, script: &str) -> Value {
+        let script = format!("const done = arguments[0]; (async () => {{ {script} }})().then(done);");
+        self.client.execute_async(&script, Vec::new()).await.unwrap_or_else(|error| panic!("{error} of {script}"))
+    }
+
     /// Makes the window a device's.
     pub async fn on(&self, device: Device) {
         self.sized(device, device.width(), device.height()).await;

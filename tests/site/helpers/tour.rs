@@ -143,7 +143,7 @@ impl Browser {
              if (connection && !document.querySelector('#presence [data-user]')) return false;
              return [...document.images].every((image) => {
                const { top, bottom } = image.getBoundingClientRect();
-               return image.complete || bottom < 0 || top > innerHeight;
+               return image.complete || !image.checkVisibility() || bottom < 0 || top > innerHeight;
              });";
         until(&format!("{} to be ready", stop.name), || async {
             let answer = self.client.execute(is_ready, vec![]).await;

@@ -1,0 +1,250 @@
+//! A room as one reads and writes it in a browser: groups and days, the place one reads at, words that are changed.
+
+use serde_json::json;
+
+use crate::helpers::browser::Browser;
+use crate::helpers::person::Person;
+use crate::helpers::site::Site;
+use crate::helpers::until;
+
+/// A browser in a room of its own, and a guest who is there by HTTP.
+async fn in_a_room(site: &Site) -> (Browser, Person, String) {
+    let browser = Browser::open(true).await;
+    browser.sign_up(&site.address, "gildong").await;
+    let room = browser.make_room("reading").await;
+    browser.find("#connection[data-state=connected]").await;
+    let path = url::Url::parse(&room).unwrap().path().to_owned();
+    (browser, site.person("guest").await, path)
+}
+
+/// Where the log is scrolled to, and how far it is to its end.
+async fn place(browser: &Browser) -> (i64, i64) {
+    let place = browser.run("const l = document.getElementById('log'); return [Math.round(l.scrollTop), Math.round(l.scrollHeight - l.scrollTop - l.clientHeight)];", json!([])).await;
+    (place[0].as_i64().unwrap(), place[1].as_i64().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_says_in_a_row_stands_together_and_a_day_begins_with_its_name() {
+    let site = Site::start().await;
+    let (browser, guest, room) = in_a_room(&site).await;
+    browser.say("one").await;
+    browser.say("two").await;
+    browser.find("#chat-2.follows.own").await;
+    guest.say(&room, "three").await;
+    guest.say(&room, "four").await;
+    browser.find("#chat-4.follows:not(.own)").await;
+    assert_eq!(browser.count("#chat-3.follows, #chat-1.follows").await, 0);
+    assert_eq!(browser.count("#feed [data-day]").await, 1);
+    let day = browser.find("#chat-1[data-day]").await.attr("data-day").await.unwrap().unwrap();
+    assert!(day.starts_with("today, "), "{day}");
+
+    // Who stood first in a group is gone: the next one stands first.
+    assert_eq!(guest.post(&format!("{room}/chat/3"), &[("_method", "delete")]).await.status, 303);
+    browser.find("#chat-4:not(.follows)").await;
+    let date = "document.querySelector('#chat-1 time').dateTime = '2020-02-29T00:00:00Z';
+                const chat = document.getElementById('chat-1');
+                const { group } = await import(document.querySelector('script[src*=\"/js/room.js\"]').src.replace('room.js', 'groups.js'));
+                group([chat]);";
+    browser.run_async(date).await;
+    assert!(browser.find("#chat-2:not(.follows)").await.attr("data-day").await.unwrap().is_some(), "another day");
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_further_up_stays_there_and_is_told_how_many_are_new() {
+    let site = Site::start().await;
+    let (browser, guest, room) = in_a_room(&site).await;
+    for n in 0..120 {
+        guest.say(&room, &format!("chat {n}")).await;
+    }
+    browser.client.refresh().await.unwrap();
+    browser.find("#connection[data-state=connected]").await;
+    until("the end", || async { (place(&browser).await.1 < 2).then_some(()) }).await;
+
+    // Older ones come above, and what is read stays.
+    browser.run("document.getElementById('log').scrollTop = 0;", json!([])).await;
+    browser.find("#chat-30").await;
+    until("the place to be held", || async { (place(&browser).await.0 > 200).then_some(()) }).await;
+    let above = |css: &str| {
+        let script = "const [css] = arguments; return Math.round(document.querySelector(css).getBoundingClientRect().top - document.getElementById('log').getBoundingClientRect().top);";
+        let css = css.to_owned();
+        let browser = &browser;
+        async move { browser.run(script, json!([css])).await.as_i64().unwrap() }
+    };
+    let stood = above("#chat-80").await;
+    guest.say(&room, "news").await;
+    guest.say(&room, "more news").await;
+    until("the button", || async {
+        let button = browser.find("#new-chats").await.text().await.unwrap_or_default();
+        button.starts_with("2 new").then_some(())
+    })
+    .await;
+    assert_eq!(above("#chat-80").await, stood, "nothing moved");
+    // What changes above does not move it either.
+    assert_eq!(guest.post(&format!("{room}/chat/60"), &[("_method", "delete")]).await.status, 303);
+    browser.find("#chat-60.removed").await;
+    until("the place to be held", || async { (above("#chat-80").await == stood).then_some(()) }).await;
+
+    browser.click("#new-chats").await;
+    until("the end", || async { (place(&browser).await.1 < 2).then_some(()) }).await;
+    assert_eq!(browser.count("#new-chats:not([hidden])").await, 0);
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_marks_where_one_left_off_and_the_title_counts_what_nobody_saw() {
+    let site = Site::start().await;
+    let (browser, guest, room) = in_a_room(&site).await;
+    guest.say(&room, "read").await;
+    browser.find("#chat-1").await;
+    browser.goto(&format!("{}/room", site.address)).await;
+    browser.find("#new-room").await;
+    guest.say(&room, "not read").await;
+    guest.say(&room, "not read either").await;
+    browser.goto(&format!("{}{room}", site.address)).await;
+    browser.find("#chat-2[data-new]").await;
+    assert_eq!(browser.count("[data-new]").await, 1);
+
+    browser.find("#connection[data-state=connected]").await;
+    browser.client.minimize_window().await.unwrap();
+    until("the page to be hidden", || async {
+        browser.run("return document.hidden;", json!([])).await.as_bool().unwrap().then_some(())
+    })
+    .await;
+    guest.say(&room, "unseen").await;
+    until("the title to count", || async {
+        let title = browser.client.title().await.unwrap();
+        title.starts_with("(1) ").then_some(())
+    })
+    .await;
+    browser.client.set_window_rect(0, 0, 1000, 800).await.unwrap();
+    until("the title to be as it was", || async {
+        let title = browser.client.title().await.unwrap();
+        title.starts_with("reading").then_some(())
+    })
+    .await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_words_are_changed_in_place_and_escape_leaves_them() {
+    let site = Site::start().await;
+    let (browser, guest, room) = in_a_room(&site).await;
+    guest.say(&room, "of another").await;
+    browser.say("`first` words").await;
+    browser.find("#chat-2").await;
+    const UP: &str = "\u{e013}";
+    const ESCAPE: &str = "\u{e00c}";
+    let typed = || async { browser.find("#composer textarea").await.prop("value").await.unwrap().unwrap() };
+    browser.type_into("#composer textarea", UP).await;
+    until("the words", || async { (typed().await == "`first` words").then_some(()) }).await;
+    browser.type_into("#composer textarea", ESCAPE).await;
+    until("an empty field", || async { typed().await.is_empty().then_some(()) }).await;
+    assert_eq!(browser.count("#editing:not([hidden])").await, 0);
+
+    browser.type_into("#composer textarea", UP).await;
+    until("the words", || async { (typed().await == "`first` words").then_some(()) }).await;
+    browser.type_into("#composer textarea", ", changed\u{e007}").await;
+    browser.find("#chat-2 .edited").await;
+    browser.sees(&["of another", "first words, changed"]).await;
+    until("an empty field", || async { typed().await.is_empty().then_some(()) }).await;
+
+    // What was typed before one began to change another chat is there afterwards.
+    browser.type_into("#composer textarea", "a draft").await;
+    browser.run("document.querySelector('#chat-2 .change').click();", json!([])).await;
+    until("the words", || async { typed().await.ends_with("changed").then_some(()) }).await;
+    browser.click("#editing button").await;
+    until("the draft", || async { (typed().await == "a draft").then_some(()) }).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_composer_tells_how_much_is_left_and_which_enter_sends() {
+    let site = Site::start().await;
+    let (browser, _, _) = in_a_room(&site).await;
+    let fill = "const [count] = arguments; const text = document.querySelector('#composer textarea');
+                text.value = '😀'.repeat(count); text.dispatchEvent(new Event('input'));";
+    browser.run(fill, json!([3_600])).await;
+    assert_eq!(browser.count("#left:not([hidden])").await, 0);
+    browser.run(fill, json!([3_900])).await;
+    assert_eq!(browser.find("#left").await.text().await.unwrap(), "100 characters left");
+    browser.run(fill, json!([4_001])).await;
+    browser.find("#left.over").await;
+
+    // Safari ends a composition before the key that ended it comes.
+    let sends = browser
+        .run_async(
+            "const { sends } = await import(document.querySelector('script[src*=\"/js/room.js\"]').src.replace('room.js', 'composer.js'));
+             const key = { key: 'Enter', shiftKey: false, isComposing: false, keyCode: 13 };
+             return [key, { ...key, isComposing: true }, { ...key, keyCode: 229 }, { ...key, shiftKey: true }].map(sends);",
+        )
+        .await;
+    assert_eq!(sends, json!([true, false, false, false]));
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_focus_stays_where_it_was_when_something_is_replaced() {
+    let site = Site::start().await;
+    let (browser, guest, room) = in_a_room(&site).await;
+    browser.say("words").await;
+    browser.find("#chat-1.own").await;
+    browser.run("document.querySelector('#chat-1 .at').focus();", json!([])).await;
+    let change = json!("fetch(arguments[0], { method: 'PUT', body: new URLSearchParams({ text: 'changed' }) });");
+    browser.run(change.as_str().unwrap(), json!([format!("{room}/chat/1")])).await;
+    browser.find("#chat-1 .edited").await;
+    let focused = "return document.activeElement.className;";
+    assert_eq!(browser.run(focused, json!([])).await, json!("at"));
+    browser.run("document.querySelector('#presence a').focus();", json!([])).await;
+    let _here = guest.follow(&room, 1).await;
+    until("the guest to be here", || async {
+        let here = browser.find("#presence").await.text().await.unwrap_or_default();
+        here.contains("guest").then_some(())
+    })
+    .await;
+    let focused = "return document.activeElement.closest('[data-user]') !== null;";
+    assert_eq!(browser.run(focused, json!([])).await, json!(true));
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_sent_is_still_shown_when_its_room_is_gone() {
+    let site = Site::start().await;
+    let browser = Browser::open(true).await;
+    let owner = site.person("owner").await;
+    let room = owner.make_room("short-lived").await;
+    browser.sign_up(&site.address, "gildong").await;
+    browser.goto(&format!("{}{room}", site.address)).await;
+    browser.find("#connection[data-state=connected]").await;
+    // Whatever is said now waits.
+    browser.run("window.fetch = () => Promise.reject(new Error('away'));", json!([])).await;
+    browser.say("too late").await;
+    browser.find("#outbox li").await;
+    assert_eq!(owner.post(&room, &[("_method", "delete")]).await.status, 303);
+    browser.find("#connection[data-state=gone]").await;
+    assert_eq!(browser.find("#outbox .text").await.text().await.unwrap(), "too late");
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_colours_that_one_chose_are_on_every_page() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let room = person.make_room("colours").await;
+    let theme = || async {
+        let mut themes = Vec::new();
+        for path in ["/room", &room, "/user/me", "/user/me?done=profile"] {
+            let page = person.get(path).await.body;
+            themes.push(page.split("data-theme=\"").nth(1).and_then(|rest| Some(rest.split_once('"')?.0.to_owned())));
+        }
+        themes.dedup();
+        themes
+    };
+    assert_eq!(theme().await, [None]);
+    assert_eq!(person.post("/user/me", &[("_method", "put"), ("theme", "dark")]).await.status, 303);
+    assert_eq!(theme().await, [Some("dark".to_owned())]);
+    let refused = person.post("/user/me", &[("_method", "put"), ("theme", "mauve")]).await;
+    assert_eq!((refused.status, refused.fault("theme").is_some()), (422, true));
+    assert_eq!(person.post("/user/me", &[("_method", "put"), ("theme", "")]).await.status, 303);
+    assert_eq!(theme().await, [None]);
+}
