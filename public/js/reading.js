@@ -41,7 +41,7 @@ export class Reading {
   steadily(change) {
     const wasAtEnd = this.#isAtEnd;
     const read = wasAtEnd ? null : this.#firstInView();
-    const top = read?.offsetTop;
+    const top = read?.getBoundingClientRect().top;
     const news = change();
     if (document.hidden && news.length) {
       if (!this.#unseen) this.#divide(news[0]);
@@ -54,13 +54,13 @@ export class Reading {
       this.#show();
       // It may stand there anew.
       const stands = read && document.getElementById(read.id);
-      if (stands && !stands.hidden) this.#scroller.scrollTop += stands.offsetTop - top;
+      if (stands && !stands.hidden) this.#scroller.scrollTop += stands.getBoundingClientRect().top - top;
     }
   }
 
   #firstInView() {
-    const { scrollTop, offsetTop } = this.#scroller;
-    const isInView = (chat) => !chat.hidden && chat.offsetTop + chat.offsetHeight > scrollTop + offsetTop;
+    const { top } = this.#scroller.getBoundingClientRect();
+    const isInView = (chat) => !chat.hidden && chat.getBoundingClientRect().bottom > top;
     return [...this.#feed.children].find(isInView);
   }
 

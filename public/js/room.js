@@ -1,14 +1,13 @@
 // A room's page, live. Everything here works as plain forms and links too.
 
 import { Composer } from "./composer.js";
+import { dress } from "./dress.js";
 import { Follower } from "./follow.js";
-import { group } from "./groups.js";
 import { help } from "./help.js";
 import { loadOlder } from "./older.js";
 import { Outbox } from "./outbox.js";
 import { parse, placeAll, replace } from "./place.js";
 import { Reading } from "./reading.js";
-import { localize } from "./times.js";
 
 const me = document.body.dataset.me;
 const byId = (id) => document.getElementById(id);
@@ -19,20 +18,9 @@ const connection = () => byId("connection");
 const composer = byId("composer");
 let outbox = null;
 
-const dress = (chats) => {
-  for (const chat of chats) {
-    outbox?.arrived(chat.dataset.seq);
-    localize(chat, true);
-    if (chat.dataset.author !== me || chat.hidden) continue;
-    chat.classList.add("own");
-    chat.querySelector(".nickname").dataset.own = feed.dataset.own;
-    const change = document.createElement("a");
-    change.className = "change";
-    change.href = chat.querySelector(".at").href;
-    change.textContent = feed.dataset.change;
-    chat.querySelector(".by").append(" ", change);
-  }
-  group(chats);
+const placed = (chats) => {
+  for (const { dataset } of chats) outbox?.arrived(dataset.seq);
+  dress(feed, chats);
 };
 
 /** One's own typing is no news. */
@@ -55,16 +43,16 @@ const hear = (message) => {
   const upto = Number(element.dataset.upto);
   feed.dataset.upto = Math.max(seen, upto);
   reading.steadily(() => {
-    const placed = placeAll(feed, element);
-    dress(placed);
-    const news = placed.filter(({ hidden, dataset }) => !hidden && dataset.seq > seen && dataset.author !== me);
+    const chats = placeAll(feed, element);
+    placed(chats);
+    const news = chats.filter(({ hidden, dataset }) => !hidden && dataset.seq > seen && dataset.author !== me);
     if (news.length) tell(news.at(-1));
     return news;
   });
   follower.seen(upto);
 };
 
-dress([...feed.children]);
+placed([...feed.children]);
 const reading = new Reading({ feed, scroller, button: byId("new-chats"), key: `read ${me} ${feed.dataset.room}` });
 if (!location.hash) reading.goToEnd();
 const tell = help({ dialog: byId("help"), button: byId("open-help"), room: byId("room-name").textContent });
@@ -114,4 +102,4 @@ outbox = new Outbox({
 });
 
 const older = byId("older");
-if (older) loadOlder({ link: older, scroller, feed, placed: dress });
+if (older) loadOlder({ link: older, scroller, feed, placed });

@@ -39,5 +39,3 @@ export function localize(root, saysDay = false) {
     time.title = full.format(at);
   }
 }
-
-if (!document.getElementById("feed")) localize(document);

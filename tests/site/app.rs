@@ -61,7 +61,8 @@ async fn the_colours_of_the_app_are_those_of_the_paper() {
     let door = visitor.get("/user").await.body;
     let sheet = attribute_of(&door, "link[rel=stylesheet][href$='/tokens.css']", "href").unwrap();
     let tokens = visitor.get(&sheet).await.body;
-    let papers: Vec<&str> = tokens.split("--paper-0: ").skip(1).map(|rest| rest.split(';').next().unwrap()).collect();
+    let papers = tokens.split("--paper-0: light-dark(").nth(1).unwrap().split(')').next().unwrap();
+    let papers: Vec<&str> = papers.split(", ").collect();
     let manifest = visitor.get("/manifest.webmanifest").await.json();
     assert_eq!(manifest["theme_color"], papers[0]);
     let theme = |scheme| attribute_of(&door, &format!("meta[name=theme-color][media*={scheme}]"), "content").unwrap();

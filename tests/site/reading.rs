@@ -83,7 +83,8 @@ async fn who_reads_further_up_stays_there_and_is_told_how_many_are_new() {
     // What changes above does not move it either.
     assert_eq!(guest.post(&format!("{room}/chat/60"), &[("_method", "delete")]).await.status, 303);
     browser.find("#chat-60.removed").await;
-    until("the place to be held", || async { (above("#chat-80").await == stood).then_some(()) }).await;
+    // A pixel may be cut.
+    until("the place to be held", || async { (above("#chat-80").await.abs_diff(stood) < 2).then_some(()) }).await;
 
     browser.click("#new-chats").await;
     until("the end", || async { (place(&browser).await.1 < 2).then_some(()) }).await;
