@@ -28,6 +28,19 @@ pub struct Settings {
     pub images: Images,
     /// `proxies`: addresses or networks whose `X-Forwarded-For` and `-Proto` are believed. Default none.
     pub proxies: Vec<IpNet>,
+    /// `access_log`: the form of the lines about requests. Default `combined`.
+    pub access_log: AccessLog,
+}
+
+/// `access_log`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessLog {
+    /// `combined`: as Apache and nginx write it.
+    Combined,
+    /// `json`: an object a line.
+    Json,
+    /// `off`.
+    Off,
 }
 
 /// `databases.sarangbang`.
@@ -106,6 +119,7 @@ impl Settings {
                 secret: optional(&rocket, "images.secret")?,
             },
             proxies: required::<Vec<String>>(&rocket, "proxies")?.into_iter().map(proxy).collect::<Result<_, _>>()?,
+            access_log: access_log(&required::<String>(&rocket, "access_log")?)?,
             var,
             rocket,
         })
@@ -117,6 +131,7 @@ pub fn defaults() -> Figment {
     Figment::from(rocket::Config::default())
         .join(Serialized::default("var", "var"))
         .join(Serialized::default("proxies", Vec::<String>::new()))
+        .join(Serialized::default("access_log", "combined"))
         .join(Serialized::default("images.address", "127.0.0.1"))
         .join(Serialized::default("images.port", 8001))
         .merge(Serialized::default("ident", "Sarangbang"))
@@ -154,6 +169,15 @@ fn proxy(text: String) -> Result<IpNet, String> {
     net.map_err(|_| {
         format!("proxies has \"{text}\"; it takes addresses and networks, as \"10.0.0.1\" and \"10.0.0.0/8\"")
     })
+}
+
+fn access_log(word: &str) -> Result<AccessLog, String> {
+    match word {
+        "combined" => Ok(AccessLog::Combined),
+        "json" => Ok(AccessLog::Json),
+        "off" => Ok(AccessLog::Off),
+        other => Err(format!("access_log is \"{other}\"; it takes \"combined\", \"json\" or \"off\"")),
+    }
 }
 
 fn required<'a, T: Deserialize<'a>>(figment: &Figment, key: &str) -> Result<T, String> {

@@ -1,5 +1,6 @@
 //! One file a resource: find, do, answer. Around them the guards, and the answers that several give.
 
+mod access;
 mod account;
 pub mod answer;
 mod app;
@@ -20,6 +21,7 @@ pub mod visitor;
 
 use rocket::{Catcher, Route};
 
+pub use access::{Access, TARGET as ACCESS};
 pub use headers::{content_security, shield};
 
 /// Everything that the site answers to.

@@ -42,6 +42,8 @@ struct Works {
     site: Peer,
     decoders: Arc<Semaphore>,
     receivers: Semaphore,
+    /// Taken by who is still listened to after a refusal.
+    drains: Semaphore,
     /// The uploads under way, by user; locked for lines.
     uploads: Mutex<HashMap<String, usize>>,
 }
@@ -60,6 +62,7 @@ pub fn build(settings: Settings, secret: Secret) -> Result<Rocket<Build>, String
         site,
         decoders: Arc::new(Semaphore::new(DECODERS)),
         receivers: Semaphore::new(RECEIVERS),
+        drains: Semaphore::new(RECEIVERS),
         uploads: Mutex::default(),
     });
     let figment = settings.rocket.clone();

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use env_logger::Env;
 use log::LevelFilter;
 use sarangbang::config::Settings;
+use sarangbang::controllers::ACCESS;
 use sarangbang::site::{self, Servers};
 
 const USAGE: &str = "\
@@ -50,13 +51,14 @@ fn run(servers: Servers) -> Result<(), String> {
 /// Logs what we say ourselves, at `info`, and nothing of Rocket's, whose lines may repeat what was typed.
 /// `RUST_LOG` changes how much.
 fn start_logging() {
-    let wanted = Env::default().default_filter_or("warn,sarangbang=info");
+    let wanted = Env::default().default_filter_or("warn,sarangbang=info,access=info");
     env_logger::Builder::from_env(wanted)
         .filter_module("rocket", LevelFilter::Off)
-        .format(|out, record| match record.target().ends_with("::_") {
+        .format(|out, record| match record.target() {
             // Rocket's too: written by its macros, in our name.
-            true => Ok(()),
-            false => {
+            target if target.ends_with("::_") => Ok(()),
+            ACCESS => writeln!(out, "{}", record.args()),
+            _ => {
                 let (at, level) = (out.timestamp_seconds(), record.level());
                 writeln!(out, "{at} {level:5} {}", record.args())
             }

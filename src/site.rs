@@ -160,6 +160,7 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
     let (stopped, closed) = (Arc::clone(&hub), Arc::clone(&db));
     let watches = Arc::clone(&hub);
     let follows = (settings.database.is_some() && db.is_shared()).then(|| Arc::clone(&hub));
+    let access_log = settings.access_log;
     Ok(rocket::custom(settings.rocket.clone())
         .manage(settings)
         .manage(db)
@@ -168,6 +169,7 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
         .manage(images)
         .mount("/", controllers::routes())
         .register("/", controllers::catchers())
+        .attach(controllers::Access(access_log))
         .attach(controllers::shield())
         .attach(controllers::content_security())
         .attach(AdHoc::on_liftoff("Follow the other sites, watch the database", |_| {

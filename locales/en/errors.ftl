@@ -35,6 +35,8 @@ fault-language = Choose one of the languages.
 fault-theme = Choose one of the colours.
 fault-number = That number cannot be used.
 
+request-id = Request number:
+
 kept-text = Your words
 kept-name = Name
 kept-topic = What it is about

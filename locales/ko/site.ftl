@@ -63,12 +63,13 @@ change = 고치기
 editing = 대화를 고치고 있습니다.
 cancel = 취소
 characters-left = { $count }자 남음
-new-count = 새 대화 { $count }개 ↓
+characters-over = { $count }자 초과
+new-count = 새 대화 { $count }개
 new-from-here = 여기부터 새 대화
 help = 단축키와 알림
 key-enter = 보내기
 key-shift-enter = 줄 바꾸기
-key-up = 빈칸에서 마지막으로 한 말 고치기
+key-up = 입력창이 비었을 때 내 마지막 대화 고치기
 key-escape = 고치지 않고 그만두기
 key-help = 이 목록 보기
 notices = 이 화면을 보지 않을 때 새 대화가 오면 알림 띄우기
@@ -88,7 +89,7 @@ delete-room = 이 방 삭제
 # PARTICLE picks the form that fits behind a name: src/views/particle.rs.
 delete-room-hint = ‘{"\u2068"}{ $room }{"\u2069"}’{ PARTICLE($room, "을") } 삭제하면 나눈 대화도 모두 사라지며 되돌릴 수 없습니다.
 back-to-rooms = 방 목록으로
-pages = 쪽
+pages = 쪽 이동
 page-before = 이전
 page-after = 다음
 page-of = { $pages }쪽 중 { $page }쪽
@@ -122,7 +123,7 @@ here-count = { $count ->
    *[other] { $count }명 있음
 }
 typing = 입력 중…
-gone = 이 방은 삭제되었습니다. 아래의 글은 보내지 못했습니다.
+gone = 이 방은 삭제되었습니다. 아래 대화는 보내지 못했습니다.
 reconnecting = 다시 연결하는 중입니다…
 offline = 오프라인입니다. 다시 연결되면 새 대화가 보입니다.
 

@@ -29,6 +29,13 @@ export class Composer {
   /** The address of the chat that is changed, and what was typed before. */
   #chat = null;
   #before = "";
+  /** The chat whose words are asked for. */
+  #asked = null;
+  /** Changes go out one after the other. */
+  #changes = Promise.resolve();
+  /** What the chat says, and what it is being changed to. */
+  #said = "";
+  #sent = "";
 
   /**
    * `send` takes the words; `types` is called now and then while they are typed. `key` is what they are kept under.
@@ -45,6 +52,8 @@ export class Composer {
     this.#types = types;
     this.#last = last;
     this.#edited = edited;
+    // The browser would bring back, as a draft, the words of a chat that was being changed.
+    this.#text.autocomplete = "off";
     try {
       this.#text.value ||= sessionStorage.getItem(key) ?? "";
     } catch {
@@ -62,7 +71,7 @@ export class Composer {
 
   /** Takes words back that were refused, unless others are typed already. Answers whether it did. */
   takeBack(words, why) {
-    if (this.#text.value) return false;
+    if (this.#chat || this.#text.value) return false;
     this.#put(words);
     this.#blame(why);
     return true;
@@ -70,18 +79,24 @@ export class Composer {
 
   /** Begins to change a chat. */
   async edit(address) {
-    let chat;
+    this.#asked = address;
+    let chat = null;
     try {
       const answer = await fetch(address, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE) });
-      if (!answer.ok) throw new Error(answer.status);
-      chat = await answer.json();
+      if (answer.ok) chat = await answer.json();
     } catch {
       // Its own page says what is wrong.
-      return location.assign(address);
     }
+    if (this.#asked !== address) return;
+    this.#asked = null;
+    if (!chat || chat.removed) return location.assign(address);
     if (!this.#chat) this.#before = this.#text.value;
     this.#chat = address;
+    this.#said = chat.text;
+    this.#sent = "";
     this.#editing.hidden = false;
+    const said = this.#editing.querySelector("[role=status]");
+    said.textContent = said.dataset.words;
     this.#put(chat.text);
     this.#text.focus();
   }
@@ -102,14 +117,21 @@ export class Composer {
   #submit() {
     if (!this.#text.value.trim()) return;
     this.#forgive();
-    if (this.#chat) return this.#change();
+    if (this.#chat) {
+      const [chat, text] = [this.#chat, this.#text.value];
+      if (text === this.#said) return this.#stop();
+      // Enter pressed twice.
+      if (text === this.#sent) return;
+      this.#sent = text;
+      this.#changes = this.#changes.then(() => this.#change(chat, text));
+      return;
+    }
     this.#send(this.#text.value);
     this.#put("");
     this.#text.focus();
   }
 
-  async #change() {
-    const [chat, text] = [this.#chat, this.#text.value];
+  async #change(chat, text) {
     let why = this.#form.dataset.refused;
     try {
       const body = new URLSearchParams({ text });
@@ -124,12 +146,15 @@ export class Composer {
     } catch {
       // What is typed stays.
     }
+    if (this.#chat !== chat) return;
+    this.#sent = "";
     this.#blame(why);
   }
 
   #stop() {
     this.#chat = null;
     this.#editing.hidden = true;
+    this.#editing.querySelector("[role=status]").textContent = "";
     this.#forgive();
     this.#put(this.#before);
     this.#text.focus();
@@ -143,7 +168,8 @@ export class Composer {
   #changed(isTyped = true) {
     const left = this.#remaining();
     this.#left.hidden = left > NEAR;
-    this.#left.textContent = this.#left.dataset.words.replace("#", left);
+    const { words, over } = this.#left.dataset;
+    this.#left.textContent = (left < 0 ? over : words).replace("#", Math.abs(left));
     this.#left.classList.toggle("over", left < 0);
     if (!this.#chat) this.#keep();
     if (!isTyped || Date.now() - this.#typed < TYPING) return;

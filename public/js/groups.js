@@ -1,6 +1,6 @@
 // How chats stand together: what one person says in a row is one group, and each day begins with its name.
 
-import { brief, dayOf } from "./times.js";
+import { brief, dayOf, hour } from "./times.js";
 
 /** How long a pause within a group may be. */
 const PAUSE = 5 * 60_000;
@@ -20,7 +20,10 @@ const groupOne = (chat) => {
   const last = before && timeOf(before);
   const sameDay = last?.toDateString() === at.toDateString();
   const follows = sameDay && before.dataset.author === chat.dataset.author && at - last < PAUSE;
-  if (chat.classList.toggle("follows", follows)) chat.querySelector("time").textContent = brief(at);
+  chat.classList.toggle("follows", follows);
+  chat.querySelector("time").textContent = follows ? brief(at) : hour(at);
+  // The name is not seen then.
+  chat.querySelector(".nickname").tabIndex = follows ? -1 : 0;
   if (sameDay) delete chat.dataset.day;
   else chat.dataset.day = dayOf(at);
 };
@@ -34,4 +37,7 @@ export function group(chats) {
     if (next) touched.add(next);
   }
   touched.forEach(groupOne);
+  // Where a day begins, the one that was today is so no more.
+  const [chat] = [...touched].filter(({ dataset }) => dataset.day);
+  for (const first of chat?.parentElement.querySelectorAll("[data-day]") ?? []) first.dataset.day = dayOf(timeOf(first));
 }

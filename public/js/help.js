@@ -1,5 +1,8 @@
 // The list of keys, and what this browser shall do when something is said while nobody looks: nothing, until asked.
 
+/** The least between two sounds. */
+const QUIET = 3_000;
+
 const kept = (key) => {
   try {
     return localStorage.getItem(key) === "on";
@@ -16,17 +19,27 @@ const keep = (key, on) => {
   }
 };
 
+let audio = null;
+let rung = 0;
+
+/** Rings now and then, where the browser lets it. */
 const ring = () => {
-  const audio = new AudioContext();
-  const tone = audio.createOscillator();
-  const loudness = audio.createGain();
-  tone.frequency.value = 660;
-  loudness.gain.setValueAtTime(0.08, audio.currentTime);
-  loudness.gain.exponentialRampToValueAtTime(0.001, audio.currentTime + 0.4);
-  tone.connect(loudness).connect(audio.destination);
-  tone.onended = () => audio.close();
-  tone.start();
-  tone.stop(audio.currentTime + 0.4);
+  if (Date.now() - rung < QUIET) return;
+  try {
+    audio ??= new AudioContext();
+    if (audio.state !== "running") return void audio.resume();
+    rung = Date.now();
+    const tone = audio.createOscillator();
+    const loudness = audio.createGain();
+    tone.frequency.value = 660;
+    loudness.gain.setValueAtTime(0.08, audio.currentTime);
+    loudness.gain.exponentialRampToValueAtTime(0.001, audio.currentTime + 0.4);
+    tone.connect(loudness).connect(audio.destination);
+    tone.start();
+    tone.stop(audio.currentTime + 0.4);
+  } catch {
+    // No sound here.
+  }
 };
 
 /** Answers a function that tells of a chat. */
@@ -48,7 +61,7 @@ export function help({ dialog, button, room }) {
   });
   keys.addEventListener("change", () => keep("no-keys", !keys.checked));
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "?" || !keys.checked || event.target.closest("input, textarea, select")) return;
+    if (event.key !== "?" || !keys.checked || dialog.open || event.target.closest("input, textarea, select")) return;
     event.preventDefault();
     dialog.showModal();
   });
@@ -63,6 +76,7 @@ export function help({ dialog, button, room }) {
       new Notification(room, { body: body.slice(0, 200), tag: location.pathname }).onclick = () => focus();
     } catch {
       notices.checked = false;
+      keep("notices", false);
     }
   };
 }

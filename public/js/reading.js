@@ -8,17 +8,22 @@ export class Reading {
   #feed;
   #scroller;
   #button;
+  #me;
   #key;
   #title = document.title;
-  #isAtEnd = true;
+  /** Who comes to a certain chat stays there. */
+  #isAtEnd = !location.hash;
   #below = 0;
   #unseen = 0;
+  /** The last that was read before the line. */
+  #line = 0;
 
-  /** `key` is what the place is kept under; `button` goes to the end and carries its own words. */
-  constructor({ feed, scroller, button, key }) {
+  /** `key` is what the place is kept under; `button` goes to the end and carries its own words; `me` is who reads. */
+  constructor({ feed, scroller, button, me, key }) {
     this.#feed = feed;
     this.#scroller = scroller;
     this.#button = button;
+    this.#me = me;
     this.#key = key;
     button.addEventListener("click", () => this.goToEnd());
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
@@ -27,7 +32,8 @@ export class Reading {
     resized.observe(scroller);
     resized.observe(feed);
     document.addEventListener("visibilitychange", () => this.#looked());
-    this.#mark();
+    this.#line = this.#kept();
+    this.drawLine();
     this.#looked();
   }
 
@@ -42,12 +48,14 @@ export class Reading {
     const wasAtEnd = this.#isAtEnd;
     const read = wasAtEnd ? null : this.#firstInView();
     const top = read?.getBoundingClientRect().top;
+    const seen = Number(this.#feed.lastElementChild?.dataset.seq ?? 0);
     const news = change();
     if (document.hidden && news.length) {
-      if (!this.#unseen) this.#divide(news[0]);
+      if (!this.#unseen) this.#line = seen;
       this.#unseen += news.length;
       document.title = `(${this.#unseen}) ${this.#title}`;
     }
+    this.drawLine();
     if (wasAtEnd) this.goToEnd();
     else {
       this.#below += news.length;
@@ -56,6 +64,20 @@ export class Reading {
       const stands = read && document.getElementById(read.id);
       if (stands && !stands.hidden) this.#scroller.scrollTop += stands.getBoundingClientRect().top - top;
     }
+    return news;
+  }
+
+  /** Draws the line before the first chat of others that was not read, where it is known which one that is. */
+  drawLine() {
+    const drawn = this.#feed.querySelector("[data-new]");
+    const isUnread = ({ hidden, dataset }) => !hidden && Number(dataset.seq) > this.#line && dataset.author !== this.#me;
+    const chats = [...this.#feed.children];
+    const first = this.#line ? chats.findIndex(isUnread) : -1;
+    const isKnown = first > 0 && Number(chats[0].dataset.seq) <= this.#line;
+    const chat = isKnown ? chats[first] : null;
+    if (drawn === chat) return;
+    drawn?.removeAttribute("data-new");
+    if (chat) chat.dataset.new = this.#button.dataset.line;
   }
 
   #firstInView() {
@@ -70,15 +92,26 @@ export class Reading {
     if (this.#isAtEnd) this.#read();
   }
 
+  #kept() {
+    try {
+      return Number(localStorage.getItem(this.#key));
+    } catch {
+      // Forbidden: no line is drawn.
+      return 0;
+    }
+  }
+
   /** All is read, if somebody looks. */
   #read() {
     this.#below = 0;
     this.#show();
     if (document.hidden) return;
+    const upto = Number(this.#feed.dataset.upto);
     try {
-      localStorage.setItem(this.#key, this.#feed.dataset.upto);
+      // Another window may have read on.
+      if (upto > this.#kept()) localStorage.setItem(this.#key, upto);
     } catch {
-      // Forbidden: the line is not drawn the next time.
+      // Forbidden.
     }
   }
 
@@ -90,26 +123,8 @@ export class Reading {
   }
 
   #show() {
+    if (!this.#below && document.activeElement === this.#button) this.#scroller.focus();
     this.#button.hidden = !this.#below;
     this.#button.textContent = this.#button.dataset.words.replace("#", this.#below);
-  }
-
-  /** Draws the line where one left off the last time. */
-  #mark() {
-    let read = 0;
-    try {
-      read = Number(localStorage.getItem(this.#key));
-    } catch {
-      // Forbidden.
-    }
-    const chats = [...this.#feed.children].filter((chat) => !chat.hidden);
-    const first = chats.findIndex((chat) => chat.dataset.seq > read);
-    // Nothing was read before, or all of it.
-    if (read && first > 0) this.#divide(chats[first]);
-  }
-
-  #divide(chat) {
-    this.#feed.querySelector("[data-new]")?.removeAttribute("data-new");
-    chat.dataset.new = this.#button.dataset.line;
   }
 }

@@ -42,18 +42,16 @@ const hear = (message) => {
   const seen = Number(feed.dataset.upto);
   const upto = Number(element.dataset.upto);
   feed.dataset.upto = Math.max(seen, upto);
-  reading.steadily(() => {
+  const news = reading.steadily(() => {
     const chats = placeAll(feed, element);
     placed(chats);
-    const news = chats.filter(({ hidden, dataset }) => !hidden && dataset.seq > seen && dataset.author !== me);
-    if (news.length) tell(news.at(-1));
-    return news;
+    return chats.filter(({ hidden, dataset }) => !hidden && Number(dataset.seq) > seen && dataset.author !== me);
   });
   follower.seen(upto);
+  if (news.length) tell(news.at(-1));
 };
 
-placed([...feed.children]);
-const reading = new Reading({ feed, scroller, button: byId("new-chats"), key: `read ${me} ${feed.dataset.room}` });
+const reading = new Reading({ feed, scroller, button: byId("new-chats"), me, key: `read ${me} ${feed.dataset.room}` });
 if (!location.hash) reading.goToEnd();
 const tell = help({ dialog: byId("help"), button: byId("open-help"), room: byId("room-name").textContent });
 
@@ -82,7 +80,7 @@ const writing = new Composer(composer, {
   edited: () => follower.look(),
 });
 feed.addEventListener("click", (event) => {
-  if (!event.target.matches(".change")) return;
+  if (!event.target.matches(".change") || event.metaKey || event.ctrlKey || event.shiftKey) return;
   event.preventDefault();
   writing.edit(event.target.href);
 });
@@ -102,4 +100,10 @@ outbox = new Outbox({
 });
 
 const older = byId("older");
-if (older) loadOlder({ link: older, scroller, feed, placed });
+if (older) {
+  const above = (chats) => {
+    placed(chats);
+    reading.drawLine();
+  };
+  loadOlder({ link: older, scroller, feed, placed: above });
+}

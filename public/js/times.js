@@ -12,7 +12,10 @@ const DAY = 86_400_000;
 const midnight = (at) => new Date(at).setHours(0, 0, 0, 0);
 const daysAgo = (at) => Math.round((midnight(Date.now()) - midnight(at)) / DAY);
 
-/** The hour without its half of the day, for narrow margins. */
+/** The hour and minute. */
+export const hour = (at) => clock.format(at);
+
+/** The same without its half of the day, for narrow margins. */
 export const brief = (at) =>
   clock
     .formatToParts(at)

@@ -161,7 +161,8 @@ fn error_answer(visitor: &Visitor<'_>, refusal: &Refusal) -> Answer {
         Answer::json(&ErrorJson::new(&refusal.error, locale))
     } else {
         let signed_in = visitor.has_session() && !matches!(refusal.error, Error::SignedOut);
-        let page = ErrorPage::new(&refusal.error, locale, visitor.me(), signed_in, refusal.kept.clone());
+        let page = ErrorPage::new(&refusal.error, locale, visitor.me(), signed_in);
+        let page = page.keeping(refusal.kept.clone()).numbered(visitor.request_id());
         Answer::page(visitor, "errors/show.html.tera", &page)
     };
     answer.unwrap_or_else(|error| {

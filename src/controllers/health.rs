@@ -13,7 +13,13 @@ use crate::peer::Peer;
 
 /// The routes.
 pub(super) fn routes() -> Vec<Route> {
-    routes![show]
+    routes![show, alive]
+}
+
+/// That the site runs, whatever it depends on.
+#[get("/alive")]
+fn alive() -> Result<Answer> {
+    Answer::json(&json!({ "site": "ok" }))
 }
 
 /// One entry a dependency, `ok` or `away`; 503 only without the database.

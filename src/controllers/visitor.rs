@@ -9,6 +9,7 @@ use rocket::request::{FromRequest, Request};
 use rocket::time::Duration;
 use url::Url;
 
+use super::access;
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::models::session::Token;
@@ -74,6 +75,11 @@ impl<'r> Visitor<'r> {
             }
         }
         last
+    }
+
+    /// Whether a proxy that is believed has sent it on.
+    pub(super) fn is_by_proxy(&self) -> bool {
+        self.request.remote().is_some_and(|peer| self.is_proxy(peer.ip().to_canonical()))
     }
 
     /// Whether it came by TLS, as far as that is known.
@@ -155,6 +161,16 @@ impl<'r> Visitor<'r> {
     /// Whether they say that they are signed in.
     pub(super) fn has_session(&self) -> bool {
         self.cookies().get(COOKIE).is_some()
+    }
+
+    /// The person's opaque id, as far as this request has asked already.
+    pub(super) fn user_id(&self) -> Option<String> {
+        self.known().signed_in.get().map(|signed_in| signed_in.user.id.to_string())
+    }
+
+    /// The number of the request, as the log has it.
+    pub(super) fn request_id(&self) -> &'r str {
+        access::id(self.request)
     }
 
     /// Why a guard refused.

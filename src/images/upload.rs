@@ -32,7 +32,7 @@ const WORK: Duration = Duration::from_secs(20);
 /// Why an upload came to nothing. Its code is the end of a key in `locales/`.
 #[derive(Clone, Copy, Debug)]
 enum Failure {
-    /// No ticket, or none of ours: nothing was read.
+    /// No ticket, or none of ours: nothing of the picture was looked at.
     Ticket,
     /// The form is not one.
     Form,
@@ -133,9 +133,8 @@ async fn create(data: Data<'_>, kind: Option<&ContentType>, caller: Caller<'_>, 
 async fn take(data: Data<'_>, kind: Option<&ContentType>, works: &Arc<Works>) -> Result<String, Failure> {
     let mut stream = data.open(BODY.bytes());
     let arrival = timeout(ARRIVAL, receive(&mut stream, kind, works)).await.unwrap_or(Err(Failure::TooSlow));
-    if matches!(arrival, Err(Failure::TooLarge | Failure::Ticket)) {
-        // A browser reads no answer before it has sent all.
-        let _ = timeout(ARRIVAL, copy(&mut stream, &mut sink())).await;
+    if arrival.as_ref().is_err_and(|failure| !matches!(failure, Failure::TooSlow)) {
+        let_go(&mut stream, works).await;
     }
     // Both holds last until the picture is kept: until then it is in memory.
     let Received { user, picture, _upload, _receiver } = arrival?;
@@ -146,6 +145,13 @@ async fn take(data: Data<'_>, kind: Option<&ContentType>, works: &Arc<Works>) ->
         // The file stays until the next sweep finds that nobody has it.
         Said::No => Err(Failure::Ticket),
         Said::Nothing => Err(Failure::Unavailable),
+    }
+}
+
+/// Reads on and keeps nothing: a browser without script reads no answer before it has sent all.
+async fn let_go(stream: &mut DataStream<'_>, works: &Works) {
+    if let Ok(_turn) = works.drains.try_acquire() {
+        let _ = timeout(ARRIVAL, copy(stream, &mut sink())).await;
     }
 }
 

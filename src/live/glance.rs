@@ -2,6 +2,7 @@
 //! that, and what was read of a log is kept until the log has grown.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub(super) struct Lasts {
     /// Read and filled by the main page; locked for lines.
     known: Mutex<HashMap<RoomId, Known>>,
+    /// Counts how often all was forgotten, so that what was read before is not taken for new.
+    version: AtomicU64,
     /// Taken by who reads a log.
     readings: Semaphore,
 }
@@ -43,9 +46,15 @@ impl Hub {
         let authors = lasts.iter().flatten().map(|excerpt| excerpt.author);
         // Chats without the names of those who said them are left out too.
         let names = timeout(PATIENCE, self.names(authors)).await.ok().and_then(Result::ok).unwrap_or_default();
-        let said = |excerpt: Arc<Excerpt>| Some(Said::new(&excerpt, names.get(&excerpt.author)?.as_ref()));
-        let glance =
-            |(room, last): (&Arc<Room>, Option<_>)| Glance { said: last.and_then(said), here: self.here(room.id) };
+        let said = |room: &Room, excerpt: Arc<Excerpt>| {
+            // It may have been removed while the names were asked for.
+            self.lasts.known(room.id, room.upto(&self.db))?;
+            Some(Said::new(&excerpt, names.get(&excerpt.author)?.as_ref()))
+        };
+        let glance = |(room, last): (&Arc<Room>, Option<_>)| Glance {
+            said: last.and_then(|excerpt| said(room, excerpt)),
+            here: self.here(room.id),
+        };
         rooms.iter().zip(lasts).map(glance).collect()
     }
 
@@ -65,16 +74,19 @@ impl Hub {
         if let Some(excerpt) = known() {
             return Ok(excerpt);
         }
+        let version = self.lasts.version();
         let last = room.log(&self.db).last().await?;
         let excerpt = last.chat.map(|chat| Arc::new(Excerpt::of(&chat)));
-        self.lasts.learn(room.id, Known { upto: last.upto, excerpt: excerpt.clone() });
+        if self.lasts.version() == version {
+            self.lasts.learn(room.id, Known { upto: last.upto, excerpt: excerpt.clone() });
+        }
         Ok(excerpt)
     }
 }
 
 impl Default for Lasts {
     fn default() -> Self {
-        Self { known: Mutex::default(), readings: Semaphore::new(READINGS) }
+        Self { known: Mutex::default(), version: AtomicU64::default(), readings: Semaphore::new(READINGS) }
     }
 }
 
@@ -97,7 +109,12 @@ impl Lasts {
 
     /// Has all be read again.
     pub(super) fn forget(&self) {
+        self.version.fetch_add(1, Ordering::Relaxed);
         self.all().clear();
+    }
+
+    fn version(&self) -> u64 {
+        self.version.load(Ordering::Relaxed)
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<RoomId, Known>> {

@@ -328,7 +328,7 @@ impl Database {
         self.tops.lock().unwrap_or_else(PoisonError::into_inner).get(&room).copied()
     }
 
-    fn raise(&self, room: RoomId, top: Top) {
+    pub(super) fn raise(&self, room: RoomId, top: Top) {
         let mut tops = self.tops.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = tops.entry(room).or_default();
         if top.seq > seen.seq {

@@ -190,6 +190,8 @@ impl Database {
         if entry.kind == Kind::Closed {
             self.directory.forget();
         }
+        // Also of rooms that nobody has open here: the list of rooms knows by it that something has changed.
+        self.raise(entry.room(), entry.into());
         let log =
             self.logs.lock().unwrap_or_else(PoisonError::into_inner).get(&entry.room()).and_then(|log| log.upgrade());
         if let Some(log) = log {

@@ -32,6 +32,8 @@ pub struct ErrorPage {
     code: &'static str,
     message: String,
     kept: Option<Kept>,
+    /// The number of the request, as the log has it.
+    id: String,
 }
 
 /// A form that could not be taken for now.
@@ -62,9 +64,20 @@ struct Body {
 
 impl ErrorPage {
     /// The page about an error, with who reads it, if that is known, whether somebody does who is signed in, or may
-    /// be, and the form to send again.
-    pub fn new(error: &Error, locale: Locale, me: Option<Me>, signed_in: bool, kept: Option<Kept>) -> Self {
-        Self { me, signed_in, status: error.status(), code: error.code(), message: message(error, locale), kept }
+    /// be. No form is kept, and the request has no number.
+    pub fn new(error: &Error, locale: Locale, me: Option<Me>, signed_in: bool) -> Self {
+        let (status, code, message) = (error.status(), error.code(), message(error, locale));
+        Self { me, signed_in, status, code, message, kept: None, id: String::new() }
+    }
+
+    /// The same with a form to send again.
+    pub fn keeping(self, kept: Option<Kept>) -> Self {
+        Self { kept, ..self }
+    }
+
+    /// The same with the number of the request, as the log has it.
+    pub fn numbered(self, id: &str) -> Self {
+        Self { id: id.to_owned(), ..self }
     }
 }
 

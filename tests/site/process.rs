@@ -5,6 +5,7 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
+use crate::helpers::page::text_of;
 use crate::helpers::person::{PASSWORD, Person};
 use crate::helpers::process::{Process, command, engines};
 use crate::helpers::site::folder;
@@ -177,5 +178,50 @@ async fn sockets_are_logged_as_they_open_and_close_with_the_address_that_a_proxy
         })
         .await;
         assert!(line.contains(room.strip_prefix("/room/").unwrap()) && line.contains("203.0.113.9"), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_has_a_line_with_its_number_and_no_line_has_a_secret() {
+    for form in ["combined", "json"] {
+        let var = folder(&format!("access-{form}"));
+        let mut command = command(&var);
+        command.env("ROCKET_ACCESS_LOG", form).env("ROCKET_PROXIES", "[\"127.0.0.1\"]").stderr(Stdio::piped());
+        let mut program = Process::run(command).await;
+        let mut lines = BufReader::new(program.child.stderr.take().unwrap()).lines();
+        let person = Person::new(&program.address);
+        person.sign_up("gildong").await;
+        let room = person.make_room("logged").await;
+        let asked = person.request("POST", &format!("{room}/chat")).header("User-Agent", "a \"bot\"\u{e9}");
+        let said = asked.header("X-Request-Id", "from-the-proxy").form(&[("text", "secret words"), ("nonce", "n")]);
+        assert_eq!(said.send().await.unwrap().headers()["x-request-id"], "from-the-proxy");
+        let missing = person.get("/room/nowhere?a=%22b").await;
+        let shown = text_of(&missing.body, ".error code").unwrap();
+
+        let mut log = Vec::new();
+        soon("the line of the page that is not there", async {
+            while !log.last().is_some_and(|line: &String| line.contains("/room/nowhere")) {
+                log.push(lines.next_line().await.unwrap().unwrap());
+            }
+        })
+        .await;
+        let [said, missing] = ["from-the-proxy", &shown].map(|id| log.iter().find(|line| line.contains(id)).unwrap());
+        if form == "json" {
+            let said: serde_json::Value = serde_json::from_str(said).unwrap();
+            assert_eq!((&said["method"], &said["status"]), (&"POST".into(), &303.into()));
+            assert_eq!(
+                (&said["path"], said["user"].as_str().map(str::len)),
+                (&format!("{room}/chat").into(), Some(24))
+            );
+            assert_eq!(serde_json::from_str::<serde_json::Value>(missing).unwrap()["status"], 404);
+        } else {
+            assert!(said.starts_with("127.0.0.1 - ") && said.contains(&format!("\"POST {room}/chat HTTP/1.1\" 303 ")));
+            assert!(missing.contains("\"GET /room/nowhere?a=%22b HTTP/1.1\" 404 "), "{missing}");
+        }
+        let cookie = person.cookie().unwrap();
+        let token = cookie.to_str().unwrap().split_once('=').unwrap().1;
+        for secret in [PASSWORD, "secret words", token] {
+            assert!(log.iter().all(|line| !line.contains(secret)), "{secret}");
+        }
     }
 }

@@ -40,7 +40,8 @@ async fn what_one_says_in_a_row_stands_together_and_a_day_begins_with_its_name()
 
     // Who stood first in a group is gone: the next one stands first.
     assert_eq!(guest.post(&format!("{room}/chat/3"), &[("_method", "delete")]).await.status, 303);
-    browser.find("#chat-4:not(.follows)").await;
+    let time = browser.find("#chat-4:not(.follows) time").await.text().await.unwrap();
+    assert!(time.ends_with('M'), "the whole time again: {time}");
     let date = "document.querySelector('#chat-1 time').dateTime = '2020-02-29T00:00:00Z';
                 const chat = document.getElementById('chat-1');
                 const { group } = await import(document.querySelector('script[src*=\"/js/room.js\"]').src.replace('room.js', 'groups.js'));
@@ -93,6 +94,24 @@ async fn who_reads_further_up_stays_there_and_is_told_how_many_are_new() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_comes_to_a_certain_chat_stays_there() {
+    let site = Site::start().await;
+    let (browser, guest, room) = in_a_room(&site).await;
+    for n in 0..60 {
+        guest.say(&room, &format!("chat {n}")).await;
+    }
+    browser.goto(&format!("{}/room", site.address)).await;
+    browser.goto(&format!("{}{room}#chat-20", site.address)).await;
+    browser.find("#connection[data-state=connected]").await;
+    browser.find("#presence [data-user]").await;
+    let in_view = "const { top, bottom } = document.getElementById('chat-20').getBoundingClientRect();
+                   const log = document.getElementById('log').getBoundingClientRect();
+                   return top >= log.top - 1 && bottom <= log.bottom + 1;";
+    assert_eq!(browser.run(in_view, json!([])).await, json!(true));
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_line_marks_where_one_left_off_and_the_title_counts_what_nobody_saw() {
     let site = Site::start().await;
     let (browser, guest, room) = in_a_room(&site).await;
@@ -105,6 +124,12 @@ async fn a_line_marks_where_one_left_off_and_the_title_counts_what_nobody_saw() 
     browser.goto(&format!("{}{room}", site.address)).await;
     browser.find("#chat-2[data-new]").await;
     assert_eq!(browser.count("[data-new]").await, 1);
+    // It stays, whatever becomes of what it stands at.
+    let second = format!("{room}/chat/2");
+    assert_eq!(guest.post(&second, &[("_method", "put"), ("text", "changed")]).await.status, 303);
+    browser.find("#chat-2[data-new] .edited").await;
+    assert_eq!(guest.post(&second, &[("_method", "delete")]).await.status, 303);
+    browser.find("#chat-3[data-new]").await;
 
     browser.find("#connection[data-state=connected]").await;
     browser.client.minimize_window().await.unwrap();
@@ -150,6 +175,16 @@ async fn the_last_words_are_changed_in_place_and_escape_leaves_them() {
     browser.sees(&["of another", "first words, changed"]).await;
     until("an empty field", || async { typed().await.is_empty().then_some(()) }).await;
 
+    // What is refused meanwhile does not come between.
+    browser.type_into("#composer textarea", UP).await;
+    until("the words", || async { (typed().await == "`first` words, changed").then_some(()) }).await;
+    browser.run("const text = document.querySelector('#composer textarea'); text.value = '\u{202e}'; text.dispatchEvent(new Event('input'));", json!([])).await;
+    browser.click("#composer button").await;
+    browser.find("#composer [data-error-for=text]").await;
+    browser.find("#editing:not([hidden])").await;
+    browser.type_into("#composer textarea", ESCAPE).await;
+    browser.sees(&["of another", "first words, changed"]).await;
+
     // What was typed before one began to change another chat is there afterwards.
     browser.type_into("#composer textarea", "a draft").await;
     browser.run("document.querySelector('#chat-2 .change').click();", json!([])).await;
@@ -168,7 +203,7 @@ async fn the_composer_tells_how_much_is_left_and_which_enter_sends() {
     browser.run(fill, json!([3_600])).await;
     assert_eq!(browser.count("#left:not([hidden])").await, 0);
     browser.run(fill, json!([3_900])).await;
-    assert_eq!(browser.find("#left").await.text().await.unwrap(), "100 characters left");
+    assert_eq!(browser.find("#left").await.text().await.unwrap(), "Characters left: 100");
     browser.run(fill, json!([4_001])).await;
     browser.find("#left.over").await;
 

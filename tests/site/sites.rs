@@ -105,6 +105,28 @@ async fn an_ended_session_and_a_deleted_room_close_the_sockets_of_every_site() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_removed_at_a_site_that_died_then_is_not_listed_at_the_others() {
+    let database = new_database();
+    let start = |name: &str| {
+        let mut command = command(&folder(name));
+        command.arg("site").env("ROCKET_DATABASES", format!("{{sarangbang={{url=\"{database}\"}}}}"));
+        Process::run(command)
+    };
+    let (dies, lives) = (start("removes").await, start("lists").await);
+    let person = Person::new(&dies.address);
+    person.sign_up("gildong").await;
+    let room = person.make_room("nobody is here").await;
+    person.say(&room, "to be removed").await;
+    let elsewhere = Person::with_cookie(&lives.address, person.cookie().unwrap());
+    let lists = || async { elsewhere.get("/room").await.body.contains("to be removed") };
+    until("it to be listed", || async { lists().await.then_some(()) }).await;
+    assert_eq!(person.post(&format!("{room}/chat/1"), &[("_method", "delete")]).await.status, 303);
+    dies.signal("KILL");
+    dies.ended().await;
+    until("it to be gone", || async { (!lists().await).then_some(()) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_killed_site_costs_its_readers_a_reconnect_to_another_and_nothing_more() {
     let database = new_database();
     let start = |name: &str| {

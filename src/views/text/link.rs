@@ -78,7 +78,9 @@ fn port(text: &str) -> usize {
 /// How far a path with its query reaches.
 fn path(text: &str, mut is_ascii: bool) -> usize {
     for (at, c) in text.char_indices() {
-        if !is_path(c) || (is_ascii && is_hangul(c) && begins_with_particle(&text[at..])) {
+        // Behind a slash a name begins, but for the slash right behind the host.
+        let is_name = at > 1 && text[..at].ends_with(['/', '=']);
+        if !is_path(c) || (is_ascii && !is_name && is_hangul(c) && begins_with_particle(&text[at..])) {
             return at;
         }
         is_ascii &= c.is_ascii();
@@ -129,6 +131,15 @@ fn without_end(address: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_in_hangul_behind_a_slash_is_no_particle() {
+        for whole in ["https://namu.wiki/w/도로", "https://ko.example/wiki/이", "https://a.example/?q=나"] {
+            assert_eq!(marked(whole), format!("⟦{whole}⟧"));
+        }
+        assert_eq!(marked("https://a.example/w/를 보세요"), "⟦https://a.example/w/를⟧ 보세요");
+        assert_eq!(marked("https://a.example/를"), "⟦https://a.example/⟧를");
+    }
 
     /// The text with its links in braces.
     fn marked(text: &str) -> String {

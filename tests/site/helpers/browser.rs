@@ -108,7 +108,14 @@ impl Browser {
     }
 
     pub async fn click(&self, css: &str) {
-        self.find(css).await.click().await.unwrap();
+        until(&format!("{css} to be clicked"), || async {
+            match self.find(css).await.click().await {
+                // The page has put another one there meanwhile.
+                Err(error) if error.is_stale_element_reference() => None,
+                clicked => Some(clicked.unwrap()),
+            }
+        })
+        .await;
     }
 
     /// How many elements there are.
