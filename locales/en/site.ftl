@@ -2,6 +2,7 @@ language-name = English
 site-name = Sarangbang
 site-motto = A room where guests are received, and talk.
 skip-to-content = Skip to content
+skip-to-composer = Skip to what you write
 account = Account
 
 door-title = Sign in
@@ -87,16 +88,12 @@ manage-room = Manage
 change-room = Save
 delete-room = Delete this room
 delete-room-hint = “{"\u2068"}{ $room }{"\u2069"}” and all of its chats go for good.
+room-gone = The room that you were in was deleted.
 back-to-rooms = To the rooms
 pages = Pages
 page-before = Previous
 page-after = Next
 page-of = Page { $page } of { $pages }
-chats-count = { $count ->
-    [0] no chats
-    [one] 1 chat
-   *[other] { $count } chats
-}
 
 log = Chats
 older-chats = Older chats

@@ -2,6 +2,7 @@ language-name = 한국어
 site-name = 사랑방
 site-motto = 손님을 맞고 이야기를 나누는 방입니다.
 skip-to-content = 본문으로 건너뛰기
+skip-to-composer = 입력창으로 건너뛰기
 account = 계정
 
 door-title = 로그인
@@ -88,15 +89,12 @@ change-room = 저장
 delete-room = 이 방 삭제
 # PARTICLE picks the form that fits behind a name: src/views/particle.rs.
 delete-room-hint = ‘{"\u2068"}{ $room }{"\u2069"}’{ PARTICLE($room, "을") } 삭제하면 나눈 대화도 모두 사라지며 되돌릴 수 없습니다.
+room-gone = 계시던 방이 삭제되었습니다.
 back-to-rooms = 방 목록으로
 pages = 쪽 이동
 page-before = 이전
 page-after = 다음
 page-of = { $pages }쪽 중 { $page }쪽
-chats-count = { $count ->
-    [0] 대화 없음
-   *[other] 대화 { $count }개
-}
 
 log = 대화
 older-chats = 지난 대화 더 보기

@@ -115,7 +115,7 @@ export class Composer {
   }
 
   #submit() {
-    if (!this.#text.value.trim()) return;
+    if (!this.#text.value.trim() && !this.#chat) return;
     this.#forgive();
     if (this.#chat) {
       const [chat, text] = [this.#chat, this.#text.value];

@@ -165,7 +165,7 @@ export class Follower {
   /** Where the page goes when it cannot follow any more. */
   #leaves(status) {
     const here = location.pathname + location.search;
-    const next = { 401: `/user?next=${encodeURIComponent(here)}`, 404: "/room", 409: here }[status];
+    const next = { 401: `/user?next=${encodeURIComponent(here)}`, 404: "/room#gone", 409: here }[status];
     if (!next) return false;
     this.#over = true;
     if (status === 404 && this.#stays()) this.#tell("gone");

@@ -66,7 +66,7 @@ const follower = new Follower({
     connection().textContent = dataset[state] ?? "";
     if (state === "connected") outbox?.flush();
   },
-  stays: () => outbox?.waits,
+  stays: () => outbox?.waits || composer.elements.text.value,
 });
 
 const writing = new Composer(composer, {

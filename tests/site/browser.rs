@@ -352,7 +352,7 @@ async fn any_order_and_any_repetition_make_the_same_page() {
     let browser = Browser::open(true).await;
     browser.sign_up(&site.address, "gildong").await;
     browser.make_room("placing").await;
-    let module = browser.find("script[type=module]").await.attr("src").await.unwrap().unwrap();
+    let module = browser.find("script[src*='/js/room.js']").await.attr("src").await.unwrap().unwrap();
     let script = r#"
         const [source, done] = arguments;
         import(source.replace("room.js", "place.js")).then(({ parse, placeAll }) => {

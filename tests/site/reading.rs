@@ -263,6 +263,50 @@ async fn what_was_not_sent_is_still_shown_when_its_room_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_reads_a_room_that_is_deleted_is_told_so_and_keeps_what_is_typed() {
+    let site = Site::start().await;
+    let browser = Browser::open(true).await;
+    let owner = site.person("owner").await;
+    browser.sign_up(&site.address, "gildong").await;
+    for typed in ["", "half a sentence"] {
+        let room = owner.make_room("short-lived").await;
+        browser.goto(&format!("{}{room}", site.address)).await;
+        browser.find("#connection[data-state=connected]").await;
+        browser.type_into("#composer textarea", typed).await;
+        assert_eq!(owner.post(&room, &[("_method", "delete")]).await.status, 303);
+        if typed.is_empty() {
+            until("the word", || async {
+                let word = browser.find("#gone").await.text().await.unwrap_or_default();
+                word.contains("deleted").then_some(())
+            })
+            .await;
+        } else {
+            browser.find("#connection[data-state=gone]").await;
+            assert_eq!(browser.find("#composer textarea").await.prop("value").await.unwrap().unwrap(), typed);
+        }
+    }
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_with_a_fault_is_where_one_is_after_sending() {
+    let site = Site::start().await;
+    let browser = Browser::open(true).await;
+    browser.goto(&format!("{}/user", site.address)).await;
+    browser.type_into("#sign-up [name=userId]", "gildong").await;
+    browser.type_into("#sign-up [name=userPassword]", "password").await;
+    browser.type_into("#sign-up [name=userNickname]", &"가".repeat(41)).await;
+    browser.click("#sign-up button").await;
+    browser.find("#sign-up [data-error-for=userNickname]").await;
+    until("the focus", || async {
+        let name = browser.run("return document.activeElement.name;", json!([])).await;
+        (name == json!("userNickname")).then_some(())
+    })
+    .await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_colours_that_one_chose_are_on_every_page() {
     let site = Site::start().await;
     let person = site.person("gildong").await;

@@ -52,6 +52,13 @@ fn address(text: &str) -> Option<usize> {
     }
     let port = port(&text[host..]);
     let end = host + port;
+    // What names a user would lead elsewhere than it seems to.
+    let beside = &text[end..];
+    let beside =
+        &beside[..beside.find(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#')).unwrap_or(beside.len())];
+    if beside.contains('@') {
+        return None;
+    }
     let whole = match text[end..].chars().next() {
         Some('/' | '?' | '#') => end + path(&text[end..], text[..end].is_ascii()),
         _ => end,
@@ -59,8 +66,7 @@ fn address(text: &str) -> Option<usize> {
     Some(without_end(&text[..whole]))
 }
 
-/// How far a host reaches. What is written in Hangul right behind one in ASCII is none of it; nor is what names a user,
-/// so that a link leads where it seems to.
+/// How far a host reaches. What is written in Hangul right behind one in ASCII is none of it.
 fn host(text: &str) -> usize {
     let is_ascii = text.starts_with(|c: char| c.is_ascii());
     let is_host = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
@@ -161,7 +167,6 @@ mod tests {
             "⟦http://localhost:8000/room⟧: ⟦http://127.0.0.1:1⟧:",
             "⟦https://a.kr/b⟧?! ⟦https://a.kr/b?c⟧… ⟦https://a.kr/~b/_c_⟧",
             "one ⟦https://a.kr⟧\n⟦https://b.kr⟧\ttwo",
-            "⟦https://bank.com⟧@evil.com",
             "⟦https://a/https://a/https://a/⟧",
             "⟦https://a.kr/b⟧\u{2069}\u{202c}c",
         ] {
@@ -199,6 +204,8 @@ mod tests {
             "http://[::1]/",
             "https:///a",
             "https://@a.kr",
+            "https://bank.com@evil.com",
+            "https://user:password@evil.com/",
             "가://a",
             "example.com www.example.com",
         ] {
