@@ -112,7 +112,10 @@ impl Browser {
             match self.find(css).await.click().await {
                 // The page has put another one there meanwhile.
                 Err(error) if error.is_stale_element_reference() => None,
-                clicked => Some(clicked.unwrap()),
+                clicked => {
+                    clicked.unwrap();
+                    Some(())
+                }
             }
         })
         .await;
