@@ -44,6 +44,14 @@ impl Engine {
         Ok(Self { url: plan.url(), keeper: Keeper::keep("the engine", running, move || again.start()) })
     }
 
+    /// The program that would be started on the data in `var`.
+    ///
+    /// # Errors
+    /// A sentence for the person at the terminal: no engine on this machine, or not the one whose data is there.
+    pub fn program(var: &Path) -> Result<PathBuf, String> {
+        Kind::choose(var).map(|(_, program)| program)
+    }
+
     /// The connection string to reach it by.
     pub fn url(&self) -> &str {
         &self.url

@@ -13,6 +13,7 @@
 //! images       the second server, beside them: uses peer and the ground only
 //! ```
 
+pub mod check;
 pub mod config;
 pub mod controllers;
 pub mod engine;

@@ -13,6 +13,7 @@ const USAGE: &str = "\
 sarangbang                runs the site and the image server, with a database engine when none is configured
 sarangbang site           runs the site alone
 sarangbang images         runs the image server alone
+sarangbang check          says what the configuration leads to, and what is wrong with it
 sarangbang wants-engine   says by its exit code whether it would start an engine: 0 yes, 1 no
 
 Settings: Rocket.toml, then variables ROCKET_…; see README.md.";
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         [] => report(run(Servers::Both)),
         ["site"] => report(run(Servers::Site)),
         ["images"] => report(run(Servers::Images)),
+        ["check"] => check(),
         ["wants-engine"] => match Settings::read() {
             Ok(settings) => ExitCode::from(u8::from(settings.database.is_some())),
             Err(error) => report(Err(error)),
@@ -46,6 +48,23 @@ fn run(servers: Servers) -> Result<(), String> {
     }
     let settings = Settings::read()?;
     rocket::async_main(async { site::run(settings, servers, |address| println!("Sarangbang is at {address}")).await })
+}
+
+/// Says what is right on standard output, what is wrong on standard error.
+fn check() -> ExitCode {
+    let settings = match Settings::read() {
+        Ok(settings) => settings,
+        Err(error) => return report(Err(error)),
+    };
+    println!("The configuration can be read.");
+    let findings = rocket::async_main(sarangbang::check::check(&settings));
+    for finding in &findings {
+        match finding {
+            Ok(right) => println!("{right}"),
+            Err(wrong) => eprintln!("{wrong}"),
+        }
+    }
+    ExitCode::from(u8::from(findings.iter().any(Result::is_err)))
 }
 
 /// Logs what we say ourselves, at `info`, and nothing of Rocket's, whose lines may repeat what was typed.

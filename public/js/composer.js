@@ -184,7 +184,7 @@ export class Composer {
 
   #keep() {
     try {
-      if (this.#text.value) sessionStorage.setItem(this.#key, this.#text.value);
+      if (this.#text.value.trim()) sessionStorage.setItem(this.#key, this.#text.value);
       else sessionStorage.removeItem(this.#key);
     } catch {
       // Forbidden: it lasts as long as the page.

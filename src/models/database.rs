@@ -64,37 +64,19 @@ impl Database {
     /// A sentence for the person at the terminal: the string cannot be read, nothing answers, or an index
     /// cannot be made.
     pub async fn open(url: &str) -> Result<Arc<Self>, String> {
-        let failed = |error: MongoError| format!("The database cannot be used: {error}");
-        let mut options = ClientOptions::parse(url)
-            .await
-            .map_err(|error| format!("databases.sarangbang.url cannot be read: {error}"))?;
-        options.app_name.get_or_insert_with(|| "sarangbang".into());
-        options.max_pool_size.get_or_insert(POOL);
-        options.connect_timeout.get_or_insert(PATIENCE);
-        options.server_selection_timeout.get_or_insert(PATIENCE);
-        // A secondary does not know yet what a writer has just been told.
-        options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
-        let client = Client::with_options(options).map_err(failed)?;
-        let database = client.default_database().unwrap_or_else(|| client.database(NAME));
-
-        let patience = Instant::now() + START;
-        let hello = loop {
-            match timeout(PATIENCE, database.run_command(doc! { "hello": 1 })).await {
-                Ok(Ok(hello)) => break hello,
-                Ok(Err(error)) if matches!(*error.kind, ErrorKind::Authentication { .. }) => return Err(failed(error)),
-                Ok(Err(error)) if Instant::now() > patience => {
-                    return Err(format!("The database does not answer. {error}"));
-                }
-                Err(_) if Instant::now() > patience => return Err("The database does not answer.".into()),
-                _ => log::warn!("waiting for the database to answer"),
-            }
-        };
-        // A replica set, or a router before several.
-        let is_shared = hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|router| router == "isdbgrid");
+        let (database, is_shared) = connect(url, START).await?;
         let this = Arc::new(Self::on(database, is_shared));
         this.confirm_indexes().await.map_err(failed)?;
         this.resume_chores().await.map_err(|error| format!("The database cannot be used: {error}"))?;
         Ok(this)
+    }
+
+    /// Asks once whether a database answers, and changes nothing in it. Answers whether several sites may share it.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub async fn look(url: &str) -> Result<bool, String> {
+        connect(url, Duration::ZERO).await.map(|(_, is_shared)| is_shared)
     }
 
     fn on(database: mongodb::Database, is_shared: bool) -> Self {
@@ -156,6 +138,37 @@ impl Database {
         let database = self.database.clone();
         self.desk.ask(async move { database.run_command(doc! { "ping": 1 }).await }).await.map(drop)
     }
+}
+
+/// Connects, and waits this long for an answer. Answers whether it is a replica set, or a router before several.
+async fn connect(url: &str, patience: Duration) -> Result<(mongodb::Database, bool), String> {
+    let mut options =
+        ClientOptions::parse(url).await.map_err(|error| format!("databases.sarangbang.url cannot be read: {error}"))?;
+    options.app_name.get_or_insert_with(|| "sarangbang".into());
+    options.max_pool_size.get_or_insert(POOL);
+    options.connect_timeout.get_or_insert(PATIENCE);
+    options.server_selection_timeout.get_or_insert(PATIENCE);
+    // A secondary does not know yet what a writer has just been told.
+    options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+    let client = Client::with_options(options).map_err(failed)?;
+    let database = client.default_database().unwrap_or_else(|| client.database(NAME));
+
+    let end = Instant::now() + patience;
+    let hello = loop {
+        match timeout(PATIENCE, database.run_command(doc! { "hello": 1 })).await {
+            Ok(Ok(hello)) => break hello,
+            Ok(Err(error)) if matches!(*error.kind, ErrorKind::Authentication { .. }) => return Err(failed(error)),
+            Ok(Err(error)) if Instant::now() > end => return Err(format!("The database does not answer. {error}")),
+            Err(_) if Instant::now() > end => return Err("The database does not answer.".into()),
+            _ => log::warn!("waiting for the database to answer"),
+        }
+    };
+    let is_shared = hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|router| router == "isdbgrid");
+    Ok((database, is_shared))
+}
+
+fn failed(error: MongoError) -> String {
+    format!("The database cannot be used: {error}")
 }
 
 fn unique(keys: Document) -> IndexModel {

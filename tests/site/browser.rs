@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use image::ImageFormat;
+use image::{ImageFormat, Rgb, RgbImage};
 use sarangbang::engine::Engine;
+use serde_json::json;
 
 use crate::helpers::browser::Browser;
 use crate::helpers::images::{both, encoded, quarters};
@@ -379,6 +380,38 @@ async fn any_order_and_any_repetition_make_the_same_page() {
     assert_eq!(pages.len(), 1, "{pages:?}");
     let last = |seq: i64| format!("data-seq=\"{seq}\" data-rev=\"{}\"", seq + 24);
     assert!((1..=12).all(|seq| pages[0].as_str().unwrap().contains(&last(seq))), "{pages:?}");
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_on_its_way_is_shown_and_so_is_how_far_it_is() {
+    let (site, _images, folder) = both("pictures-progress").await;
+    let photo = folder.with_extension("png");
+    // Grain does not become small.
+    let mut grain = 1_u32;
+    let noise = RgbImage::from_fn(700, 700, |_, _| {
+        grain = grain.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        Rgb([(grain >> 8) as u8, (grain >> 16) as u8, (grain >> 24) as u8])
+    });
+    std::fs::write(&photo, encoded(&noise, ImageFormat::Png)).unwrap();
+    let browser = Browser::open(true).await;
+    browser.sign_up(&site.address, "gildong").await;
+    browser.goto(&format!("{}/user/me", site.address)).await;
+    browser.type_into("#picture-file", photo.to_str().unwrap()).await;
+    browser.find(".face .picture[src^='blob:']").await;
+    // The page is left when all is done; what it showed until then is written down.
+    let watch = "const bar = document.getElementById('picture-progress');
+         const state = document.getElementById('picture-state');
+         const shown = () => `${sessionStorage.getItem('shown') ?? ''}${bar.hidden} ${bar.value} ${state.textContent};`;
+         const note = () => sessionStorage.setItem('shown', shown());
+         new MutationObserver(note).observe(bar.form ?? bar.parentElement, { attributes: true, subtree: true, childList: true });";
+    browser.run(watch, json!([])).await;
+    browser.click("#picture button").await;
+    browser.find(".done").await;
+    let shown = browser.run("return sessionStorage.getItem('shown');", json!([])).await;
+    let shown = shown.as_str().unwrap();
+    let says = |line: &str| line.starts_with("false ") && line.ends_with(" Sending…");
+    assert!(shown.split_terminator(';').any(|line| says(line) && !line.contains(" 0 ")), "{shown}");
     browser.close().await;
 }
 

@@ -5,10 +5,11 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
+use crate::helpers::images::free_port;
 use crate::helpers::page::text_of;
 use crate::helpers::person::{PASSWORD, Person};
 use crate::helpers::process::{Process, command, engines};
-use crate::helpers::site::folder;
+use crate::helpers::site::{folder, new_database};
 use crate::helpers::{soon, until};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,6 +130,41 @@ async fn what_cannot_start_says_why() {
     assert!(error.contains("databases.sarangbang.url"), "{error}");
     let error = complaint("PATH", "/nonexistent").await;
     assert!(error.contains("neither mongod nor secantusd-rs"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_says_what_the_configuration_leads_to_and_what_is_wrong_with_it() {
+    let var = folder("checked");
+    let port = free_port();
+    let mut both = command(&var);
+    both.env("ROCKET_IMAGES", format!("{{port={port}}}"));
+    let _program = Process::run(both).await;
+    let check = async |variables: &[(&str, &str)]| {
+        let mut command = command(&var);
+        command.arg("check").env("ROCKET_IMAGES", format!("{{port={port}}}")).envs(variables.iter().copied());
+        let output = soon("the program to end", command.output()).await.unwrap();
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), said(&output.stdout), said(&output.stderr))
+    };
+    until("the image server to answer", || async {
+        let (is_right, said, _) = check(&[]).await;
+        (is_right && said.contains("The image server answers") && said.contains("starts ")).then_some(())
+    })
+    .await;
+    let database = new_database();
+    let database = format!("{{sarangbang={{url=\"{database}\"}}}}");
+    let (is_right, said, _) = check(&[("ROCKET_DATABASES", &database)]).await;
+    assert!(is_right && said.contains("The database answers"), "{said}");
+    let nobody = format!("{{sarangbang={{url=\"mongodb://127.0.0.1:{}/x\"}}}}", free_port());
+    let (is_right, _, wrong) = check(&[("ROCKET_DATABASES", &nobody)]).await;
+    assert!(!is_right && wrong.contains("The database does not answer"), "{wrong}");
+    let (is_right, _, wrong) = check(&[("ROCKET_SITE", "{url=\"https://chat.example\"}")]).await;
+    assert!(!is_right && wrong.contains("proxies is empty"), "{wrong}");
+    let (is_right, _, wrong) = check(&[("ROCKET_ACCESS_LOG", "loud")]).await;
+    assert!(!is_right && wrong.contains("access_log is \"loud\"; it takes"), "{wrong}");
+    let away = format!("{{port={}}}", free_port());
+    let (is_right, _, wrong) = check(&[("ROCKET_IMAGES", &away)]).await;
+    assert!(!is_right && wrong.contains("No image server answers"), "{wrong}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

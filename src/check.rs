@@ -1,0 +1,55 @@
+//! `sarangbang check`: looks at what the configuration leads to, changes nothing, and says in plain words what is wrong.
+
+use crate::config::Settings;
+use crate::engine::Engine;
+use crate::models::Database;
+use crate::peer::Peer;
+use crate::ticket::Secret;
+
+/// What was looked at: a sentence, or what is wrong with it.
+pub type Finding = Result<String, String>;
+
+/// Looks at the database, the folders and the image server.
+pub async fn check(settings: &Settings) -> Vec<Finding> {
+    vec![database(settings).await, images(settings).await, addresses(settings)]
+}
+
+async fn database(settings: &Settings) -> Finding {
+    let Some(database) = &settings.database else {
+        let program = Engine::program(&settings.var)?;
+        return Ok(format!(
+            "No database is configured: the site starts {} on the data in {}.",
+            program.display(),
+            settings.var.display()
+        ));
+    };
+    Ok(match Database::look(&database.url).await? {
+        true => "The database answers. Several sites may share it.".into(),
+        false => "The database answers. It is a standalone server: one site at a time.".into(),
+    })
+}
+
+async fn images(settings: &Settings) -> Finding {
+    let address = &settings.images.internal_url;
+    // A look needs no ticket: where no secret is configured none is made for it.
+    let secret = Secret::configured(settings.images.secret.as_deref().unwrap_or("nothing is signed with this"))?;
+    let peer = Peer::new(address.clone(), secret)?;
+    match peer.is_there().await {
+        true => Ok(format!("The image server answers at {address}.")),
+        false => Err(format!(
+            "No image server answers at {address}. `sarangbang` starts one; else start `sarangbang images`, or set \
+             images.internal_url."
+        )),
+    }
+}
+
+fn addresses(settings: &Settings) -> Finding {
+    match &settings.site.url {
+        None => Ok("site.url is not set: the site takes the address that each request names for its own.".into()),
+        Some(url) if url.scheme() == "https" && settings.proxies.is_empty() => Err(format!(
+            "site.url is {url}, and proxies is empty: behind a proxy everybody seems to come from its address. Set \
+             proxies, as [\"127.0.0.1\"]."
+        )),
+        Some(url) => Ok(format!("People reach the site at {url}.")),
+    }
+}
