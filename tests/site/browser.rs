@@ -254,8 +254,9 @@ async fn what_is_refused_says_why_and_is_not_lost() {
         browser.find("#outbox .retry").await.is_displayed().await.ok().filter(|is| *is)
     })
     .await;
-    engines(&var).into_iter().for_each(|process| kill("CONT", process));
+    // While nothing can be sent: what is sent takes the choice away.
     browser.click("#outbox .retry").await;
+    engines(&var).into_iter().for_each(|process| kill("CONT", process));
     browser.sees(&["try me again", "forget me"]).await;
     browser.close().await;
     engine.stop().await;
