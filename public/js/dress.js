@@ -7,7 +7,7 @@ import { localize } from "./times.js";
 export function dress(feed, chats) {
   const { me } = document.body.dataset;
   for (const chat of chats) {
-    localize(chat, true);
+    localize(chat);
     if (chat.dataset.author !== me || chat.hidden) continue;
     chat.classList.add("own");
     chat.querySelector(".nickname").dataset.own = feed.dataset.own;

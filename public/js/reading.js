@@ -33,6 +33,8 @@ export class Reading {
     resized.observe(feed);
     document.addEventListener("visibilitychange", () => this.#looked());
     this.#line = this.#kept();
+    // Who has read all sees what comes.
+    if (![...feed.children].some((chat) => this.#isUnread(chat))) this.#line = 0;
     this.drawLine();
     this.#looked();
   }
@@ -70,14 +72,17 @@ export class Reading {
   /** Draws the line before the first chat of others that was not read, where it is known which one that is. */
   drawLine() {
     const drawn = this.#feed.querySelector("[data-new]");
-    const isUnread = ({ hidden, dataset }) => !hidden && Number(dataset.seq) > this.#line && dataset.author !== this.#me;
+    if (!this.#line || (drawn && this.#isUnread(drawn))) return;
     const chats = [...this.#feed.children];
-    const first = this.#line ? chats.findIndex(isUnread) : -1;
+    const first = chats.findIndex((chat) => this.#isUnread(chat));
     const isKnown = first > 0 && Number(chats[0].dataset.seq) <= this.#line;
     const chat = isKnown ? chats[first] : null;
-    if (drawn === chat) return;
     drawn?.removeAttribute("data-new");
     if (chat) chat.dataset.new = this.#button.dataset.line;
+  }
+
+  #isUnread({ hidden, dataset }) {
+    return !hidden && Number(dataset.seq) > this.#line && dataset.author !== this.#me;
   }
 
   #firstInView() {

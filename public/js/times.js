@@ -31,13 +31,13 @@ export function dayOf(at) {
   return ago === 0 || ago === 1 ? `${relative.format(-ago, "day")}, ${name}` : name;
 }
 
-/** Rewrites the times below an element: the hour alone where the page says the day, else of today's only. */
-export function localize(root, saysDay = false) {
+/** Rewrites the times below an element: of today the hour, else the day. */
+export function localize(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
     const ago = daysAgo(at);
-    if (saysDay || ago === 0) time.textContent = clock.format(at);
+    if (ago === 0) time.textContent = clock.format(at);
     else time.textContent = ago === 1 ? relative.format(-1, "day") : short.format(at);
     time.title = full.format(at);
   }

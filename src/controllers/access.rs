@@ -1,7 +1,5 @@
 //! A line a request: who asked for what, and what became of it. Each has a number, which error pages show too.
 
-use std::fmt::Write;
-
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::time::OffsetDateTime;
 use rocket::tokio::time::Instant;
@@ -10,6 +8,7 @@ use serde_json::json;
 
 use super::visitor::Visitor;
 use crate::config::AccessLog;
+use crate::models::checked::Nonce;
 
 /// The name under which lines are logged: they stand there as they are.
 pub const TARGET: &str = "access";
@@ -62,14 +61,9 @@ fn begun<'r>(request: &'r Request<'_>) -> &'r Begun {
     })
 }
 
+/// Without random bits it has none of its own, and is answered all the same.
 fn random() -> String {
-    let mut bytes = [0; 8];
-    // Without random bits it has none of its own, and is answered all the same.
-    let _ = getrandom::fill(&mut bytes);
-    bytes.iter().fold(String::new(), |mut id, byte| {
-        let _ = write!(id, "{byte:02x}");
-        id
-    })
+    Nonce::random().map_or_else(|_| "-".into(), |nonce| nonce.as_str().to_owned())
 }
 
 /// The combined format of Apache and nginx, then the request's number and its milliseconds.

@@ -46,16 +46,12 @@ impl Hub {
         let authors = lasts.iter().flatten().map(|excerpt| excerpt.author);
         // Chats without the names of those who said them are left out too.
         let names = timeout(PATIENCE, self.names(authors)).await.ok().and_then(Result::ok).unwrap_or_default();
-        let said = |room: &Room, excerpt: Arc<Excerpt>| {
-            // It may have been removed while the names were asked for.
-            self.lasts.known(room.id, room.upto(&self.db))?;
+        let said = |room: &Room| {
+            // What was taken above may have been removed while the names were asked for.
+            let excerpt = self.lasts.known(room.id, room.upto(&self.db))??;
             Some(Said::new(&excerpt, names.get(&excerpt.author)?.as_ref()))
         };
-        let glance = |(room, last): (&Arc<Room>, Option<_>)| Glance {
-            said: last.and_then(|excerpt| said(room, excerpt)),
-            here: self.here(room.id),
-        };
-        rooms.iter().zip(lasts).map(glance).collect()
+        rooms.iter().map(|room| Glance { said: said(room), here: self.here(room.id) }).collect()
     }
 
     /// How many people are in a room, as far as this site knows: where nobody of its own is, it knows of none.

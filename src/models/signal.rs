@@ -190,12 +190,12 @@ impl Database {
         if entry.kind == Kind::Closed {
             self.directory.forget();
         }
-        // Also of rooms that nobody has open here: the list of rooms knows by it that something has changed.
-        self.raise(entry.room(), entry.into());
         let log =
             self.logs.lock().unwrap_or_else(PoisonError::into_inner).get(&entry.room()).and_then(|log| log.upgrade());
-        if let Some(log) = log {
-            log.raise(entry.into());
+        match log {
+            Some(log) => log.raise(entry.into()),
+            // The list of rooms knows by it that something has changed.
+            None => self.raise(entry.room(), entry.into()),
         }
     }
 

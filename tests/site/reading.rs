@@ -112,6 +112,20 @@ async fn who_comes_to_a_certain_chat_stays_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_line_is_drawn_before_what_comes_while_one_reads() {
+    let site = Site::start().await;
+    let (browser, guest, room) = in_a_room(&site).await;
+    guest.say(&room, "read").await;
+    browser.find("#chat-1").await;
+    browser.client.refresh().await.unwrap();
+    browser.find("#connection[data-state=connected]").await;
+    guest.say(&room, "seen as it came").await;
+    browser.find("#chat-2").await;
+    assert_eq!(browser.count("[data-new]").await, 0);
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_line_marks_where_one_left_off_and_the_title_counts_what_nobody_saw() {
     let site = Site::start().await;
     let (browser, guest, room) = in_a_room(&site).await;

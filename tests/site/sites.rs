@@ -20,6 +20,13 @@ async fn two(name: &str) -> ((Site, Site), (Person, Person)) {
     ((here, there), (person, twin))
 }
 
+/// A site in a process of its own, on a database that it shares.
+async fn start(name: &str, database: &str) -> Process {
+    let mut command = command(&folder(name));
+    command.arg("site").env("ROCKET_DATABASES", format!("{{sarangbang={{url=\"{database}\"}}}}"));
+    Process::run(command).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_of_every_site_see_the_same_order_at_once() {
     let ((_here, _there), (person, twin)) = two("gildong").await;
@@ -107,12 +114,7 @@ async fn an_ended_session_and_a_deleted_room_close_the_sockets_of_every_site() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_removed_at_a_site_that_died_then_is_not_listed_at_the_others() {
     let database = new_database();
-    let start = |name: &str| {
-        let mut command = command(&folder(name));
-        command.arg("site").env("ROCKET_DATABASES", format!("{{sarangbang={{url=\"{database}\"}}}}"));
-        Process::run(command)
-    };
-    let (dies, lives) = (start("removes").await, start("lists").await);
+    let (dies, lives) = (start("removes", &database).await, start("lists", &database).await);
     let person = Person::new(&dies.address);
     person.sign_up("gildong").await;
     let room = person.make_room("nobody is here").await;
@@ -129,12 +131,7 @@ async fn what_was_removed_at_a_site_that_died_then_is_not_listed_at_the_others()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_site_costs_its_readers_a_reconnect_to_another_and_nothing_more() {
     let database = new_database();
-    let start = |name: &str| {
-        let mut command = command(&folder(name));
-        command.arg("site").env("ROCKET_DATABASES", format!("{{sarangbang={{url=\"{database}\"}}}}"));
-        Process::run(command)
-    };
-    let (dies, lives) = (start("dies").await, start("lives").await);
+    let (dies, lives) = (start("dies", &database).await, start("lives", &database).await);
     let person = Person::new(&dies.address);
     person.sign_up("gildong").await;
     let room = person.make_room("survivors").await;
