@@ -30,6 +30,8 @@ pub struct Settings {
     pub proxies: Vec<IpNet>,
     /// `access_log`: the form of the lines about requests. Default `combined`.
     pub access_log: AccessLog,
+    /// `metrics.token`: who has it may read `/metrics` of both servers. Absent: nobody.
+    pub metrics_token: Option<String>,
 }
 
 /// `access_log`.
@@ -120,6 +122,7 @@ impl Settings {
             },
             proxies: required::<Vec<String>>(&rocket, "proxies")?.into_iter().map(proxy).collect::<Result<_, _>>()?,
             access_log: access_log(&required::<String>(&rocket, "access_log")?)?,
+            metrics_token: optional(&rocket, "metrics.token")?.map(token).transpose()?,
             var,
             rocket,
         })
@@ -169,6 +172,13 @@ fn proxy(text: String) -> Result<IpNet, String> {
     net.map_err(|_| {
         format!("proxies has \"{text}\"; it takes addresses and networks, as \"10.0.0.1\" and \"10.0.0.0/8\"")
     })
+}
+
+fn token(text: String) -> Result<String, String> {
+    match text.len() {
+        16.. => Ok(text),
+        length => Err(format!("metrics.token has {length} characters; it takes at least 16")),
+    }
 }
 
 fn access_log(word: &str) -> Result<AccessLog, String> {

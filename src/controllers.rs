@@ -24,6 +24,8 @@ use rocket::{Catcher, Route};
 pub use access::{Access, TARGET as ACCESS};
 pub use headers::{content_security, shield};
 
+use crate::metrics;
+
 /// Everything that the site answers to.
 pub fn routes() -> Vec<Route> {
     let routes = [
@@ -33,6 +35,7 @@ pub fn routes() -> Vec<Route> {
         chat::routes(),
         health::routes(),
         live::routes(),
+        metrics::routes(),
         picture::routes(),
         room::routes(),
         session::routes(),

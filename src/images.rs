@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use crate::config::Settings;
+use crate::metrics;
 use crate::peer::{Peer, Said};
 use crate::ticket::{Purpose, Secret};
 use answer::{Answer, Bearer, Caller};
@@ -80,6 +81,7 @@ pub fn build(settings: Settings, secret: Secret) -> Result<Rocket<Build>, String
 fn routes() -> Vec<Route> {
     let mut routes = routes![preflight, show, forget, health, pulse];
     routes.extend(upload::routes());
+    routes.extend(metrics::routes());
     routes
 }
 

@@ -8,8 +8,8 @@
 //! live         follows logs, has chats rendered once, hands them out
 //! views        what templates and JSON are given; nothing of HTTP
 //! models       verbs on the collections; neither HTTP nor HTML
-//! peer, engine: the other server, and the database of our own
-//! config, error, keeper, ticket: the ground
+//! peer, engine, metrics: the other server, the database of our own, what is counted
+//! config, error, keeper, priority, ticket: the ground
 //! images       the second server, beside them: uses peer and the ground only
 //! ```
 
@@ -21,8 +21,10 @@ pub mod error;
 pub mod images;
 mod keeper;
 pub mod live;
+pub mod metrics;
 pub mod models;
 pub mod peer;
+mod priority;
 pub mod site;
 pub mod ticket;
 pub mod views;

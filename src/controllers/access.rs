@@ -1,4 +1,5 @@
-//! A line a request: who asked for what, and what became of it. Each has a number, which error pages show too.
+//! A line a request: who asked for what, and what became of it. Each has a number, which error pages show too. And a
+//! count.
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::time::OffsetDateTime;
@@ -8,6 +9,7 @@ use serde_json::json;
 
 use super::visitor::Visitor;
 use crate::config::AccessLog;
+use crate::metrics::METRICS;
 use crate::models::checked::Nonce;
 
 /// The name under which lines are logged: they stand there as they are.
@@ -37,6 +39,8 @@ impl Fairing for Access {
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
         response.set_raw_header(HEADER, begun(request).id.clone());
+        let route = request.route().map_or("none", |route| route.uri.path());
+        METRICS.answered(request.method().as_str(), route, response.status().code, begun(request).at.elapsed());
         let size = response.body().preset_size();
         match self.0 {
             AccessLog::Combined => log::info!(target: TARGET, "{}", combined(request, response, size)),

@@ -11,12 +11,14 @@ use serde_json::json;
 use tokio::io::{copy, sink};
 use tokio::sync::SemaphorePermit;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::answer::{Answer, Caller};
 use super::compress::{self, Refused};
 use super::{A_USER, Works};
+use crate::metrics::METRICS;
 use crate::peer::Said;
+use crate::priority::give_way;
 use crate::ticket::Purpose;
 
 /// The largest picture, and what the form around it may take besides.
@@ -121,7 +123,11 @@ async fn create(data: Data<'_>, kind: Option<&ContentType>, caller: Caller<'_>, 
     if caller.is_foreign() {
         return Answer::bare(Status::Forbidden);
     }
-    match take(data, kind, works).await {
+    let begun = Instant::now();
+    let taken = take(data, kind, works).await;
+    let result = taken.as_ref().map_or_else(|failure| failure.code(), |_| "stored");
+    METRICS.image_jobs.with_label_values(&[result]).observe(begun.elapsed().as_secs_f64());
+    match taken {
         Ok(path) => Answer::told(&caller, Status::Created, "stored", &json!({ "path": path })),
         Err(failure) => {
             let error = json!({ "code": failure.code(), "message": failure.code(), "fields": {} });
@@ -199,6 +205,7 @@ async fn keep(picture: Vec<u8>, works: &Arc<Works>) -> Result<String, Failure> {
     let kept = spawn_blocking(move || {
         // The turn ends with the work, also when nobody waits for it any more.
         let _turn = turn;
+        give_way();
         let small = compress::compress(&picture).map_err(Failure::Refused)?;
         works.store.keep(&small).map_err(|error| {
             log::error!("a picture cannot be kept: {error}");

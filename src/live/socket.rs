@@ -12,6 +12,7 @@ use super::feed::Feed;
 use super::hub::Hub;
 use super::wire::{End, Heard, Wire};
 use crate::error::Result;
+use crate::metrics::METRICS;
 use crate::models::{Session, User};
 use crate::views::{Locale, room};
 
@@ -39,14 +40,21 @@ pub async fn serve(io: IoStream, hub: Arc<Hub>, visitor: Visitor, feed: Result<F
         Ok(feed) => {
             let room = feed.room().id.to_string();
             log::info!("socket open: room {room}, user {}, from {}", socket.visitor.user.id, socket.visitor.address);
-            (socket.live(feed).await, room)
+            METRICS.sockets.inc();
+            let end = socket.live(feed).await;
+            METRICS.sockets.dec();
+            (end, room)
         }
         Err(_) => (End::Beyond, "-".into()),
     };
     let Socket { wire, visitor, sent, .. } = socket;
+    METRICS.sockets_closed.with_label_values(&[end.as_str()]).inc();
+    if end == End::Stalled {
+        METRICS.readers_dropped.inc();
+    }
     wire.close(end).await;
     let (user, address) = (visitor.user.id, visitor.address);
-    log::info!("socket closed: room {room}, user {user}, from {address}, {end:?}, {sent} messages sent");
+    log::info!("socket closed: room {room}, user {user}, from {address}, {}, {sent} messages sent", end.as_str());
 }
 
 struct Socket {

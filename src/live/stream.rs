@@ -13,6 +13,7 @@ use super::feed::{Feed, News};
 use super::hub::Hub;
 use super::presence::Seat;
 use super::sessions::Held;
+use crate::metrics::METRICS;
 use crate::models::{Session, User};
 use crate::views::Locale;
 use crate::views::chat::{self, Fragment};
@@ -82,8 +83,10 @@ pub fn page(head: String, feed: Feed, first: i64, reading: Reading, hub: Arc<Hub
                 () = pieces.closed() => return,
             };
             goes_on = next.1;
-            if !matches!(timeout(STALL, pieces.send(next.0)).await, Ok(Ok(()))) {
-                return;
+            match timeout(STALL, pieces.send(next.0)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return,
+                Err(_) => return METRICS.readers_dropped.inc(),
             }
         }
     });

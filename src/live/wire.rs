@@ -74,6 +74,22 @@ pub(super) struct Wire<S> {
 }
 
 impl End {
+    /// As the log and the counts say it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Lost => "lost",
+            Self::Stalled => "stalled",
+            Self::SignedOut => "signed-out",
+            Self::RoomGone => "room-gone",
+            Self::Beyond => "beyond",
+            Self::Restarting => "restarting",
+            Self::TooBig => "too-big",
+            Self::NotText => "not-text",
+            Self::Protocol => "protocol",
+        }
+    }
+
     /// The code to close with, where there is anybody to tell.
     fn code(self) -> Option<u16> {
         match self {

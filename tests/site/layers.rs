@@ -13,8 +13,8 @@ const LAYERS: [&[&str]; 9] = [
     &["views"],
     &["models"],
     &["images"],
-    &["peer", "engine"],
-    &["config", "error", "keeper", "ticket"],
+    &["peer", "engine", "metrics"],
+    &["config", "error", "keeper", "priority", "ticket"],
 ];
 
 fn layer(module: &str) -> usize {

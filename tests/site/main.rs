@@ -20,6 +20,7 @@ mod images;
 mod languages;
 mod layers;
 mod log;
+mod metrics;
 mod people;
 mod process;
 mod reading;

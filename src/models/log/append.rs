@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{Entry, FENCE, Kind, Log, Top, WINDOW};
 use crate::error::{Error, Result};
+use crate::metrics::METRICS;
 use crate::models::checked::{ChatText, Nonce};
 use crate::models::patience::{PATIENCE, patiently};
 use crate::models::table::ABANDONED;
@@ -172,6 +173,8 @@ impl Log {
                     batch.drain(..).for_each(|waiting| waiting.tell(Appended::Closed));
                 }
                 Ok(()) => {
+                    METRICS.batches.observe(entries.len() as f64);
+                    METRICS.appends.observe(begun.elapsed().as_secs_f64());
                     self.confirm(begun);
                     self.witness(&entries);
                     answer(batch, &entries);
