@@ -6,6 +6,7 @@
 pub mod feed;
 mod glance;
 pub mod hub;
+mod pages;
 pub mod presence;
 mod ring;
 pub mod room;

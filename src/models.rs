@@ -7,6 +7,7 @@ pub mod database;
 mod id;
 mod lease;
 pub mod log;
+mod memo;
 mod password;
 mod patience;
 pub mod room;

@@ -50,11 +50,10 @@ pub async fn run(
         None => Some(Engine::start(&settings.var).await?),
     };
     let ran = async {
-        let url = match &settings.database {
-            Some(database) => database.url.as_str(),
-            None => engine.as_ref().map(Engine::url).unwrap_or_default(),
+        let db = match (&settings.database, &engine) {
+            (Some(database), _) => Database::open(&database.url).await?,
+            (None, engine) => Database::open_own(engine.as_ref().map(Engine::url).unwrap_or_default()).await?,
         };
-        let db = Database::open(url).await?;
         // An engine of our own is locked by its folder.
         let lease = match settings.database.is_some() && !db.is_shared() {
             true => Some(Arc::new(Lease::take(&db).await?)),

@@ -117,9 +117,7 @@ async fn index(
         return Err(Error::field("before", Fault::Number));
     }
     let Some(since) = since else {
-        let page = room.log(db).page(before).await?;
-        let articles = hub.articles(page.chats).await?;
-        return fragment(&visitor, &Fragment::new(Feed { articles, upto: page.upto, closed: false }));
+        return fragment(&visitor, &hub.page(&room, before).await?.fragment);
     };
     let mut feed = hub.feed(&room, Some(since)).await?;
     let mut news = patiently(feed.now()).await??;
@@ -152,14 +150,15 @@ async fn follow(
 ) -> Result<(ContentType, NoStore<ByteStream<impl Pieces<Item = Vec<u8>> + use<>>>)> {
     let room = who.user.room(db, id).await?;
     // Subscribed before the page is read: what comes between the two comes again.
-    let (live, page) = (hub.room(&room).await?, room.log(db).page(None).await?);
+    let (live, page) = (hub.room(&room).await?, hub.page(&room, None).await?);
+    let page = &page.fragment.view;
     let feed = hub.feed(&room, Some(page.upto)).await?;
-    let first = page.chats.first().map_or(page.upto + 1, |chat| chat.seq);
+    let first = page.articles.first().map_or(page.upto + 1, |article| article.view.seq);
     let view = Stream {
         theme: who.user.theme.map(Theme::as_str),
         room: Room::new(&room, db, &who.user),
         upto: page.upto,
-        elements: hub.elements(page.chats, visitor.locale()).await?,
+        elements: page.elements(visitor.views()?, visitor.locale())?,
     };
     let head = visitor.views()?.render("chats/stream.html.tera", visitor.locale(), &view)?;
     let reader = Reading { user: who.user.clone(), session: who.session.clone(), locale: visitor.locale() };

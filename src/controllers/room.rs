@@ -187,12 +187,11 @@ pub(super) async fn page(
     room: &models::Room,
     draft: Draft,
 ) -> Result<Answer> {
-    let page = room.log(db).page(draft.before).await?;
+    let page = hub.page(room, draft.before).await?;
     let view = Room::new(room, db, &who.user);
     if visitor.wants_json() {
-        let articles = hub.articles(page.chats).await?;
-        let chats: Vec<_> = articles.iter().map(|article| &article.view).collect();
-        return Answer::json(&json!({ "room": view, "upto": page.upto, "before": page.before, "chats": chats }));
+        let feed = page.fragment.view.json();
+        return Answer::json(&json!({ "room": view, "upto": feed.upto, "before": page.before, "chats": feed.chats }));
     }
     let (views, locale) = (visitor.views()?, visitor.locale());
     let (presence, typing) = match hub.live(room.id) {
@@ -204,8 +203,8 @@ pub(super) async fn page(
         state: "",
         me: Me::from(&who.user),
         room: view,
-        upto: page.upto,
-        elements: hub.elements(page.chats, locale).await?,
+        upto: page.fragment.view.upto,
+        elements: page.fragment.view.elements(views, locale)?,
         before: page.before,
         past: draft.before.is_some(),
         presence: views::presence(&presence, views, locale)?.to_string(),

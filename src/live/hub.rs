@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::feed::Feed;
 use super::glance::Lasts;
+use super::pages::Pages;
 use super::room::LiveRoom;
 use super::sessions::Sessions;
 use crate::error::Result;
@@ -42,6 +43,8 @@ pub struct Hub {
     names: Mutex<Names>,
     /// What the main page says of rooms.
     pub(super) lasts: Lasts,
+    /// The pages of rooms that were asked for lately.
+    pub(super) pages: Pages,
     /// The sessions that have sockets open.
     pub sessions: Sessions,
     /// Taken by who reads a log page by page: a crowd that returns does not stand in everybody's way.
@@ -70,6 +73,7 @@ impl Hub {
             rooms: Mutex::default(),
             names: Mutex::default(),
             lasts: Lasts::default(),
+            pages: Pages::default(),
             sessions: Sessions::default(),
             catch_ups: Semaphore::new(CATCH_UPS),
             is_there: watch::Sender::new(true),

@@ -170,16 +170,25 @@ impl Log {
         self.db().top(self.room).is_some_and(|top| top.no - chat.no >= PAGE)
     }
 
-    /// The latest [`PAGE`] chats, or those before chat number `before`.
+    /// The end of the log as a page has to know it: all that anybody was told stands before it.
     ///
     /// # Errors
     /// `NotFound` when the log has ended; the database's.
-    pub async fn page(&self, before: Option<i64>) -> Result<Page> {
-        // The cursor first: what comes meanwhile comes again by the feed.
-        let top = self.top().await?;
-        if top.closed {
-            return Err(Error::NotFound);
-        }
+    pub async fn end(&self) -> Result<Top> {
+        let top = match self.db().top(self.room) {
+            // What no other site writes need not be asked for.
+            Some(top) if self.db().is_alone() => top,
+            _ => self.top().await?,
+        };
+        if top.closed { Err(Error::NotFound) } else { Ok(top) }
+    }
+
+    /// The page of a log that ends with `top`: its last [`PAGE`] chats, or those before chat number `before`. What comes
+    /// after comes by the feed.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn page(&self, top: Top, before: Option<i64>) -> Result<Page> {
         let last = before.map_or(top.no, |before| before.saturating_sub(1).clamp(0, top.no));
         let first = (last - PAGE + 1).max(1);
         let said = match last {

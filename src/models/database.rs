@@ -45,9 +45,7 @@ pub struct Database {
     pub(super) chores: Table<Chore>,
     pub(super) signals: Table<Stored>,
     pub(super) leases: Table<lease::Stored>,
-    pub(super) sites: Sites,
-    /// Whether the server is one that several sites can follow: a replica set.
-    is_shared: bool,
+    pub(super) sites: Arc<Sites>,
     pub(super) passwords: Passwords,
     pub(super) throttle: Throttle,
     pub(super) directory: Directory,
@@ -65,6 +63,19 @@ impl Database {
     /// cannot be made.
     pub async fn open(url: &str) -> Result<Arc<Self>, String> {
         let (database, is_shared) = connect(url, START).await?;
+        Self::begin(database, is_shared).await
+    }
+
+    /// The same where nobody else can reach it: the site's own engine.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub async fn open_own(url: &str) -> Result<Arc<Self>, String> {
+        let (database, _) = connect(url, START).await?;
+        Self::begin(database, false).await
+    }
+
+    async fn begin(database: mongodb::Database, is_shared: bool) -> Result<Arc<Self>, String> {
         let this = Arc::new(Self::on(database, is_shared));
         this.confirm_indexes().await.map_err(failed)?;
         this.resume_chores().await.map_err(|error| format!("The database cannot be used: {error}"))?;
@@ -84,7 +95,8 @@ impl Database {
             .read_concern(ReadConcern::majority())
             .write_concern(WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build())
             .build();
-        let desk = Desk::open();
+        let sites = Arc::new(Sites::new(is_shared));
+        let desk = Desk::open(&sites);
         Self {
             users: Table::new(database.collection_with_options("user", options.clone()), &desk),
             sessions: Table::new(database.collection_with_options("session", options.clone()), &desk),
@@ -94,8 +106,7 @@ impl Database {
             chores: Table::new(database.collection_with_options("chore", options.clone()), &desk),
             signals: Table::new(database.collection_with_options("signal", options.clone()), &desk),
             leases: Table::new(database.collection_with_options("lease", options), &desk),
-            sites: Sites::default(),
-            is_shared,
+            sites,
             passwords: Passwords::new(),
             throttle: Throttle::default(),
             directory: Directory::default(),
@@ -123,7 +134,7 @@ impl Database {
 
     /// Whether several sites may run on it: where it has change streams.
     pub fn is_shared(&self) -> bool {
-        self.is_shared
+        self.sites.is_shared()
     }
 
     pub(super) fn database(&self) -> &mongodb::Database {

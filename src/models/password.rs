@@ -1,15 +1,17 @@
-//! Hashing of passwords: argon2id with 19 MiB, 2 passes, 1 lane (OWASP's minimum), some 20 ms of one core.
+//! Hashing of passwords: argon2id with 19 MiB, 2 passes, 1 lane (OWASP's minimum), some 20 ms of one core, for which
+//! nobody who talks waits.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Duration, timeout};
 
 use super::checked::Password;
 use crate::error::{Error, Result};
+use crate::priority::give_way;
 
 /// How long a sign-in waits for its turn before it is told to come back.
 const TURN: Duration = Duration::from_secs(20);
@@ -82,7 +84,15 @@ impl Passwords {
             kept().push(blocks);
             done
         };
-        spawn_blocking(work).await.map_err(internal)?
+        // A thread of its own, which cannot take its place in the queue back.
+        let (answer, answered) = oneshot::channel();
+        let patient = move || {
+            give_way();
+            // Who asked may be gone.
+            let _ = answer.send(work());
+        };
+        thread::Builder::new().name("password".into()).spawn(patient).map_err(internal)?;
+        answered.await.map_err(internal)?
     }
 }
 

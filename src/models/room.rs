@@ -49,7 +49,7 @@ impl User {
     /// # Errors
     /// `NotFound` also when it is closed; the database's.
     pub async fn room(&self, db: &Database, id: RoomId) -> Result<Room> {
-        let room = Room::by_id(db, id).await?.filter(|room| room.open).ok_or(Error::NotFound)?;
+        let room = db.rooms.known(id).await?.filter(|room| room.open).ok_or(Error::NotFound)?;
         if db.top(id).is_some_and(|top| top.closed) {
             // Whoever closed it was interrupted.
             room.finish_closing(db).await?;

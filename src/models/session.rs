@@ -97,10 +97,8 @@ impl Session {
     /// # Errors
     /// `SignedOut`, or the database's.
     pub async fn resume(db: &Database, token: &str) -> Result<(Self, User)> {
-        let key = doc! { "_id": Token::id(token).0 };
-        let now = DateTime::now();
-        let session =
-            db.sessions.one(key.clone()).await?.filter(|session| session.expires > now).ok_or(Error::SignedOut)?;
+        let (id, now) = (Token::id(token), DateTime::now());
+        let session = db.sessions.known(id.0).await?.filter(|session| session.expires > now).ok_or(Error::SignedOut)?;
         let user = User::find(db, session.user).await.map_err(|error| match error {
             Error::NotFound => Error::SignedOut,
             error => error,
@@ -108,7 +106,7 @@ impl Session {
         if after(session.seen, SEEN) < now {
             let used = doc! { "$set": { "seen": now, "expires": after(now, LIFE) } };
             // A hint for people: not worth a refusal.
-            if let Err(error) = db.sessions.update(key, used).await {
+            if let Err(error) = db.sessions.update(doc! { "_id": &session.id.0 }, used).await {
                 log::debug!("a session's last use was not written: {error}");
             }
         }
@@ -152,7 +150,7 @@ impl Session {
     /// # Errors
     /// The database's.
     pub async fn is_open(&self, db: &Database) -> Result<bool> {
-        Ok(db.sessions.one(doc! { "_id": &self.id.0 }).await?.is_some())
+        Ok(db.sessions.known(self.id.0.as_str()).await?.is_some())
     }
 
     /// Ends it: its token opens nothing any more.

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -94,28 +94,74 @@ pub(super) struct Stored {
 /// The sites on this database.
 pub(super) struct Sites {
     own: SiteId,
-    /// When the others were last heard; locked for lines.
-    others: Mutex<HashMap<SiteId, Instant>>,
+    /// Whether there may be others.
+    is_shared: bool,
+    /// What was heard of them; locked for lines.
+    others: Mutex<Others>,
 }
 
-impl Default for Sites {
-    fn default() -> Self {
-        Self { own: ObjectId::new(), others: Mutex::default() }
-    }
+#[derive(Default)]
+struct Others {
+    /// Since when they are listened to.
+    since: Option<Instant>,
+    /// When each was last heard.
+    heard: HashMap<SiteId, Instant>,
 }
 
 impl Sites {
+    pub(super) fn new(is_shared: bool) -> Self {
+        Self { own: ObjectId::new(), is_shared, others: Mutex::default() }
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
+    /// Whether this site is the only one that writes: no other can be there, or none was heard of for so long that one
+    /// would have been.
+    pub(super) fn is_alone(&self) -> bool {
+        !self.is_shared || {
+            let mut others = self.others();
+            others.forget_silent();
+            others.heard.is_empty() && others.since.is_some_and(|since| since.elapsed() > ALIVE)
+        }
+    }
+
+    fn has_others(&self) -> bool {
+        let mut others = self.others();
+        others.forget_silent();
+        !others.heard.is_empty()
+    }
+
+    /// Begins to listen, or does not any more.
+    fn listen(&self, listens: bool) {
+        self.others().since = listens.then(Instant::now);
+    }
+
     fn heard(&self, site: SiteId) {
-        self.others.lock().unwrap_or_else(PoisonError::into_inner).insert(site, Instant::now());
+        self.others().heard.insert(site, Instant::now());
+    }
+
+    fn others(&self) -> MutexGuard<'_, Others> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Others {
+    fn forget_silent(&mut self) {
+        self.heard.retain(|_, heard| heard.elapsed() < ALIVE);
     }
 }
 
 impl Database {
     /// Whether another site was heard of lately.
     pub fn has_others(&self) -> bool {
-        let mut others = self.sites.others.lock().unwrap_or_else(PoisonError::into_inner);
-        others.retain(|_, heard| heard.elapsed() < ALIVE);
-        !others.is_empty()
+        self.sites.has_others()
+    }
+
+    /// Whether this site is the only one that writes here.
+    pub(super) fn is_alone(&self) -> bool {
+        self.sites.is_alone()
     }
 
     /// Tells the other sites, if there may be any, in a task of its own. What gets lost they find out: they look at the
@@ -139,6 +185,7 @@ impl Database {
             let inserts = doc! { "operationType": "insert", "ns.coll": { "$in": ["chat", "signal"] } };
             match self.database().watch().pipeline([doc! { "$match": inserts }]).await {
                 Ok(mut events) => {
+                    self.sites.listen(true);
                     self.hint_all().await;
                     hear(Heard::Anew).await;
                     let mut beats = interval(BEAT);
@@ -165,6 +212,7 @@ impl Database {
                 }
                 Err(error) => log::debug!("the change stream does not open: {error}"),
             }
+            self.sites.listen(false);
             sleep(AGAIN).await;
         }
     }

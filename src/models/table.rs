@@ -9,15 +9,18 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use mongodb::Collection;
-use mongodb::bson::Document;
+use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::{Error as MongoError, ErrorKind, WriteFailure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::memo::Memo;
 use super::patience::patiently;
+use super::signal::Sites;
 use crate::error::{Error, Result};
+use crate::metrics::METRICS;
 
 /// How long one goes on that nobody waits for any more.
 pub(super) const ABANDONED: Duration = Duration::from_secs(10);
@@ -26,17 +29,21 @@ const QUESTIONS: usize = 256;
 
 /// Where questions are asked: one a site.
 #[derive(Clone)]
-pub(super) struct Desk(Arc<Semaphore>);
+pub(super) struct Desk {
+    turns: Arc<Semaphore>,
+    sites: Arc<Sites>,
+}
 
 /// A collection of documents `T`.
 pub(super) struct Table<T: Send + Sync> {
     pub(super) collection: Collection<T>,
     desk: Desk,
+    memo: Arc<Memo<T>>,
 }
 
 impl Desk {
-    pub(super) fn open() -> Self {
-        Self(Arc::new(Semaphore::new(QUESTIONS)))
+    pub(super) fn open(sites: &Arc<Sites>) -> Self {
+        Self { turns: Arc::new(Semaphore::new(QUESTIONS)), sites: Arc::clone(sites) }
     }
 
     /// The answer, or `Unavailable` when patience ends before it comes.
@@ -44,7 +51,7 @@ impl Desk {
         &self,
         question: impl Future<Output = Result<T, MongoError>> + Send + 'static,
     ) -> Result<T> {
-        let turn = Arc::clone(&self.0).acquire_owned();
+        let turn = Arc::clone(&self.turns).acquire_owned();
         let asked = async {
             let turn = turn.await;
             let task = tokio::spawn(async move {
@@ -53,17 +60,45 @@ impl Desk {
             });
             task.await
         };
-        match patiently(asked).await? {
-            Ok(Ok(answer)) => answer.map_err(Error::from),
-            Ok(Err(_)) => Err(Error::Unavailable("the database did not answer at all".into())),
-            Err(panic) => Err(Error::Internal(panic.to_string())),
+        let begun = Instant::now();
+        let answer = match patiently(asked).await {
+            Ok(Ok(Ok(answer))) => answer.map_err(Error::from),
+            Ok(Ok(Err(_))) => Err(Error::Unavailable("the database did not answer at all".into())),
+            Ok(Err(panic)) => Err(Error::Internal(panic.to_string())),
+            Err(error) => Err(error),
+        };
+        match &answer {
+            Ok(_) => METRICS.questions.observe(begun.elapsed().as_secs_f64()),
+            Err(_) => METRICS.database_errors.inc(),
         }
+        answer
     }
 }
 
 impl<T: Serialize + DeserializeOwned + Unpin + Send + Sync + 'static> Table<T> {
     pub(super) fn new(collection: Collection<T>, desk: &Desk) -> Self {
-        Self { collection, desk: desk.clone() }
+        Self { collection, desk: desk.clone(), memo: Arc::default() }
+    }
+
+    /// The document of an `_id`, if there is one: from memory where no other site can have changed it.
+    pub(super) async fn known(&self, id: impl Into<Bson>) -> Result<Option<T>>
+    where
+        T: Clone,
+    {
+        let (id, memo) = (id.into(), &self.memo);
+        if !self.desk.sites.is_alone() {
+            return self.one(doc! { "_id": id }).await;
+        }
+        let key = id.to_string();
+        let version = match memo.recall(&key) {
+            Ok(document) => return Ok(Some(document)),
+            Err(version) => version,
+        };
+        let found = self.one(doc! { "_id": id }).await?;
+        if let Some(document) = &found {
+            memo.keep(version, key, document.clone());
+        }
+        Ok(found)
     }
 
     /// The document of a key, if there is one.
@@ -105,22 +140,38 @@ impl<T: Serialize + DeserializeOwned + Unpin + Send + Sync + 'static> Table<T> {
 
     /// Changes the document of a key. Answers whether there is one.
     pub(super) async fn update(&self, key: Document, change: Document) -> Result<bool> {
-        self.ask(|all| async move { Ok(all.update_one(key, change).await?.matched_count > 0) }).await
+        self.change(key, |all, key| async move { Ok(all.update_one(key, change).await?.matched_count > 0) }).await
     }
 
     /// The same, and answers the document as it was before.
     pub(super) async fn update_and_get(&self, key: Document, change: Document) -> Result<Option<T>> {
-        self.ask(|all| async move { all.find_one_and_update(key, change).await }).await
+        self.change(key, |all, key| async move { all.find_one_and_update(key, change).await }).await
     }
 
     /// Removes all documents of a window.
     pub(super) async fn delete_all(&self, window: Document) -> Result<()> {
-        self.ask(|all| async move { all.delete_many(window).await.map(drop) }).await
+        self.change(window, |all, window| async move { all.delete_many(window).await.map(drop) }).await
     }
 
     /// Removes the document of a key, if there is one.
     pub(super) async fn delete(&self, key: Document) -> Result<()> {
-        self.ask(|all| async move { all.delete_one(key).await.map(drop) }).await
+        self.change(key, |all, key| async move { all.delete_one(key).await.map(drop) }).await
+    }
+
+    /// A question that changes the documents of a window. They are forgotten when it is done, whoever still waits for it.
+    async fn change<A, F>(&self, window: Document, question: impl FnOnce(Collection<T>, Document) -> F) -> Result<A>
+    where
+        A: Send + 'static,
+        F: Future<Output = Result<A, MongoError>> + Send + 'static,
+    {
+        let (memo, key) = (Arc::clone(&self.memo), window.get("_id").map(Bson::to_string));
+        let asked = question(self.collection.clone(), window);
+        let changed = async move {
+            let changed = asked.await;
+            memo.forget(key.as_deref());
+            changed
+        };
+        self.desk.ask(changed).await
     }
 
     async fn ask<A, F>(&self, question: impl FnOnce(Collection<T>) -> F) -> Result<A>

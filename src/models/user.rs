@@ -132,7 +132,7 @@ impl User {
     /// # Errors
     /// `NotFound`, or the database's.
     pub async fn find(db: &Database, id: UserId) -> Result<Self> {
-        db.users.one(doc! { "_id": id }).await?.ok_or(Error::NotFound)
+        db.users.known(id).await?.ok_or(Error::NotFound)
     }
 
     /// Whether the account is there, with the password that it had.

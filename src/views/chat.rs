@@ -50,8 +50,10 @@ pub struct Feed {
 /// A feed in JSON.
 #[derive(Serialize)]
 pub struct FeedJson<'a> {
-    upto: i64,
-    chats: Vec<&'a Chat>,
+    /// The cursor behind them.
+    pub upto: i64,
+    /// In order.
+    pub chats: Vec<&'a Chat>,
 }
 
 impl Chat {

@@ -73,7 +73,7 @@ async fn writers_who_vanish_at_any_moment_leave_a_log_that_all_read_alike() {
         let mut pages = Vec::new();
         let mut before = None;
         loop {
-            let page = log.page(before).await.unwrap();
+            let page = log.page(log.end().await.unwrap(), before).await.unwrap();
             pages.splice(0..0, page.chats);
             before = page.before;
             if before.is_none() {

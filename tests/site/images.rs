@@ -12,7 +12,7 @@ use crate::helpers::page::text_of;
 use crate::helpers::person::{Answer, Person};
 use crate::helpers::process::{command, kill};
 use crate::helpers::proxy::Proxy;
-use crate::helpers::site::{Site, folder, new_database, secret};
+use crate::helpers::site::{Site, folder, secret};
 use crate::helpers::until;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -282,7 +282,7 @@ async fn an_upload_that_trickles_is_ended_after_thirty_seconds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn chat_goes_on_while_the_image_server_is_stopped_or_dead_and_pictures_come_back() {
     let (port, var) = (free_port(), folder("pictures-apart"));
-    let site = Site::with(&new_database(), ("images.port", port)).await;
+    let site = Site::alone(("images.port", port)).await;
     let address = site.address.clone();
     let start = || {
         let mut server = command(&var);
@@ -325,7 +325,7 @@ async fn chat_goes_on_while_the_image_server_is_stopped_or_dead_and_pictures_com
 #[tokio::test(flavor = "multi_thread")]
 async fn out_of_memory_the_image_server_ends_and_takes_nothing_along() {
     let (port, var) = (free_port(), folder("pictures-memory"));
-    let site = Site::with(&new_database(), ("images.port", port)).await;
+    let site = Site::alone(("images.port", port)).await;
     let address = site.address.clone();
     let start = || {
         // As much as it needs to start, and not for 40 megapixels.
@@ -362,7 +362,7 @@ async fn out_of_memory_the_image_server_ends_and_takes_nothing_along() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bombs_leave_the_image_servers_memory_flat() {
     let (port, var) = (free_port(), folder("pictures-bombs"));
-    let site = Site::with(&new_database(), ("images.port", port)).await;
+    let site = Site::alone(("images.port", port)).await;
     let mut server = command(&var);
     server.arg("images").env("ROCKET_IMAGES", format!("{{port={port}, secret=\"the secret of the tests\"}}"));
     let server =

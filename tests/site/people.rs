@@ -6,7 +6,7 @@ use mongodb::bson::{DateTime, Document, doc};
 
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::PASSWORD;
-use crate::helpers::site::{Site, new_database};
+use crate::helpers::site::Site;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_of_many_at_once_is_admin_and_nobody_else() {
@@ -133,7 +133,7 @@ async fn a_proxys_word_counts_only_when_it_is_configured() {
         let request = site.visitor().request("POST", "/session").header("X-Forwarded-For", address).form(&form);
         async move { request.send().await.unwrap().status().as_u16() }
     };
-    let (behind, bare) = (Site::with(&new_database(), ("proxies", ["127.0.0.1"])).await, Site::start().await);
+    let (behind, bare) = (Site::alone(("proxies", ["127.0.0.1"])).await, Site::start().await);
     for n in 0..10 {
         assert_eq!(from("203.0.113.1", &behind, format!("user{n}")).await, 422);
         assert_eq!(from(if n < 5 { "203.0.113.1" } else { "203.0.113.2" }, &bare, format!("user{n}")).await, 422);
@@ -159,7 +159,7 @@ async fn the_cookie_is_opaque_new_each_time_and_guarded() {
         assert!(up.contains(part), "{up}");
     }
     assert!(!up.contains("Secure") && !up.contains("gildong"));
-    let tls = Site::with(&new_database(), ("site.url", "https://chat.example")).await;
+    let tls = Site::alone(("site.url", "https://chat.example")).await;
     let secure = tls.visitor().sign_up("gildong").await.cookie.unwrap();
     assert!(secure.contains("Secure"), "{secure}");
 

@@ -1,7 +1,7 @@
 //! What must not happen.
 
 use crate::helpers::person::Answer;
-use crate::helpers::site::{Site, new_database};
+use crate::helpers::site::Site;
 
 const SCRIPT: &str = "<script>alert('x')</script>";
 
@@ -88,7 +88,7 @@ async fn what_another_sites_page_sends_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_configured_address_is_the_only_own_origin() {
-    let site = Site::with(&new_database(), ("site.url", "https://chat.example")).await;
+    let site = Site::alone(("site.url", "https://chat.example")).await;
     let person = site.visitor();
     let form = [("userId", "gildong"), ("userPassword", "password"), ("userNickname", "길동")];
     for (origin, status) in [("https://chat.example", 303), ("http://chat.example", 403), (site.address.as_str(), 403)]

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::page::attribute_of;
 use super::person::{Answer, Person};
-use super::site::{Site, new_database, secret};
+use super::site::{Site, secret};
 use super::{soon, until};
 
 /// A running image server.
@@ -59,7 +59,7 @@ impl Images {
 /// A site with its image server.
 pub async fn both(name: &str) -> (Site, Images, PathBuf) {
     let (port, folder) = (free_port(), super::site::folder(name));
-    let site = Site::with(&new_database(), ("images.port", port)).await;
+    let site = Site::alone(("images.port", port)).await;
     let images = Images::start(&site.address, port, &folder).await;
     (site, images, folder)
 }

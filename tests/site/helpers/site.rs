@@ -32,7 +32,14 @@ pub struct Site {
 impl Site {
     /// A site that nobody has been to.
     pub async fn start() -> Self {
-        Self::on(&new_database()).await
+        Self::alone(("ident", "Sarangbang")).await
+    }
+
+    /// The same with a setting.
+    pub async fn alone(setting: (&str, impl Serialize)) -> Self {
+        let database = new_database();
+        let db = Database::open_own(&database).await.unwrap();
+        Self::launch(db, &database, setting).await
     }
 
     /// A site on data that may be there already.
@@ -45,15 +52,18 @@ impl Site {
         Self::with(database, ("databases.sarangbang.url", database)).await
     }
 
-    /// A site with a setting.
-    pub async fn with(database: &str, (key, value): (&str, impl Serialize)) -> Self {
+    /// A site with a setting, on a database that others may share.
+    pub async fn with(database: &str, setting: (&str, impl Serialize)) -> Self {
+        Self::launch(Database::open(database).await.unwrap(), database, setting).await
+    }
+
+    async fn launch(db: Arc<Database>, database: &str, (key, value): (&str, impl Serialize)) -> Self {
         let figment = defaults()
             .merge(Serialized::default("port", 0))
             .merge(Serialized::default("shutdown.ctrlc", false))
             .merge(Serialized::default("shutdown.signals", Vec::<String>::new()))
             .merge(Serialized::default(key, value));
         let settings = Settings::from(figment).unwrap();
-        let db = Database::open(database).await.unwrap();
         let (told, port) = oneshot::channel();
         let tell = AdHoc::on_liftoff("Tell the port", |rocket| {
             let _ = told.send(rocket.config().port);
