@@ -168,7 +168,11 @@ async fn pages(server: &Server, guests: &Guests, path: &str, time: Duration) -> 
                 let begun = Instant::now();
                 let page = http.get(&path).await;
                 assert_eq!(page.status, 200);
-                assert_eq!(page.body.windows(9).filter(|bytes| bytes == b"id=\"chat-").count(), 50, "chats on the page");
+                assert_eq!(
+                    page.body.windows(9).filter(|bytes| bytes == b"id=\"chat-").count(),
+                    50,
+                    "chats on the page"
+                );
                 waits.borrow_mut().add(begun.elapsed());
                 count.set(count.get() + 1);
             }
