@@ -1,7 +1,8 @@
 # What bin/serve and bin/test set up first. Sourced, never run. Everything here is
-# done once and found again: packages by dpkg, the engine in the user's cache folder.
+# done once and found again: packages by dpkg, what cargo builds in the user's cache folder.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/sarangbang"
 
 say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
 fail() { printf '\n%s\n' "$*" >&2; exit 1; }
@@ -46,8 +47,35 @@ mentions_database() {
     [ -n "${ROCKET_DATABASES:-}" ] || grep -sqE '^[^#]*databases' "${ROCKET_CONFIG:-Rocket.toml}"
 }
 
+# crate FOLDER NAME VERSION [OPTION]...: builds a program from crates.io into $cache/FOLDER.
+crate() {
+    local folder="$cache/$1" build
+    mkdir -p "$cache"
+    build=$(mktemp -d "$cache/building.XXXXXX")
+    trap 'rm -rf "$build"' EXIT
+    CARGO_TARGET_DIR="$build/target" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+        cargo install "$2" --version "=$3" "${@:4}" --locked --no-track --root "$build/root" >&2 || return
+    # Renamed only when whole: another run that built at the same time may have been first.
+    mv -T "$build/root" "$folder" 2>/dev/null || [ -d "$folder/bin" ] || return
+    rm -rf "$build"
+    trap - EXIT
+}
+
+# tool NAME VERSION: the program can be called afterwards; cargo finds its own subcommands so.
+tool() {
+    local folder="$1-$2"
+    if [ ! -d "$cache/$folder/bin" ]; then
+        compiler
+        install
+        say "Building $1, once"
+        # Run for seconds a time, so it is not worth the minutes of full optimisation.
+        CARGO_PROFILE_RELEASE_OPT_LEVEL=1 crate "$folder" "$1" "$2" || fail "$1 could not be built into $cache."
+    fi
+    PATH="$cache/$folder/bin:$PATH"
+}
+
 engine_version=$(<bin/engine.version)
-engine_home="${XDG_CACHE_HOME:-$HOME/.cache}/sarangbang/engine-$engine_version"
+engine_home="$cache/engine-$engine_version"
 
 # has_engine: whether there is one: mongod or secantusd-rs on PATH, or secantusd-rs in the cache folder.
 # src/engine.rs looks in the same places, in the same order.
@@ -63,20 +91,9 @@ engine_tools() {
 # engine: a MongoDB-compatible server can be started afterwards; it is built where there is none.
 engine() {
     has_engine && return
-    local build
     engine_tools
     install
     say "Building the database engine, once (some six minutes on two cores)"
-    mkdir -p "${engine_home%/*}"
-    build=$(mktemp -d "${engine_home%/*}/building.XXXXXX")
-    trap 'rm -rf "$build"' EXIT
-    CARGO_TARGET_DIR="$build/target" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-        cargo install secantus-mdb --version "=$engine_version" --bin secantusd-rs --locked --ignore-rust-version \
-        --no-track --root "$build/root" >&2 ||
+    crate "${engine_home##*/}" secantus-mdb "$engine_version" --bin secantusd-rs --ignore-rust-version ||
         fail 'The engine could not be built. Put a mongod on your PATH, or configure databases.sarangbang.url.'
-    # Renamed only when whole: another run that built at the same time may have been first.
-    mv -T "$build/root" "$engine_home" 2>/dev/null || [ -x "$engine_home/bin/secantusd-rs" ] ||
-        fail "The engine was built but could not be moved to $engine_home."
-    rm -rf "$build"
-    trap - EXIT
 }
