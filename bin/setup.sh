@@ -77,10 +77,14 @@ tool() {
 engine_version=$(<bin/engine.version)
 engine_home="$cache/engine-$engine_version"
 
-# has_engine: whether there is one: mongod or secantusd-rs on PATH, or secantusd-rs in the cache folder.
+# engine_program: where the engine is: mongod or secantusd-rs on PATH, or secantusd-rs in the cache folder.
 # src/engine.rs looks in the same places, in the same order.
+engine_program() {
+    command -v mongod || command -v secantusd-rs || command -v "$engine_home/bin/secantusd-rs"
+}
+
 has_engine() {
-    command -v mongod >/dev/null || command -v secantusd-rs >/dev/null || [ -x "$engine_home/bin/secantusd-rs" ]
+    engine_program >/dev/null
 }
 
 # engine_tools: notes what an engine is built with, if one has to be.

@@ -125,7 +125,7 @@ impl Kind {
         }
         Self::ALL.into_iter().find_map(|kind| Some((kind, kind.find()?))).ok_or_else(|| {
             "There is no database: neither mongod nor secantusd-rs is on this machine, and \
-             databases.sarangbang.url is not set. bin/serve sets one up."
+             databases.sarangbang.url is not set. Set it, or use bin/serve, which sets one up."
                 .into()
         })
     }
