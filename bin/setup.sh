@@ -50,9 +50,9 @@ mentions_database() {
 # crate FOLDER NAME VERSION [OPTION]...: builds a program from crates.io into $cache/FOLDER.
 crate() {
     local folder="$cache/$1" build
-    mkdir -p "$cache"
-    build=$(mktemp -d "$cache/building.XXXXXX")
-    trap 'rm -rf "$build"' EXIT
+    mkdir -p "$cache" && build=$(mktemp -d "$cache/building.XXXXXX") || return
+    # Spelt out now: the trap outlives the variable.
+    trap "rm -rf ${build@Q}" EXIT
     CARGO_TARGET_DIR="$build/target" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
         cargo install "$2" --version "=$3" "${@:4}" --locked --no-track --root "$build/root" >&2 || return
     # Renamed only when whole: another run that built at the same time may have been first.
