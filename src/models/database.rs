@@ -78,7 +78,11 @@ impl Database {
     async fn begin(database: mongodb::Database, is_shared: bool) -> Result<Arc<Self>, String> {
         let this = Arc::new(Self::on(database, is_shared));
         this.confirm_indexes().await.map_err(failed)?;
-        this.resume_chores().await.map_err(|error| format!("The database cannot be used: {error}"))?;
+        let begin = async {
+            this.announce().await?;
+            this.resume_chores().await
+        };
+        begin.await.map_err(|error| format!("The database cannot be used: {error}"))?;
         Ok(this)
     }
 

@@ -20,6 +20,7 @@ use super::checked::Nickname;
 use super::log::{Entry, Kind};
 use super::session::SessionId;
 use super::{Database, RoomId, UserId};
+use crate::error::Result;
 
 /// How long a signal stays stored.
 pub(super) const LIFE: Duration = Duration::from_secs(60);
@@ -170,13 +171,22 @@ impl Database {
         if !self.is_shared() {
             return;
         }
-        let stored = Stored { id: ObjectId::new(), site: self.sites.own, at: DateTime::now(), signal };
         let this = Arc::clone(self);
         tokio::spawn(async move {
-            if let Err(error) = this.signals.insert(stored).await {
+            if let Err(error) = this.send(signal).await {
                 log::debug!("a signal was not sent: {error}");
             }
         });
+    }
+
+    /// Tells the other sites, before this one answers anybody, that there is one more that writes.
+    pub(super) async fn announce(&self) -> Result<()> {
+        if self.is_shared() { self.send(Signal::Up).await } else { Ok(()) }
+    }
+
+    async fn send(&self, signal: Signal) -> Result<()> {
+        let stored = Stored { id: ObjectId::new(), site: self.sites.own, at: DateTime::now(), signal };
+        self.signals.insert(stored).await.map(drop)
     }
 
     /// Follows what the other sites write and tell, for ever. Entries raise their logs; the rest is given to `hear`.
@@ -258,5 +268,30 @@ impl Database {
                 log::debug!("room {}: its end was not looked at: {error}", log.room);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_site_is_alone_once_it_has_listened_for_long_and_heard_of_no_other() {
+        assert!(Sites::new(false).is_alone(), "nobody else can be there");
+        let sites = Sites::new(true);
+        advance(ALIVE * 2).await;
+        assert!(!sites.is_alone(), "it does not listen");
+        sites.listen(true);
+        assert!(!sites.is_alone(), "one may not have spoken yet");
+        advance(ALIVE + BEAT).await;
+        assert!(sites.is_alone() && !sites.has_others());
+        sites.heard(ObjectId::new());
+        assert!(!sites.is_alone() && sites.has_others());
+        advance(ALIVE + BEAT).await;
+        assert!(sites.is_alone() && !sites.has_others());
+        sites.listen(false);
+        assert!(!sites.is_alone(), "what is told is not heard");
     }
 }
