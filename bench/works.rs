@@ -263,7 +263,7 @@ async fn fill(database: &str, room: &str, chats: i64) {
 pub async fn acknowledgements(stack: Stack, engine: &Engine) -> Vec<Figure> {
     let scene = Rc::new(Scene::set(stack, engine).await);
     let readers = scene.readers(10).await;
-    let waits = at_rate(&scene, &[scene.guests.room.clone()], &readers, 100, Duration::from_secs(20)).await;
+    let waits = at_rate(&scene, std::slice::from_ref(&scene.guests.room), &readers, 100, Duration::from_secs(20)).await;
     scene.tally.all_told(&readers).await;
     vec![figure("100 chats/s: acknowledged, p50", waits.at(0.5), "ms"), figure("— p99", waits.at(0.99), "ms")]
 }
