@@ -52,7 +52,7 @@ pub async fn backup(settings: &Settings, folder: &Path) -> Result<String, String
         let manifest = save::save(&url, &pictures, saving).await.map_err(|error| {
             format!("{error} What is in {} is not whole, and no backup: delete it.", folder.display())
         })?;
-        Ok(format!("{manifest} saved in {}.", folder.display()))
+        Ok(format!("Saved in {}. {manifest}", folder.display()))
     };
     let saved = saved.await;
     end(engine).await;
@@ -75,7 +75,7 @@ pub async fn restore(settings: &Settings, folder: &Path) -> Result<String, Strin
     let restored = restore::restore(&url, &pictures, &saved, &inspection).await;
     end(engine).await;
     let (manifest, images) = (&saved.manifest, settings.images.dir.display());
-    restored.map(|()| format!("{manifest} restored, the pictures to {images} on this machine. People sign in again."))
+    restored.map(|()| format!("Restored, the pictures into {images} on this machine. {manifest} People sign in again."))
 }
 
 async fn end(engine: Option<Engine>) {

@@ -49,7 +49,7 @@ pub(super) struct Manifest {
 impl Display for Manifest {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { users, rooms, entries, pictures, .. } = self;
-        write!(out, "{users} users, {rooms} rooms, {entries} log entries and {pictures} pictures")
+        write!(out, "Users: {users}; rooms: {rooms}; log entries: {entries}; pictures: {pictures}.")
     }
 }
 

@@ -82,7 +82,8 @@ impl Database {
         let (mut readings, mut entries, mut no) = (Vec::new(), 0, 0);
         loop {
             let window = || doc! { "no": { "$gt": no, "$lte": no + ROOMS } };
-            let rooms: Vec<Document> = stubbornly(|| self.rooms.outlines(window(), doc! {})).await?;
+            let mut rooms: Vec<Document> = stubbornly(|| self.rooms.outlines(window(), doc! {})).await?;
+            rooms.sort_by_key(|room| room.get_i64("no").unwrap_or_default());
             no += rooms.len() as i64;
             let is_last = (rooms.len() as i64) < ROOMS;
             for room in rooms {
