@@ -183,8 +183,8 @@ impl Restore {
     async fn prepare(&self) -> Result<(), String> {
         let db = &self.db;
         if Marker::stands(db).await? {
-            // All that is there was put there by a restore: no site has started on it. Emptied and not dropped, for the
-            // engine finds nothing in a collection of the same name that is made again.
+            // All that is there was put there by a restore: no site has started on it. Emptied and not dropped: on the
+            // engine nobody could sign in after a drop.
             for all in [db.users.raw(), db.names.raw(), db.rooms.raw(), db.chats.raw()] {
                 all.delete_many(doc! {}).await.map_err(failed)?;
             }
