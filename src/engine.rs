@@ -20,11 +20,15 @@ use crate::keeper::{Keeper, Running, watched};
 const READY: Duration = Duration::from_secs(60);
 /// How long a folder may still be held by the engine of a site that was killed.
 const RELEASE: Duration = Duration::from_secs(10);
+/// Its log in `var`, locked while it runs, and its port.
+const LOG: &str = "engine.log";
+const PORT: &str = "engine.port";
 
 /// A running engine. Ends with [`Engine::stop`], and with this process whatever ends that.
 pub struct Engine {
     url: String,
-    keeper: Keeper,
+    /// None: it is another process that keeps it.
+    keeper: Option<Keeper>,
 }
 
 impl Engine {
@@ -40,8 +44,36 @@ impl Engine {
             .start()
             .map_err(|error| format!("The engine {} cannot be started: {error}.", plan.program.display()))?;
         plan.ready(&mut running).await?;
+        tell_port(var, plan.port)?;
         let again = Arc::clone(&plan);
-        Ok(Self { url: plan.url(), keeper: Keeper::keep("the engine", running, move || again.start()) })
+        let keeper = Keeper::keep("the engine", running, move || again.start());
+        Ok(Self { url: url(plan.port), keeper: Some(keeper) })
+    }
+
+    /// The engine that runs on the data in `var` already, else one that is started on it. What this does not start it
+    /// does not stop.
+    ///
+    /// # Errors
+    /// As [`Engine::start`]; also when there is no data.
+    pub async fn join(var: &Path) -> Result<Self, String> {
+        if !Kind::ALL.iter().any(|kind| kind.data(var).exists()) {
+            return Err(format!("There is no data in {}.", var.display()));
+        }
+        let patience = Instant::now() + READY;
+        while is_locked(var)? {
+            let port = fs::read_to_string(var.join(PORT)).ok().and_then(|port| port.parse().ok());
+            if let Some(port) = port
+                && answers(&client(port)?).await
+            {
+                return Ok(Self { url: url(port), keeper: None });
+            }
+            if Instant::now() > patience {
+                return Err(format!("The engine that runs on the data in {} does not answer.", var.display()));
+            }
+            // It starts, or ends.
+            sleep(Duration::from_millis(50)).await;
+        }
+        Self::start(var).await
     }
 
     /// The program that would be started on the data in `var`.
@@ -59,7 +91,9 @@ impl Engine {
 
     /// Ends the engine and waits until it has ended.
     pub async fn stop(self) {
-        self.keeper.stop().await;
+        if let Some(keeper) = self.keeper {
+            keeper.stop().await;
+        }
     }
 }
 
@@ -91,6 +125,45 @@ async fn lock(path: &Path) -> Result<File, String> {
             }
         }
     }
+}
+
+/// Whether an engine runs on the data in `var`, or is about to.
+fn is_locked(var: &Path) -> Result<bool, String> {
+    let path = var.join(LOG);
+    match File::options().append(true).open(&path).map(|log| log.try_lock()) {
+        Ok(Ok(())) => Ok(false),
+        Ok(Err(TryLockError::WouldBlock)) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Ok(Err(TryLockError::Error(error))) | Err(error) => {
+            Err(format!("{} cannot be written: {error}.", path.display()))
+        }
+    }
+}
+
+/// Writes down where the engine is, for whoever joins it. To be believed while its log is locked.
+fn tell_port(var: &Path, port: u16) -> Result<(), String> {
+    let (path, part) = (var.join(PORT), var.join(format!("{PORT}.part")));
+    fs::write(&part, port.to_string())
+        .and_then(|()| fs::rename(part, &path))
+        .map_err(|error| format!("{} cannot be written: {error}.", path.display()))
+}
+
+fn url(port: u16) -> String {
+    format!("mongodb://127.0.0.1:{port}/?directConnection=true")
+}
+
+fn client(port: u16) -> Result<Client, String> {
+    let address = ServerAddress::Tcp { host: "127.0.0.1".into(), port: Some(port) };
+    let options = ClientOptions::builder()
+        .hosts(vec![address])
+        .direct_connection(true)
+        .server_selection_timeout(Duration::from_millis(500))
+        .build();
+    Client::with_options(options).map_err(|error| error.to_string())
+}
+
+async fn answers(client: &Client) -> bool {
+    client.database("admin").run_command(doc! { "ping": 1 }).await.is_ok()
 }
 
 /// The servers that we know how to start.
@@ -159,15 +232,13 @@ impl Plan {
             .and_then(|listener| listener.local_addr())
             .map_err(|error| format!("There is no free port on 127.0.0.1: {error}."))?
             .port();
-        let path = var.join("engine.log");
+        let path = var.join(LOG);
         let log = (path.clone(), lock(&path).await?);
+        // Where the one before was.
+        let _ = fs::remove_file(var.join(PORT));
         let data = kind.data(var);
         make_private(&data)?;
         Ok(Self { kind, program, data, log, port })
-    }
-
-    fn url(&self) -> String {
-        format!("mongodb://127.0.0.1:{}/?directConnection=true", self.port)
     }
 
     fn start(&self) -> io::Result<Running> {
@@ -196,16 +267,10 @@ impl Plan {
 
     /// Waits until the engine answers a ping.
     async fn ready(&self, running: &mut Running) -> Result<(), String> {
-        let address = ServerAddress::Tcp { host: "127.0.0.1".into(), port: Some(self.port) };
-        let options = ClientOptions::builder()
-            .hosts(vec![address])
-            .direct_connection(true)
-            .server_selection_timeout(Duration::from_millis(500))
-            .build();
-        let client = Client::with_options(options).map_err(|error| error.to_string())?;
+        let client = client(self.port)?;
         let patience = Instant::now() + READY;
         while Instant::now() < patience {
-            if client.database("admin").run_command(doc! { "ping": 1 }).await.is_ok() {
+            if answers(&client).await {
                 client.shutdown().immediate(true).await;
                 return Ok(());
             }

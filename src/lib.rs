@@ -3,7 +3,7 @@
 //! `docs/ARCHITECTURE.md` is the map. Imports point down only:
 //!
 //! ```text
-//! site         reads settings, builds and launches, stops in order
+//! site         reads settings, builds and launches, stops in order; beside it check and backup
 //! controllers  one file a resource: find, do, answer
 //! live         follows logs, has chats rendered once, hands them out
 //! views        what templates and JSON are given; nothing of HTTP
@@ -13,6 +13,7 @@
 //! images       the second server, beside them: uses peer and the ground only
 //! ```
 
+pub mod backup;
 pub mod check;
 pub mod config;
 pub mod controllers;

@@ -1,10 +1,12 @@
 //! `sarangbang`: reads the settings, runs the servers.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use env_logger::Env;
 use log::LevelFilter;
+use sarangbang::backup;
 use sarangbang::config::Settings;
 use sarangbang::controllers::ACCESS;
 use sarangbang::site::{self, Servers};
@@ -13,6 +15,8 @@ const USAGE: &str = "\
 sarangbang                runs the site and the image server, with a database engine when none is configured
 sarangbang site           runs the site alone
 sarangbang images         runs the image server alone
+sarangbang backup DIR     saves users, rooms, chats and pictures in a new folder, also while the site runs
+sarangbang restore DIR    restores them into an empty database
 sarangbang check          says what the configuration leads to, and what is wrong with it
 sarangbang wants-engine   says by its exit code whether it would start an engine: 0 yes, 1 no
 
@@ -25,6 +29,8 @@ fn main() -> ExitCode {
         ["site"] => report(run(Servers::Site)),
         ["images"] => report(run(Servers::Images)),
         ["check"] => check(),
+        ["backup", folder] => carry(|settings| rocket::async_main(backup::backup(settings, Path::new(folder)))),
+        ["restore", folder] => carry(|settings| rocket::async_main(backup::restore(settings, Path::new(folder)))),
         ["wants-engine"] => match Settings::read() {
             Ok(settings) => ExitCode::from(u8::from(settings.database.is_some())),
             Err(error) => report(Err(error)),
@@ -48,6 +54,13 @@ fn run(servers: Servers) -> Result<(), String> {
     }
     let settings = Settings::read()?;
     rocket::async_main(async { site::run(settings, servers, |address| println!("Sarangbang is at {address}")).await })
+}
+
+/// Carries data out or in, and says how much.
+fn carry(work: impl FnOnce(&Settings) -> Result<String, String>) -> ExitCode {
+    start_logging();
+    let carried = Settings::read().and_then(|settings| work(&settings));
+    report(carried.map(|carried| println!("{carried}")))
 }
 
 /// Says what is right on standard output, what is wrong on standard error.

@@ -1,5 +1,6 @@
 //! The collections and the verbs on them. Nothing here knows HTTP or HTML.
 
+pub mod backup;
 pub mod chat;
 pub mod checked;
 mod chore;
@@ -10,6 +11,7 @@ pub mod log;
 mod memo;
 mod password;
 mod patience;
+pub mod restore;
 pub mod room;
 pub mod session;
 pub mod signal;

@@ -86,6 +86,21 @@ impl Peer {
         }
     }
 
+    /// A file of the image server's, at its path; `None` when it has no such file.
+    ///
+    /// # Errors
+    /// A word for the log, when it does not answer.
+    pub async fn picture(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
+        let fetch = async {
+            let answer = self.client.get(self.at(path)).send().await?;
+            match answer.status() {
+                StatusCode::NOT_FOUND => Ok(None),
+                _ => answer.error_for_status()?.bytes().await.map(|bytes| Some(bytes.into())),
+            }
+        };
+        fetch.await.map_err(|error| error.without_url().to_string())
+    }
+
     /// The site to the image server: nobody has the picture at this path any more.
     pub async fn forget(&self, path: &str) -> Said {
         let ticket = self.secret.ticket(Purpose::Forget, path);

@@ -19,6 +19,9 @@ use crate::peer::Peer;
 use crate::ticket::Secret;
 use crate::views::Views;
 
+const OTHER: &str = "Another site is running on this database, and it is a standalone server, which serves one site. \
+                     Stop the other one, or make the server a replica set (of one member, if you like).";
+
 /// Which servers this process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Servers {
@@ -56,7 +59,7 @@ pub async fn run(
         };
         // An engine of our own is locked by its folder.
         let lease = match settings.database.is_some() && !db.is_shared() {
-            true => Some(Arc::new(Lease::take(&db).await?)),
+            true => Some(Arc::new(Lease::take(&db).await?.ok_or(OTHER)?)),
             false => None,
         };
         let mut site = build(settings.clone(), db, secret.clone())?;

@@ -1,6 +1,7 @@
 //! The connection, the collections, and how long we wait for them.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::lease;
 use super::log::{Entry, Log, Top};
 use super::password::Passwords;
 use super::patience::PATIENCE;
+use super::restore::Marker;
 use super::room::{Directory, Name};
 use super::signal::{self, Sites, Stored};
 use super::table::{Desk, Table};
@@ -26,7 +28,7 @@ use super::{Room, RoomId, Session, User};
 use crate::error::Result;
 
 /// How long the first connection may take: at start the database may still be starting too.
-const START: Duration = Duration::from_secs(30);
+pub(super) const START: Duration = Duration::from_secs(30);
 /// Connections at most. The driver's 10 would make readers of pages wait for each other.
 const POOL: u32 = 64;
 /// The database's name where the connection string has none.
@@ -45,6 +47,7 @@ pub struct Database {
     pub(super) chores: Table<Chore>,
     pub(super) signals: Table<Stored>,
     pub(super) leases: Table<lease::Stored>,
+    pub(super) markers: Table<Marker>,
     pub(super) sites: Arc<Sites>,
     pub(super) passwords: Passwords,
     pub(super) throttle: Throttle,
@@ -59,11 +62,10 @@ impl Database {
     /// Connects, and confirms the indexes that everything stands on.
     ///
     /// # Errors
-    /// A sentence for the person at the terminal: the string cannot be read, nothing answers, or an index
-    /// cannot be made.
+    /// A sentence for the person at the terminal: the string cannot be read, nothing answers, what is there was
+    /// restored by half, or an index cannot be made.
     pub async fn open(url: &str) -> Result<Arc<Self>, String> {
-        let (database, is_shared) = connect(url, START).await?;
-        Self::begin(database, is_shared).await
+        Self::reach(url).await?.begin().await
     }
 
     /// The same where nobody else can reach it: the site's own engine.
@@ -72,17 +74,15 @@ impl Database {
     /// As [`Database::open`].
     pub async fn open_own(url: &str) -> Result<Arc<Self>, String> {
         let (database, _) = connect(url, START).await?;
-        Self::begin(database, false).await
+        Self::on(database, false).begin().await
     }
 
-    async fn begin(database: mongodb::Database, is_shared: bool) -> Result<Arc<Self>, String> {
-        let this = Arc::new(Self::on(database, is_shared));
+    async fn begin(self) -> Result<Arc<Self>, String> {
+        let this = Arc::new(self);
+        Marker::refuse(&this).await?;
         this.confirm_indexes().await.map_err(failed)?;
-        let begin = async {
-            this.announce().await?;
-            this.resume_chores().await
-        };
-        begin.await.map_err(|error| format!("The database cannot be used: {error}"))?;
+        this.announce().await.map_err(failed)?;
+        this.resume_chores().await.map_err(failed)?;
         Ok(this)
     }
 
@@ -92,6 +92,11 @@ impl Database {
     /// As [`Database::open`].
     pub async fn look(url: &str) -> Result<bool, String> {
         connect(url, Duration::ZERO).await.map(|(_, is_shared)| is_shared)
+    }
+
+    /// Connects, and does nothing else.
+    pub(super) async fn reach(url: &str) -> Result<Self, String> {
+        connect(url, START).await.map(|(database, is_shared)| Self::on(database, is_shared))
     }
 
     fn on(database: mongodb::Database, is_shared: bool) -> Self {
@@ -109,7 +114,8 @@ impl Database {
             chats: Table::new(database.collection_with_options("chat", options.clone()), &desk),
             chores: Table::new(database.collection_with_options("chore", options.clone()), &desk),
             signals: Table::new(database.collection_with_options("signal", options.clone()), &desk),
-            leases: Table::new(database.collection_with_options("lease", options), &desk),
+            leases: Table::new(database.collection_with_options("lease", options.clone()), &desk),
+            markers: Table::new(database.collection_with_options("restore", options), &desk),
             sites,
             passwords: Passwords::new(),
             throttle: Throttle::default(),
@@ -121,7 +127,7 @@ impl Database {
         }
     }
 
-    async fn confirm_indexes(&self) -> Result<(), MongoError> {
+    pub(super) async fn confirm_indexes(&self) -> Result<(), MongoError> {
         self.users.collection.create_index(unique(doc! { "login": 1 })).await?;
         self.users.collection.create_index(unique_where(doc! { "first": 1 }, "first")).await?;
         self.users.collection.create_index(IndexModel::builder().keys(doc! { "picture": 1 }).build()).await?;
@@ -182,7 +188,7 @@ async fn connect(url: &str, patience: Duration) -> Result<(mongodb::Database, bo
     Ok((database, is_shared))
 }
 
-fn failed(error: MongoError) -> String {
+pub(super) fn failed(error: impl Display) -> String {
     format!("The database cannot be used: {error}")
 }
 

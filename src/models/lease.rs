@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
 use super::Database;
+use super::database::failed;
 use crate::error::Result;
 
 /// How often the number is raised, and how long it may stand still.
@@ -37,12 +38,11 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Takes the lease; waits for that of a site that has died.
+    /// Takes the lease; waits for that of a site that has died. Answers `None` when another one is running.
     ///
     /// # Errors
-    /// A sentence for the person at the terminal: another site is running, or the database is away.
-    pub async fn take(db: &Arc<Database>) -> Result<Self, String> {
-        let failed = |error: crate::error::Error| format!("The database cannot be used: {error}");
+    /// A sentence for the person at the terminal: the database is away.
+    pub async fn take(db: &Arc<Database>) -> Result<Option<Self>, String> {
         let holder = ObjectId::new();
         let first = Stored { id: ID.into(), holder, beat: 1 };
         let taken = || Self { db: Arc::clone(db), holder };
@@ -53,22 +53,17 @@ impl Lease {
                 sleep(LOOK).await;
                 match Self::look(db).await.map_err(failed)? {
                     Some(now) if now == seen => {}
-                    Some(_) => {
-                        return Err("Another site is running on this database, and it is a standalone server, which \
-                                    serves one site. Stop the other one, or make the server a replica set (of one \
-                                    member, if you like)."
-                            .into());
-                    }
+                    Some(_) => return Ok(None),
                     None => break,
                 }
             }
             let expired = doc! { "_id": ID, "holder": seen.holder, "beat": seen.beat };
             let ours = doc! { "$set": { "holder": holder }, "$inc": { "beat": 1 } };
             if db.leases.update(expired, ours).await.map_err(failed)? {
-                return Ok(taken());
+                return Ok(Some(taken()));
             }
         }
-        Ok(taken())
+        Ok(Some(taken()))
     }
 
     /// Holds the lease; returns when another site has it. While the database is away nobody has it.

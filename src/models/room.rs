@@ -26,13 +26,13 @@ pub struct Room {
     /// The opaque id.
     #[serde(rename = "_id")]
     pub id: RoomId,
-    no: i64,
+    pub(super) no: i64,
     /// Counts its changes: who changes it has seen the last one.
     rev: i64,
     /// As it is shown.
     pub name: RoomName,
     /// Whether it has not been closed.
-    open: bool,
+    pub(super) open: bool,
     /// What it is about.
     pub topic: Topic,
     /// Who may change and close it, besides an admin.

@@ -26,7 +26,7 @@ use crate::error::Result;
 pub(super) const LIFE: Duration = Duration::from_secs(60);
 /// How often a site says that it is there, and how long it is believed.
 const BEAT: Duration = Duration::from_secs(10);
-const ALIVE: Duration = Duration::from_secs(25);
+pub(super) const ALIVE: Duration = Duration::from_secs(25);
 /// The pause before the change stream is opened again.
 const AGAIN: Duration = Duration::from_millis(500);
 

@@ -101,6 +101,11 @@ impl<T: Serialize + DeserializeOwned + Unpin + Send + Sync + 'static> Table<T> {
         Ok(found)
     }
 
+    /// The documents as they are stored, to be asked for by whoever has more patience than a question.
+    pub(super) fn raw(&self) -> Collection<Document> {
+        self.collection.clone_with_type()
+    }
+
     /// The document of a key, if there is one.
     pub(super) async fn one(&self, key: Document) -> Result<Option<T>> {
         self.ask(|all| async move { all.find_one(key).await }).await

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 #[rustfmt::skip]
 const LAYERS: [&[&str]; 9] = [
     &["main"],
-    &["site", "check"],
+    &["site", "check", "backup"],
     &["controllers"],
     &["live"],
     &["views"],

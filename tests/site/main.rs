@@ -7,6 +7,7 @@ mod helpers;
 
 mod account;
 mod app;
+mod backup;
 mod browser;
 mod chats;
 mod compression;

@@ -31,7 +31,7 @@ pub(in crate::models) struct Name {
 
 impl Name {
     /// Takes a name for a room. Answers `None` when another room has it.
-    pub(super) async fn take(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
+    pub(in crate::models) async fn take(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
         let wanted = Self { key: name.key(), room, hold: ObjectId::new() };
         loop {
             if db.names.insert(wanted.clone()).await? {

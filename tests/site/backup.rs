@@ -1,0 +1,427 @@
+//! Backups: what is saved, what comes back, and what is refused.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use image::ImageFormat;
+use tokio::process::Command;
+
+use crate::helpers::images::{both, encoded, free_port, quarters};
+use crate::helpers::page::Page;
+use crate::helpers::person::{Answer, PASSWORD, Person};
+use crate::helpers::process::{Process, command};
+use crate::helpers::site::{Site, folder, new_database};
+use crate::helpers::strait::Strait;
+use crate::helpers::{soon, until};
+
+/// What the program said, and whether it succeeded.
+struct Outcome {
+    is_right: bool,
+    said: String,
+    wrong: String,
+}
+
+async fn run(mut command: Command, words: [&str; 2]) -> Outcome {
+    let output = soon("the program to end", command.args(words).output()).await.unwrap();
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let is_right = match output.status.code() {
+        Some(0) => true,
+        Some(1) => false,
+        other => panic!("{other:?}: {}", said(&output.stderr)),
+    };
+    Outcome { is_right, said: said(&output.stdout), wrong: said(&output.stderr) }
+}
+
+impl Outcome {
+    fn assert_right(&self) {
+        assert!(self.is_right, "{}{}", self.said, self.wrong);
+    }
+
+    fn assert_wrong(&self, words: &str) {
+        assert!(!self.is_right && self.wrong.contains(words), "not \"{words}\": {}{}", self.said, self.wrong);
+    }
+}
+
+/// The program on a database, with the pictures in a folder.
+fn on(database: &str, images: &Path) -> Command {
+    let mut command = command(images);
+    command.env("ROCKET_DATABASES", format!("{{sarangbang={{url=\"{database}\"}}}}"));
+    command.env("ROCKET_IMAGES", format!("{{port={},dir=\"{}\"}}", free_port(), images.display()));
+    command
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+async fn edit(person: &Person, room: &str, seq: i64, text: &str) {
+    let answer = person.post(&format!("{room}/chat/{seq}"), &[("_method", "put"), ("text", text)]).await;
+    assert_eq!(answer.status, 303);
+}
+
+async fn remove(person: &Person, path: &str) {
+    assert_eq!(person.post(path, &[("_method", "delete")]).await.status, 303, "{path}");
+}
+
+async fn leave(person: &Person) {
+    let answer = person.post("/user/me", &[("_method", "delete"), ("userPassword", PASSWORD)]).await;
+    assert_eq!(answer.status, 303);
+}
+
+/// All that is written in a backup, unpacked.
+fn everything(backup: &Path) -> String {
+    let unpack = |name: &str| {
+        let file = fs::File::open(backup.join(name)).unwrap();
+        std::io::read_to_string(flate2::read::MultiGzDecoder::new(file)).unwrap()
+    };
+    ["room.jsonl.gz", "chat.jsonl.gz", "user.jsonl.gz"].map(unpack).concat()
+}
+
+/// What people see: rooms, chats of each room from the first on, one chat by itself, cards.
+async fn seen(person: &Person, rooms: &[&String], people: &[String]) -> BTreeMap<String, String> {
+    let mut seen = BTreeMap::new();
+    for path in ["/room".to_owned()].iter().chain(rooms.iter().copied()) {
+        seen.insert(path.clone(), person.get_json(path).await.body);
+    }
+    for room in rooms {
+        seen.insert(format!("{room} all"), format!("{:?}", person.reload_all(room).await.chats));
+        for path in [format!("{room}?before=30"), format!("{room}/chat?before=30"), format!("{room}/chat/2")] {
+            seen.insert(path.clone(), person.get_json(&path).await.body);
+        }
+    }
+    for id in people {
+        seen.insert(id.clone(), person.get(&format!("/user/{id}")).await.body);
+    }
+    seen
+}
+
+async fn id(person: &Person) -> String {
+    person.get_json("/user/me").await.json()["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_saved_while_people_write_comes_back_as_it_was() {
+    let (from, to) = (folder("backup-from"), folder("backup-to"));
+    let backup = from.join("backup");
+    let (site_port, port) = (free_port(), free_port());
+    let program = |var: &PathBuf| {
+        let mut command = command(var);
+        // Not 0: the image server has to find the site.
+        command.env("ROCKET_PORT", site_port.to_string()).env("ROCKET_IMAGES", format!("{{port={port}}}"));
+        command
+    };
+    let site = Process::run(program(&from)).await;
+    let people = ["gildong", "chunhyang", "leaver"].map(|_| Person::new(&site.address));
+    for (person, name) in people.iter().zip(["gildong", "춘향이", "leaver"]) {
+        person.sign_up(name).await;
+    }
+    let [gildong, chunhyang, leaver] = people;
+    until("the image server to answer", || async {
+        reqwest::get(format!("http://127.0.0.1:{port}/health")).await.ok().filter(|answer| answer.status() == 200)
+    })
+    .await;
+    let pictures = [quarters(300, 300), quarters(400, 200)].map(|picture| encoded(&picture, ImageFormat::Png));
+    for (person, picture) in [&gildong, &chunhyang].into_iter().zip(pictures) {
+        assert!(person.send_picture(picture).await.location.unwrap().ends_with("stored"));
+    }
+    let profile = [("_method", "put"), ("userNickname", "성춘향"), ("locale", "ko"), ("theme", "dark")];
+    assert_eq!(chunhyang.post("/user/me", &profile).await.status, 303);
+    let (quiet, busy) = (gildong.make_room("사랑방 마루").await, chunhyang.make_room("대청").await);
+    let gone = gildong.make_room("행랑").await;
+    gildong.say(&gone, "words of a room that goes").await;
+    for n in 1..=60 {
+        let person = [&gildong, &chunhyang, &leaver][n % 3];
+        person.try_say(&quiet, &format!("말 {n}"), &format!("nonce-{n}")).await;
+    }
+    edit(&gildong, &quiet, 3, "고친 말").await;
+    edit(&chunhyang, &quiet, 4, "words before they go").await;
+    remove(&chunhyang, &format!("{quiet}/chat/4")).await;
+    remove(&gildong, &gone).await;
+    leave(&leaver).await;
+    let ids = [id(&gildong).await, id(&chunhyang).await];
+
+    let (said, is_over) = (AtomicI64::new(0), AtomicBool::new(false));
+    let write = async {
+        while !is_over.load(Ordering::Relaxed) {
+            gildong.say(&busy, "and on").await;
+            said.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let save = async {
+        until("some chats", || async { (said.load(Ordering::Relaxed) > 5).then_some(()) }).await;
+        let (before, saved) = (said.load(Ordering::Relaxed), run(program(&from), ["backup", text(&backup)]).await);
+        is_over.store(true, Ordering::Relaxed);
+        saved.assert_right();
+        assert!(saved.said.contains("Users: 2; rooms: 3;") && saved.said.contains("pictures: 2."), "{}", saved.said);
+        (before, said.load(Ordering::Relaxed))
+    };
+    let ((), (least, most)) = tokio::join!(write, save);
+    let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!([mode(backup.clone()), mode(backup.join("user.jsonl.gz"))], [0o700, 0o600]);
+    for words in ["words before they go", "words of a room that goes", "leaver"] {
+        assert!(!everything(&backup).contains(words), "{words}");
+    }
+    let before = seen(&gildong, &[&quiet], &ids).await;
+    let busy_before = gildong.reload_all(&busy).await;
+    let picture_before = (gildong.own_picture("").await, chunhyang.own_picture("?small").await);
+    site.signal("TERM");
+    site.ended().await;
+
+    // What was there before, under other names, stays there.
+    fs::create_dir_all(to.join("var/images")).unwrap();
+    fs::write(to.join("var/images/other.jpg"), "not ours").unwrap();
+    run(program(&to), ["restore", text(&backup)]).await.assert_right();
+    assert_eq!(fs::read(to.join("var/images/other.jpg")).unwrap(), b"not ours");
+    let site = Process::run(program(&to)).await;
+    let (gildong, chunhyang) = (Person::new(&site.address), Person::new(&site.address));
+    assert_eq!(gildong.get("/room").await.status, 303, "nobody is signed in");
+    for (person, name) in [(&gildong, "gildong"), (&chunhyang, "춘향이")] {
+        assert_eq!(person.sign_in(name, PASSWORD).await.status, 303);
+    }
+    let mut after = seen(&gildong, &[&quiet], &ids).await;
+    // The list says how much was said in the busy room by then.
+    let list = |seen: &mut BTreeMap<String, String>| {
+        let list: serde_json::Value = serde_json::from_str(&seen.remove("/room").unwrap()).unwrap();
+        let rooms = list["rooms"].as_array().unwrap();
+        let mut named: Vec<String> = rooms.iter().map(|room| room["name"].to_string()).collect();
+        named.sort_unstable();
+        named
+    };
+    let mut before = before;
+    assert_eq!(list(&mut before), list(&mut after));
+    assert_eq!(before, after);
+    until("the image server to answer", || async {
+        reqwest::get(format!("http://127.0.0.1:{port}/health")).await.ok().filter(|answer| answer.status() == 200)
+    })
+    .await;
+    assert_eq!((gildong.own_picture("").await, chunhyang.own_picture("?small").await), picture_before);
+    assert!(picture_before.0.is_some() && picture_before.1.is_some());
+    let page = chunhyang.get("/user/me").await.body;
+    assert!(page.contains("data-theme=\"dark\"") && page.contains("lang=\"ko\""));
+    assert_eq!(gildong.get(&gone).await.status, 404);
+
+    let restored = gildong.reload_all(&busy).await;
+    let count = restored.chats.len() as i64;
+    restored.assert_whole(count);
+    assert!(least <= count && count <= most, "{least} ≤ {count} ≤ {most}");
+    assert!(restored.chats.iter().all(|(seq, chat)| busy_before.chats[seq] == *chat), "up to a moment it is the same");
+    assert_eq!(gildong.say(&busy, "next").await["seq"], count + 1);
+    let again = gildong.try_say(&quiet, "말 3", "nonce-3").await;
+    assert_eq!((again.status, &again.json()["seq"]), (200, &3.into()), "said with this nonce before");
+    let taken = gildong.post("/room", &[("name", "사랑방 마루"), ("topic", "")]).await;
+    assert_eq!(taken.status, 422);
+    gildong.make_room("행랑").await;
+    assert!(Person::new(&site.address).sign_up("newcomer").await.status == 303);
+    remove(&gildong, &busy).await;
+    site.signal("TERM");
+    site.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_while_it_is_saved_does_not_come_back() {
+    let (var, database) = (folder("backup-meanwhile"), new_database());
+    let backup = var.join("backup");
+    let site = Site::on(&database).await;
+    let (gildong, leaver) = (site.person("gildong").await, site.person("leaver").await);
+    let [kept, closed, old] = ["kept", "closed", "old"].map(|name| (name, gildong.make_room(name)));
+    let (kept, closed, old) = (kept.1.await, closed.1.await, old.1.await);
+    for room in [&kept, &closed, &old] {
+        gildong.say(room, "stays").await;
+        leaver.say(room, "words that go").await;
+        gildong.say(room, "read by now").await;
+    }
+    edit(&leaver, &kept, 2, "other words that go").await;
+
+    // The chats of the first room are read, and no more.
+    let strait = Strait::before(&database, ["firstBatch", "read by now"]).await;
+    let save = async {
+        let saved = run(on(&strait.database, &var), ["backup", text(&backup)]).await;
+        saved.assert_right();
+        saved
+    };
+    let meanwhile = async {
+        strait.holds().await;
+        remove(&leaver, &format!("{kept}/chat/2")).await;
+        gildong.say(&kept, "in between").await;
+        remove(&gildong, &closed).await;
+        leave(&leaver).await;
+        // A name that goes from one room to the other must not be there twice.
+        for (room, name) in [(&old, "older"), (&kept, "old")] {
+            let form = [("_method", "put"), ("name", name), ("topic", "")];
+            assert_eq!(gildong.post(room, &form).await.status, 303);
+        }
+        let new = gildong.make_room("new").await;
+        strait.let_go();
+        new
+    };
+    let (saved, new) = tokio::join!(save, meanwhile);
+    assert!(saved.said.contains("Users: 1; rooms: 3;"), "{}", saved.said);
+
+    let there = new_database();
+    run(on(&there, &var), ["restore", text(&backup)]).await.assert_right();
+    let restored = Site::on(&there).await;
+    let person = restored.visitor();
+    person.sign_in("gildong", PASSWORD).await;
+    let page = person.open(&kept).await;
+    assert_eq!(page, Page { nonce: page.nonce.clone(), ..gildong.open(&kept).await }, "as it is now");
+    assert_eq!(page.texts(), ["stays", "", "read by now", "in between"]);
+    assert_eq!(person.open(&old).await.texts(), ["stays", "words that go", "read by now"]);
+    assert_eq!([person.get(&closed).await.status, person.get(&new).await.status], [404, 404]);
+    let client = mongodb::Client::with_uri_str(&there).await.unwrap().default_database().unwrap();
+    let entries = client.collection::<mongodb::bson::Document>("chat");
+    let wiped = mongodb::bson::doc! { "text": { "$regex": "words that go" } };
+    assert_eq!(entries.count_documents(wiped).await.unwrap(), 1, "but for the one that stands");
+    let id = closed.strip_prefix("/room/").unwrap().parse::<mongodb::bson::oid::ObjectId>().unwrap();
+    assert_eq!(entries.count_documents(mongodb::bson::doc! { "room": id }).await.unwrap(), 1, "closed");
+    // Its number and those of the others are kept, so that the next room has the next one.
+    assert_eq!(person.get(&person.make_room("closed").await).await.status, 200);
+    assert_eq!(restored.visitor().sign_in("leaver", PASSWORD).await.status, 422);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_are_fetched_from_another_machine_and_one_that_was_replaced_is_not_missed() {
+    let (site, images, kept) = both("backup-fetched").await;
+    let var = folder("backup-fetching");
+    let backup = var.join("backup");
+    let person = site.person("gildong").await;
+    let send = async |size| {
+        let sent = person.send_picture(encoded(&quarters(size, size), ImageFormat::Png)).await;
+        assert!(sent.location.unwrap().ends_with("stored"));
+    };
+    send(100).await;
+    let old = files(&kept);
+    let away = |database: &str, address: &str| {
+        let mut command = on(database, &var);
+        let dir = var.join("elsewhere");
+        command.env("ROCKET_IMAGES", format!("{{internal_url=\"{address}\",dir=\"{}\"}}", dir.display()));
+        command
+    };
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    let outcome = run(away(&site.database, &nobody), ["backup", text(&backup)]).await;
+    outcome.assert_wrong("nor does an image server answer");
+    assert!(outcome.wrong.contains("is not whole, and no backup: delete it"), "{}", outcome.wrong);
+    run(away(&new_database(), &nobody), ["restore", text(&backup)]).await.assert_wrong("is no backup");
+    fs::remove_dir_all(&backup).unwrap();
+
+    let strait = Strait::before(&site.database, ["firstBatch", "argon2id"]).await;
+    let save = run(away(&strait.database, &images.address), ["backup", text(&backup)]);
+    let meanwhile = async {
+        strait.holds().await;
+        send(200).await;
+        old.iter().for_each(|name| fs::remove_file(kept.join(name)).unwrap());
+        strait.let_go();
+    };
+    let (saved, ()) = tokio::join!(save, meanwhile);
+    saved.assert_right();
+    assert_eq!(files(&backup.join("image")), files(&kept));
+
+    // Nothing is left of it anywhere: the rest is saved all the same.
+    files(&kept).iter().for_each(|name| fs::remove_file(kept.join(name)).unwrap());
+    let second = var.join("second");
+    let saved = run(away(&site.database, &images.address), ["backup", text(&second)]).await;
+    saved.assert_right();
+    assert!(saved.wrong.contains("is nowhere; one will be drawn") && saved.said.contains("pictures: 0."));
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_whole_or_would_do_harm_is_refused_in_words() {
+    let var = folder("backup-refused");
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let room = person.make_room("room").await;
+    person.say(&room, "kept").await;
+    let backup = var.join("backup");
+    run(on(&site.database, &var), ["backup", text(&backup)]).await.assert_right();
+    run(on(&site.database, &var), ["backup", text(&backup)]).await.assert_wrong("There is something in");
+    let file = var.join("file");
+    fs::write(&file, "no folder").unwrap();
+    run(on(&site.database, &var), ["backup", text(&file.join("backup"))]).await.assert_wrong("cannot be made");
+    run(command(&var), ["backup", text(&var.join("none"))]).await.assert_wrong("There is no data in");
+    assert!(!var.join("none").exists());
+
+    run(on(&site.database, &var), ["restore", text(&backup)]).await.assert_wrong("There is a site in this database");
+    assert_eq!(person.open(&room).await.texts(), ["kept"]);
+    let there = new_database();
+    let restore = async || run(on(&there, &var), ["restore", text(&backup)]).await;
+    let change = |name: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let was = fs::read(backup.join(name)).unwrap();
+        let mut is = was.clone();
+        change(&mut is);
+        fs::write(backup.join(name), is).unwrap();
+        was
+    };
+    for name in ["chat.jsonl.gz", "user.jsonl.gz", "SHA256SUMS"] {
+        let was = change(name, &|bytes| bytes[20] ^= 1);
+        restore().await.assert_wrong(&format!("{name} is not as it was written"));
+        fs::write(backup.join(name), was).unwrap();
+    }
+    let was = change("manifest.json", &|bytes| {
+        *bytes = String::from_utf8_lossy(bytes).replace("\"format\": 1", "\"format\": 2").into_bytes();
+    });
+    restore().await.assert_wrong("is a backup of format 2, written by a later version");
+    fs::write(backup.join("manifest.json"), "{}").unwrap();
+    restore().await.assert_wrong("manifest.json cannot be read");
+    fs::remove_file(backup.join("manifest.json")).unwrap();
+    restore().await.assert_wrong("there is no manifest.json in it");
+    fs::write(backup.join("manifest.json"), was).unwrap();
+    restore().await.assert_right();
+
+    let running = Process::start(&var).await;
+    let outcome = run(command(&var), ["restore", text(&backup)]).await;
+    outcome.assert_wrong("is in use by another Sarangbang");
+    assert_eq!(Answer::read(Person::new(&running.address).request("GET", "/health")).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_that_was_killed_or_failed_leaves_no_site_and_is_done_anew() {
+    let (site, _images, kept) = both("backup-half-pictures").await;
+    let var = folder("backup-half");
+    let person = site.person("gildong").await;
+    let room = person.make_room("room").await;
+    person.say(&room, "kept").await;
+    person.send_picture(encoded(&quarters(100, 100), ImageFormat::Png)).await;
+    let backup = var.join("backup");
+    run(on(&site.database, &kept), ["backup", text(&backup)]).await.assert_right();
+
+    let there = new_database();
+    let refuses = async || {
+        let error = sarangbang::models::Database::open(&there).await.err().unwrap();
+        assert!(error.contains("restored by half"), "{error}");
+        let output = soon("the site to end", on(&there, &var).arg("site").output()).await.unwrap();
+        assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("restored by half"));
+        run(on(&there, &var), ["backup", text(&var.join("half"))]).await.assert_wrong("restored by half");
+        let _ = fs::remove_dir_all(var.join("half"));
+    };
+    // Its first index is made, and it does not hear of that.
+    let strait = Strait::before(&there, ["numIndexesAfter", "ok"]).await;
+    let mut restore = on(&strait.database, &var).args(["restore", text(&backup)]).spawn().unwrap();
+    strait.holds().await;
+    restore.start_kill().unwrap();
+    soon("it to be dead", restore.wait()).await.unwrap();
+    drop(strait);
+    refuses().await;
+
+    // All is written but the pictures.
+    let mut failing = on(&there, &var);
+    failing.env("ROCKET_IMAGES", format!("{{dir=\"{}\"}}", backup.join("manifest.json").display()));
+    run(failing, ["restore", text(&backup)]).await.assert_wrong("cannot be written");
+    refuses().await;
+
+    let pictures = folder("backup-half-restored");
+    run(on(&there, &pictures), ["restore", text(&backup)]).await.assert_right();
+    assert_eq!(files(&pictures), files(&kept));
+    let restored = Site::on(&there).await;
+    let person = restored.visitor();
+    assert_eq!(person.sign_in("gildong", PASSWORD).await.status, 303);
+    assert_eq!(person.open(&room).await.texts(), ["kept"]);
+}
