@@ -39,7 +39,8 @@ impl Stack {
     }
 }
 
-/// The engine that all store in, each in a database of its own.
+/// The engine that the others store in, each in a database of its own. The site starts the same program with the same
+/// options for itself.
 pub struct Engine {
     port: u16,
     names: Cell<usize>,
@@ -68,7 +69,7 @@ impl Engine {
     }
 
     /// A database that nobody has used.
-    fn new_database(&self) -> String {
+    pub fn new_database(&self) -> String {
         self.names.set(self.names.get() + 1);
         self.url(&format!("bench{}", self.names.get()))
     }
@@ -87,30 +88,52 @@ pub struct Server {
     /// From its start to its first page.
     pub start: Duration,
     child: Child,
-    _var: TempDir,
+    var: TempDir,
 }
 
 impl Server {
     /// Starts one on an empty database, and waits until it answers.
     pub async fn start(stack: Stack, engine: &Engine) -> Self {
-        Self::start_on(stack, engine.new_database()).await
+        if stack != Stack::Site {
+            return Self::start_on(stack, engine.new_database()).await;
+        }
+        let mut site = Self::launch(stack, None).await;
+        let port = fs::read_to_string(site.var.path().join("engine.port")).unwrap();
+        site.database = format!("mongodb://127.0.0.1:{port}/sarangbang?directConnection=true");
+        // Its engine goes to the core of the load, as that of the others.
+        let mut parents = vec![site.child.id().unwrap().to_string()];
+        while let Some(parent) = parents.pop() {
+            let children = std::process::Command::new("pgrep").args(["-P", &parent]).output().unwrap().stdout;
+            for child in String::from_utf8(children).unwrap().split_whitespace() {
+                let moved = std::process::Command::new("taskset").args(["-acp", LOAD, child]).output().unwrap();
+                assert!(moved.status.success());
+                parents.push(child.to_owned());
+            }
+        }
+        site
     }
 
-    /// Starts one on a database.
+    /// Starts one on a database that is there already.
     pub async fn start_on(stack: Stack, database: String) -> Self {
+        Self::launch(stack, Some(database)).await
+    }
+
+    async fn launch(stack: Stack, database: Option<String>) -> Self {
         let (var, port) = (TempDir::new().unwrap(), free_port());
         let mut command = match stack {
             Stack::Site => {
                 let mut command = pinned(SERVER, std::env::var("SITE").expect("SITE: the path of sarangbang"));
                 command.arg("site").env("ROCKET_VAR", var.path()).env("ROCKET_PORT", port.to_string());
-                command.env("ROCKET_DATABASES", format!("{{sarangbang={{url=\"{database}\"}}}}"));
+                if let Some(database) = &database {
+                    command.env("ROCKET_DATABASES", format!("{{sarangbang={{url=\"{database}\"}}}}"));
+                }
                 command
             }
             Stack::Express | Stack::Ws => {
                 let script = if stack == Stack::Express { "bench/express/server.js" } else { "bench/ws/server.js" };
                 let mut command = pinned(SERVER, "node");
                 command.arg(script).env("NODE_ENV", "production").env("PORT", port.to_string());
-                command.env("DATABASE", &database);
+                command.env("DATABASE", database.as_deref().unwrap_or_default());
                 command
             }
         };
@@ -126,7 +149,7 @@ impl Server {
             }
         };
         assert_eq!(http.get(page).await.status, 200);
-        Self { stack, port, database, start: begun.elapsed(), child, _var: var }
+        Self { stack, port, database: database.unwrap_or_default(), start: begun.elapsed(), child, var }
     }
 
     /// Processor time that it has taken so far, in seconds.

@@ -7,15 +7,13 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::guest::Guests;
 use crate::http::Http;
 use crate::server::{Engine, Server, Stack};
 use crate::socket::{Reader, Tally, Waits};
 
-/// A site on a shared database believes that it is alone there when it has heard of no other for this long.
-const ALONE: Duration = Duration::from_secs(30);
 /// The slowest hundredth of what people wait for, at most, in milliseconds.
 const BEARABLE: f64 = 50.0;
 /// Connections that pages are asked for over, at once.
@@ -42,11 +40,7 @@ struct Scene {
 impl Scene {
     async fn set(stack: Stack, engine: &Engine) -> Self {
         let server = Server::start(stack, engine).await;
-        let begun = Instant::now();
         let guests = Guests::arrive(&server).await;
-        if stack == Stack::Site {
-            sleep_until(begun + ALONE).await;
-        }
         Self { server, guests, tally: Rc::default() }
     }
 
@@ -340,10 +334,9 @@ pub async fn cut(engine: &Engine) -> Vec<Figure> {
 
 /// From the start of the program to its first page.
 pub async fn start(stack: Stack, engine: &Engine) -> Vec<Figure> {
-    let first = Server::start(stack, engine).await;
-    let database = first.database.clone();
-    drop(first);
     // On a database that is set up already.
+    let database = engine.new_database();
+    drop(Server::start_on(stack, database.clone()).await);
     let mut times = Waits::default();
     for _ in 0..5 {
         times.add(Server::start_on(stack, database.clone()).await.start);
