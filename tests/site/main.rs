@@ -20,6 +20,7 @@ mod images;
 mod languages;
 mod layers;
 mod log;
+mod openapi;
 mod people;
 mod process;
 mod reading;
