@@ -110,6 +110,10 @@ fn schemathesis() -> PathBuf {
     let program = std::env::var_os("SCHEMATHESIS").map(PathBuf::from);
     let program =
         program.unwrap_or_else(|| cache().join(format!("sarangbang/schemathesis-{version}/bin/schemathesis")));
-    assert!(program.is_file(), "{} is not there: bin/test sets it up, or name yours in SCHEMATHESIS", program.display());
+    assert!(
+        program.is_file(),
+        "{} is not there: bin/test sets it up, or name yours in SCHEMATHESIS",
+        program.display()
+    );
     program
 }
