@@ -69,9 +69,12 @@ pub(super) fn refused(figment: &Figment, error: Error) -> String {
     }
 }
 
-/// The sentence about a key whose value cannot be used.
+/// The sentence about a key whose value cannot be used; of what stands in a list, about the list.
 pub(super) fn unusable(figment: &Figment, key: &str) -> String {
     let value = figment.find_value(key).ok();
+    if let (None, Some((list, _))) = (&value, key.rsplit_once('.')) {
+        return unusable(figment, list);
+    }
     let is = match value {
         None => "cannot be used".into(),
         Some(value) if is_secret(key) => kind(&value),

@@ -54,7 +54,8 @@ param!(RoomId);
 param!(UserId);
 param!(Number);
 
-/// What a query says a number is; the first, where it says so twice. With an `Option` that would be as if it said nothing.
+/// What a query says a number is; what it says first, if it says so twice. With an `Option` that would be as if it said
+/// nothing.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'r>(Option<&'r str>);
 

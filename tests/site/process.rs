@@ -163,7 +163,7 @@ async fn a_setting_that_cannot_be_used_is_told_with_its_place_its_value_and_what
         (
             "ROCKET_DATABASES",
             "{sarangbang={url=\"mongodb://me:hid/den@host/x\"}}",
-            "url is a text of 28 characters; it takes",
+            "url is a text of 27 characters; it takes",
         ),
         (
             "ROCKET_DATABASES",
