@@ -101,3 +101,32 @@ engine() {
     crate "${engine_home##*/}" secantus-mdb "$engine_version" --bin secantusd-rs --ignore-rust-version ||
         fail 'The engine could not be built. Put a mongod on your PATH, or configure databases.sarangbang.url.'
 }
+
+schemathesis_version=$(<bin/schemathesis.version)
+schemathesis_home="${XDG_CACHE_HOME:-$HOME/.cache}/sarangbang/schemathesis-$schemathesis_version"
+
+# has_schemathesis: whether the tests find what holds docs/openapi.yaml against the site; tests/site/openapi.rs looks
+# in the same places.
+has_schemathesis() {
+    [ -n "${SCHEMATHESIS:-}" ] || [ -x "$schemathesis_home/bin/schemathesis" ]
+}
+
+# schemathesis_tools: notes what it is installed with, unless some python3 can make a venv already.
+schemathesis_tools() {
+    has_schemathesis || python3 -c 'import ensurepip, venv' 2>/dev/null || need python3-venv
+}
+
+# schemathesis: it is there afterwards, from PyPI.
+schemathesis() {
+    has_schemathesis && return
+    schemathesis_tools
+    install
+    say "Installing Schemathesis, once"
+    mkdir -p "${schemathesis_home%/*}"
+    # Made where it stays, for its programs hold their path, and marked whole by the program that comes last.
+    rm -rf "$schemathesis_home"
+    { python3 -m venv "$schemathesis_home" &&
+        "$schemathesis_home/bin/python" -m pip install --quiet --disable-pip-version-check \
+            "schemathesis==$schemathesis_version"; } >&2 ||
+        fail 'Schemathesis could not be installed. Name a program of that version in SCHEMATHESIS.'
+}

@@ -2,10 +2,13 @@
 //! (`site.url` is `ROCKET_SITE={url="…"}`), and its default. Sources, later over earlier: the defaults
 //! here, `Rocket.toml` (or the file in `ROCKET_CONFIG`), variables.
 
+mod keys;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
+use mongodb::options::ConnectionString;
 use rocket::figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
@@ -35,7 +38,8 @@ pub struct Settings {
 }
 
 /// `access_log`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum AccessLog {
     /// `combined`: as Apache and nginx write it.
     Combined,
@@ -97,7 +101,8 @@ impl Settings {
     /// # Errors
     /// As [`Settings::read`].
     pub fn from(rocket: Figment) -> Result<Self, String> {
-        rocket::Config::try_from(&rocket).map_err(|error| format!("The configuration cannot be used: {error}"))?;
+        keys::known(&rocket)?;
+        rocket::Config::try_from(&rocket).map_err(|error| keys::refused(&rocket, error))?;
         let var: PathBuf = required(&rocket, "var")?;
         let address = |key: &str| {
             Ok::<_, String>((
@@ -107,7 +112,7 @@ impl Settings {
         };
         let (here, there) = (address("")?, address("images.")?);
         Ok(Self {
-            database: optional(&rocket, "databases.sarangbang")?,
+            database: database(&rocket)?,
             site: Site {
                 url: url(&rocket, "site.url")?,
                 internal_url: url(&rocket, "site.internal_url")?.unwrap_or(local(here)?),
@@ -120,9 +125,9 @@ impl Settings {
                 dir: optional(&rocket, "images.dir")?.unwrap_or_else(|| var.join("images")),
                 secret: optional(&rocket, "images.secret")?,
             },
-            proxies: required::<Vec<String>>(&rocket, "proxies")?.into_iter().map(proxy).collect::<Result<_, _>>()?,
-            access_log: access_log(&required::<String>(&rocket, "access_log")?)?,
-            metrics_token: optional(&rocket, "metrics.token")?.map(token).transpose()?,
+            proxies: proxies(&rocket)?,
+            access_log: required(&rocket, "access_log")?,
+            metrics_token: token(&rocket)?,
             var,
             rocket,
         })
@@ -149,12 +154,23 @@ pub fn defaults() -> Figment {
         .merge(Serialized::default("shutdown.mercy", 1))
 }
 
+/// The database, if one is configured.
+fn database(figment: &Figment) -> Result<Option<Database>, String> {
+    let database: Option<Database> = optional(figment, "databases.sarangbang")?;
+    // What the driver says is not passed on: it may repeat the password.
+    match &database {
+        Some(database) if ConnectionString::parse(&database.url).is_err() => {
+            Err(keys::unusable(figment, "databases.sarangbang.url"))
+        }
+        _ => Ok(database),
+    }
+}
+
 /// An address of a server, without a path.
 fn url(figment: &Figment, key: &str) -> Result<Option<Url>, String> {
     let Some(text) = optional::<String>(figment, key)? else { return Ok(None) };
     let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.path() == "/");
-    let complaint = || format!("{key} is \"{text}\"; it takes an address without a path, as \"https://chat.example\"");
-    url.map(Some).ok_or_else(complaint)
+    url.map(Some).ok_or_else(|| keys::unusable(figment, key))
 }
 
 /// Where a server is reached from its own machine.
@@ -167,31 +183,23 @@ fn local((address, port): (IpAddr, u16)) -> Result<Url, String> {
     Url::parse(&format!("http://{}/", SocketAddr::new(reached, port))).map_err(|error| error.to_string())
 }
 
-fn proxy(text: String) -> Result<IpNet, String> {
-    let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-    net.map_err(|_| {
-        format!("proxies has \"{text}\"; it takes addresses and networks, as \"10.0.0.1\" and \"10.0.0.0/8\"")
-    })
-}
-
-fn token(text: String) -> Result<String, String> {
-    match text.len() {
-        16.. => Ok(text),
-        length => Err(format!("metrics.token has {length} characters; it takes at least 16")),
+/// What admits to `/metrics`, if anything does.
+fn token(figment: &Figment) -> Result<Option<String>, String> {
+    let token: Option<String> = optional(figment, "metrics.token")?;
+    match &token {
+        Some(token) if token.len() < 16 => Err(keys::unusable(figment, "metrics.token")),
+        _ => Ok(token),
     }
 }
 
-fn access_log(word: &str) -> Result<AccessLog, String> {
-    match word {
-        "combined" => Ok(AccessLog::Combined),
-        "json" => Ok(AccessLog::Json),
-        "off" => Ok(AccessLog::Off),
-        other => Err(format!("access_log is \"{other}\"; it takes \"combined\", \"json\" or \"off\"")),
-    }
+fn proxies(figment: &Figment) -> Result<Vec<IpNet>, String> {
+    let net = |text: String| text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    let nets = required::<Vec<String>>(figment, "proxies")?.into_iter().map(net).collect::<Result<_, _>>();
+    nets.map_err(|_| keys::unusable(figment, "proxies"))
 }
 
 fn required<'a, T: Deserialize<'a>>(figment: &Figment, key: &str) -> Result<T, String> {
-    figment.extract_inner(key).map_err(|error| format!("The configuration cannot be used: {error}"))
+    figment.extract_inner(key).map_err(|error| keys::refused(figment, error))
 }
 
 fn optional<'a, T: Deserialize<'a>>(figment: &Figment, key: &str) -> Result<Option<T>, String> {

@@ -50,9 +50,9 @@ impl Secret {
     /// A sentence, when it is shorter than 16 bytes.
     pub fn configured(text: &str) -> Result<Self, String> {
         match text.len() {
-            0..16 => {
-                Err("images.secret is too short; it takes 16 characters or more, the same for both servers".into())
-            }
+            length @ 0..16 => Err(format!(
+                "images.secret has {length} bytes; it takes 16 characters or more, the same for both servers"
+            )),
             _ => Ok(Self(text.as_bytes().to_vec())),
         }
     }

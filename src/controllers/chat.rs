@@ -11,7 +11,7 @@ use rocket::{FromForm, Route, State, delete, get, post, put, routes, uri};
 use tokio::time::timeout;
 
 use super::answer::{Answer, NoStore, Refusal};
-use super::param::{Number, number};
+use super::param::{Asked, Number};
 use super::room::{self, Draft};
 use super::visitor::{Reader, SignedIn, Visitor};
 use crate::error::{Error, Fault, Faults, Result};
@@ -95,9 +95,9 @@ impl Edit<'_> {
 /// What part of a room to read.
 #[derive(FromForm)]
 struct Window<'r> {
-    before: Option<&'r str>,
-    since: Option<&'r str>,
-    wait: Option<&'r str>,
+    before: Asked<'r>,
+    since: Asked<'r>,
+    wait: Asked<'r>,
 }
 
 /// Chats, in a fragment: the latest, those before a chat number, or those after an entry.
@@ -111,8 +111,8 @@ async fn index(
     hub: &State<Arc<Hub>>,
 ) -> Result<Answer> {
     let room = who.user.room(db, id).await?;
-    let (before, since) = (number("before", window.before, 1)?, number("since", window.since, 0)?);
-    let wait = number("wait", window.wait, 0)?.filter(|_| since.is_some());
+    let (before, since) = (window.before.number("before", 1)?, window.since.number("since", 0)?);
+    let wait = window.wait.number("wait", 0)?.filter(|_| since.is_some());
     if before.is_some() && since.is_some() {
         return Err(Error::field("before", Fault::Number));
     }

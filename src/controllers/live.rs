@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rocket::data::IoStream;
 use rocket::{Route, State, get, routes};
 
-use super::param::number;
+use super::param::Asked;
 use super::upgrade::{Upgrade, Upgraded};
 use super::visitor::{SignedIn, Visitor};
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ pub(super) fn routes() -> Vec<Route> {
 #[get("/room/<id>/live?<since>")]
 async fn show<'r>(
     id: RoomId,
-    since: Option<&'r str>,
+    since: Asked<'r>,
     who: &'r SignedIn,
     visitor: Visitor<'r>,
     upgrade: Upgrade,
@@ -29,7 +29,7 @@ async fn show<'r>(
     hub: &'r State<Arc<Hub>>,
 ) -> Result<Upgraded> {
     let room = who.user.room(db, id).await?;
-    let feed = match hub.feed(&room, number("since", since, 0)?).await {
+    let feed = match hub.feed(&room, since.number("since", 0)?).await {
         // A browser does not see the status of a refused upgrade: it is told by a close code.
         Err(Error::Beyond) => Err(Error::Beyond),
         feed => Ok(feed?),

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use rocket::form::{self, FromFormField, ValueField};
 use rocket::http::impl_from_uri_param_identity;
-use rocket::http::uri::fmt::{Formatter, Path, UriDisplay};
+use rocket::http::uri::fmt::{Formatter, Ignorable, Path, Query, UriDisplay};
 use rocket::request::FromParam;
 
 use crate::error::{Error, Fault, Result};
@@ -53,8 +54,27 @@ param!(RoomId);
 param!(UserId);
 param!(Number);
 
-/// A number in a query, not below `least`.
-pub(super) fn number(name: &'static str, text: Option<&str>, least: i64) -> Result<Option<i64>> {
-    let number = |text: &str| text.parse().ok().filter(|number| *number >= least);
-    text.map(|text| number(text).ok_or_else(|| Error::field(name, Fault::Number))).transpose()
+/// What a query says a number is; what it says first, if it says so twice. With an `Option` that would be as if it said
+/// nothing.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'r>(Option<&'r str>);
+
+impl Asked<'_> {
+    /// The number, not below `least`, if there is one.
+    pub(super) fn number(self, name: &'static str, least: i64) -> Result<Option<i64>> {
+        let number = |text: &str| text.parse().ok().filter(|number| *number >= least);
+        self.0.map(|text| number(text).ok_or_else(|| Error::field(name, Fault::Number))).transpose()
+    }
 }
+
+impl<'r> FromFormField<'r> for Asked<'r> {
+    fn from_value(field: ValueField<'r>) -> form::Result<'r, Self> {
+        Ok(Self(Some(field.value)))
+    }
+
+    fn default() -> Option<Self> {
+        Some(Self(None))
+    }
+}
+
+impl Ignorable<Query> for Asked<'_> {}

@@ -8,7 +8,7 @@ use rocket::{FromForm, Route, State, delete, get, post, put, routes, uri};
 use serde_json::json;
 
 use super::answer::{Answer, Refusal};
-use super::param::number;
+use super::param::Asked;
 use super::visitor::{Reader, SignedIn, Visitor};
 use crate::error::{Error, Faults, Result};
 use crate::live::Hub;
@@ -71,13 +71,13 @@ fn root() -> Answer {
 /// The main page.
 #[get("/room?<page>")]
 async fn index(
-    page: Option<&str>,
+    page: Asked<'_>,
     who: Reader,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
 ) -> Result<Answer> {
-    let page = number("page", page, 1)?.unwrap_or(1);
+    let page = page.number("page", 1)?.unwrap_or(1);
     rooms(&who, &visitor, db, hub, page as usize, Typed::default()).await
 }
 
@@ -112,14 +112,14 @@ async fn create(
 #[get("/room/<id>?<before>")]
 async fn show(
     id: RoomId,
-    before: Option<&str>,
+    before: Asked<'_>,
     who: Reader,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
 ) -> Result<Answer> {
     let room = who.user.room(db, id).await?;
-    let before = number("before", before, 1)?;
+    let before = before.number("before", 1)?;
     page(&who, &visitor, db, hub, &room, Draft { before, ..Draft::default() }).await
 }
 

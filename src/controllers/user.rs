@@ -7,6 +7,7 @@ use rocket::http::Status;
 use rocket::{FromForm, Route, State, get, post, routes, uri};
 
 use super::answer::{Answer, Refusal};
+use super::param::Asked;
 use super::room;
 use super::visitor::{Reader, Visitor};
 use crate::error::{Error, Faults, Result};

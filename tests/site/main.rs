@@ -22,6 +22,7 @@ mod languages;
 mod layers;
 mod log;
 mod metrics;
+mod openapi;
 mod people;
 mod process;
 mod reading;

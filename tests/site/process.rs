@@ -120,16 +120,87 @@ async fn what_cannot_start_says_why() {
             String::from_utf8_lossy(&output.stderr).into_owned()
         }
     };
-    let error = complaint("ROCKET_SITE", "{url=\"chat.example\"}").await;
-    assert!(error.contains("site.url is \"chat.example\"; it takes"), "{error}");
-    let error = complaint("ROCKET_SITE", "{url=\"ftp://chat.example\"}").await;
-    assert!(error.contains("site.url is \"ftp://chat.example\""), "{error}");
-    let error = complaint("ROCKET_PROXIES", "[\"nonsense\"]").await;
-    assert!(error.contains("proxies has \"nonsense\"; it takes"), "{error}");
-    let error = complaint("ROCKET_DATABASES", "{sarangbang={url=\"nonsense\"}}").await;
-    assert!(error.contains("databases.sarangbang.url"), "{error}");
     let error = complaint("PATH", "/nonexistent").await;
     assert!(error.contains("neither mongod nor secantusd-rs"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_that_cannot_be_used_is_told_with_its_place_its_value_and_what_is_allowed() {
+    let var = folder("settings");
+    let check = async |variable: Option<(&str, &str)>| {
+        let mut command = command(&var);
+        let output = soon("the program to end", command.arg("check").envs(variable).output()).await.unwrap();
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    for (variable, value, told) in [
+        ("ROCKET_PORT", "99999", "ROCKET_PORT: port is 99999; it takes a number"),
+        ("ROCKET_ADDRESS", "nowhere", "ROCKET_ADDRESS: address is \"nowhere\"; it takes an IP address"),
+        ("ROCKET_WORKERS", "many", "ROCKET_WORKERS: workers is \"many\"; it takes a number"),
+        ("ROCKET_LOG_LEVEL", "loud", "log_level is \"loud\"; it takes \"critical\", \"normal\""),
+        ("ROCKET_LIMITS", "{form=\"big\"}", "\"big\""),
+        ("ROCKET_LIMITS", "big", "ROCKET_LIMITS: limits is \"big\"; it takes sizes by name"),
+        ("ROCKET_SHUTDOWN", "{grace=\"long\"}", "shutdown.grace is \"long\"; it takes a number of seconds"),
+        ("ROCKET_SHUTDOWN", "{signals=[\"bye\"]}", "\"bye\""),
+        ("ROCKET_SHUTDOWN", "now", "ROCKET_SHUTDOWN: shutdown is \"now\"; it takes a table of shutdown.ctrlc"),
+        ("ROCKET_TLS", "{certs=\"a.pem\"}", "ROCKET_TLS: there is no key tls; there are address, port"),
+        ("ROCKET_VAR", "7", "ROCKET_VAR: var is 7; it takes the path of a folder"),
+        ("ROCKET_SITE", "{url=\"chat.example\"}", "ROCKET_SITE: site.url is \"chat.example\"; it takes an address"),
+        ("ROCKET_SITE", "{url=\"ftp://chat.example\"}", "site.url is \"ftp://chat.example\"; it takes"),
+        ("ROCKET_SITE", "{url=5}", "site.url is 5; it takes an address without a path"),
+        ("ROCKET_SITE", "{ulr=\"x\"}", "ROCKET_SITE: there is no key site.ulr; there are site.url, site.internal_url"),
+        ("ROCKET_SITE", "https://x", "ROCKET_SITE: site is \"https://x\"; it takes a table of site.url"),
+        ("ROCKET_IMAGES", "{port=\"x\"}", "images.port is \"x\"; it takes a number up to 65535"),
+        ("ROCKET_IMAGES", "{dri=\"x\"}", "there is no key images.dri; there are images.address"),
+        ("ROCKET_IMAGES", "{secret=\"hidden\"}", "images.secret has 6 bytes; it takes 16 characters or more"),
+        (
+            "ROCKET_METRICS",
+            "{token=\"hidden\"}",
+            "ROCKET_METRICS: metrics.token is a text of 6 characters; it takes a text",
+        ),
+        ("ROCKET_IMAGES", "{secret=[\"hidden\"]}", "ROCKET_IMAGES: images.secret is a list; it takes a text"),
+        ("ROCKET_IMAGES", "{secret=\"hidden", "images is a text of 15 characters; it takes a table of images.address"),
+        ("ROCKET_PROXIES", "[\"nonsense\"]", "ROCKET_PROXIES: proxies is [\"nonsense\"]; it takes a list of addresses"),
+        ("ROCKET_PROXIES", "10.0.0.1", "proxies is \"10.0.0.1\"; it takes a list"),
+        ("ROCKET_ACCESS_LOG", "loud", "access_log is \"loud\"; it takes \"combined\", \"json\" or \"off\""),
+        ("ROCKET_ACESS_LOG", "off", "ROCKET_ACESS_LOG: there is no key acess_log"),
+        ("ROCKET_DATABASES", "{sarangbang={url=\"nonsense\"}}", "databases.sarangbang.url is a text of 8 characters"),
+        (
+            "ROCKET_DATABASES",
+            "{sarangbang={url=\"mongodb://me:hid/den@host/x\"}}",
+            "url is a text of 27 characters; it takes",
+        ),
+        (
+            "ROCKET_DATABASES",
+            "{sarangbang={url=\"mongodb://me:hidden@host/x?w=-2\"}}",
+            "ROCKET_DATABASES: databases.sarangb",
+        ),
+        ("ROCKET_DATABASES", "mongodb://me:hidden@host/x", "databases is a text of 26 characters; it takes a table of"),
+        ("ROCKET_DATABASES", "{sarangbang={}}", "databases.sarangbang.url is not set; it takes a connection"),
+        (
+            "ROCKET_DATABASES",
+            "{other={url=\"mongodb://h\"}}",
+            "there is no key databases.other; there are databases.sarangbang",
+        ),
+    ] {
+        let error = check(Some((variable, value))).await;
+        assert!(error.contains(told), "{variable}={value}: {error}");
+        assert!(!error.contains("hid"), "{variable}={value}: {error}");
+    }
+    for (settings, told) in [
+        ("[default]\nsite.ulr = \"x\"", "Rocket.toml: there is no key site.ulr; there are site.url"),
+        ("[default]\nkeep_alive = \"x\"", "Rocket.toml: keep_alive is \"x\"; it takes a number of seconds"),
+        ("[default]\nimages.secret = \"hidden\n", "Rocket.toml cannot be read: TOML parse error at line 2, column"),
+        ("secret = \"hidden\"", "what stands here belongs under [default]"),
+        ("\u{0}", "Rocket.toml cannot be read: TOML parse error at line 1"),
+    ] {
+        std::fs::write(var.join("Rocket.toml"), settings).unwrap();
+        let error = check(None).await;
+        assert!(error.contains(told), "{settings}: {error}");
+        assert!(!error.contains("hid"), "{settings}: {error}");
+    }
+    std::fs::write(var.join("Rocket.toml"), [0xff]).unwrap();
+    assert!(check(None).await.contains("Rocket.toml cannot be read: stream did not contain valid UTF-8"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
