@@ -103,7 +103,7 @@ pub async fn throughput(stack: Stack, engine: &Engine) -> Vec<Figure> {
         scene.guests.warm(sayers).await;
         let (acknowledged, end) = (Rc::new(RefCell::new(Waits::default())), Instant::now() + Duration::from_secs(4));
         scene.tally.forget_waits();
-        let (begun, said) = (Instant::now(), Rc::new(Cell::new(0)));
+        let (begun, cpu, said) = (Instant::now(), scene.server.cpu(), Rc::new(Cell::new(0)));
         let say = |n: usize| {
             let (scene, readers, acknowledged, said) =
                 (Rc::clone(&scene), Rc::clone(&readers), Rc::clone(&acknowledged), Rc::clone(&said));
@@ -120,7 +120,8 @@ pub async fn throughput(stack: Stack, engine: &Engine) -> Vec<Figure> {
         scene.tally.all_told(&readers).await;
         let rate = f64::from(said.get()) / begun.elapsed().as_secs_f64();
         let p99 = acknowledged.borrow().at(0.99).max(scene.tally.waits.borrow().at(0.99));
-        eprintln!("    {sayers} sayers: {rate:.0} chats/s, p99 {p99:.1} ms");
+        let cpu = (scene.server.cpu() - cpu) / begun.elapsed().as_secs_f64();
+        eprintln!("    {sayers} sayers: {rate:.0} chats/s, p99 {p99:.1} ms, {:.0} % of the server's core", cpu * 100.0);
         if p99 > BEARABLE * 2.0 {
             break;
         }

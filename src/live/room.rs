@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, WeakShared};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::hub::Hub;
@@ -24,11 +24,14 @@ use crate::views::chat::{Feed, Fragment};
 const PROBE: Duration = Duration::from_secs(15);
 /// The pause before the log is asked again when the database is away.
 const AGAIN: Duration = Duration::from_millis(250);
-/// What each reader adds to the time between two fragments. One costs a system call a reader, some 5 µs: so a room that
-/// is never quiet takes a twentieth of a core, and what is said in a quiet one is handed out at once.
-const EACH: Duration = Duration::from_micros(120);
+/// What each reader adds to the time between two fragments, each of which costs a system call a reader: at least, and at
+/// most where few entries wait. So what is said in a quiet room is handed out at once, and a room that is never quiet
+/// takes a part of a core only, however many follow it.
+const EACH: [Duration; 2] = [Duration::from_micros(80), Duration::from_micros(200)];
 /// The longest time between two fragments that this may come to.
 const SLOWEST: Duration = Duration::from_millis(250);
+/// Entries that are worth a fragment.
+const ENOUGH: i64 = 16;
 
 /// Readings under way, by their cursor: a crowd that stands at one place shares one.
 type Behind = HashMap<i64, WeakShared<BoxFuture<'static, Result<Arc<Fragment>, Arc<Error>>>>>;
@@ -86,9 +89,9 @@ impl LiveRoom {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long what comes next is gathered, so that many chats go out as one.
-    fn pace(&self) -> Duration {
-        (EACH * self.upto.receiver_count() as u32).min(SLOWEST)
+    /// How long what comes next is gathered, so that many chats go out as one: at least, and at most.
+    fn pace(&self) -> [Duration; 2] {
+        EACH.map(|each| (each * self.upto.receiver_count() as u32).min(SLOWEST))
     }
 
     /// Reads the log on to its end.
@@ -187,11 +190,15 @@ async fn follow(room: Weak<LiveRoom>, mut hint: watch::Receiver<i64>) {
             sleep(AGAIN).await;
             continue;
         }
-        let pace = live.pace();
+        let ([least, most], enough) = (live.pace(), live.ring().upto() + ENOUGH);
         drop(live);
         let handed_out = Instant::now();
         match timeout(PROBE, hint.changed()).await {
-            Ok(Ok(())) => sleep_until(handed_out + pace).await,
+            Ok(Ok(())) => {
+                sleep_until(handed_out + least).await;
+                // Gone with its last writer: then the next turn ends.
+                let _ = timeout_at(handed_out + most, hint.wait_for(|end| *end >= enough)).await;
+            }
             Ok(Err(_)) => return,
             Err(_) => {
                 let Some(live) = room.upgrade() else { return };

@@ -1,6 +1,6 @@
 //! A chat as it is shown: one template, and one shape in JSON, wherever it travels.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use tera::{Kwargs, State};
@@ -23,9 +23,9 @@ pub struct Chat {
     /// `None` when the author is gone.
     nickname: Option<String>,
     text: String,
-    /// The text as HTML.
+    /// The text as HTML, made when it is first asked for.
     #[serde(skip)]
-    html: String,
+    html: OnceLock<String>,
     /// RFC 3339, in UTC, with milliseconds.
     at: String,
     removed: bool,
@@ -66,11 +66,15 @@ impl Chat {
             rev: chat.rev,
             author: chat.author.to_string(),
             nickname: nickname.map(|nickname| nickname.as_str().to_owned()),
-            html: text::html(&chat.text),
+            html: OnceLock::new(),
             text: chat.text,
             at: chat.at.try_to_rfc3339_string().unwrap_or_default(),
             removed: chat.removed,
         }
+    }
+
+    fn html(&self) -> &str {
+        self.html.get_or_init(|| text::html(&self.text))
     }
 }
 
@@ -87,14 +91,14 @@ impl Article {
             is_emoji: bool,
         }
         self.html(locale, |chat| {
-            let view = View { chat, html: &chat.html, is_emoji: text::is_all_emoji(&chat.text) };
+            let view = View { chat, html: chat.html(), is_emoji: text::is_all_emoji(&chat.text) };
             views.render("chats/_chat.html.tera", locale, &view)
         })
     }
 
     /// About how many bytes it holds.
     pub fn weight(&self) -> usize {
-        self.view.text.len() + self.view.html.len() + 1_024
+        self.view.text.len() + self.view.html().len() + 1_024
     }
 }
 
