@@ -1,7 +1,6 @@
 //! Load for a running site, and what it costs: `cargo run --release --example load -- WORK SITE`.
 //!
-//! `sockets=N` opens N idle sockets and says what each adds to the resident memory of the site's process
-//! (`pid=P`). `acks=R` has chats said at R a second for `seconds=S`, and says how long each waits for its
+//! Beside `bin/bench`, which compares: what only this site does. `acks=R` has chats said at R a second for `seconds=S`, and says how long each waits for its
 //! acknowledgement. `uploads=N` sends three kinds of pictures, then N of 12 megapixels at once, and says what they cost
 //! the image server (`images=P`, its process); with `acks` beside it, what they cost the chat. `missed=N clients=C` has
 //! N chats said, then C readers at once come back to all of them. `purge=N` has N chats said and their room deleted, and
@@ -104,9 +103,6 @@ async fn main() {
     let work = Work::read();
     let site = work.0.get("site").cloned().unwrap_or_else(|| "http://127.0.0.1:8000".into());
     let guest = Arc::new(Guest::arrive(&site).await);
-    if let Some(sockets) = work.number("sockets") {
-        idle(&guest, sockets, work.number("pid").expect("pid=… of the site")).await;
-    }
     if let Some(missed) = work.number("missed") {
         let pid = work.number("pid").expect("pid=… of the site");
         catch_up(&guest, missed, work.number("clients").unwrap_or(1), pid).await;
@@ -126,23 +122,6 @@ async fn main() {
         }
     };
     tokio::join!(acks, uploads);
-}
-
-/// Opens sockets, lets them settle, and compares the process before and after.
-async fn idle(guest: &Guest, sockets: usize, pid: usize) {
-    let before = resident(pid);
-    let mut open = Vec::with_capacity(sockets);
-    for _ in 0..sockets {
-        let (socket, _) = connect_async(guest.live()).await.unwrap();
-        open.push(tokio::spawn(socket.for_each(|message| async { drop(message.unwrap()) })));
-    }
-    sleep(Duration::from_secs(5)).await;
-    assert!(open.iter().all(|socket| !socket.is_finished()), "all of them stay open");
-    let after = resident(pid);
-    println!(
-        "{sockets} idle sockets: {before} KiB before, {after} KiB with them, {:.1} KiB each",
-        (after - before) as f64 / sockets as f64
-    );
 }
 
 /// Has many chats said, a hundred at a time.

@@ -31,7 +31,6 @@ pub struct Tally {
     pub deliveries: Cell<u64>,
     /// How long deliveries took.
     pub waits: RefCell<Waits>,
-    changed: Notify,
 }
 
 /// Durations, counted by tenths of a millisecond.
@@ -41,6 +40,7 @@ pub struct Waits(Vec<u32>);
 /// One reader.
 pub struct Reader {
     pub count: Rc<Cell<u64>>,
+    told: Rc<Notify>,
     sum: Rc<Cell<u64>>,
     acknowledged: Rc<RefCell<HashMap<u64, oneshot::Sender<()>>>>,
     sink: RefCell<SplitSink<WebSocketStream<TcpStream>, Message>>,
@@ -77,8 +77,10 @@ impl Tally {
     /// Waits until each of the readers was told so many chats.
     pub async fn told(&self, readers: &[Reader], total: u64) {
         let told = async {
-            while readers.iter().any(|reader| reader.count.get() < total) {
-                self.changed.notified().await;
+            for reader in readers {
+                while reader.count.get() < total {
+                    reader.told.notified().await;
+                }
             }
         };
         let in_time = tokio::time::timeout(Duration::from_secs(60), told).await;
@@ -132,9 +134,10 @@ impl Reader {
             assert!(connected.to_text().unwrap().starts_with("40{"));
         }
         let (sink, source) = socket.split();
-        let (count, sum, acknowledged) = Default::default();
+        let (count, told, sum, acknowledged) = Default::default();
         let mut reader = Self {
             count,
+            told,
             sum,
             acknowledged,
             sink: RefCell::new(sink),
@@ -144,7 +147,7 @@ impl Reader {
         reader.task = tokio::task::spawn_local(read(
             source,
             stack,
-            Rc::clone(&reader.count),
+            (Rc::clone(&reader.count), Rc::clone(&reader.told)),
             Rc::clone(&reader.sum),
             Rc::clone(&reader.acknowledged),
             Rc::clone(tally),
@@ -181,7 +184,7 @@ impl Drop for Reader {
 async fn read(
     mut source: SplitStream<WebSocketStream<TcpStream>>,
     stack: Stack,
-    count: Rc<Cell<u64>>,
+    (count, told): (Rc<Cell<u64>>, Rc<Notify>),
     sum: Rc<Cell<u64>>,
     acknowledged: Rc<RefCell<HashMap<u64, oneshot::Sender<()>>>>,
     tally: Rc<Tally>,
@@ -215,7 +218,7 @@ async fn read(
         if deliveries > 0 {
             count.set(count.get() + deliveries);
             tally.deliveries.set(tally.deliveries.get() + deliveries);
-            tally.changed.notify_one();
+            told.notify_one();
         }
     }
 }

@@ -103,7 +103,7 @@ engine() {
 }
 
 schemathesis_version=$(<bin/schemathesis.version)
-schemathesis_home="${XDG_CACHE_HOME:-$HOME/.cache}/sarangbang/schemathesis-$schemathesis_version"
+schemathesis_home="$cache/schemathesis-$schemathesis_version"
 
 # has_schemathesis: whether the tests find what holds docs/openapi.yaml against the site; tests/site/openapi.rs looks
 # in the same places.

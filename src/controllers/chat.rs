@@ -20,7 +20,7 @@ use crate::live::stream::{self, Reading};
 use crate::models::checked::{ChatText, Nonce};
 use crate::models::user::Theme;
 use crate::models::{self, Chat, Database, Log, RoomId, patiently};
-use crate::views::chat::{Feed, Fragment};
+use crate::views::chat::{Article, Feed, Fragment};
 use crate::views::error::{Kept, Messages, messages};
 use crate::views::room::{Composer, Permalink, Room, Stream};
 use crate::views::user::Me;
@@ -299,7 +299,7 @@ async fn page(
         removed,
         editable: editable && !removed,
         removable: removable && !removed,
-        element: hub.elements(vec![chat], visitor.locale()).await?,
+        element: article(chat, hub).await?.element(visitor.views()?, visitor.locale())?.to_string(),
         text,
         faults,
     };
@@ -313,8 +313,11 @@ fn path_in_room(log: &Log, chat: &Chat) -> String {
 }
 
 async fn json(chat: Chat, hub: &Hub) -> Result<Answer> {
-    let articles = hub.articles(vec![chat]).await?;
-    Answer::json(&articles.first().ok_or(Error::NotFound)?.view)
+    Answer::json(&article(chat, hub).await?.view)
+}
+
+async fn article(chat: Chat, hub: &Hub) -> Result<Arc<Article>> {
+    hub.articles(vec![chat]).await?.pop().ok_or(Error::NotFound)
 }
 
 fn fragment(visitor: &Visitor<'_>, fragment: &Fragment) -> Result<Answer> {

@@ -19,8 +19,8 @@ use crate::error::Result;
 use crate::models::checked::Nickname;
 use crate::models::signal::{Heard, Signal};
 use crate::models::{self, Database, Room, RoomId, Session, User, UserId};
+use crate::views::Views;
 use crate::views::chat::{Article, Chat};
-use crate::views::{Locale, Views};
 
 /// Names kept before all are forgotten.
 const NAMES: usize = 10_000;
@@ -125,18 +125,6 @@ impl Hub {
             Arc::new(Article::new(Chat::new(chat, name)))
         };
         Ok(chats.into_iter().map(article).collect())
-    }
-
-    /// The elements of chats, one after the other.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn elements(&self, chats: Vec<models::Chat>, locale: Locale) -> Result<String> {
-        let mut elements = String::new();
-        for article in self.articles(chats).await? {
-            elements.push_str(&article.element(&self.views, locale)?);
-        }
-        Ok(elements)
     }
 
     /// A user has changed, which is told to the other sites too.

@@ -89,11 +89,6 @@ impl LiveRoom {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long what comes next is gathered, so that many chats go out as one: at least, and at most.
-    fn pace(&self) -> [Duration; 2] {
-        EACH.map(|each| (each * self.upto.receiver_count() as u32).min(SLOWEST))
-    }
-
     /// Reads the log on to its end.
     async fn advance(&self) -> Result<()> {
         loop {
@@ -179,6 +174,11 @@ impl Drop for LiveRoom {
     }
 }
 
+/// How long what comes next is gathered for so many readers, so that many chats go out as one: at least, and at most.
+fn pace(readers: usize) -> [Duration; 2] {
+    EACH.map(|each| each.saturating_mul(u32::try_from(readers).unwrap_or(u32::MAX)).min(SLOWEST))
+}
+
 /// Follows the log for as long as the room is live. The hint is subscribed to before the log is read.
 async fn follow(room: Weak<LiveRoom>, mut hint: watch::Receiver<i64>) {
     loop {
@@ -190,7 +190,7 @@ async fn follow(room: Weak<LiveRoom>, mut hint: watch::Receiver<i64>) {
             sleep(AGAIN).await;
             continue;
         }
-        let ([least, most], enough) = (live.pace(), live.ring().upto() + ENOUGH);
+        let ([least, most], enough) = (pace(live.upto.receiver_count()), live.ring().upto() + ENOUGH);
         drop(live);
         let handed_out = Instant::now();
         match timeout(PROBE, hint.changed()).await {
@@ -206,5 +206,17 @@ async fn follow(room: Weak<LiveRoom>, mut hint: watch::Receiver<i64>) {
                 let _ = live.log.top().await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_read_the_longer_is_gathered_but_never_long() {
+        assert_eq!(pace(0), [Duration::ZERO; 2]);
+        assert_eq!(pace(500), [40, 100].map(Duration::from_millis));
+        assert_eq!(pace(usize::MAX), [SLOWEST; 2]);
     }
 }

@@ -192,7 +192,7 @@ async fn pages_go_back_to_the_first_chat() {
     page.assert_whole(120);
     let far = person.get(&format!("{room}/chat?before=100000")).await;
     assert!(far.body.contains("chat 120"));
-    for bad in ["before=0", "before=x", "since=-1", "since=1&before=3", "since=1&wait=x"] {
+    for bad in ["before=0", "before=x", "since=-1", "since=1&before=3", "since=1&wait=x", "before=x&before=x"] {
         assert_eq!(person.get_json(&format!("{room}/chat?{bad}")).await.status, 422, "{bad}");
     }
 }

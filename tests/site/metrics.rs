@@ -1,5 +1,7 @@
 //! What is counted for whoever watches over the site.
 
+use std::collections::BTreeSet;
+
 use reqwest::multipart::Form;
 use reqwest::{Client, RequestBuilder};
 
@@ -74,6 +76,17 @@ async fn what_happens_is_counted_and_names_nobody() {
     let refused = client.post(format!("{images}/image")).header("Accept", "application/json").multipart(form);
     assert_eq!(refused.send().await.unwrap().status(), 403);
     counted(&images, "sarangbang_image_job_seconds_count{result=\"ticket\"}", 1.0).await;
+
+    // Whatever the dashboard asks for is told by one of the two.
+    let told = [scrape(site, TOKEN).await.body, scrape(&images, TOKEN).await.body].concat();
+    let asked = include_str!("../../docs/dashboard.json").split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    let asked: BTreeSet<&str> =
+        asked.filter(|word| ["http_", "sarangbang_", "process_"].iter().any(|kind| word.starts_with(kind))).collect();
+    assert!(asked.len() > 10, "{asked:?}");
+    for name in asked {
+        let is_sample = |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+        assert!(told.lines().any(is_sample), "{name}");
+    }
     program.signal("TERM");
     program.ended().await;
 }
