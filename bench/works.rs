@@ -391,7 +391,7 @@ pub async fn hour(engine: &Engine, seconds: u64) -> Vec<Figure> {
             for path in ["/room", &*rooms[0], "/user/me"] {
                 assert_eq!(http.get(path).await.status, 200);
             }
-            let passing = scene.guests.follow(&rooms[0], 20, 0, &Rc::default()).await;
+            let passing = scene.guests.follow(&rooms[0], 20, 0, &scene.tally).await;
             sleep(Duration::from_millis(500)).await;
             drop(passing);
         }

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
             Err(error) => report(Err(error)),
         },
         ["help" | "--help" | "-h"] => {
-            println!("{USAGE}");
+            say(USAGE);
             ExitCode::SUCCESS
         }
         _ => {
@@ -53,14 +53,16 @@ fn run(servers: Servers) -> Result<(), String> {
         log::warn!("the limit of open files stays as it is: {error}");
     }
     let settings = Settings::read()?;
-    rocket::async_main(async { site::run(settings, servers, |address| println!("Sarangbang is at {address}")).await })
+    rocket::async_main(async {
+        site::run(settings, servers, |address| say(&format!("Sarangbang is at {address}"))).await
+    })
 }
 
 /// Carries data out or in, and says how much.
 fn carry(work: impl FnOnce(&Settings) -> Result<String, String>) -> ExitCode {
     start_logging();
     let carried = Settings::read().and_then(|settings| work(&settings));
-    report(carried.map(|carried| println!("{carried}")))
+    report(carried.map(|carried| say(&carried)))
 }
 
 /// Says what is right on standard output, what is wrong on standard error.
@@ -69,11 +71,11 @@ fn check() -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return report(Err(error)),
     };
-    println!("The configuration can be read.");
+    say("The configuration can be read.");
     let findings = rocket::async_main(sarangbang::check::check(&settings));
     for finding in &findings {
         match finding {
-            Ok(right) => println!("{right}"),
+            Ok(right) => say(right),
             Err(wrong) => eprintln!("{wrong}"),
         }
     }
@@ -96,6 +98,13 @@ fn start_logging() {
             }
         })
         .init();
+}
+
+/// Says something on standard output, where anybody listens: a server goes on without.
+fn say(line: &str) {
+    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
+        log::debug!("{line}: {error}");
+    }
 }
 
 fn report(result: Result<(), String>) -> ExitCode {

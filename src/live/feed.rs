@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::ring::After;
-use super::room::LiveRoom;
+use super::room::{LiveRoom, Reading};
 use crate::error::{Error, Result};
 use crate::views::chat::Fragment;
 
@@ -18,13 +18,25 @@ use crate::views::chat::Fragment;
 pub(super) type News = BoxStream<'static, Arc<Fragment>>;
 
 /// The pause before the log is asked again when the database is away.
-const AGAIN: Duration = Duration::from_millis(500);
+pub(super) const AGAIN: Duration = Duration::from_millis(500);
 
 /// A reader of a room.
 pub struct Feed {
     room: Arc<LiveRoom>,
     cursor: i64,
     hint: watch::Receiver<i64>,
+    /// What is being read of the log behind the cursor.
+    reading: Option<Reading>,
+}
+
+/// What is new to a reader, without asking anybody.
+pub(super) enum AtHand {
+    /// Nothing, as far as this site knows.
+    Nothing,
+    /// This, or this first.
+    News(Arc<Fragment>),
+    /// The log has to be asked: [`Feed::now`].
+    Unread,
 }
 
 impl Feed {
@@ -37,7 +49,7 @@ impl Feed {
         if cursor > upto && !room.log.reaches(cursor).await? {
             return Err(Error::Beyond);
         }
-        Ok(Self { room, cursor, hint })
+        Ok(Self { room, cursor, hint, reading: None })
     }
 
     /// The room that is read.
@@ -80,21 +92,41 @@ impl Feed {
         news.boxed()
     }
 
-    /// What is new by now, if anything is.
+    /// Whether there is more than this reader has seen, as far as this site knows.
+    pub(super) fn is_behind(&self) -> bool {
+        *self.hint.borrow() > self.cursor
+    }
+
+    /// What is new by now, as far as it is in memory.
+    pub(super) fn at_hand(&mut self) -> AtHand {
+        let after = self.room.ring().after(self.cursor);
+        match after {
+            After::Nothing => AtHand::Nothing,
+            After::News(fragment) => self.pass(fragment).map_or(AtHand::Nothing, AtHand::News),
+            After::Behind => AtHand::Unread,
+        }
+    }
+
+    /// What is new by now, if anything is. May be given up and asked again: what is being read goes on.
     ///
     /// # Errors
     /// As [`Feed::next`].
     pub async fn now(&mut self) -> Result<Option<Arc<Fragment>>> {
-        let after = self.room.ring().after(self.cursor);
-        let fragment = match after {
-            After::Nothing => return Ok(None),
-            After::News(fragment) => fragment,
-            After::Behind => self.room.read_log(self.cursor).await?,
-        };
-        if fragment.view.upto <= self.cursor && !fragment.view.closed {
-            return Ok(None);
+        match self.at_hand() {
+            AtHand::Nothing => return Ok(None),
+            AtHand::News(fragment) => return Ok(Some(fragment)),
+            AtHand::Unread => {}
         }
+        let reading = self.reading.get_or_insert_with(|| self.room.read_log(self.cursor)).clone();
+        let read = reading.await;
+        self.reading = None;
+        Ok(self.pass(read.map_err(|error| Error::Unavailable(error.to_string()))?))
+    }
+
+    /// Moves the cursor behind a fragment; `None` where there is nothing in it.
+    fn pass(&mut self, fragment: Arc<Fragment>) -> Option<Arc<Fragment>> {
+        let is_news = fragment.view.upto > self.cursor || fragment.view.closed;
         self.cursor = self.cursor.max(fragment.view.upto);
-        Ok(Some(fragment))
+        is_news.then_some(fragment)
     }
 }

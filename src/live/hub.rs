@@ -145,7 +145,9 @@ impl Hub {
                     continue;
                 }
                 let there = self.db.ping().await.is_ok();
-                self.is_there.send_if_modified(|before| std::mem::replace(before, there) != there);
+                if self.is_there.send_if_modified(|before| std::mem::replace(before, there) != there) {
+                    self.all_live().iter().for_each(|room| room.stir());
+                }
                 if there {
                     self.end_ended().await;
                 }

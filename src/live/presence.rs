@@ -25,6 +25,9 @@ const NAMED: usize = 50;
 /// How long another site's word about who is there counts.
 const ELSEWHERE: Duration = Duration::from_secs(40);
 
+/// Who is here, or who types, as it was last told.
+pub type Told = watch::Receiver<Arc<Rendered<People>>>;
+
 /// The people in one room.
 #[derive(Clone)]
 pub struct Presence(Arc<Shared>);
@@ -34,6 +37,8 @@ struct Shared {
     people: Mutex<Everybody>,
     here: watch::Sender<Arc<Rendered<People>>>,
     typing: watch::Sender<Arc<Rendered<People>>>,
+    /// Tells the room's sockets that one of these has changed.
+    stirs: watch::Sender<()>,
     /// Where the other sites are told.
     db: Arc<Database>,
     room: RoomId,
@@ -71,9 +76,9 @@ pub struct Seat {
 
 impl Presence {
     /// Nobody is here yet.
-    pub(super) fn new(db: Arc<Database>, room: RoomId) -> Self {
+    pub(super) fn new(db: Arc<Database>, room: RoomId, stirs: watch::Sender<()>) -> Self {
         let nobody = || watch::Sender::new(Arc::new(Rendered::new(People::default())));
-        Self(Arc::new(Shared { people: Mutex::default(), here: nobody(), typing: nobody(), db, room }))
+        Self(Arc::new(Shared { people: Mutex::default(), here: nobody(), typing: nobody(), stirs, db, room }))
     }
 
     /// Takes a seat.
@@ -84,12 +89,12 @@ impl Presence {
     }
 
     /// Who is here, as it was last told.
-    pub fn here(&self) -> watch::Receiver<Arc<Rendered<People>>> {
+    pub fn here(&self) -> Told {
         self.0.here.subscribe()
     }
 
     /// Who types, as it was last told.
-    pub fn typing(&self) -> watch::Receiver<Arc<Rendered<People>>> {
+    pub fn typing(&self) -> Told {
         self.0.typing.subscribe()
     }
 
@@ -185,13 +190,16 @@ impl Shared {
         let goes_on = !typing.people.is_empty();
         self.publish_changes();
         for (told, now) in [(&self.here, here), (&self.typing, typing)] {
-            told.send_if_modified(|before| {
+            let changed = told.send_if_modified(|before| {
                 let changed = before.view != now;
                 if changed {
                     *before = Arc::new(Rendered::new(now));
                 }
                 changed
             });
+            if changed {
+                self.stirs.send_replace(());
+            }
         }
         goes_on
     }

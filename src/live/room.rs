@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, WeakShared};
+use futures_util::future::{BoxFuture, Shared, WeakShared};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
@@ -27,13 +27,16 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// What each reader adds to the time between two fragments, each of which costs a system call a reader: at least, and at
 /// most where few entries wait. So what is said in a quiet room is handed out at once, and a room that is never quiet
 /// takes a part of a core only, however many follow it.
-const EACH: [Duration; 2] = [Duration::from_micros(80), Duration::from_micros(200)];
+const EACH: [Duration; 2] = [Duration::from_micros(80), Duration::from_micros(250)];
 /// The longest time between two fragments that this may come to.
 const SLOWEST: Duration = Duration::from_millis(250);
 /// Entries that are worth a fragment.
 const ENOUGH: i64 = 16;
 
-/// Readings under way, by their cursor: a crowd that stands at one place shares one.
+/// A reading of the log under way, shared by those who stand at one place. It goes on for as long as somebody has it.
+pub(super) type Reading = Shared<BoxFuture<'static, Result<Arc<Fragment>, Arc<Error>>>>;
+
+/// Readings under way, by their cursor.
 type Behind = HashMap<i64, WeakShared<BoxFuture<'static, Result<Arc<Fragment>, Arc<Error>>>>>;
 
 /// A live room. Dropped with its last reader.
@@ -46,8 +49,10 @@ pub struct LiveRoom {
     ring: Mutex<Ring>,
     /// What is being read for those who are behind the ring; locked for lines.
     behind: Mutex<Behind>,
-    /// How far the ring reaches: what readers wait on.
+    /// How far the ring reaches: what feeds wait on.
     upto: watch::Sender<i64>,
+    /// Changes with everything that sockets are told of: each waits for this alone.
+    stirs: watch::Sender<()>,
     /// Who is here and who types.
     pub presence: Presence,
     follower: Mutex<Option<AbortHandle>>,
@@ -55,9 +60,10 @@ pub struct LiveRoom {
 
 impl LiveRoom {
     pub(super) fn open(hub: Arc<Hub>, id: RoomId, log: Arc<Log>, top: Top) -> Arc<Self> {
-        let hint = log.hint();
+        let (hint, stirs) = (log.hint(), watch::Sender::default());
         let room = Arc::new(Self {
-            presence: Presence::new(Arc::clone(&hub.db), id),
+            presence: Presence::new(Arc::clone(&hub.db), id, stirs.clone()),
+            stirs,
             ring: Mutex::new(Ring::new(top.seq, top.closed)),
             upto: watch::Sender::new(top.seq),
             behind: Mutex::default(),
@@ -75,6 +81,16 @@ impl LiveRoom {
     /// Hints at news: how far the ring reaches.
     pub(super) fn upto(&self) -> watch::Receiver<i64> {
         self.upto.subscribe()
+    }
+
+    /// Hints at anything that sockets are told of.
+    pub(super) fn stirs(&self) -> watch::Receiver<()> {
+        self.stirs.subscribe()
+    }
+
+    /// There is something that sockets are told of.
+    pub(super) fn stir(&self) {
+        self.stirs.send_replace(());
     }
 
     /// Waits until what this room hands out has come to an entry, but not for long.
@@ -115,22 +131,20 @@ impl LiveRoom {
                 }
             }
             self.upto.send_replace(news.upto);
+            self.stir();
         }
     }
 
     /// What the log has after a cursor that the ring does not reach back to.
-    pub(super) async fn read_log(self: &Arc<Self>, since: i64) -> Result<Arc<Fragment>> {
-        let reading = {
-            let mut behind = self.behind();
-            behind.retain(|_, reading| reading.upgrade().is_some());
-            let under_way = behind.get(&since).and_then(WeakShared::upgrade);
-            under_way.unwrap_or_else(|| {
-                let reading = Arc::clone(self).reading(since).boxed().shared();
-                behind.extend(reading.downgrade().map(|reading_of| (since, reading_of)));
-                reading
-            })
-        };
-        reading.await.map_err(|error| Error::Unavailable(error.to_string()))
+    pub(super) fn read_log(self: &Arc<Self>, since: i64) -> Reading {
+        let mut behind = self.behind();
+        behind.retain(|_, reading| reading.upgrade().is_some());
+        let under_way = behind.get(&since).and_then(WeakShared::upgrade);
+        under_way.unwrap_or_else(|| {
+            let reading = Arc::clone(self).reading(since).boxed().shared();
+            behind.extend(reading.downgrade().map(|reading_of| (since, reading_of)));
+            reading
+        })
     }
 
     /// One reading, in a task of its own: a reader who is busy sending must not hold up the others.
@@ -216,7 +230,7 @@ mod tests {
     #[test]
     fn the_more_read_the_longer_is_gathered_but_never_long() {
         assert_eq!(pace(0), [Duration::ZERO; 2]);
-        assert_eq!(pace(500), [40, 100].map(Duration::from_millis));
+        assert_eq!(pace(500), [40, 125].map(Duration::from_millis));
         assert_eq!(pace(usize::MAX), [SLOWEST; 2]);
     }
 }

@@ -1,19 +1,23 @@
 //! A WebSocket: a feed's fragments out, `typing` in.
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use rocket::data::IoStream;
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
 
-use super::feed::Feed;
+use super::feed::{AGAIN, AtHand, Feed};
 use super::hub::Hub;
+use super::presence::Told;
 use super::wire::{End, Heard, Wire};
 use crate::error::Result;
 use crate::metrics::METRICS;
 use crate::models::{Session, User};
+use crate::views::chat::Fragment;
 use crate::views::{Locale, room};
 
 /// Between pings, and how long one may go unanswered.
@@ -40,10 +44,8 @@ pub async fn serve(io: IoStream, hub: Arc<Hub>, visitor: Visitor, feed: Result<F
         Ok(feed) => {
             let room = feed.room().id.to_string();
             log::info!("socket open: room {room}, user {}, from {}", socket.visitor.user.id, socket.visitor.address);
-            METRICS.sockets.inc();
-            let end = socket.live(feed).await;
-            METRICS.sockets.dec();
-            (end, room)
+            let _open = Open::count();
+            (socket.live(feed).await, room)
         }
         Err(_) => (End::Beyond, "-".into()),
     };
@@ -57,6 +59,22 @@ pub async fn serve(io: IoStream, hub: Arc<Hub>, visitor: Visitor, feed: Result<F
     log::info!("socket closed: room {room}, user {user}, from {address}, {}, {sent} messages sent", end.as_str());
 }
 
+/// Counts an open socket for as long as it is there.
+struct Open;
+
+impl Open {
+    fn count() -> Self {
+        METRICS.sockets.inc();
+        Self
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        METRICS.sockets.dec();
+    }
+}
+
 struct Socket {
     wire: Wire<IoStream>,
     hub: Arc<Hub>,
@@ -65,6 +83,28 @@ struct Socket {
     wake: Instant,
     is_asked: bool,
     sent: u64,
+}
+
+/// All that a socket is told of.
+struct News {
+    feed: Feed,
+    here: Told,
+    typing: Told,
+    /// Whether the database answers.
+    is_there: watch::Receiver<bool>,
+}
+
+/// What is left after something was told.
+#[derive(PartialEq, Eq)]
+enum Left {
+    /// Nothing, as far as this site knows.
+    Nothing,
+    /// More, which is at hand.
+    More,
+    /// What the log has to be asked for.
+    Unread,
+    /// The same, in a moment: it could not be asked.
+    Later,
 }
 
 impl Socket {
@@ -85,41 +125,44 @@ impl Socket {
 
     async fn talk(&mut self, feed: Feed) -> End {
         let live = Arc::clone(feed.room());
-        let seat = live.presence.join(&self.visitor.user);
-        let (mut here, mut typing) = (live.presence.here(), live.presence.typing());
+        let (seat, mut stirs) = (live.presence.join(&self.visitor.user), live.stirs());
+        let mut news = News {
+            here: live.presence.here(),
+            typing: live.presence.typing(),
+            is_there: self.hub.is_there.subscribe(),
+            feed,
+        };
         // What is there is told to who comes; that nobody is would be news that is wrong in a moment.
-        if here.borrow().view.count > 0 {
-            here.mark_changed();
+        if news.here.borrow().view.count > 0 {
+            news.here.mark_changed();
         }
-        let mut there = self.hub.is_there.subscribe();
-        if !*there.borrow() {
-            there.mark_changed();
+        if !*news.is_there.borrow() {
+            news.is_there.mark_changed();
         }
-        let mut news = feed.news();
+        let (mut left, mut alarm) = (Left::More, pin!(sleep_until(self.wake)));
         loop {
+            if left == Left::More {
+                stirs.mark_changed();
+            }
             let heard = tokio::select! {
                 heard = self.wire.hear() => heard,
-                Some(fragment) = news.next() => {
-                    let told = self.tell(fragment.element(&self.hub.views, self.visitor.locale)).await;
-                    if fragment.view.closed { told.and(Err(End::RoomGone)) } else { told }
+                // The sender is in the room that we hold.
+                _ = stirs.changed() => self.tell_next(&mut news).await.map(|next| {
+                    left = next;
+                    Heard::Nothing
+                }),
+                read = news.feed.now(), if left == Left::Unread => self.tell_read(read, &news.feed).await.map(|next| {
+                    left = next;
+                    Heard::Nothing
+                }),
+                () = sleep(AGAIN), if left == Left::Later => {
+                    left = Left::Unread;
+                    Ok(Heard::Nothing)
                 }
-                _ = here.changed() => {
-                    let people = here.borrow_and_update().clone();
-                    self.tell(room::presence(&people, &self.hub.views, self.visitor.locale)).await
-                }
-                _ = typing.changed() => {
-                    let people = typing.borrow_and_update().clone();
-                    self.tell(room::typing(&people, &self.hub.views, self.visitor.locale)).await
-                }
-                _ = there.changed() => {
-                    let is_there = *there.borrow_and_update();
-                    self.tell(room::connection(is_there, &self.hub.views, self.visitor.locale)).await
-                }
-                // The answer may have come while something was sent.
-                () = sleep_until(self.wake), if self.is_asked => self.wire.hear().now_or_never().unwrap_or(Err(End::Stalled)),
-                () = sleep_until(self.wake), if !self.is_asked => {
-                    (self.wake, self.is_asked) = (Instant::now() + PONG, true);
-                    self.wire.ping().await.map(|()| Heard::Nothing)
+                () = &mut alarm => {
+                    let heard = self.look().await;
+                    alarm.as_mut().reset(self.wake);
+                    heard
                 }
             };
             match heard {
@@ -131,7 +174,62 @@ impl Socket {
         }
     }
 
-    async fn tell(&mut self, element: Result<Arc<str>>) -> Result<Heard, End> {
+    /// Sees to it, when it is time, that somebody is there.
+    async fn look(&mut self) -> Result<Heard, End> {
+        if Instant::now() < self.wake {
+            return Ok(Heard::Nothing);
+        }
+        if self.is_asked {
+            // The answer may have come while something was sent.
+            return self.wire.hear().now_or_never().unwrap_or(Err(End::Stalled));
+        }
+        (self.wake, self.is_asked) = (Instant::now() + PONG, true);
+        self.wire.ping().await.map(|()| Heard::Nothing)
+    }
+
+    /// Tells what is new and at hand, of the chats one fragment.
+    async fn tell_next(&mut self, news: &mut News) -> Result<Left, End> {
+        let (hub, locale) = (Arc::clone(&self.hub), self.visitor.locale);
+        let left = match news.feed.at_hand() {
+            AtHand::Nothing => Left::Nothing,
+            AtHand::News(fragment) => self.tell_read(Ok(Some(fragment)), &news.feed).await?,
+            AtHand::Unread => Left::Unread,
+        };
+        if has_changed(&news.is_there) {
+            let is_there = *news.is_there.borrow_and_update();
+            self.tell(room::connection(is_there, &hub.views, locale)).await?;
+        }
+        if has_changed(&news.here) {
+            let people = news.here.borrow_and_update().clone();
+            self.tell(room::presence(&people, &hub.views, locale)).await?;
+        }
+        if has_changed(&news.typing) {
+            let people = news.typing.borrow_and_update().clone();
+            self.tell(room::typing(&people, &hub.views, locale)).await?;
+        }
+        Ok(left)
+    }
+
+    /// Tells what a feed has brought.
+    async fn tell_read(&mut self, read: Result<Option<Arc<Fragment>>>, feed: &Feed) -> Result<Left, End> {
+        match read {
+            Ok(Some(fragment)) => {
+                self.tell(fragment.element(&self.hub.views, self.visitor.locale)).await?;
+                if fragment.view.closed {
+                    return Err(End::RoomGone);
+                }
+            }
+            // Where another site has just written, the database may be behind what was heard of.
+            Ok(None) => return Ok(Left::Nothing),
+            Err(error) => {
+                log::debug!("a feed waits for the database: {error}");
+                return Ok(Left::Later);
+            }
+        }
+        Ok(if feed.is_behind() { Left::More } else { Left::Nothing })
+    }
+
+    async fn tell(&mut self, element: Result<Arc<str>>) -> Result<(), End> {
         match element {
             Ok(element) => {
                 let begun = Instant::now();
@@ -142,6 +240,11 @@ impl Socket {
             }
             Err(error) => log::error!("{error}"),
         }
-        Ok(Heard::Nothing)
+        Ok(())
     }
+}
+
+/// Whether there is something that was not looked at. Who sends it is in the room, or the hub, that a socket holds.
+fn has_changed<T>(told: &watch::Receiver<T>) -> bool {
+    told.has_changed().unwrap_or(false)
 }

@@ -2,11 +2,11 @@
 //! and tungstenite would copy them into a buffer that stays with each socket, as large as the largest of them.
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -71,6 +71,8 @@ pub(super) struct Wire<S> {
     stream: WebSocketStream<Metered<S>>,
     /// Whether what was sent ends with a whole frame.
     is_whole: bool,
+    /// Whether the answer to a ping may be waiting to be written.
+    owes: bool,
 }
 
 impl End {
@@ -116,13 +118,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             .max_message_size(Some(FRAME))
             .max_frame_size(Some(FRAME));
         let io = Metered { io, read: 0 };
-        Self { stream: WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await, is_whole: true }
+        Self {
+            stream: WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await,
+            is_whole: true,
+            owes: false,
+        }
     }
 
     /// What the page sends next. May be given up, nothing is lost.
     pub(super) async fn hear(&mut self) -> Result<Heard, End> {
         let heard = self.stream.next().await;
         let read = std::mem::take(&mut self.stream.get_mut().read);
+        self.owes |= matches!(heard, Some(Ok(Message::Ping(_))));
         match heard {
             Some(Err(WsError::Io(_))) if read > READ => Err(End::TooBig),
             None | Some(Ok(Message::Close(_)) | Err(WsError::ConnectionClosed)) => Err(End::Left),
@@ -143,8 +150,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// # Errors
     /// `Stalled`, or `Lost`.
     pub(super) async fn tell(&mut self, text: &str) -> Result<(), End> {
-        // The answer to a ping may be waiting, and two frames do not mix.
-        in_time(self.stream.flush()).await?;
+        // Two frames do not mix.
+        if self.owes {
+            in_time(self.stream.flush()).await?;
+            self.owes = false;
+        }
         let (head, length) = head(text.len());
         let mut frame = head[..length].chain(text.as_bytes());
         let io = self.stream.get_mut();
@@ -250,6 +260,11 @@ fn head(length: usize) -> ([u8; 10], usize) {
 }
 
 async fn in_time<T, E>(step: impl Future<Output = Result<T, E>>) -> Result<T, End> {
+    let mut step = pin!(step);
+    // Mostly there is room for what is written, and no need of a clock.
+    if let Some(done) = step.as_mut().now_or_never() {
+        return done.map_err(|_| End::Lost);
+    }
     match timeout(STALL, step).await {
         Ok(done) => done.map_err(|_| End::Lost),
         Err(_) => Err(End::Stalled),

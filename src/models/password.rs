@@ -1,13 +1,14 @@
 //! Hashing of passwords: argon2id with 19 MiB, 2 passes, 1 lane (OWASP's minimum), some 20 ms of one core, for which
 //! nobody who talks waits.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::{Duration, timeout};
+use tokio::time::{Duration, Instant, sleep, timeout};
 
 use super::checked::Password;
 use crate::error::{Error, Result};
@@ -15,6 +16,11 @@ use crate::priority::give_way;
 
 /// How long a sign-in waits for its turn before it is told to come back.
 const TURN: Duration = Duration::from_secs(20);
+/// How long memory is kept for the next turn.
+const KEPT: Duration = Duration::from_secs(10);
+/// The room that memory is asked for with, of which only what is written to is ever there. Allocators give back at once
+/// what is larger than 32 MiB (mallopt(3), `M_MMAP_THRESHOLD`), and keep what is smaller for the next who ask.
+const ROOM: usize = (33 << 20) / Block::SIZE;
 /// A hash of a password that nobody has: an unknown id costs the same time as a wrong password.
 const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FyYW5nYmFuZy1kZWNveQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -22,15 +28,22 @@ const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FyYW5nYmFuZy1kZWNveQ$AAAAA
 pub(super) struct Passwords {
     /// All cores but one; the only one, where there is no other. Waited for in order.
     gate: Arc<Semaphore>,
-    /// The memory of turns that are over, for the next ones: freed and asked for again by many threads, each of
-    /// them would come to keep 58 MiB. Locked for lines.
-    memory: Arc<Mutex<Vec<Vec<Block>>>>,
+    memory: Memory,
+}
+
+/// The memory of turns that are over, for the next ones. Locked for lines.
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<Vec<Kept>>>);
+
+struct Kept {
+    blocks: Vec<Block>,
+    since: Instant,
 }
 
 impl Passwords {
     pub(super) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { gate: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))), memory: Arc::default() }
+        Self { gate: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))), memory: Memory::default() }
     }
 
     /// The hash to keep, as a PHC string.
@@ -74,14 +87,17 @@ impl Passwords {
         let Ok(Ok(turn)) = turn else {
             return Err(Error::Unavailable("too many sign-ins at once".into()));
         };
-        let memory = Arc::clone(&self.memory);
+        let (memory, runtime) = (self.memory.clone(), Handle::current());
         let work = move || {
             // The turn ends with the work, also when nobody waits for it any more.
             let _turn = turn;
-            let kept = || memory.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut blocks = kept().pop().unwrap_or_default();
+            let mut blocks = memory.take();
             let done = work(&mut blocks);
-            kept().push(blocks);
+            memory.keep(blocks);
+            runtime.spawn(async move {
+                sleep(KEPT).await;
+                memory.give_back();
+            });
             done
         };
         // A thread of its own, which cannot take its place in the queue back.
@@ -93,6 +109,25 @@ impl Passwords {
         };
         thread::Builder::new().name("password".into()).spawn(patient).map_err(internal)?;
         answered.await.map_err(internal)?
+    }
+}
+
+impl Memory {
+    fn take(&self) -> Vec<Block> {
+        self.all().pop().map_or_else(|| Vec::with_capacity(ROOM), |kept| kept.blocks)
+    }
+
+    fn keep(&self, blocks: Vec<Block>) {
+        self.all().push(Kept { blocks, since: Instant::now() });
+    }
+
+    /// Gives back what nobody has wanted for a while.
+    fn give_back(&self) {
+        self.all().retain(|kept| kept.since.elapsed() < KEPT);
+    }
+
+    fn all(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -138,12 +173,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_same_memory_serves_one_turn_after_the_other() {
+    async fn the_same_memory_serves_one_turn_after_the_other_and_is_given_back() {
         let passwords = Passwords::new();
         for _ in 0..3 {
             passwords.hash(password("password")).await.unwrap();
         }
-        let memory = passwords.memory.lock().unwrap();
-        assert_eq!((memory.len(), memory[0].len()), (1, 19 * 1024));
+        let sizes = || passwords.memory.all().iter().map(|kept| kept.blocks.len()).collect::<Vec<_>>();
+        assert_eq!(sizes(), [19 * 1024]);
+        tokio::time::pause();
+        tokio::time::advance(KEPT / 2).await;
+        passwords.memory.give_back();
+        assert_eq!(sizes(), [19 * 1024]);
+        sleep(KEPT * 2).await;
+        assert!(sizes().is_empty());
     }
 }

@@ -125,6 +125,14 @@ async fn what_cannot_start_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn it_goes_on_when_nobody_reads_what_it_says() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let helped = soon("the program to end", command(&folder("mute")).arg("help").stdout(writer).status()).await;
+    assert!(helped.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_setting_that_cannot_be_used_is_told_with_its_place_its_value_and_what_is_allowed() {
     let var = folder("settings");
     let check = async |variable: Option<(&str, &str)>| {
