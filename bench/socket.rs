@@ -11,12 +11,13 @@ use memchr::memmem;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::Message;
+use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use crate::guest::AGAIN;
 use crate::server::Stack;
 
 /// What stands before a chat's number in its text: nothing of a page or of a protocol looks like it.
@@ -123,9 +124,15 @@ impl Reader {
         };
         let mut request = format!("ws://127.0.0.1:{port}{path}").into_client_request().unwrap();
         request.headers_mut().insert("Cookie", HeaderValue::from_str(cookie).unwrap());
-        let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        let (mut socket, _) = client_async(request, stream).await.unwrap();
+        let mut socket = loop {
+            let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            match client_async(request.clone(), stream).await {
+                Ok((socket, _)) => break socket,
+                Err(WsError::Http(answer)) if answer.status() == 503 => sleep(AGAIN).await,
+                Err(error) => panic!("{path}: {error}"),
+            }
+        };
         if stack == Stack::Express {
             // Engine.IO opens, then Socket.IO connects.
             socket.next().await.unwrap().unwrap();

@@ -27,7 +27,7 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// What each reader adds to the time between two fragments, each of which costs a system call a reader: at least, and at
 /// most where few entries wait. So what is said in a quiet room is handed out at once, and a room that is never quiet
 /// takes a part of a core only, however many follow it.
-const EACH: [Duration; 2] = [Duration::from_micros(80), Duration::from_micros(250)];
+const EACH: [Duration; 2] = [Duration::from_micros(80), Duration::from_micros(400)];
 /// The longest time between two fragments that this may come to.
 const SLOWEST: Duration = Duration::from_millis(250);
 /// Entries that are worth a fragment.
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn the_more_read_the_longer_is_gathered_but_never_long() {
         assert_eq!(pace(0), [Duration::ZERO; 2]);
-        assert_eq!(pace(500), [40, 125].map(Duration::from_millis));
+        assert_eq!(pace(500), [40, 200].map(Duration::from_millis));
         assert_eq!(pace(usize::MAX), [SLOWEST; 2]);
     }
 }
