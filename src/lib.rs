@@ -9,7 +9,7 @@
 //! views        what templates and JSON are given; nothing of HTTP
 //! models       verbs on the collections; neither HTTP nor HTML
 //! peer, engine, metrics: the other server, the database of our own, what is counted
-//! config, error, keeper, priority, ticket: the ground
+//! config, error, keeper, priority, say, ticket: the ground
 //! images       the second server, beside them: uses peer and the ground only
 //! ```
 
@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod models;
 pub mod peer;
 mod priority;
+pub mod say;
 pub mod site;
 pub mod ticket;
 pub mod views;

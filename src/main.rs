@@ -9,6 +9,7 @@ use log::LevelFilter;
 use sarangbang::backup;
 use sarangbang::config::Settings;
 use sarangbang::controllers::ACCESS;
+use sarangbang::say::{complain, say};
 use sarangbang::site::{self, Servers};
 
 const USAGE: &str = "\
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         _ => {
-            eprintln!("{USAGE}");
+            complain(USAGE);
             ExitCode::from(2)
         }
     }
@@ -76,7 +77,7 @@ fn check() -> ExitCode {
     for finding in &findings {
         match finding {
             Ok(right) => say(right),
-            Err(wrong) => eprintln!("{wrong}"),
+            Err(wrong) => complain(wrong),
         }
     }
     ExitCode::from(u8::from(findings.iter().any(Result::is_err)))
@@ -100,18 +101,11 @@ fn start_logging() {
         .init();
 }
 
-/// Says something on standard output, where anybody listens: a server goes on without.
-fn say(line: &str) {
-    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
-        log::debug!("{line}: {error}");
-    }
-}
-
 fn report(result: Result<(), String>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            complain(&error);
             ExitCode::FAILURE
         }
     }

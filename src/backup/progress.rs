@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::say::complain;
+
 /// How often there is a line.
 const LINE: Duration = Duration::from_secs(10);
 
@@ -28,7 +30,8 @@ impl Progress {
         self.bar.set_length(self.bar.length().max(Some(self.bar.position())).unwrap_or_default());
         if self.bar.is_hidden() && self.last.elapsed() > LINE {
             self.last = Instant::now();
-            eprintln!("{}: {} of {}", self.what, self.bar.position(), self.bar.length().unwrap_or_default());
+            let total = self.bar.length().unwrap_or_default();
+            complain(&format!("{}: {} of {total}", self.what, self.bar.position()));
         }
     }
 
@@ -36,7 +39,7 @@ impl Progress {
     pub(super) fn end(self) -> u64 {
         let count = self.bar.position();
         match self.bar.is_hidden() {
-            true => eprintln!("{}: {count}", self.what),
+            true => complain(&format!("{}: {count}", self.what)),
             false => {
                 self.bar.set_length(count);
                 self.bar.finish();

@@ -10,14 +10,14 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::ring::After;
-use super::room::{LiveRoom, Reading};
+use super::room::{CatchUp, LiveRoom};
 use crate::error::{Error, Result};
 use crate::views::chat::Fragment;
 
 /// What a reader gets, one after the other.
 pub(super) type News = BoxStream<'static, Arc<Fragment>>;
 
-/// The pause before the log is asked again when the database is away.
+/// The pause before a reader asks the log again when the database is away.
 pub(super) const AGAIN: Duration = Duration::from_millis(500);
 
 /// A reader of a room.
@@ -26,7 +26,7 @@ pub struct Feed {
     cursor: i64,
     hint: watch::Receiver<i64>,
     /// What is being read of the log behind the cursor.
-    reading: Option<Reading>,
+    reading: Option<CatchUp>,
 }
 
 /// What is new to a reader, without asking anybody.
@@ -117,6 +117,8 @@ impl Feed {
             AtHand::News(fragment) => return Ok(Some(fragment)),
             AtHand::Unread => {}
         }
+        // What came to its end while nobody asked may be old.
+        self.reading.take_if(|reading| reading.peek().is_some());
         let reading = self.reading.get_or_insert_with(|| self.room.read_log(self.cursor)).clone();
         let read = reading.await;
         self.reading = None;

@@ -33,11 +33,12 @@ const SLOWEST: Duration = Duration::from_millis(250);
 /// Entries that are worth a fragment.
 const ENOUGH: i64 = 16;
 
-/// A reading of the log under way, shared by those who stand at one place. It goes on for as long as somebody has it.
-pub(super) type Reading = Shared<BoxFuture<'static, Result<Arc<Fragment>, Arc<Error>>>>;
+/// A reading of the log, shared by those who stand at one place. It goes on for as long as somebody has it.
+pub(super) type CatchUp = Shared<Read>;
+type Read = BoxFuture<'static, Result<Arc<Fragment>, Arc<Error>>>;
 
 /// Readings under way, by their cursor.
-type Behind = HashMap<i64, WeakShared<BoxFuture<'static, Result<Arc<Fragment>, Arc<Error>>>>>;
+type Behind = HashMap<i64, WeakShared<Read>>;
 
 /// A live room. Dropped with its last reader.
 pub struct LiveRoom {
@@ -51,7 +52,7 @@ pub struct LiveRoom {
     behind: Mutex<Behind>,
     /// How far the ring reaches: what feeds wait on.
     upto: watch::Sender<i64>,
-    /// Changes with everything that sockets are told of: each waits for this alone.
+    /// Changes with everything that sockets are told of: of the room, each waits for this alone.
     stirs: watch::Sender<()>,
     /// Who is here and who types.
     pub presence: Presence,
@@ -136,11 +137,12 @@ impl LiveRoom {
     }
 
     /// What the log has after a cursor that the ring does not reach back to.
-    pub(super) fn read_log(self: &Arc<Self>, since: i64) -> Reading {
+    pub(super) fn read_log(self: &Arc<Self>, since: i64) -> CatchUp {
         let mut behind = self.behind();
         behind.retain(|_, reading| reading.upgrade().is_some());
-        let under_way = behind.get(&since).and_then(WeakShared::upgrade);
-        under_way.unwrap_or_else(|| {
+        let reading = behind.get(&since).and_then(WeakShared::upgrade);
+        // Somebody who is busy may have one still that has come to its end long ago.
+        reading.filter(|reading| reading.peek().is_none()).unwrap_or_else(|| {
             let reading = Arc::clone(self).reading(since).boxed().shared();
             behind.extend(reading.downgrade().map(|reading_of| (since, reading_of)));
             reading
@@ -217,7 +219,7 @@ async fn follow(room: Weak<LiveRoom>, mut hint: watch::Receiver<i64>) {
             Err(_) => {
                 let Some(live) = room.upgrade() else { return };
                 // Raises the hint where something was missed.
-                let _ = live.log.top().await;
+                let _ = live.log.look().await;
             }
         }
     }

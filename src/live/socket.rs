@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use rocket::data::IoStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::feed::{AGAIN, AtHand, Feed};
 use super::hub::Hub;
@@ -86,7 +86,7 @@ struct Socket {
 }
 
 /// All that a socket is told of.
-struct News {
+struct Sources {
     feed: Feed,
     here: Told,
     typing: Told,
@@ -95,16 +95,22 @@ struct News {
 }
 
 /// What is left after something was told.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Left {
     /// Nothing, as far as this site knows.
     Nothing,
-    /// More, which is at hand.
+    /// More, or nobody has looked yet.
     More,
     /// What the log has to be asked for.
     Unread,
-    /// The same, in a moment: it could not be asked.
-    Later,
+    /// The same, from then on: it could not be asked.
+    Later(Instant),
+}
+
+/// What a socket has just done.
+enum Step {
+    Heard(Heard),
+    Told(Left),
 }
 
 impl Socket {
@@ -126,49 +132,48 @@ impl Socket {
     async fn talk(&mut self, feed: Feed) -> End {
         let live = Arc::clone(feed.room());
         let (seat, mut stirs) = (live.presence.join(&self.visitor.user), live.stirs());
-        let mut news = News {
+        let mut sources = Sources {
             here: live.presence.here(),
             typing: live.presence.typing(),
             is_there: self.hub.is_there.subscribe(),
             feed,
         };
         // What is there is told to who comes; that nobody is would be news that is wrong in a moment.
-        if news.here.borrow().view.count > 0 {
-            news.here.mark_changed();
+        if sources.here.borrow().view.count > 0 {
+            sources.here.mark_changed();
         }
-        if !*news.is_there.borrow() {
-            news.is_there.mark_changed();
+        if !*sources.is_there.borrow() {
+            sources.is_there.mark_changed();
         }
         let (mut left, mut alarm) = (Left::More, pin!(sleep_until(self.wake)));
         loop {
             if left == Left::More {
                 stirs.mark_changed();
             }
-            let heard = tokio::select! {
-                heard = self.wire.hear() => heard,
+            let later = if let Left::Later(at) = left { Some(at) } else { None };
+            let step = tokio::select! {
+                heard = self.wire.hear() => heard.map(Step::Heard),
                 // The sender is in the room that we hold.
-                _ = stirs.changed() => self.tell_next(&mut news).await.map(|next| {
-                    left = next;
-                    Heard::Nothing
-                }),
-                read = news.feed.now(), if left == Left::Unread => self.tell_read(read, &news.feed).await.map(|next| {
-                    left = next;
-                    Heard::Nothing
-                }),
-                () = sleep(AGAIN), if left == Left::Later => {
-                    left = Left::Unread;
-                    Ok(Heard::Nothing)
+                _ = stirs.changed() => self.tell_next(&mut sources).await.map(Step::Told),
+                read = sources.feed.now(), if left == Left::Unread => {
+                    self.tell_read(read, &sources.feed).await.map(Step::Told)
                 }
+                () = sleep_until(later.unwrap_or(self.wake)), if later.is_some() => Ok(Step::Told(Left::More)),
                 () = &mut alarm => {
                     let heard = self.look().await;
                     alarm.as_mut().reset(self.wake);
-                    heard
+                    heard.map(Step::Heard)
                 }
             };
-            match heard {
-                Ok(Heard::Typing) => seat.types(),
-                Ok(Heard::Pong) if self.is_asked => (self.wake, self.is_asked) = (Instant::now() + PING, false),
-                Ok(Heard::Pong | Heard::Nothing) => {}
+            match step {
+                // The log could not be asked a moment ago.
+                Ok(Step::Told(Left::Unread)) if later.is_some() => {}
+                Ok(Step::Told(next)) => left = next,
+                Ok(Step::Heard(Heard::Typing)) => seat.types(),
+                Ok(Step::Heard(Heard::Pong)) if self.is_asked => {
+                    (self.wake, self.is_asked) = (Instant::now() + PING, false);
+                }
+                Ok(Step::Heard(Heard::Pong | Heard::Nothing)) => {}
                 Err(end) => return end,
             }
         }
@@ -188,23 +193,23 @@ impl Socket {
     }
 
     /// Tells what is new and at hand, of the chats one fragment.
-    async fn tell_next(&mut self, news: &mut News) -> Result<Left, End> {
+    async fn tell_next(&mut self, sources: &mut Sources) -> Result<Left, End> {
         let (hub, locale) = (Arc::clone(&self.hub), self.visitor.locale);
-        let left = match news.feed.at_hand() {
+        let left = match sources.feed.at_hand() {
             AtHand::Nothing => Left::Nothing,
-            AtHand::News(fragment) => self.tell_read(Ok(Some(fragment)), &news.feed).await?,
+            AtHand::News(fragment) => self.tell_read(Ok(Some(fragment)), &sources.feed).await?,
             AtHand::Unread => Left::Unread,
         };
-        if has_changed(&news.is_there) {
-            let is_there = *news.is_there.borrow_and_update();
+        if has_changed(&sources.is_there) {
+            let is_there = *sources.is_there.borrow_and_update();
             self.tell(room::connection(is_there, &hub.views, locale)).await?;
         }
-        if has_changed(&news.here) {
-            let people = news.here.borrow_and_update().clone();
+        if has_changed(&sources.here) {
+            let people = sources.here.borrow_and_update().clone();
             self.tell(room::presence(&people, &hub.views, locale)).await?;
         }
-        if has_changed(&news.typing) {
-            let people = news.typing.borrow_and_update().clone();
+        if has_changed(&sources.typing) {
+            let people = sources.typing.borrow_and_update().clone();
             self.tell(room::typing(&people, &hub.views, locale)).await?;
         }
         Ok(left)
@@ -219,11 +224,11 @@ impl Socket {
                     return Err(End::RoomGone);
                 }
             }
-            // Where another site has just written, the database may be behind what was heard of.
+            // The database may be behind what was heard of, where another site wrote.
             Ok(None) => return Ok(Left::Nothing),
             Err(error) => {
                 log::debug!("a feed waits for the database: {error}");
-                return Ok(Left::Later);
+                return Ok(Left::Later(Instant::now() + AGAIN));
             }
         }
         Ok(if feed.is_behind() { Left::More } else { Left::Nothing })

@@ -231,6 +231,10 @@ impl Log {
     /// The database's.
     pub async fn news(&self, since: i64) -> Result<News> {
         let read = self.after(since).await?;
+        if let Some(end) = self.db().top(self.room).filter(|top| top.closed && top.seq > since && read.is_empty()) {
+            // Purged meanwhile: nothing is left to be told but that it has ended.
+            return Ok(News { chats: Vec::new(), upto: end.seq, closed: true });
+        }
         let entries = bounded(&read);
         let upto = entries.last().map_or(since, |last| last.seq);
         let closed = entries.last().is_some_and(|last| last.kind == Kind::Closed);

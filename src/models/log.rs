@@ -18,7 +18,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::checked::{ChatText, Nonce};
-use super::{Database, RoomId, UserId};
+use super::{Database, Room, RoomId, UserId};
 use crate::error::Result;
 
 use append::Queue;
@@ -189,6 +189,23 @@ impl Log {
         Ok(self.db.top(self.room).unwrap_or_default())
     }
 
+    /// Looks at the end, also where the room was closed and purged while nobody here heard of it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn look(&self) -> Result<()> {
+        let top = self.top().await?;
+        if !self.is_purged(top).await? {
+            return Ok(());
+        }
+        // Nothing is left of it but the last entry, which the room names.
+        let Some(room) = Room::by_id(&self.db, self.room).await? else { return Ok(()) };
+        if let Some(end) = self.entry(room.last.seq).await? {
+            self.raise(Top::from(&end));
+        }
+        Ok(())
+    }
+
     /// The highest number that is known to be committed, without asking; the end may be beyond it.
     pub(super) fn seen(&self) -> i64 {
         self.db.top(self.room).map_or(self.start.seq, |top| top.seq.max(self.start.seq))
@@ -209,10 +226,12 @@ impl Log {
     async fn read_after(&self, seq: i64) -> Result<Vec<Arc<Entry>>> {
         let mut entries = self.find(doc! { "seq": { "$gt": seq, "$lte": seq + WINDOW } }).await?;
         entries.sort_unstable_by_key(|entry| entry.seq);
-        // A gap would be a fault of the database; nobody is led over it.
+        // A gap would be a fault of the database; nobody is led over it. Before *closed* all may be purged.
         let whole = (seq + 1..).zip(&entries).take_while(|(number, entry)| *number == entry.seq).count();
         if whole < entries.len() {
-            log::error!("room {}: there is no entry {}, and some behind it", self.room, seq + 1 + whole as i64);
+            if entries.last().is_some_and(|last| last.kind != Kind::Closed) {
+                log::error!("room {}: there is no entry {}, and some behind it", self.room, seq + 1 + whole as i64);
+            }
             entries.truncate(whole);
         }
         Ok(entries.into_iter().map(Arc::new).collect())

@@ -18,9 +18,9 @@ use crate::priority::give_way;
 const TURN: Duration = Duration::from_secs(20);
 /// How long memory is kept for the next turn.
 const KEPT: Duration = Duration::from_secs(10);
-/// The room that memory is asked for with, of which only what is written to is ever there. Allocators give back at once
-/// what is larger than 32 MiB (mallopt(3), `M_MMAP_THRESHOLD`), and keep what is smaller for the next who ask.
-const ROOM: usize = (33 << 20) / Block::SIZE;
+/// What memory is asked for with, in blocks, of which only those that are written to are ever there: glibc gives back at
+/// once what is larger than 32 MiB (mallopt(3), `M_MMAP_THRESHOLD`), and may keep what is smaller for the next who ask.
+const SPACE: usize = (33 << 20) / Block::SIZE;
 /// A hash of a password that nobody has: an unknown id costs the same time as a wrong password.
 const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FyYW5nYmFuZy1kZWNveQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -114,7 +114,7 @@ impl Passwords {
 
 impl Memory {
     fn take(&self) -> Vec<Block> {
-        self.all().pop().map_or_else(|| Vec::with_capacity(ROOM), |kept| kept.blocks)
+        self.all().pop().map_or_else(|| Vec::with_capacity(SPACE), |kept| kept.blocks)
     }
 
     fn keep(&self, blocks: Vec<Block>) {
@@ -180,6 +180,7 @@ mod tests {
         }
         let sizes = || passwords.memory.all().iter().map(|kept| kept.blocks.len()).collect::<Vec<_>>();
         assert_eq!(sizes(), [19 * 1024]);
+        assert!(passwords.memory.all()[0].blocks.capacity() * Block::SIZE > 32 << 20, "it is given back at once");
         tokio::time::pause();
         tokio::time::advance(KEPT / 2).await;
         passwords.memory.give_back();

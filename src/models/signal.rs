@@ -264,7 +264,7 @@ impl Database {
             logs.values().filter_map(|log| log.upgrade()).collect()
         };
         for log in logs {
-            if let Err(error) = log.top().await {
+            if let Err(error) = log.look().await {
                 log::debug!("room {}: its end was not looked at: {error}", log.room);
             }
         }

@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 9] = [
     &["models"],
     &["images"],
     &["peer", "engine", "metrics"],
-    &["config", "error", "keeper", "priority", "ticket"],
+    &["config", "error", "keeper", "priority", "say", "ticket"],
 ];
 
 fn layer(module: &str) -> usize {

@@ -4,6 +4,7 @@ use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
+use tokio::process::Command;
 
 use crate::helpers::images::free_port;
 use crate::helpers::page::text_of;
@@ -128,8 +129,25 @@ async fn what_cannot_start_says_why() {
 async fn it_goes_on_when_nobody_reads_what_it_says() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let helped = soon("the program to end", command(&folder("mute")).arg("help").stdout(writer).status()).await;
-    assert!(helped.unwrap().success());
+    let deaf = |mut command: Command| {
+        command.stdout(writer.try_clone().unwrap()).stderr(writer.try_clone().unwrap());
+        command
+    };
+    let (var, port) = (folder("deaf"), free_port());
+    let mut site = command(&var);
+    site.arg("site").env("ROCKET_PORT", port.to_string());
+    let mut site = deaf(site).spawn().unwrap();
+    let alive = format!("http://127.0.0.1:{port}/alive");
+    until("the site to answer", || async { reqwest::get(&alive).await.is_ok().then_some(()) }).await;
+    for words in [&["check"][..], &["backup", var.join("saved").to_str().unwrap()]] {
+        let mut other = command(&var);
+        other.args(words);
+        let ended = soon("the program to end", deaf(other).status()).await.unwrap();
+        // The check finds no image server; the backup finds all that it needs.
+        assert_eq!(ended.code(), Some(i32::from(words == ["check"])), "{words:?}");
+    }
+    assert!(var.join("saved/manifest.json").exists());
+    site.kill().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -72,6 +72,29 @@ async fn what_is_said_while_the_log_is_read_is_not_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_the_log_to_be_read_is_heard_and_told_of_all_else() {
+    let database = new_database();
+    let strait = Strait::before(&database, ["firstBatch", "held back"]).await;
+    let (here, there) = (Site::following(&strait.database).await, Site::following(&database).await);
+    let person = there.person("gildong").await;
+    let reader = Person::with_cookie(&here.address, person.cookie().unwrap());
+    let room = person.make_room("patience").await;
+    for text in ["one", "held back", "three", "four", "five"] {
+        person.say(&room, text).await;
+    }
+    let mut at_its_end = reader.follow(&room, 5).await;
+    let mut live = reader.follow(&room, 0).await;
+    strait.holds().await;
+    live.send("typing").await;
+    at_its_end.element("typing", |typing| typing.contains("gildong")).await;
+    live.element("typing", |typing| typing.contains("gildong")).await;
+    strait.let_go();
+    let mut page = Page::default();
+    live.until(&mut page, 5).await;
+    page.assert_whole(5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_here_and_who_types_crosses_sites() {
     let ((_here, there), (person, _)) = two("gildong").await;
     let guest = there.person("guest").await;
@@ -154,6 +177,32 @@ async fn a_killed_site_costs_its_readers_a_reconnect_to_another_and_nothing_more
     live.until(&mut page, said + 1).await;
     page.assert_whole(said + 1);
     assert_eq!(page.chats, elsewhere.reload_all(&room).await.chats);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_was_purged_while_a_site_stood_still_ends_for_its_readers_too() {
+    let database = new_database();
+    let (sleeps, lives) = (start("sleeps", &database).await, start("wakes", &database).await);
+    let person = Person::new(&sleeps.address);
+    person.sign_up("gildong").await;
+    let room = person.make_room("over").await;
+    let elsewhere = Person::with_cookie(&lives.address, person.cookie().unwrap());
+    let (mut live, mut page) = (person.follow(&room, 0).await, Page::default());
+    for n in 1..=5 {
+        elsewhere.say(&room, &format!("chat {n}")).await;
+    }
+    live.until(&mut page, 5).await;
+    sleeps.signal("STOP");
+    elsewhere.say(&room, "not heard there").await;
+    assert_eq!(elsewhere.post(&room, &[("_method", "delete")]).await.status, 303);
+    let client = mongodb::Client::with_uri_str(&database).await.unwrap();
+    let chats = client.default_database().unwrap().collection::<mongodb::bson::Document>("chat");
+    until("all to be purged", || async {
+        (chats.count_documents(mongodb::bson::doc! {}).await.unwrap() == 1).then_some(())
+    })
+    .await;
+    sleeps.signal("CONT");
+    assert_eq!(live.close_code().await, Some(4404));
 }
 
 #[tokio::test(flavor = "multi_thread")]

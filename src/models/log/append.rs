@@ -34,8 +34,9 @@ const EDITS: usize = 1_000;
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Questions about nonces at once.
 const AT_ONCE: usize = 16;
-/// How far the written hint at the top may be behind, in time.
-const NOTE: Duration = Duration::from_secs(5);
+/// How far the written hint at the top may be behind, in time. In many rooms where little is said each writing of it is
+/// another question for nearly every chat; a start that finds an old one asks some more.
+const NOTE: Duration = Duration::from_secs(30);
 
 /// What is to be appended.
 pub(in crate::models) struct Draft {
@@ -275,7 +276,7 @@ impl Log {
     }
 
     /// Whether what stood at `top` stands no more.
-    async fn is_purged(&self, top: Top) -> Result<bool> {
+    pub(super) async fn is_purged(&self, top: Top) -> Result<bool> {
         Ok(top.seq > 0 && self.entry(top.seq).await?.is_none())
     }
 

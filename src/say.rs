@@ -1,0 +1,13 @@
+//! Words for the person at the terminal. Where nobody reads them any more, the work goes on.
+
+use std::io::{Write, stderr, stdout};
+
+/// Says a line on standard output.
+pub fn say(line: &str) {
+    let _ = writeln!(stdout(), "{line}");
+}
+
+/// Says a line on standard error.
+pub fn complain(line: &str) {
+    let _ = writeln!(stderr(), "{line}");
+}
