@@ -123,6 +123,8 @@ here-count = { $count ->
 typing = typing…
 gone = This room is no more. What you see below was not sent.
 reconnecting = Reconnecting…
+lost = The connection seems to be lost.
+load-again = Load the page again
 offline = You are offline. New chats come when you are back.
 
 languages = Languages

@@ -123,6 +123,8 @@ here-count = { $count ->
 typing = 입력 중…
 gone = 이 방은 삭제되었습니다. 아래 대화는 보내지 못했습니다.
 reconnecting = 다시 연결하는 중입니다…
+lost = 연결이 끊어진 것 같습니다.
+load-again = 다시 불러오기
 offline = 오프라인입니다. 다시 연결되면 새 대화가 보입니다.
 
 languages = 언어

@@ -127,6 +127,8 @@ export class Composer {
       return;
     }
     this.#send(this.#text.value);
+    // Who said something types no more, until they do.
+    this.#typed = 0;
     this.#put("");
     this.#text.focus();
   }

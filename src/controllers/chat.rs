@@ -22,7 +22,7 @@ use crate::models::user::Theme;
 use crate::models::{self, Chat, Database, Log, RoomId, patiently};
 use crate::views::chat::{Article, Feed, Fragment};
 use crate::views::error::{Kept, Messages, messages};
-use crate::views::room::{Composer, Permalink, Room, Stream};
+use crate::views::room::{Composer, Permalink, Room, Stream, lost};
 use crate::views::user::Me;
 
 /// The longest that a reader may wait for news, in seconds.
@@ -160,8 +160,10 @@ async fn follow(
         upto: page.upto,
         elements: page.elements(visitor.views()?, visitor.locale())?,
     };
-    let head = visitor.views()?.render("chats/stream.html.tera", visitor.locale(), &view)?;
-    let reader = Reading { user: who.user.clone(), session: who.session.clone(), locale: visitor.locale() };
+    let (views, locale) = (visitor.views()?, visitor.locale());
+    let lost = lost(id, views, locale)?;
+    let head = views.render("chats/stream.html.tera", locale, &view)? + &lost;
+    let reader = Reading { user: who.user.clone(), session: who.session.clone(), locale, lost };
     let chunks = stream::page(head, feed, first, reader, Arc::clone(hub)).map(String::into_bytes);
     drop(live);
     Ok((ContentType::HTML, NoStore(ByteStream(chunks))))
@@ -271,7 +273,8 @@ async fn destroy(
     }
     match visitor.wants_json() {
         true => Ok(Answer::no_content()),
-        false => Ok(Answer::see_other(path_in_room(&room.log(db), &chat))),
+        // Nothing is left to be looked at.
+        false => Ok(Answer::see_other(page_in_room(&room.log(db), &chat))),
     }
 }
 
@@ -306,10 +309,15 @@ async fn page(
     Answer::page(visitor, "chats/show.html.tera", &view)
 }
 
-/// A chat's place in its room: on the latest page, or on the one that ends with it.
-fn path_in_room(log: &Log, chat: &Chat) -> String {
+/// The page of its room that a chat is on: the latest one, or the one that ends with it.
+fn page_in_room(log: &Log, chat: &Chat) -> String {
     let before = if log.is_past(chat) { format!("?before={}", chat.no + 1) } else { String::new() };
-    format!("{}{before}#chat-{}", room::path(chat.room), chat.seq)
+    format!("{}{before}", room::path(chat.room))
+}
+
+/// A chat's place on that page.
+fn path_in_room(log: &Log, chat: &Chat) -> String {
+    format!("{}#chat-{}", page_in_room(log, chat), chat.seq)
 }
 
 async fn json(chat: Chat, hub: &Hub) -> Result<Answer> {

@@ -18,9 +18,8 @@ use crate::models::{Session, User};
 use crate::views::Locale;
 use crate::views::chat::{self, Fragment};
 
-/// Between signs of life: proxies cut what is silent for a minute.
+/// Between signs of life: proxies cut what is silent for a minute, and the page says so after two of them.
 const BEAT: Duration = Duration::from_secs(20);
-const SIGN_OF_LIFE: &str = "<!-- -->\n";
 /// How long a page lasts, in time and in chats.
 const LIFE: Duration = Duration::from_secs(15 * 60);
 const CHATS: usize = 300;
@@ -37,6 +36,8 @@ pub struct Reading {
     pub session: Session,
     /// In which language.
     pub locale: Locale,
+    /// What every piece ends with.
+    pub lost: String,
 }
 
 /// A page that is being written.
@@ -47,6 +48,7 @@ struct Page {
     hub: Arc<Hub>,
     held: Held,
     locale: Locale,
+    lost: String,
     session: Session,
     /// The chats from here to there are on the page.
     first: i64,
@@ -66,6 +68,7 @@ pub fn page(head: String, feed: Feed, first: i64, reading: Reading, hub: Arc<Hub
         news: feed.news(),
         hub: Arc::clone(&hub),
         locale: reading.locale,
+        lost: reading.lost,
         first,
         chats: 0,
         ends: Instant::now() + LIFE,
@@ -99,7 +102,7 @@ impl Page {
     async fn next(&mut self) -> (String, bool) {
         tokio::select! {
             Some(fragment) = self.news.next() => self.write(&fragment),
-            () = sleep(BEAT) => (SIGN_OF_LIFE.into(), true),
+            () = sleep(BEAT) => (self.lost.clone(), true),
             () = sleep_until(self.ends) => (ANEW.into(), false),
             () = self.held.ended() => (ANEW.into(), false),
             () = self.hub.stopping() => (String::new(), false),
@@ -118,11 +121,11 @@ impl Page {
         let articles: Vec<_> =
             fragment.view.articles.iter().filter(|article| article.view.seq >= self.first).cloned().collect();
         if articles.is_empty() {
-            return (SIGN_OF_LIFE.into(), true);
+            return (self.lost.clone(), true);
         }
         let fragment = Fragment::new(chat::Feed { articles, upto: self.upto, closed: false });
         match fragment.element(&self.hub.views, self.locale) {
-            Ok(element) => (format!("{element}\n"), true),
+            Ok(element) => (format!("{element}\n{}", self.lost), true),
             Err(error) => {
                 log::error!("{error}");
                 (ANEW.into(), false)

@@ -281,6 +281,18 @@ pub fn connection(is_there: bool, views: &Views, locale: Locale) -> Result<Arc<s
     views.render("rooms/_connection.html.tera", locale, &Connection { state }).map(Arc::from)
 }
 
+/// What ends every piece of a room's endless page: it shows itself when no other one follows.
+///
+/// # Errors
+/// `Internal` when the template does not fit.
+pub fn lost(room: RoomId, views: &Views, locale: Locale) -> Result<String> {
+    #[derive(Serialize)]
+    struct Lost {
+        room: String,
+    }
+    views.render("chats/_lost.html.tera", locale, &Lost { room: room.to_string() })
+}
+
 /// The element that says who types.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::helpers::browser::Browser;
 use crate::helpers::images::{both, encoded, quarters};
 use crate::helpers::person::PASSWORD;
-use crate::helpers::process::{engines, kill};
+use crate::helpers::process::{Process, engines, kill};
 use crate::helpers::proxy::Proxy;
 use crate::helpers::site::{Site, database_on, folder};
 use crate::helpers::{soon, until};
@@ -168,6 +168,29 @@ async fn without_script_chats_appear_as_they_are_said_and_so_do_edits_and_remova
     let back = soon("the port to be free", Site::with(&database, ("port", port))).await;
     guest.at(&back.address).say(&path, "welcome back").await;
     browser.sees_in_frame(&["better", "two", "welcome back"]).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_script_a_page_whose_site_died_says_so_and_offers_to_load_again() {
+    let var = folder("died");
+    let program = Process::start(&var).await;
+    let browser = Browser::open(false).await;
+    browser.sign_up(&program.address, "gildong").await;
+    let room = browser.make_room("mortal").await;
+    browser.say("one").await;
+    browser.sees_in_frame(&["one"]).await;
+    assert_eq!(browser.text_in_frame(".lost:not(:has(~ .lost))").await.as_deref(), Some(""), "it shows nothing yet");
+    program.signal("KILL");
+    program.ended().await;
+    until("the page to say so", || async {
+        let said = browser.text_in_frame(".lost:not(:has(~ .lost))").await?;
+        said.contains("seems to be lost").then_some(())
+    })
+    .await;
+    browser.client.enter_frame(0).await.unwrap();
+    let again = browser.find(".lost:not(:has(~ .lost)) a").await.prop("href").await.unwrap();
+    assert_eq!(again.as_deref(), Some(&*room));
     browser.close().await;
 }
 

@@ -149,6 +149,18 @@ impl Browser {
         texts
     }
 
+    /// What an element in the page's frame shows, if it is there.
+    pub async fn text_in_frame(&self, css: &str) -> Option<String> {
+        let mut text = None;
+        if self.client.enter_frame(0).await.is_ok()
+            && let Ok(element) = self.client.find(Locator::Css(css)).await
+        {
+            text = element.text().await.ok();
+        }
+        let _ = self.client.enter_parent_frame().await;
+        text
+    }
+
     /// Waits until the page's frame shows these chats and no others.
     pub async fn sees_in_frame(&self, expected: &[&str]) {
         let what = format!("the frame to show {expected:?}");
