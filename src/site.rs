@@ -43,6 +43,11 @@ pub async fn run(
     servers: Servers,
     ready: impl FnOnce(&str) + Send + Sync + 'static,
 ) -> Result<(), String> {
+    let port = settings.images.port;
+    // 0 is any that is free.
+    if servers == Servers::Both && port != 0 && key(&settings.rocket, "port") == port.to_string() {
+        return Err(format!("images.port is {port}, and so is port: each of the two servers takes one of its own."));
+    }
     let secret = secret(&settings)?;
     if servers == Servers::Images {
         images::confine();

@@ -111,18 +111,20 @@ async fn a_start_right_after_a_kill_waits_for_the_old_engine() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_start_says_why() {
     let var = folder("no-start");
-    let complaint = |variable: &'static str, value: &'static str| {
+    let complaint = |variables: &[(&'static str, &'static str)]| {
         let mut command = command(&var);
         // Without the cache folder, where an engine would be found.
-        command.env("XDG_CACHE_HOME", &var).env(variable, value);
+        command.env("XDG_CACHE_HOME", &var).envs(variables.iter().copied());
         async move {
             let output = soon("the program to end", command.output()).await.unwrap();
             assert!(!output.status.success());
             String::from_utf8_lossy(&output.stderr).into_owned()
         }
     };
-    let error = complaint("PATH", "/nonexistent").await;
+    let error = complaint(&[("PATH", "/nonexistent")]).await;
     assert!(error.contains("neither mongod nor secantusd-rs"), "{error}");
+    let error = complaint(&[("ROCKET_PORT", "8001"), ("ROCKET_IMAGES", "{port=8001}")]).await;
+    assert!(error.contains("images.port is 8001, and so is port"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
