@@ -16,6 +16,8 @@ use crate::socket::{Reader, Tally, Waits};
 
 /// The slowest hundredth of what people wait for, at most, in milliseconds.
 const BEARABLE: f64 = 50.0;
+/// How long a server has to give back what it does not need any more.
+const SETTLED: Duration = Duration::from_secs(12);
 /// Connections that pages are asked for over, at once.
 const VISITORS: usize = 8;
 
@@ -139,11 +141,10 @@ pub async fn throughput(stack: Stack, engine: &Engine) -> Vec<Figure> {
 pub async fn idle(stack: Stack, engine: &Engine) -> Vec<Figure> {
     const SOCKETS: usize = 10_000;
     let scene = Scene::set(stack, engine).await;
-    // What was needed for signing up is given back, and later what was needed for opening sockets.
-    sleep(Duration::from_secs(12)).await;
+    sleep(SETTLED).await;
     let before = scene.server.resident();
     let readers = scene.readers(SOCKETS).await;
-    sleep(Duration::from_secs(12)).await;
+    sleep(SETTLED).await;
     assert!(readers.iter().all(Reader::is_open));
     let each = (scene.server.resident() - before) as f64 / SOCKETS as f64;
     vec![
@@ -384,7 +385,7 @@ pub async fn rooms(engine: &Engine) -> Vec<Figure> {
 /// An hour, or `seconds`, of talk, pages, people who come and go.
 pub async fn hour(engine: &Engine, seconds: u64) -> Vec<Figure> {
     let scene = Rc::new(Scene::set(Stack::Site, engine).await);
-    sleep(Duration::from_secs(12)).await;
+    sleep(SETTLED).await;
     let before = scene.server.resident();
     let (rooms, end) = ([scene.guests.room.clone()], Instant::now() + Duration::from_secs(seconds));
     let visits = async {
@@ -407,7 +408,7 @@ pub async fn hour(engine: &Engine, seconds: u64) -> Vec<Figure> {
         scene.tally.all_told(&readers).await;
     };
     tokio::join!(visits, talk);
-    sleep(Duration::from_secs(12)).await;
+    sleep(SETTLED).await;
     vec![
         figure("resident before", before as f64 / 1024.0, "MiB"),
         figure(

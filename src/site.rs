@@ -43,9 +43,10 @@ pub async fn run(
     servers: Servers,
     ready: impl FnOnce(&str) + Send + Sync + 'static,
 ) -> Result<(), String> {
-    let port = settings.images.port;
+    let (site, address, port) = (&settings.rocket, settings.images.address, settings.images.port);
+    let is_shared = key(site, "port") == port.to_string() && key(site, "address") == address.to_string();
     // 0 is any that is free.
-    if servers == Servers::Both && port != 0 && key(&settings.rocket, "port") == port.to_string() {
+    if servers == Servers::Both && port != 0 && is_shared {
         return Err(format!("images.port is {port}, and so is port: each of the two servers takes one of its own."));
     }
     let secret = secret(&settings)?;

@@ -154,13 +154,13 @@ async fn follow(
     let page = &page.fragment.view;
     let feed = hub.feed(&room, Some(page.upto)).await?;
     let first = page.articles.first().map_or(page.upto + 1, |article| article.view.seq);
+    let (views, locale) = (visitor.views()?, visitor.locale());
     let view = Stream {
         theme: who.user.theme.map(Theme::as_str),
         room: Room::new(&room, db, &who.user),
         upto: page.upto,
-        elements: page.elements(visitor.views()?, visitor.locale())?,
+        elements: page.elements(views, locale)?,
     };
-    let (views, locale) = (visitor.views()?, visitor.locale());
     let lost = lost(id, views, locale)?;
     let head = views.render("chats/stream.html.tera", locale, &view)? + &lost;
     let reader = Reading { user: who.user.clone(), session: who.session.clone(), locale, lost };

@@ -29,16 +29,6 @@ pub struct Feed {
     reading: Option<CatchUp>,
 }
 
-/// What is new to a reader, without asking anybody.
-pub(super) enum AtHand {
-    /// Nothing, as far as this site knows.
-    Nothing,
-    /// This, or this first.
-    News(Arc<Fragment>),
-    /// The log has to be asked: [`Feed::now`].
-    Unread,
-}
-
 impl Feed {
     /// A reader who has seen all up to `since`, or begins now. Subscribed before anything is read.
     pub(super) async fn open(room: Arc<LiveRoom>, since: Option<i64>) -> Result<Self> {
@@ -97,13 +87,12 @@ impl Feed {
         *self.hint.borrow() > self.cursor
     }
 
-    /// What is new by now, as far as it is in memory.
-    pub(super) fn at_hand(&mut self) -> AtHand {
+    /// What is new by now, as far as it is in memory; where the reader is behind that, [`Feed::now`] asks the log.
+    pub(super) fn at_hand(&mut self) -> After {
         let after = self.room.ring().after(self.cursor);
         match after {
-            After::Nothing => AtHand::Nothing,
-            After::News(fragment) => self.pass(fragment).map_or(AtHand::Nothing, AtHand::News),
-            After::Behind => AtHand::Unread,
+            After::News(fragment) => self.pass(fragment).map_or(After::Nothing, After::News),
+            other => other,
         }
     }
 
@@ -113,9 +102,9 @@ impl Feed {
     /// As [`Feed::next`].
     pub async fn now(&mut self) -> Result<Option<Arc<Fragment>>> {
         match self.at_hand() {
-            AtHand::Nothing => return Ok(None),
-            AtHand::News(fragment) => return Ok(Some(fragment)),
-            AtHand::Unread => {}
+            After::Nothing => return Ok(None),
+            After::News(fragment) => return Ok(Some(fragment)),
+            After::Behind => {}
         }
         // What came to its end while nobody asked may be old.
         self.reading.take_if(|reading| reading.peek().is_some());

@@ -10,9 +10,10 @@ use rocket::data::IoStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::feed::{AGAIN, AtHand, Feed};
+use super::feed::{AGAIN, Feed};
 use super::hub::Hub;
 use super::presence::Told;
+use super::ring::After;
 use super::wire::{End, Heard, Wire};
 use crate::error::Result;
 use crate::metrics::METRICS;
@@ -196,9 +197,9 @@ impl Socket {
     async fn tell_next(&mut self, sources: &mut Sources) -> Result<Left, End> {
         let (hub, locale) = (Arc::clone(&self.hub), self.visitor.locale);
         let left = match sources.feed.at_hand() {
-            AtHand::Nothing => Left::Nothing,
-            AtHand::News(fragment) => self.tell_read(Ok(Some(fragment)), &sources.feed).await?,
-            AtHand::Unread => Left::Unread,
+            After::Nothing => Left::Nothing,
+            After::News(fragment) => self.tell_read(Ok(Some(fragment)), &sources.feed).await?,
+            After::Behind => Left::Unread,
         };
         if has_changed(&sources.is_there) {
             let is_there = *sources.is_there.borrow_and_update();

@@ -231,7 +231,9 @@ impl Log {
     /// The database's.
     pub async fn news(&self, since: i64) -> Result<News> {
         let read = self.after(since).await?;
-        if let Some(end) = self.db().top(self.room).filter(|top| top.closed && top.seq > since && read.is_empty()) {
+        if read.is_empty()
+            && let Some(end) = self.db().top(self.room).filter(|top| top.closed && top.seq > since)
+        {
             // Purged meanwhile: nothing is left to be told but that it has ended.
             return Ok(News { chats: Vec::new(), upto: end.seq, closed: true });
         }

@@ -48,18 +48,32 @@ async fn readers_of_every_site_see_the_same_order_at_once() {
     assert!(polled.body.contains("id=\"chat-3\"") && !polled.body.contains("chat 3<"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_said_while_the_log_is_read_is_not_missed() {
+/// Somebody at a site who has said five things, and a reader at another one that is slow to read all of them.
+struct Apart {
+    strait: Strait,
+    person: Person,
+    reader: Person,
+    room: String,
+    _sites: (Site, Site),
+}
+
+async fn apart() -> Apart {
     let database = new_database();
     let strait = Strait::before(&database, ["firstBatch", "held back"]).await;
     let (here, there) = (Site::following(&strait.database).await, Site::following(&database).await);
     let person = there.person("gildong").await;
     let reader = Person::with_cookie(&here.address, person.cookie().unwrap());
-    let room = person.make_room("in between").await;
+    let room = person.make_room("apart").await;
     // The second one comes only when all are read: the end is looked for at 1, 3, 7 and between.
     for text in ["one", "held back", "three", "four", "five"] {
         person.say(&room, text).await;
     }
+    Apart { strait, person, reader, room, _sites: (here, there) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_while_the_log_is_read_is_not_missed() {
+    let Apart { strait, person, reader, room, .. } = apart().await;
     let mut live = reader.follow(&room, 0).await;
     strait.holds().await;
     // What is read of the log by now does not have this one.
@@ -73,15 +87,7 @@ async fn what_is_said_while_the_log_is_read_is_not_missed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_for_the_log_to_be_read_is_heard_and_told_of_all_else() {
-    let database = new_database();
-    let strait = Strait::before(&database, ["firstBatch", "held back"]).await;
-    let (here, there) = (Site::following(&strait.database).await, Site::following(&database).await);
-    let person = there.person("gildong").await;
-    let reader = Person::with_cookie(&here.address, person.cookie().unwrap());
-    let room = person.make_room("patience").await;
-    for text in ["one", "held back", "three", "four", "five"] {
-        person.say(&room, text).await;
-    }
+    let Apart { strait, reader, room, .. } = apart().await;
     let mut at_its_end = reader.follow(&room, 5).await;
     let mut live = reader.follow(&room, 0).await;
     strait.holds().await;
