@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use mongodb::options::ConnectionString;
+use rocket::data::ByteUnit;
 use rocket::figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
@@ -33,6 +34,12 @@ pub struct Settings {
     pub proxies: Vec<IpNet>,
     /// `access_log`: the form of the lines about requests. Default `combined`.
     pub access_log: AccessLog,
+    /// `cache`: the most bytes that all caches of the site hold together. Default 32 MiB.
+    pub cache: u64,
+    /// `rates`.
+    pub rates: Rates,
+    /// `sockets`.
+    pub sockets: Sockets,
     /// `metrics.token`: who has it may read `/metrics` of both servers. Absent: nobody.
     pub metrics_token: Option<String>,
 }
@@ -63,6 +70,35 @@ pub struct Site {
     pub url: Option<Url>,
     /// `site.internal_url`: where the image server reaches the site. Default: the site's own address and port.
     pub internal_url: Url,
+    /// `site.hosts`: the `Host` headers that the site accepts without `site.url`, besides IP addresses and `localhost`.
+    /// Default none.
+    pub hosts: Vec<String>,
+    /// `site.zone`: the IANA name of the time zone of pages without JavaScript. Absent: the system's.
+    pub zone: Option<String>,
+}
+
+/// `rates`: how often a minute a person, and an address, may do something. 0 means no limit.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Rates {
+    /// `rates.signups`, an address. Default 120.
+    pub signups: u32,
+    /// `rates.rooms`: rooms created. Default 120.
+    pub rooms: u32,
+    /// `rates.chats`: chats posted. Default 6,000.
+    pub chats: u32,
+    /// `rates.edits`: edits and removals. Default 600.
+    pub edits: u32,
+    /// `rates.uploads`: files sent to the image server. Default 120.
+    pub uploads: u32,
+}
+
+/// `sockets`: how many sockets may be open at once. 0 means no limit.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Sockets {
+    /// `sockets.user`: for one person. Default 1,000.
+    pub user: u32,
+    /// `sockets.address`: from one address. Default 4,000.
+    pub address: u32,
 }
 
 /// `images`: the image server, and where to find it.
@@ -116,6 +152,8 @@ impl Settings {
             site: Site {
                 url: url(&rocket, "site.url")?,
                 internal_url: url(&rocket, "site.internal_url")?.unwrap_or(local(here)?),
+                hosts: optional(&rocket, "site.hosts")?.unwrap_or_default(),
+                zone: optional(&rocket, "site.zone")?,
             },
             images: Images {
                 address: there.0,
@@ -127,6 +165,9 @@ impl Settings {
             },
             proxies: proxies(&rocket)?,
             access_log: required(&rocket, "access_log")?,
+            cache: required::<ByteUnit>(&rocket, "cache")?.as_u64(),
+            rates: required(&rocket, "rates")?,
+            sockets: required(&rocket, "sockets")?,
             metrics_token: token(&rocket)?,
             var,
             rocket,
@@ -140,6 +181,14 @@ pub fn defaults() -> Figment {
         .join(Serialized::default("var", "var"))
         .join(Serialized::default("proxies", Vec::<String>::new()))
         .join(Serialized::default("access_log", "combined"))
+        .join(Serialized::default("cache", "32MiB"))
+        .join(Serialized::default("rates.signups", 120))
+        .join(Serialized::default("rates.rooms", 120))
+        .join(Serialized::default("rates.chats", 6_000))
+        .join(Serialized::default("rates.edits", 600))
+        .join(Serialized::default("rates.uploads", 120))
+        .join(Serialized::default("sockets.user", 1_000))
+        .join(Serialized::default("sockets.address", 4_000))
         .join(Serialized::default("images.address", "127.0.0.1"))
         .join(Serialized::default("images.port", 8001))
         .merge(Serialized::default("ident", "Sarangbang"))

@@ -6,7 +6,7 @@ use rocket::figment::value::{Dict, Value};
 use rocket::figment::{Error, Figment, Source};
 
 /// Each key and what it takes. Below `limits` any name may stand.
-const KEYS: [(&str, &str); 31] = [
+const KEYS: &[(&str, &str)] = &[
     ("address", "an IP address, as \"127.0.0.1\""),
     ("port", "a number up to 65535"),
     ("workers", "a number, how many threads serve"),
@@ -30,6 +30,8 @@ const KEYS: [(&str, &str); 31] = [
     ("var", "the path of a folder"),
     ("site.url", ADDRESS),
     ("site.internal_url", ADDRESS),
+    ("site.hosts", "a list of host names, as [\"chat.example\", \"chat.local:8000\"]"),
+    ("site.zone", "the name of a time zone, as \"Asia/Seoul\""),
     ("images.address", "an IP address, as \"127.0.0.1\""),
     ("images.port", "a number up to 65535"),
     ("images.url", ADDRESS),
@@ -38,11 +40,21 @@ const KEYS: [(&str, &str); 31] = [
     ("images.secret", "a text of 16 characters or more, the same for both servers"),
     ("proxies", "a list of addresses and networks, as [\"10.0.0.1\", \"10.0.0.0/8\"]"),
     ("metrics.token", "a text of 16 characters or more"),
+    ("cache", "a size, as \"32MiB\""),
+    ("rates.signups", RATE),
+    ("rates.rooms", RATE),
+    ("rates.chats", RATE),
+    ("rates.edits", RATE),
+    ("rates.uploads", RATE),
+    ("sockets.user", SOCKETS),
+    ("sockets.address", SOCKETS),
     // Rocket's, for cookies of a kind that is not used here.
     ("secret_key", "a key of 256 bits in base64 or hexadecimal"),
     ("access_log", "\"combined\", \"json\" or \"off\""),
     ("profile", "the name of a section of Rocket.toml"),
 ];
+const RATE: &str = "a number a minute, or 0 for no limit";
+const SOCKETS: &str = "a number of open sockets, or 0 for no limit";
 const ADDRESS: &str = "an address without a path, as \"https://chat.example\"";
 /// A slash, a colon or an `@` in a password would end it.
 const DATABASE: &str = "a connection string, as \"mongodb://user:password@host:27017/sarangbang\", \
