@@ -138,8 +138,8 @@ async fn update(
     let who = visitor.signed_in().await.map_err(keeping)?;
     let changed = async {
         if form.is_of_passwords() {
-            who.user.change_password(db, form.passwords()?, visitor.address()).await?;
-            end_all(&who, db, hub, true).await?;
+            who.user.change_password(db, form.passwords()?, &who.session, visitor.address()).await?;
+            hub.revoked(who.user.id).await;
             return Ok("password");
         }
         let profile = form.checked(&who.user)?;
@@ -186,8 +186,9 @@ async fn destroy(
     let left = async {
         let password = known(form.password).map_err(|fault| Error::field("userPassword", fault))?;
         who.user.confirm(db, password, visitor.address()).await?;
-        end_all(&who, db, hub, false).await?;
-        who.user.leave(db).await
+        who.user.leave(db).await?;
+        hub.revoked(who.user.id).await;
+        Ok(())
     };
     match left.await {
         Ok(()) => {
@@ -220,7 +221,7 @@ async fn end_session(
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
 ) -> Result<Answer> {
-    let all = models::Session::all(db, who.user.id).await?;
+    let all = models::Session::all(db, &who.user).await?;
     let session = all.iter().find(|other| other.id.to_string() == session).ok_or(Error::NotFound)?;
     hub.end(db, std::slice::from_ref(session)).await?;
     Ok(sessions_ended(&visitor))
@@ -234,20 +235,14 @@ async fn end_other_sessions(
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
 ) -> Result<Answer> {
-    end_all(who, db, hub, true).await?;
+    who.user.revoke_other_sessions(db, &who.session).await?;
+    hub.revoked(who.user.id).await;
     Ok(sessions_ended(&visitor))
-}
-
-/// Ends all of a person's sessions, or all but the one that asks.
-async fn end_all(who: &SignedIn, db: &Database, hub: &Hub, but_this: bool) -> Result<()> {
-    let mut all = models::Session::all(db, who.user.id).await?;
-    all.retain(|session| !but_this || session.id != who.session.id);
-    hub.end(db, &all).await
 }
 
 async fn account(who: &SignedIn, visitor: &Visitor<'_>, db: &Database, images: &Peer) -> Result<Account> {
     let id = who.user.id.to_string();
-    let (sessions, is_there) = tokio::join!(models::Session::all(db, who.user.id), images.is_there());
+    let (sessions, is_there) = tokio::join!(models::Session::all(db, &who.user), images.is_there());
     let sessions = sessions?;
     let upload = match (visitor.images_url(), is_there) {
         (Some(url), true) => Some(Upload {

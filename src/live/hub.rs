@@ -240,6 +240,21 @@ impl Hub {
         ended
     }
 
+    /// Closes the sockets of a user's revoked sessions, on every instance.
+    ///
+    /// The revocation holds already. What cannot be cleaned up now is found by the check of open sockets.
+    pub async fn revoked(&self, user: UserId) {
+        match Session::delete_revoked(&self.db, user).await {
+            Ok(ended) => {
+                for session in ended {
+                    self.sessions.end(&session);
+                    self.db.tell(Signal::Ended { session });
+                }
+            }
+            Err(error) => log::warn!("revoked sessions were not cleaned up: {error}"),
+        }
+    }
+
     /// Closes the sockets of sessions that have ended without a word.
     async fn end_ended(&self) {
         for some in self.sessions.open().chunks(500) {

@@ -71,6 +71,7 @@ impl Nickname {
 }
 
 /// A password as typed: 8–256 characters, composed (NFC), for keyboards differ in how they send one.
+#[derive(Clone)]
 pub struct Password(String);
 
 impl Password {

@@ -47,6 +47,9 @@ pub struct Session {
     pub browser: String,
     /// Where it was when it signed in.
     pub address: String,
+    /// The user's epoch when it was opened.
+    #[serde(default)]
+    pub(super) epoch: i64,
     at: DateTime,
     /// When it was last used, to the hour.
     pub seen: DateTime,
@@ -79,13 +82,15 @@ impl Session {
             user: user.id,
             browser: browser.chars().take(200).collect(),
             address: address.to_string(),
+            // Read with the password that was verified: a change meanwhile ends this session too.
+            epoch: user.epoch,
             at: now,
             seen: now,
             expires: after(now, LIFE),
         };
         db.sessions.insert(session.clone()).await?;
-        // Whoever changed the password since it was looked at has ended all sessions but this one.
-        if user.is_as_it_was(db).await? {
+        let now = db.users.one(doc! { "_id": user.id }).await?;
+        if now.is_some_and(|now| now.accepts(&session)) {
             return Ok(token);
         }
         session.end(db).await?;
@@ -103,6 +108,9 @@ impl Session {
             Error::NotFound => Error::SignedOut,
             error => error,
         })?;
+        if !user.accepts(&session) {
+            return Err(Error::SignedOut);
+        }
         if after(session.seen, SEEN) < now {
             let used = doc! { "$set": { "seen": now, "expires": after(now, LIFE) } };
             // A hint for people: not worth a refusal.
@@ -113,16 +121,28 @@ impl Session {
         Ok((session, user))
     }
 
-    /// A user's sessions, the one used last first.
+    /// Returns a user's valid sessions, the most recently used first.
     ///
     /// # Errors
     /// The database's.
-    pub async fn all(db: &Database, user: UserId) -> Result<Vec<Self>> {
+    pub async fn all(db: &Database, user: &User) -> Result<Vec<Self>> {
         let now = DateTime::now();
-        let mut all = db.sessions.all(doc! { "user": user }).await?;
-        all.retain(|session| session.expires > now);
+        let mut all = db.sessions.all(doc! { "user": user.id }).await?;
+        all.retain(|session| session.expires > now && user.accepts(session));
         all.sort_by_key(|session| Reverse(session.seen));
         Ok(all)
+    }
+
+    /// Deletes a user's stored sessions that a revocation, or the end of the account, has ended. Returns their ids.
+    ///
+    /// # Errors
+    /// The database's. The sessions have ended all the same.
+    pub async fn delete_revoked(db: &Database, user: UserId) -> Result<Vec<SessionId>> {
+        let owner = db.users.one(doc! { "_id": user }).await?;
+        let mut all = db.sessions.all(doc! { "user": user }).await?;
+        all.retain(|session| owner.as_ref().is_none_or(|owner| !owner.accepts(session)));
+        Self::end_each(db, &all).await?;
+        Ok(all.into_iter().map(|session| session.id).collect())
     }
 
     /// Ends sessions, as many of them as it can.
@@ -141,7 +161,10 @@ impl Session {
     pub async fn ended(db: &Database, ids: &[SessionId]) -> Result<Vec<SessionId>> {
         let keys: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
         let open: Vec<Self> = db.sessions.all(doc! { "_id": { "$in": keys } }).await?;
-        let open: HashSet<&SessionId> = open.iter().map(|session| &session.id).collect();
+        let owners: HashSet<UserId> = open.iter().map(|session| session.user).collect();
+        let users = User::find_all(db, &owners.into_iter().collect::<Vec<_>>()).await?;
+        let is_valid = |session: &&Self| users.get(&session.user).is_some_and(|user| user.accepts(session));
+        let open: HashSet<&SessionId> = open.iter().filter(is_valid).map(|session| &session.id).collect();
         Ok(ids.iter().filter(|id| !open.contains(id)).cloned().collect())
     }
 
@@ -150,7 +173,9 @@ impl Session {
     /// # Errors
     /// The database's.
     pub async fn is_open(&self, db: &Database) -> Result<bool> {
-        Ok(db.sessions.known(self.id.0.as_str()).await?.is_some())
+        let stored = db.sessions.known(self.id.0.as_str()).await?;
+        let user = db.users.known(self.user).await?;
+        Ok(stored.is_some() && user.is_some_and(|user| user.accepts(self)))
     }
 
     /// Ends it: its token opens nothing any more.

@@ -9,6 +9,7 @@ use mongodb::bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
 
 use super::checked::{Login, Nickname, Password, PicturePath};
+use super::session::SessionId;
 use super::{Database, UserId};
 use crate::error::{Error, Fault, Result};
 pub use account::Profile;
@@ -27,6 +28,12 @@ pub struct User {
     pub picture: Option<PicturePath>,
     /// argon2id, as a PHC string.
     password: String,
+    /// Counts the times that all sessions were revoked. A session that was opened under a smaller number has ended.
+    #[serde(default)]
+    pub(super) epoch: i64,
+    /// The session that asked for the last revocation, and outlives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) exempt: Option<SessionId>,
     /// The language they chose, as a BCP 47 tag; none: their browser's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
@@ -89,6 +96,8 @@ impl User {
             nickname,
             picture: None,
             password,
+            epoch: 0,
+            exempt: None,
             locale: None,
             theme: None,
             admin: first,
@@ -135,10 +144,10 @@ impl User {
         db.users.known(id).await?.ok_or(Error::NotFound)
     }
 
-    /// Whether the account is there, with the password that it had.
-    pub(super) async fn is_as_it_was(&self, db: &Database) -> Result<bool> {
-        let now = db.users.one(doc! { "_id": self.id }).await?;
-        Ok(now.is_some_and(|now| now.password == self.password))
+    /// Returns those of some users that exist, read from the database.
+    pub(super) async fn find_all(db: &Database, ids: &[UserId]) -> Result<HashMap<UserId, Self>> {
+        let found = db.users.all(doc! { "_id": { "$in": ids } }).await?;
+        Ok(found.into_iter().map(|user| (user.id, user)).collect())
     }
 
     /// The nicknames of these people, without those who are gone.
@@ -149,8 +158,7 @@ impl User {
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
-        let found = db.users.all(doc! { "_id": { "$in": ids } }).await?;
-        Ok(found.into_iter().map(|user| (user.id, user.nickname)).collect())
+        Ok(Self::find_all(db, ids).await?.into_iter().map(|(id, user)| (id, user.nickname)).collect())
     }
 
     async fn by_login(db: &Database, login: &Login) -> Result<Option<Self>> {

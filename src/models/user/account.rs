@@ -7,7 +7,7 @@ use mongodb::bson::{Document, doc};
 use super::{Theme, User};
 use crate::error::{Error, Fault, Result};
 use crate::models::checked::{Nickname, Password, PicturePath};
-use crate::models::{Database, UserId};
+use crate::models::{Database, Session, UserId};
 
 /// What a person says of themselves, and how they want their pages.
 #[derive(Debug)]
@@ -40,7 +40,9 @@ impl User {
         db.users.update(doc! { "_id": self.id }, change).await.map(drop)
     }
 
-    /// Takes another password. All other sessions are to be ended.
+    /// Changes the password and revokes all sessions but `session`, in one write.
+    ///
+    /// A repeated change to the same password succeeds: the answer to the first one may have been lost.
     ///
     /// # Errors
     /// `oldPassword: WrongPassword`, `TooMany` after ten of them, or the database's.
@@ -48,16 +50,39 @@ impl User {
         &self,
         db: &Database,
         (old, new): (Password, Password),
+        session: &Session,
         address: IpAddr,
     ) -> Result<()> {
-        self.prove(db, "oldPassword", old, address).await?;
+        // Read from the database: the caller's copy may be older than a change whose answer was lost.
+        let now = db.users.one(doc! { "_id": self.id }).await?.ok_or(Error::NotFound)?;
+        let is_repeated = now.exempt.as_ref() == Some(&session.id)
+            && db.passwords.verify(Some(new.clone()), Some(&now.password)).await?;
+        if is_repeated {
+            return Ok(());
+        }
+        now.prove(db, "oldPassword", old, address).await?;
         let password = db.passwords.hash(new).await?;
         // Of two changes at once the second one's old password is wrong by now.
-        let proved = doc! { "_id": self.id, "password": &self.password };
-        match db.users.update(proved, doc! { "$set": { "password": password } }).await? {
+        let proved = doc! { "_id": self.id, "password": &now.password };
+        let set = doc! { "password": password, "exempt": session.id.to_string() };
+        match db.users.update(proved, doc! { "$set": set, "$inc": { "epoch": 1_i64 } }).await? {
             true => Ok(()),
             false => Err(Error::field("oldPassword", Fault::WrongPassword)),
         }
+    }
+
+    /// Revokes all sessions but `session`, in one write.
+    ///
+    /// # Errors
+    /// The database's. Asking again is harmless.
+    pub async fn revoke_other_sessions(&self, db: &Database, session: &Session) -> Result<()> {
+        let change = doc! { "$set": { "exempt": session.id.to_string() }, "$inc": { "epoch": 1_i64 } };
+        db.users.update(doc! { "_id": self.id }, change).await.map(drop)
+    }
+
+    /// Returns whether a session of this user is still valid, as far as this copy of the user knows.
+    pub(in crate::models) fn accepts(&self, session: &Session) -> bool {
+        session.epoch >= self.epoch || self.exempt.as_ref() == Some(&session.id)
     }
 
     /// Takes another picture, or none. Answers the one before, if nobody has it any more.
