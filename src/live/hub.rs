@@ -194,7 +194,7 @@ impl Hub {
                     live.presence.types_elsewhere(user, nickname);
                 }
             }
-            Heard::Told(_, Signal::Up | Signal::Unknown) => {}
+            Heard::Told(_, Signal::Up | Signal::Barrier | Signal::Unknown) => {}
         }
     }
 

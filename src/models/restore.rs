@@ -14,7 +14,7 @@ use super::backup::{Wiped, parsed};
 use super::database::failed;
 use super::log::{Entry, Kind, Top};
 use super::room::Name;
-use super::signal::ALIVE;
+use super::signal::{ALIVE, around_now};
 use super::{Database, Lease, Room, RoomId, User};
 
 /// The only marker.
@@ -144,7 +144,7 @@ impl Inspection {
         if entry.kind != Kind::Closed && self.rooms.get(&entry.room()).is_none_or(|log| !log.is_open) {
             return Ok(None);
         }
-        if self.removed.contains(&(entry.room(), entry.of.unwrap_or(entry.seq))) {
+        if self.removed.contains(&(entry.room(), entry.target().unwrap_or(entry.seq))) {
             document.remove("text");
         }
         Ok(Some(document))
@@ -207,9 +207,7 @@ impl Restore {
 
     /// Whether a site has told others that it is there. One on a standalone server tells nobody, and holds the lease.
     async fn has_site(&self) -> crate::error::Result<bool> {
-        let now = DateTime::now();
-        let around = |sign: i64| DateTime::from_millis(now.timestamp_millis() + sign * ALIVE.as_millis() as i64);
-        let lately = doc! { "at": { "$gte": around(-1), "$lte": around(1) } };
+        let lately = doc! { "at": around_now(ALIVE) };
         Ok(self.db.is_shared() && self.db.signals.one(lately).await?.is_some())
     }
 

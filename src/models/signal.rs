@@ -14,7 +14,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, deserialize_from_document, doc};
 use mongodb::change_stream::event::ChangeStreamEvent;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::checked::Nickname;
 use super::log::{Entry, Kind};
@@ -24,9 +24,18 @@ use crate::error::Result;
 
 /// How long a signal stays stored.
 pub(super) const LIFE: Duration = Duration::from_secs(60);
-/// How often a site says that it is there, and how long it is believed.
-const BEAT: Duration = Duration::from_secs(10);
+/// How often an instance sends a heartbeat.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How long after its last signal another instance counts as running.
 pub(super) const ALIVE: Duration = Duration::from_secs(25);
+/// How old this instance's own last heartbeat on the change stream may be for it to count as the only instance. A stream
+/// that is silent for longer may also hide another instance.
+const MAX_SILENCE: Duration = Duration::from_secs(3);
+/// How long a starting instance waits, after it has announced itself, where another one may be running: until that one
+/// has heard of it, or no longer counts as the only one.
+const START_DELAY: Duration = Duration::from_secs(4);
+/// How long the stream may be silent before it is opened again.
+const DEAD_STREAM: Duration = Duration::from_secs(10);
 /// The pause before the change stream is opened again.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -67,6 +76,8 @@ pub enum Signal {
         /// Under which name.
         nickname: Nickname,
     },
+    /// Nothing: written by [`Database::ensure_durable`].
+    Barrier,
     /// Told by a later version.
     #[serde(other)]
     Unknown,
@@ -105,6 +116,8 @@ pub(super) struct Sites {
 struct Others {
     /// Since when they are listened to.
     since: Option<Instant>,
+    /// When this instance last received its own heartbeat.
+    own: Option<Instant>,
     /// When each was last heard.
     heard: HashMap<SiteId, Instant>,
 }
@@ -124,7 +137,8 @@ impl Sites {
         !self.is_shared || {
             let mut others = self.others();
             others.forget_silent();
-            others.heard.is_empty() && others.since.is_some_and(|since| since.elapsed() > ALIVE)
+            let is_recent = others.own.is_some_and(|own| own.elapsed() < MAX_SILENCE);
+            is_recent && others.heard.is_empty() && others.since.is_some_and(|since| since.elapsed() > ALIVE)
         }
     }
 
@@ -140,7 +154,12 @@ impl Sites {
     }
 
     fn heard(&self, site: SiteId) {
-        self.others().heard.insert(site, Instant::now());
+        let mut others = self.others();
+        if site == self.own {
+            others.own = Some(Instant::now());
+        } else {
+            others.heard.insert(site, Instant::now());
+        }
     }
 
     fn others(&self) -> MutexGuard<'_, Others> {
@@ -154,7 +173,24 @@ impl Others {
     }
 }
 
+/// A window of times around now, as wide as clocks may differ.
+pub(super) fn around_now(span: Duration) -> Document {
+    let now = DateTime::now().timestamp_millis();
+    let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    let at = |millis| DateTime::from_millis(millis);
+    doc! { "$gte": at(now.saturating_sub(span)), "$lte": at(now.saturating_add(span)) }
+}
+
 impl Database {
+    /// Deletes this instance's signals, so that the next one starts without a delay.
+    pub(super) async fn leave(&self) {
+        if self.is_shared()
+            && let Err(error) = self.signals.delete_all(doc! { "at": around_now(LIFE), "site": self.sites.own }).await
+        {
+            log::debug!("the signals of this instance were not deleted: {error}");
+        }
+    }
+
     /// Whether another site was heard of lately.
     pub fn has_others(&self) -> bool {
         self.sites.has_others()
@@ -179,9 +215,24 @@ impl Database {
         });
     }
 
-    /// Tells the other sites, before this one answers anybody, that there is one more that writes.
+    /// Announces this instance to the others before it answers any request.
     pub(super) async fn announce(&self) -> Result<()> {
-        if self.is_shared() { self.send(Signal::Up).await } else { Ok(()) }
+        if !self.is_shared() {
+            return Ok(());
+        }
+        // Signals are deleted a minute after they were written.
+        let others = doc! { "at": around_now(LIFE), "site": { "$ne": self.sites.own } };
+        let is_first = self.signals.one(others).await?.is_none();
+        self.send(Signal::Up).await?;
+        if !is_first {
+            sleep(START_DELAY).await;
+        }
+        Ok(())
+    }
+
+    /// Writes something small, journaled.
+    pub(super) async fn write_barrier(&self) -> Result<()> {
+        self.send(Signal::Barrier).await
     }
 
     async fn send(&self, signal: Signal) -> Result<()> {
@@ -198,10 +249,11 @@ impl Database {
                     self.sites.listen(true);
                     self.hint_all().await;
                     hear(Heard::Anew).await;
-                    let mut beats = interval(BEAT);
+                    let mut beats = interval(HEARTBEAT);
+                    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
                     let mut own = Instant::now();
-                    // A stream on which this site's own beats do not come back is dead, whatever it looks like.
-                    while own.elapsed() < BEAT * 3 {
+                    // A stream on which this instance's own heartbeats do not arrive is dead.
+                    while own.elapsed() < DEAD_STREAM {
                         let event = tokio::select! {
                             event = events.next() => event,
                             _ = beats.tick() => {
@@ -211,7 +263,10 @@ impl Database {
                         };
                         let Some(Ok(event)) = event else { break };
                         match self.read(event) {
-                            Some(stored) if stored.site == self.sites.own => own = Instant::now(),
+                            Some(stored) if stored.site == self.sites.own => {
+                                self.sites.heard(stored.site);
+                                own = Instant::now();
+                            }
                             Some(stored) => {
                                 self.sites.heard(stored.site);
                                 hear(Heard::Told(stored.site, stored.signal)).await;
@@ -264,7 +319,7 @@ impl Database {
             logs.values().filter_map(|log| log.upgrade()).collect()
         };
         for log in logs {
-            if let Err(error) = log.look().await {
+            if let Err(error) = log.top().await {
                 log::debug!("room {}: its end was not looked at: {error}", log.room);
             }
         }
@@ -278,19 +333,26 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_site_is_alone_once_it_has_listened_for_long_and_heard_of_no_other() {
+    async fn an_instance_is_alone_while_it_hears_its_own_heartbeats_and_no_others() {
         assert!(Sites::new(false).is_alone(), "nobody else can be there");
         let sites = Sites::new(true);
         advance(ALIVE * 2).await;
         assert!(!sites.is_alone(), "it does not listen");
         sites.listen(true);
+        sites.heard(sites.own);
         assert!(!sites.is_alone(), "one may not have spoken yet");
-        advance(ALIVE + BEAT).await;
+        advance(ALIVE + HEARTBEAT).await;
+        assert!(!sites.is_alone(), "the stream is silent");
+        sites.heard(sites.own);
         assert!(sites.is_alone() && !sites.has_others());
         sites.heard(ObjectId::new());
         assert!(!sites.is_alone() && sites.has_others());
-        advance(ALIVE + BEAT).await;
+        advance(ALIVE + HEARTBEAT).await;
+        sites.heard(sites.own);
         assert!(sites.is_alone() && !sites.has_others());
+        advance(MAX_SILENCE).await;
+        assert!(!sites.is_alone(), "the stream has fallen silent");
+        sites.heard(sites.own);
         sites.listen(false);
         assert!(!sites.is_alone(), "what is told is not heard");
     }
