@@ -196,7 +196,7 @@ fn pace(readers: usize) -> [Duration; 2] {
 }
 
 /// Follows the log for as long as the room is live. The hint is subscribed to before the log is read.
-async fn follow(room: Weak<LiveRoom>, mut hint: watch::Receiver<i64>) {
+async fn follow(room: Weak<LiveRoom>, mut hint: watch::Receiver<Top>) {
     loop {
         hint.borrow_and_update();
         let Some(live) = room.upgrade() else { return };
@@ -213,13 +213,13 @@ async fn follow(room: Weak<LiveRoom>, mut hint: watch::Receiver<i64>) {
             Ok(Ok(())) => {
                 sleep_until(handed_out + least).await;
                 // Gone with its last writer: then the next turn ends.
-                let _ = timeout_at(handed_out + most, hint.wait_for(|end| *end >= enough)).await;
+                let _ = timeout_at(handed_out + most, hint.wait_for(|end| end.seq >= enough)).await;
             }
             Ok(Err(_)) => return,
             Err(_) => {
                 let Some(live) = room.upgrade() else { return };
                 // Raises the hint where something was missed.
-                let _ = live.log.look().await;
+                let _ = live.log.top().await;
             }
         }
     }

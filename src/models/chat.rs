@@ -1,6 +1,6 @@
 //! Chats as people see them: what was said, and the last entry about it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use mongodb::bson::{DateTime, Document, doc};
@@ -159,7 +159,7 @@ impl Log {
     ///
     /// # Errors
     /// `NotFound` when the entry is missing or is no chat; the database's.
-    pub async fn chat(&self, seq: i64) -> Result<Chat> {
+    pub async fn chat(self: &Arc<Self>, seq: i64) -> Result<Chat> {
         let said = self.entry(seq).await?.ok_or(Error::NotFound)?;
         let about = self.about(doc! { "of": seq }).await?;
         fold([said].iter(), about.iter()).into_iter().next().ok_or(Error::NotFound)
@@ -167,7 +167,7 @@ impl Log {
 
     /// Whether a chat is older than the latest page, as far as this site has seen.
     pub fn is_past(&self, chat: &Chat) -> bool {
-        self.db().top(self.room).is_some_and(|top| top.no - chat.no >= PAGE)
+        self.head().is_some_and(|top| top.no - chat.no >= PAGE)
     }
 
     /// The end of the log as a page has to know it: all that anybody was told stands before it.
@@ -175,7 +175,7 @@ impl Log {
     /// # Errors
     /// `NotFound` when the log has ended; the database's.
     pub async fn end(&self) -> Result<Top> {
-        let top = match self.db().top(self.room) {
+        let top = match self.head() {
             // What no other site writes need not be asked for.
             Some(top) if self.db().is_alone() => top,
             _ => self.top().await?,
@@ -188,7 +188,7 @@ impl Log {
     ///
     /// # Errors
     /// The database's.
-    pub async fn page(&self, top: Top, before: Option<i64>) -> Result<Page> {
+    pub async fn page(self: &Arc<Self>, top: Top, before: Option<i64>) -> Result<Page> {
         let last = before.map_or(top.no, |before| before.saturating_sub(1).clamp(0, top.no));
         let first = (last - PAGE + 1).max(1);
         let said = match last {
@@ -229,10 +229,10 @@ impl Log {
     ///
     /// # Errors
     /// The database's.
-    pub async fn news(&self, since: i64) -> Result<News> {
+    pub async fn news(self: &Arc<Self>, since: i64) -> Result<News> {
         let read = self.after(since).await?;
         if read.is_empty()
-            && let Some(end) = self.db().top(self.room).filter(|top| top.closed && top.seq > since)
+            && let Some(end) = self.head().filter(|top| top.closed && top.seq > since)
         {
             // Purged meanwhile: nothing is left to be told but that it has ended.
             return Ok(News { chats: Vec::new(), upto: end.seq, closed: true });
@@ -259,14 +259,19 @@ impl Log {
 
     /// The entries about chats, in a window of `of`, that say what became of them: of each the last edit and the
     /// removal.
-    async fn about(&self, window: Document) -> Result<Vec<Entry>> {
+    async fn about(self: &Arc<Self>, window: Document) -> Result<Vec<Entry>> {
         let mut last: HashMap<(i64, bool), i64> = HashMap::new();
+        let mut edited_often = HashSet::new();
         for mark in self.marks(window).await? {
-            if matches!(mark.kind, Kind::Edited | Kind::Removed) {
-                let seq = last.entry((mark.of, mark.kind == Kind::Removed)).or_default();
+            if let (Kind::Edited | Kind::Removed, Some(of)) = (mark.kind, mark.of) {
+                let seq = last.entry((of, mark.kind == Kind::Removed)).or_default();
+                if *seq > 0 {
+                    edited_often.insert(of);
+                }
                 *seq = mark.seq.max(*seq);
             }
         }
+        self.supersede(edited_often.into_iter());
         if last.is_empty() {
             return Ok(Vec::new());
         }
@@ -274,7 +279,7 @@ impl Log {
     }
 
     /// The same about a run of chats.
-    async fn about_run(&self, said: impl Iterator<Item = &Entry> + Clone) -> Result<Vec<Entry>> {
+    async fn about_run(self: &Arc<Self>, said: impl Iterator<Item = &Entry> + Clone) -> Result<Vec<Entry>> {
         let first = said.clone().map(|entry| entry.seq).min();
         let last = said.map(|entry| entry.seq).max();
         match (first, last) {
@@ -365,7 +370,7 @@ fn strangers(entries: &[Arc<Entry>]) -> Vec<i64> {
 fn fold<'a>(said: impl Iterator<Item = &'a Entry>, about: impl Iterator<Item = &'a Entry>) -> Vec<Chat> {
     let mut chats: BTreeMap<i64, Chat> = said.filter_map(Chat::said).map(|chat| (chat.seq, chat)).collect();
     for entry in about {
-        if let Some(chat) = entry.of.and_then(|of| chats.get_mut(&of)) {
+        if let Some(chat) = entry.target().and_then(|of| chats.get_mut(&of)) {
             chat.hear(entry);
         }
     }

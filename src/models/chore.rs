@@ -19,6 +19,8 @@ use crate::error::{Error, Result};
 const BATCH: i64 = 500;
 /// The pause between two batches: the others want the database too.
 const PAUSE: Duration = Duration::from_millis(20);
+/// How long after a purge its room is looked at once more.
+const LATE_WRITES: Duration = Duration::from_secs(60);
 /// How old a chore of unknown hands is at least when it is begun: longer than a request takes.
 const YOUNG: Duration = Duration::from_secs(15);
 /// The pause before a chore is tried again when the database is away.
@@ -92,7 +94,8 @@ impl Chore {
 impl Log {
     /// Wipes what a chat and its edits say, if it was removed.
     async fn wipe(&self, seq: i64) -> Result<()> {
-        let marks = self.marks(doc! { "of": seq }).await?;
+        let mut marks = self.marks(doc! { "of": seq }).await?;
+        marks.extend(self.marks(doc! { "was": seq }).await?);
         if !marks.iter().any(|mark| mark.kind == Kind::Removed) {
             return Ok(());
         }
@@ -113,6 +116,8 @@ impl Log {
         // From here on the hint is the only way to the end.
         self.note().await?;
         sleep(FENCE + ABANDONED * 2).await;
+        // From here on whatever is found before the end was written too late.
+        self.db().rooms.update(doc! { "_id": self.room }, doc! { "$set": { "purged": true } }).await?;
         let mut seq = 0;
         while seq < top.seq - 1 {
             let last = (seq + BATCH).min(top.seq - 1);
@@ -121,7 +126,9 @@ impl Log {
             seq = last;
             sleep(PAUSE).await;
         }
-        Ok(())
+        // A write that was held up on its way finds its number free.
+        sleep(LATE_WRITES).await;
+        self.db().chats.delete_all(doc! { "room": self.room, "seq": { "$gt": 0_i64, "$lt": top.seq } }).await
     }
 }
 

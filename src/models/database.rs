@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
@@ -22,7 +22,7 @@ use super::patience::PATIENCE;
 use super::restore::Marker;
 use super::room::{Directory, Name};
 use super::signal::{self, Sites, Stored};
-use super::table::{Desk, Table};
+use super::table::{ABANDONED, Desk, Table};
 use super::throttle::Throttle;
 use super::{Room, RoomId, Session, User};
 use crate::error::Result;
@@ -52,6 +52,8 @@ pub struct Database {
     pub(super) passwords: Passwords,
     pub(super) throttle: Throttle,
     pub(super) directory: Directory,
+    /// When a write of this process, or of the one before it, may have been left without an answer. Locked for a line.
+    doubt: Mutex<Option<Instant>>,
     /// The logs in use, by room. A log takes its key out when it is dropped; locked for a line.
     pub(super) logs: Mutex<HashMap<RoomId, Weak<Log>>>,
     /// The highest committed top that this site has seen of each room; locked for a line.
@@ -120,6 +122,7 @@ impl Database {
             passwords: Passwords::new(),
             throttle: Throttle::default(),
             directory: Directory::default(),
+            doubt: Mutex::new(Some(Instant::now())),
             logs: Mutex::default(),
             tops: Mutex::default(),
             database,
@@ -136,7 +139,8 @@ impl Database {
         self.rooms.collection.create_index(unique(doc! { "no": 1 })).await?;
         self.signals.collection.create_index(expiring("at", signal::LIFE)).await?;
         self.chats.collection.create_index(unique(doc! { "room": 1, "seq": 1 })).await?;
-        self.chats.collection.create_index(unique_where(doc! { "room": 1, "of": 1, "seq": 1 }, "of")).await?;
+        self.chats.collection.create_index(sparse(doc! { "room": 1, "of": 1, "kind": 1, "seq": 1 }, "of")).await?;
+        self.chats.collection.create_index(sparse(doc! { "room": 1, "was": 1, "seq": 1 }, "was")).await?;
         self.chats.collection.create_index(unique_where(doc! { "room": 1, "no": 1 }, "no")).await?;
         self.chats.collection.create_index(unique_where(doc! { "room": 1, "author": 1, "nonce": 1 }, "nonce")).await?;
         Ok(())
@@ -149,6 +153,31 @@ impl Database {
 
     pub(super) fn database(&self) -> &mongodb::Database {
         &self.database
+    }
+
+    /// Records that a write may still be under way although nobody waits for it.
+    pub(super) fn doubt(&self) {
+        *self.doubt.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Waits until everything that was read before this call is durable.
+    ///
+    /// A replica set returns only what a majority has journaled. A standalone server also returns what it has in memory
+    /// only; its journal is sequential, so one journaled write makes everything before it durable. That write is needed
+    /// while a write without an answer may have been read.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(super) async fn ensure_durable(&self) -> Result<()> {
+        let doubt = *self.doubt.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(since) = doubt.filter(|_| !self.is_shared()) else { return Ok(()) };
+        let begun = Instant::now();
+        self.write_barrier().await?;
+        if begun > since + ABANDONED * 2 {
+            let mut doubt = self.doubt.lock().unwrap_or_else(PoisonError::into_inner);
+            doubt.take_if(|doubt| *doubt == since);
+        }
+        Ok(())
     }
 
     /// Whether the database answers.
@@ -194,6 +223,12 @@ pub(super) fn failed(error: impl Display) -> String {
 
 fn unique(keys: Document) -> IndexModel {
     IndexModel::builder().keys(keys).options(IndexOptions::builder().unique(true).build()).build()
+}
+
+/// An index on the documents that have `field`.
+fn sparse(keys: Document, field: &str) -> IndexModel {
+    let options = IndexOptions::builder().partial_filter_expression(doc! { field: { "$exists": true } }).build();
+    IndexModel::builder().keys(keys).options(options).build()
 }
 
 /// Unique among the documents that have `field`.

@@ -4,13 +4,14 @@
 
 mod append;
 mod gallop;
+mod supersede;
 
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,13 @@ pub struct Entry {
     /// On *edited* and *removed*: the `seq` of the chat.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<i64>,
+    /// On an *edited* entry that a later edit supersedes: the `seq` of the chat, instead of `of`. Readers need the last
+    /// edit only, so the index on `of` holds no others and a page costs the same however often its chats were edited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) was: Option<i64>,
+    /// On *edited*: its number among the edits of the chat, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edits: Option<i64>,
     /// Who did it.
     pub author: UserId,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,10 +93,12 @@ pub struct Entry {
 pub(super) struct Mark {
     /// Its number in the log.
     pub(super) seq: i64,
-    /// Which chat it is about.
-    pub(super) of: i64,
+    /// The `seq` of the chat; none on a superseded edit.
+    pub(super) of: Option<i64>,
     /// What it says.
     pub(super) kind: Kind,
+    /// On *edited*: its number among the edits of the chat, unless an earlier version wrote it.
+    pub(super) edits: Option<i64>,
 }
 
 /// The end of a log as somebody saw it.
@@ -107,6 +117,11 @@ pub struct Top {
 }
 
 impl Entry {
+    /// Returns the `seq` of the chat that this entry edits or removes.
+    pub(super) fn target(&self) -> Option<i64> {
+        self.of.or(self.was)
+    }
+
     /// Where it was written.
     pub(super) fn room(&self) -> RoomId {
         self.room
@@ -138,10 +153,14 @@ pub struct Log {
     recent: Mutex<VecDeque<Arc<Entry>>>,
     /// When the end was last looked at, or written.
     confirmed: Mutex<Option<Instant>>,
-    /// The highest number seen committed: the hint that readers wait on.
-    hint: watch::Sender<i64>,
+    /// The highest committed entry that this instance has seen: the hint that readers wait on. 0: none yet.
+    head: watch::Sender<Top>,
+    /// Up to here this instance has written the entries, or read them and then found the room open.
+    verified: AtomicI64,
     /// Whether a task is at work that will write down the room's `last`.
     noting: AtomicBool,
+    /// Whether a task marks superseded edits.
+    superseding: AtomicBool,
 }
 
 impl Log {
@@ -159,16 +178,23 @@ impl Log {
             waiting: Notify::new(),
             recent: Mutex::default(),
             noting: AtomicBool::new(false),
+            superseding: AtomicBool::new(false),
             confirmed: Mutex::default(),
-            hint: watch::Sender::new(db.top(room).map_or(start.seq, |top| top.seq)),
+            head: watch::Sender::new(db.top(room).unwrap_or_default()),
+            verified: AtomicI64::new(0),
         });
         logs.insert(room, Arc::downgrade(&log));
         log
     }
 
-    /// Hints at new entries: the number of the highest one that this site has seen committed.
-    pub fn hint(&self) -> watch::Receiver<i64> {
-        self.hint.subscribe()
+    /// Returns a receiver of the highest committed entry that this instance has seen.
+    pub fn hint(&self) -> watch::Receiver<Top> {
+        self.head.subscribe()
+    }
+
+    /// Returns the highest committed entry that this instance has seen, if it has seen any.
+    pub(super) fn head(&self) -> Option<Top> {
+        Some(*self.head.borrow()).filter(|head| head.seq > 0)
     }
 
     /// The end of the log now, asked of the database.
@@ -176,39 +202,68 @@ impl Log {
     /// # Errors
     /// The database's.
     pub async fn top(&self) -> Result<Top> {
-        let (seen, begun) = (self.db.top(self.room), Instant::now());
+        let (seen, begun) = (self.head(), Instant::now());
         let from = seen.unwrap_or(self.start).seq;
-        let found = match gallop(from, |seq| self.entry(seq)).await? {
-            None if seen.is_none() && from > 0 => self.entry(from).await?,
-            found => found,
+        let gallop = async {
+            match gallop(from, |seq| self.entry(seq)).await? {
+                None if seen.is_none() && from > 0 => self.entry(from).await,
+                found => Ok(found),
+            }
         };
-        if let Some(entry) = &found {
-            self.raise(Top::from(entry));
+        // Both at once: nothing was missing when the room was read, unless it says so.
+        let (found, end) = try_join(gallop, self.end_if_purged()).await?;
+        match (end, &found) {
+            (Some(end), _) => self.raise(end),
+            (None, Some(entry)) => {
+                self.ensure_durable(entry.seq).await?;
+                self.raise(Top::from(entry));
+                self.verified.fetch_max(entry.seq, Ordering::Relaxed);
+            }
+            (None, None) => {}
         }
         self.confirm(begun);
-        Ok(self.db.top(self.room).unwrap_or_default())
+        Ok(self.head().unwrap_or_default())
     }
 
-    /// Looks at the end, also where the room was closed and purged while nobody here heard of it.
+    /// Returns the last entry of a purged room. The room decides, not what is left of its log.
+    async fn end_if_purged(&self) -> Result<Option<Top>> {
+        let room = Room::by_id(&self.db, self.room).await?;
+        let Some(room) = room.filter(|room| room.purged) else { return Ok(None) };
+        Ok(self.entry(room.last.seq).await?.map(|entry| Top::from(&entry)))
+    }
+
+    /// Returns entries read from the database once they may be shown: they are durable, and the room is not purged.
     ///
-    /// # Errors
-    /// The database's.
-    pub async fn look(&self) -> Result<()> {
-        let top = self.top().await?;
-        if !self.is_purged(top).await? {
-            return Ok(());
+    /// A write that arrives after the purge finds its number free. Such an entry is deleted, and the log has ended.
+    async fn verify(&self, entries: Vec<Arc<Entry>>) -> Result<Vec<Arc<Entry>>> {
+        let Some(last) = entries.last() else { return Ok(entries) };
+        if last.seq <= self.verified.load(Ordering::Relaxed) {
+            return Ok(entries);
         }
-        // Nothing is left of it but the last entry, which the room names.
-        let Some(room) = Room::by_id(&self.db, self.room).await? else { return Ok(()) };
-        if let Some(end) = self.entry(room.last.seq).await? {
-            self.raise(Top::from(&end));
+        self.ensure_durable(last.seq).await?;
+        match self.end_if_purged().await? {
+            Some(end) if last.seq < end.seq => {
+                let strays: Vec<ObjectId> = entries.iter().map(|entry| entry.id).collect();
+                self.db.chats.delete_all(doc! { "_id": { "$in": strays } }).await?;
+                self.raise(end);
+                Ok(Vec::new())
+            }
+            Some(_) => Ok(entries),
+            None => {
+                self.verified.fetch_max(last.seq, Ordering::Relaxed);
+                Ok(entries)
+            }
         }
-        Ok(())
+    }
+
+    /// Waits until an entry that was read is durable. A standalone server shows what it has not journaled yet.
+    async fn ensure_durable(&self, seq: i64) -> Result<()> {
+        if self.head().is_some_and(|head| head.seq >= seq) { Ok(()) } else { self.db.ensure_durable().await }
     }
 
     /// The highest number that is known to be committed, without asking; the end may be beyond it.
     pub(super) fn seen(&self) -> i64 {
-        self.db.top(self.room).map_or(self.start.seq, |top| top.seq.max(self.start.seq))
+        self.head().unwrap_or_default().seq.max(self.start.seq)
     }
 
     /// At most [`WINDOW`] entries after a number, in order, from memory where it reaches back that far.
@@ -234,7 +289,7 @@ impl Log {
             }
             entries.truncate(whole);
         }
-        Ok(entries.into_iter().map(Arc::new).collect())
+        self.verify(entries.into_iter().map(Arc::new).collect()).await
     }
 
     /// Whether there is an entry of this number.
@@ -261,7 +316,7 @@ impl Log {
     pub(super) async fn marks(&self, window: Document) -> Result<Vec<Mark>> {
         let mut query = doc! { "room": self.room };
         query.extend(window);
-        self.db.chats.outlines(query, doc! { "_id": 0, "seq": 1, "of": 1, "kind": 1 }).await
+        self.db.chats.outlines(query, doc! { "_id": 0, "seq": 1, "of": 1, "kind": 1, "edits": 1 }).await
     }
 
     pub(super) fn db(&self) -> &Arc<Database> {
@@ -272,7 +327,7 @@ impl Log {
         let recent = self.recent();
         let (first, last) = (recent.front()?.seq, recent.back()?.seq);
         // Memory ends where another site wrote, and what was written there may be about what it holds.
-        if *self.hint.borrow() > last {
+        if self.head.borrow().seq > last {
             return None;
         }
         let skip = usize::try_from(seq + 1 - first).ok().filter(|skip| *skip <= recent.len())?;
@@ -294,6 +349,7 @@ impl Log {
             let surplus = recent.len().saturating_sub(RECENT);
             recent.drain(..surplus);
         }
+        self.verified.fetch_max(last.seq, Ordering::Relaxed);
         self.raise(Top::from(&**last));
     }
 
@@ -310,10 +366,12 @@ impl Log {
 
     pub(super) fn raise(&self, top: Top) {
         self.db.raise(self.room, top);
-        self.hint.send_if_modified(|seen| {
-            let higher = top.seq > *seen;
-            *seen = top.seq.max(*seen);
-            higher
+        self.head.send_if_modified(|head| {
+            let is_higher = top.seq > head.seq;
+            if is_higher {
+                *head = top;
+            }
+            is_higher
         });
     }
 
@@ -340,6 +398,7 @@ impl Database {
             logs.values().filter_map(Weak::upgrade).collect()
         };
         join_all(logs.iter().map(|log| log.note_now())).await;
+        self.leave().await;
     }
 
     /// The highest top of a room that this site has seen committed.

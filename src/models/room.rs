@@ -41,6 +41,9 @@ pub struct Room {
     pub at: DateTime,
     /// A hint at the top of its log: never above it, often a little below.
     pub(super) last: Top,
+    /// Whether the entries of its log, all but the last one, are deleted or about to be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) purged: bool,
 }
 
 impl User {
@@ -89,7 +92,7 @@ impl User {
     /// `name: Taken`, or the database's.
     pub async fn make_room(&self, db: &Database, name: RoomName, topic: Topic) -> Result<Room> {
         let (at, last) = (DateTime::now(), Top::default());
-        let mut room = Room { id: RoomId::new(), no: 0, rev: 0, name, open: true, topic, owner: self.id, at, last };
+        let mut room = Room { id: RoomId::new(), no: 0, rev: 0, name, open: true, topic, owner: self.id, at, last, purged: false };
         let Some(name) = Name::take(db, &room.name, room.id).await? else {
             return Err(Error::field("name", Fault::Taken));
         };

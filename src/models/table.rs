@@ -148,6 +148,11 @@ impl<T: Serialize + DeserializeOwned + Unpin + Send + Sync + 'static> Table<T> {
         self.change(key, |all, key| async move { Ok(all.update_one(key, change).await?.matched_count > 0) }).await
     }
 
+    /// Changes all documents of a window.
+    pub(super) async fn update_all(&self, window: Document, change: Document) -> Result<()> {
+        self.change(window, |all, window| async move { all.update_many(window, change).await.map(drop) }).await
+    }
+
     /// The same, and answers the document as it was before.
     pub(super) async fn update_and_get(&self, key: Document, change: Document) -> Result<Option<T>> {
         self.change(key, |all, key| async move { all.find_one_and_update(key, change).await }).await

@@ -28,8 +28,8 @@ use crate::models::{RoomId, UserId};
 const BATCH: usize = 512;
 /// Drafts that may wait. Beyond that the database is not keeping up, and who comes is told so.
 const QUEUE: usize = 8_192;
-/// How often a chat may be edited: what became of it is read with every page that shows it.
-const EDITS: usize = 1_000;
+/// How often a chat may be edited: removing it wipes the text of each edit.
+const EDITS: i64 = 1_000;
 /// The longest pause between two looks at what became of a batch that was given up.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Questions about nonces at once.
@@ -47,6 +47,8 @@ pub(in crate::models) struct Draft {
     author: UserId,
     nonce: Option<Nonce>,
     text: Option<ChatText>,
+    /// On *edited*: its number among the edits of the chat, once the writer knows it.
+    edits: Option<i64>,
     at: DateTime,
 }
 
@@ -95,7 +97,7 @@ impl Draft {
     }
 
     fn new(kind: Kind, author: UserId) -> Self {
-        Self { id: ObjectId::new(), kind, of: None, author, nonce: None, text: None, at: DateTime::now() }
+        Self { id: ObjectId::new(), kind, of: None, author, nonce: None, text: None, edits: None, at: DateTime::now() }
     }
 
     /// The entry that it becomes behind `top`.
@@ -109,6 +111,8 @@ impl Draft {
             no: said.then_some(top.no + 1),
             chats: (!said).then_some(top.no),
             of: self.of,
+            was: None,
+            edits: self.edits,
             author: self.author,
             nonce: self.nonce.clone(),
             text: self.text.clone(),
@@ -152,9 +156,9 @@ impl Log {
 
     /// Sees to it that each draft of the batch stands, or stood before, or meets a closed log; answers it.
     /// What is left in the batch when this ends or is given up may or may not stand.
-    async fn commit(&self, batch: &mut Vec<Waiting>) -> Result<()> {
+    async fn commit(self: &Arc<Self>, batch: &mut Vec<Waiting>) -> Result<()> {
         loop {
-            let top = match self.db.top(self.room) {
+            let top = match self.head() {
                 Some(top) if self.is_confirmed() => top,
                 _ => self.top().await?,
             };
@@ -167,20 +171,19 @@ impl Log {
             }
             let (entries, begun) = (self.number(batch, top), Instant::now());
             match self.db.chats.insert_in_order(entries.clone()).await {
-                Ok(()) if begun.elapsed() > FENCE && self.is_purged(top).await? => {
-                    // This process stood still while the room was closed: nothing is left that would have refused it.
-                    let ids: Vec<ObjectId> = entries.iter().map(|entry| entry.id).collect();
-                    self.db.chats.delete_all(doc! { "_id": { "$in": ids } }).await?;
-                    batch.drain(..).for_each(|waiting| waiting.tell(Appended::Closed));
-                }
+                // This process was stopped for a while. The room may have been closed and purged, with nothing left to
+                // reject the write: it counts once it was read again and the room was found open.
+                Ok(()) if begun.elapsed() > FENCE => return Err(away("the write took too long")),
                 Ok(()) => {
                     METRICS.batches.observe(entries.len() as f64);
                     METRICS.appends.observe(begun.elapsed().as_secs_f64());
                     self.confirm(begun);
                     self.witness(&entries);
+                    self.supersede(entries.iter().filter(|entry| entry.kind == Kind::Edited).filter_map(|entry| entry.of));
                     answer(batch, &entries);
                 }
                 Err(error) => {
+                    self.db.doubt();
                     log::debug!("room {}: append behind {}: {error}", self.room, top.seq);
                     self.settle(batch, top).await?;
                 }
@@ -197,16 +200,21 @@ impl Log {
         }
         about.sort_unstable();
         about.dedup();
-        let mut edits: HashMap<i64, usize> = HashMap::new();
+        let mut edits: HashMap<i64, i64> = HashMap::new();
         let mut removals: HashMap<i64, Option<Arc<Entry>>> = HashMap::new();
         for mark in self.marks(doc! { "of": { "$in": about } }).await? {
+            let Some(of) = mark.of else { continue };
             match mark.kind {
-                Kind::Removed => drop(removals.insert(mark.of, self.entry(mark.seq).await?.map(Arc::new))),
-                Kind::Edited => *edits.entry(mark.of).or_default() += 1,
+                Kind::Removed => drop(removals.insert(of, self.entry(mark.seq).await?.map(Arc::new))),
+                Kind::Edited => {
+                    // Edits of an earlier version have no number: they are counted.
+                    let count = edits.entry(of).or_default();
+                    *count = mark.edits.unwrap_or_default().max(*count + 1);
+                }
                 _ => {}
             }
         }
-        for waiting in std::mem::take(batch) {
+        for mut waiting in std::mem::take(batch) {
             let (kind, of) = (waiting.draft.kind, waiting.draft.of.unwrap_or_default());
             let count = edits.entry(of).or_default();
             match (kind, removals.get(&of)) {
@@ -214,6 +222,7 @@ impl Log {
                 (Kind::Edited, None) if *count >= EDITS => waiting.tell(Appended::Enough),
                 (Kind::Edited, None) => {
                     *count += 1;
+                    waiting.draft.edits = Some(*count);
                     batch.push(waiting);
                 }
                 (Kind::Removed, Some(Some(entry))) => {
@@ -267,17 +276,15 @@ impl Log {
         }
         let waiting = batch.len();
         let old = self.said_before(batch).await?;
+        if !old.is_empty() {
+            self.db.ensure_durable().await?;
+        }
         answer(batch, &old);
         if batch.len() == waiting {
             // Nobody was before us: the database itself is in trouble.
             sleep(Duration::from_millis(50)).await;
         }
         Ok(())
-    }
-
-    /// Whether what stood at `top` stands no more.
-    pub(super) async fn is_purged(&self, top: Top) -> Result<bool> {
-        Ok(top.seq > 0 && self.entry(top.seq).await?.is_none())
     }
 
     /// Reads a window behind `seq` from the database and takes note of it.
@@ -333,7 +340,7 @@ impl Log {
 
     /// Writes down the hint at the top.
     pub(in crate::models) async fn note(&self) -> Result<()> {
-        let Some(top) = self.db.top(self.room) else { return Ok(()) };
+        let Some(top) = self.head() else { return Ok(()) };
         let room = doc! { "_id": self.room };
         let last = doc! { "$max": { "last.seq": top.seq, "last.no": top.no, "last.at": top.at } };
         self.db.rooms.update(room, last).await.map(drop)
@@ -371,6 +378,7 @@ async fn write(log: Arc<Log>) {
     while let Some(mut batch) = log.next_batch() {
         let committed = timeout(PATIENCE, log.commit(&mut batch)).await;
         if let Err(error) = committed.unwrap_or_else(|_| Err(away("the database did not answer in time"))) {
+            log.db.doubt();
             log.give_up(batch, &error);
             find_out(log).await;
         }
@@ -384,7 +392,7 @@ async fn find_out(log: &Log) {
     let (end, mut pause) = (Instant::now() + ABANDONED * 2, Duration::from_millis(100));
     while Instant::now() < end {
         let called = log.waiting.notified();
-        let seq = log.db.top(log.room).unwrap_or(log.start).seq;
+        let seq = log.head().unwrap_or(log.start).seq;
         if log.read_on(seq).await.is_ok_and(|news| news.len() as i64 == WINDOW) {
             continue;
         }

@@ -1,0 +1,44 @@
+//! Superseded edits: takes all edits of a chat but the last one out of the index that readers use.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use mongodb::bson::doc;
+
+use super::{Kind, Log};
+use crate::error::Result;
+
+/// The most chats that one task works on. The next reader finds what is left.
+const CHATS: usize = 256;
+
+impl Log {
+    /// Marks superseded edits of some chats, in a task of its own, unless one is at work in this log.
+    ///
+    /// Nothing depends on it: readers take the last edit they find. What a crash leaves is found by the next reader.
+    pub(in crate::models) fn supersede(self: &Arc<Self>, chats: impl Iterator<Item = i64>) {
+        let chats: Vec<i64> = chats.take(CHATS).collect();
+        if chats.is_empty() || self.superseding.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let log = Arc::clone(self);
+        tokio::spawn(async move {
+            for of in chats {
+                if let Err(error) = log.supersede_edits(of).await {
+                    log::debug!("room {}: superseded edits of chat {of} were not marked: {error}", log.room);
+                    break;
+                }
+            }
+            log.superseding.store(false, Ordering::Relaxed);
+        });
+    }
+
+    async fn supersede_edits(&self, of: i64) -> Result<()> {
+        let mut edits = self.marks(doc! { "of": of }).await?;
+        edits.retain(|mark| mark.kind == Kind::Edited);
+        let last = edits.iter().map(|mark| mark.seq).max();
+        let Some(last) = last.filter(|_| edits.len() > 1) else { return Ok(()) };
+        let window = doc! { "room": self.room, "of": of, "kind": "edited", "seq": { "$lt": last } };
+        let change = doc! { "$set": { "was": of }, "$unset": { "of": "" } };
+        self.db.chats.update_all(window, change).await
+    }
+}
