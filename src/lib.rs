@@ -9,11 +9,12 @@
 //! views        what templates and JSON are given; nothing of HTTP
 //! models       verbs on the collections; neither HTTP nor HTML
 //! peer, engine, metrics: the other server, the database of our own, what is counted
-//! config, error, keeper, priority, say, ticket: the ground
+//! cache, config, error, keeper, priority, say, ticket: the ground
 //! images       the second server, beside them: uses peer and the ground only
 //! ```
 
 pub mod backup;
+pub mod cache;
 pub mod check;
 pub mod config;
 pub mod controllers;

@@ -6,6 +6,7 @@
 pub mod feed;
 mod glance;
 pub mod hub;
+mod names;
 mod pages;
 pub mod presence;
 mod ring;

@@ -8,7 +8,6 @@ pub mod database;
 mod id;
 mod lease;
 pub mod log;
-mod memo;
 mod password;
 mod patience;
 pub mod restore;

@@ -163,6 +163,7 @@ fn key(figment: &Figment, name: &str) -> String {
 /// A template that cannot be read.
 pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Rocket<Build>, String> {
     let views = Views::new()?;
+    db.budget().set_limit(settings.cache);
     let images = Peer::new(settings.images.internal_url.clone(), secret)?;
     let hub = Hub::new(Arc::clone(&db), views.clone());
     let (stopped, closed) = (Arc::clone(&hub), Arc::clone(&db));

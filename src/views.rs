@@ -18,6 +18,7 @@ use rust_embed::Embed;
 use serde::Serialize;
 use tera::{Context, Tera};
 
+use crate::cache::{Budget, Charge};
 use crate::error::{Error, Result};
 pub use locale::Locale;
 
@@ -67,7 +68,15 @@ impl Views {
 pub struct Rendered<T> {
     /// What is rendered.
     pub view: T,
-    html: Box<[OnceLock<Arc<str>>]>,
+    html: Box<[OnceLock<Html>]>,
+    /// What the HTML is charged to, and the view once its size is known.
+    budget: Option<Arc<Budget>>,
+    charge: OnceLock<Charge>,
+}
+
+struct Html {
+    text: Arc<str>,
+    _charge: Option<Charge>,
 }
 
 impl<T: Default> Default for Rendered<T> {
@@ -79,7 +88,20 @@ impl<T: Default> Default for Rendered<T> {
 impl<T> Rendered<T> {
     /// Nothing is rendered yet.
     pub fn new(view: T) -> Self {
-        Self { view, html: Locale::all().map(|_| OnceLock::new()).collect() }
+        let html = Locale::all().map(|_| OnceLock::new()).collect();
+        Self { view, html, budget: None, charge: OnceLock::new() }
+    }
+
+    /// Charges the HTML to a budget, for as long as it is kept here.
+    pub fn charged_to(self, budget: &Arc<Budget>) -> Self {
+        Self { budget: Some(Arc::clone(budget)), ..self }
+    }
+
+    /// Charges the view's own bytes, once.
+    pub fn charge_view(&self, bytes: usize) {
+        if let Some(budget) = &self.budget {
+            self.charge.get_or_init(|| budget.charge(bytes));
+        }
     }
 
     /// The text in a language, made by `render` when it is asked for first.
@@ -89,9 +111,10 @@ impl<T> Rendered<T> {
     pub fn html(&self, locale: Locale, render: impl FnOnce(&T) -> Result<String>) -> Result<Arc<str>> {
         let once = &self.html[locale.index()];
         if let Some(html) = once.get() {
-            return Ok(html.clone());
+            return Ok(html.text.clone());
         }
-        let html = Arc::<str>::from(render(&self.view)?);
-        Ok(once.get_or_init(|| html).clone())
+        let text = Arc::<str>::from(render(&self.view)?);
+        let _charge = self.budget.as_ref().map(|budget| budget.charge(text.len()));
+        Ok(once.get_or_init(|| Html { text, _charge }).text.clone())
     }
 }

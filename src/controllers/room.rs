@@ -183,7 +183,7 @@ pub(super) async fn page(
     who: &SignedIn,
     visitor: &Visitor<'_>,
     db: &Arc<Database>,
-    hub: &Hub,
+    hub: &Arc<Hub>,
     room: &models::Room,
     draft: Draft,
 ) -> Result<Answer> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
@@ -12,18 +12,16 @@ use tokio_util::task::TaskTracker;
 
 use super::feed::Feed;
 use super::glance::Lasts;
+use super::names::Names;
 use super::pages::Pages;
 use super::room::LiveRoom;
 use super::sessions::Sessions;
 use crate::error::Result;
-use crate::models::checked::Nickname;
 use crate::models::signal::{Heard, Signal};
-use crate::models::{self, Database, Room, RoomId, Session, User, UserId};
+use crate::models::{self, Database, Room, RoomId, Session, UserId};
 use crate::views::Views;
 use crate::views::chat::{Article, Chat};
 
-/// Names kept before all are forgotten.
-const NAMES: usize = 10_000;
 /// Readers who catch up from the log at once.
 const CATCH_UPS: usize = 8;
 /// How often the other sites are told who is here, also when nothing changes.
@@ -39,8 +37,8 @@ pub struct Hub {
     pub(super) views: Views,
     /// A live room takes its key out when it is dropped; locked for lines.
     pub(super) rooms: Mutex<HashMap<RoomId, Weak<LiveRoom>>>,
-    /// Read and filled by what renders chats; locked for lines.
-    names: Mutex<Names>,
+    /// The names of people, for what renders chats and presence.
+    pub(super) names: Arc<Names>,
     /// What the main page says of rooms.
     pub(super) lasts: Lasts,
     /// The pages of rooms that were asked for lately.
@@ -55,25 +53,16 @@ pub struct Hub {
     stopping: CancellationToken,
 }
 
-/// The names that are known.
-#[derive(Default)]
-struct Names {
-    /// `None` for those who are gone.
-    known: HashMap<UserId, Option<Nickname>>,
-    /// Counts changes, so that what was read before one is not taken for new.
-    version: u64,
-}
-
 impl Hub {
     /// Nothing is live yet.
     pub fn new(db: Arc<Database>, views: Views) -> Arc<Self> {
         Arc::new(Self {
+            names: Arc::new(Names::new(&db)),
+            lasts: Lasts::new(db.budget()),
+            pages: Pages::new(db.budget()),
             db,
             views,
             rooms: Mutex::default(),
-            names: Mutex::default(),
-            lasts: Lasts::default(),
-            pages: Pages::default(),
             sessions: Sessions::default(),
             catch_ups: Semaphore::new(CATCH_UPS),
             is_there: watch::Sender::new(true),
@@ -119,17 +108,17 @@ impl Hub {
     /// # Errors
     /// The database's.
     pub async fn articles(&self, chats: Vec<models::Chat>) -> Result<Vec<Arc<Article>>> {
-        let names = self.names(chats.iter().map(|chat| chat.author)).await?;
+        let names = self.names.get(chats.iter().map(|chat| chat.author)).await?;
         let article = |chat: models::Chat| {
             let name = names.get(&chat.author).and_then(Option::as_ref);
-            Arc::new(Article::new(Chat::new(chat, name)))
+            Arc::new(Article::new(Chat::new(chat, name)).charged_to(self.db.budget()))
         };
         Ok(chats.into_iter().map(article).collect())
     }
 
     /// A user has changed, which is told to the other sites too.
     pub fn changed(&self, user: UserId) {
-        self.forget(user);
+        self.invalidate_name(Some(user));
         self.db.tell(Signal::Changed { user });
     }
 
@@ -155,6 +144,8 @@ impl Hub {
         };
         tokio::select! {
             () = look => {}
+            () = self.names.refresh(|user| self.invalidate_name(Some(user))) => {}
+            () = Arc::clone(self.db.budget()).sweep() => {}
             () = self.stopping() => {}
         }
     }
@@ -179,42 +170,32 @@ impl Hub {
     async fn hear(&self, heard: Heard) {
         match heard {
             Heard::Anew => {
-                self.forget_all();
+                self.invalidate_name(None);
                 self.lasts.forget();
             }
             Heard::Told(_, Signal::Ended { session }) => self.sessions.end(&session),
-            Heard::Told(_, Signal::Changed { user }) => self.forget(user),
+            Heard::Told(_, Signal::Changed { user }) => self.invalidate_name(Some(user)),
             Heard::Told(site, Signal::Here { room, people, count }) => {
                 if let Some(live) = self.live(room) {
-                    live.presence.elsewhere(site, people, count);
+                    live.presence.elsewhere(site, people.into_iter().map(|(user, _)| user).collect(), count);
                 }
             }
-            Heard::Told(_, Signal::Typing { room, user, nickname }) => {
+            Heard::Told(_, Signal::Typing { room, user, .. }) => {
                 if let Some(live) = self.live(room) {
-                    live.presence.types_elsewhere(user, nickname);
+                    live.presence.types_elsewhere(user);
                 }
             }
             Heard::Told(_, Signal::Up | Signal::Barrier | Signal::Unknown) => {}
         }
     }
 
-    /// Forgets what was rendered of a user who has changed: it is read and rendered anew.
-    fn forget(&self, user: UserId) {
-        {
-            let mut names = self.known_names();
-            names.known.remove(&user);
-            names.version += 1;
+    /// Drops the name of a user, which has changed, and what was rendered with it; without one all names.
+    fn invalidate_name(&self, user: Option<UserId>) {
+        self.names.invalidate(user);
+        for room in self.all_live() {
+            room.forget();
+            room.presence.name_changed(user);
         }
-        self.all_live().iter().for_each(|room| room.forget());
-    }
-
-    fn forget_all(&self) {
-        {
-            let mut names = self.known_names();
-            names.known.clear();
-            names.version += 1;
-        }
-        self.all_live().iter().for_each(|room| room.forget());
     }
 
     fn all_live(&self) -> Vec<Arc<LiveRoom>> {
@@ -224,7 +205,7 @@ impl Hub {
 
     /// How often names have changed.
     pub(super) fn version(&self) -> u64 {
-        self.known_names().version
+        self.names.version()
     }
 
     /// Ends sessions, and has their sockets close, here and at the other sites.
@@ -282,43 +263,5 @@ impl Hub {
         if tokio::time::timeout(GOODBYE, self.sockets.wait()).await.is_err() {
             log::warn!("{} sockets did not say goodbye", self.sockets.len());
         }
-    }
-
-    /// The names of people; none for those who are gone.
-    ///
-    /// # Errors
-    /// The database's.
-    pub(super) async fn names(&self, of: impl Iterator<Item = UserId>) -> Result<HashMap<UserId, Option<Nickname>>> {
-        let mut names = HashMap::new();
-        let mut unknown = Vec::new();
-        let version = {
-            let all = self.known_names();
-            for user in of {
-                match all.known.get(&user) {
-                    Some(name) => drop(names.insert(user, name.clone())),
-                    None if unknown.contains(&user) => {}
-                    None => unknown.push(user),
-                }
-            }
-            all.version
-        };
-        if unknown.is_empty() {
-            return Ok(names);
-        }
-        let mut found = User::nicknames(&self.db, &unknown).await?;
-        let found: Vec<_> = unknown.into_iter().map(|user| (user, found.remove(&user))).collect();
-        let mut all = self.known_names();
-        if all.version == version {
-            if all.known.len() > NAMES {
-                all.known.clear();
-            }
-            all.known.extend(found.iter().cloned());
-        }
-        names.extend(found);
-        Ok(names)
-    }
-
-    fn known_names(&self) -> MutexGuard<'_, Names> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,15 +1,22 @@
 //! Pages of rooms. One that was read is kept, with what was rendered of it, until its log has grown.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared, WeakShared};
 
 use super::hub::Hub;
-use crate::error::Result;
-use crate::models::{Room, RoomId};
+use crate::cache::{Budget, Cache, Lookup, lock};
+use crate::error::{Error, Result};
+use crate::models::log::Top;
+use crate::models::{Room, RoomId, patiently};
 use crate::views::chat::{Feed, Fragment};
 
-/// Pages that are kept, some hundred KiB each, before all are forgotten.
-const PAGES: usize = 32;
+/// How long a page is kept. Its chats are charged to the budget of all caches by themselves.
+const MAX_AGE: Duration = Duration::from_secs(60);
+const MAX_BYTES: usize = 1 << 20;
 
 /// A page of a room.
 pub struct Page {
@@ -19,82 +26,139 @@ pub struct Page {
     pub before: Option<i64>,
 }
 
-/// The pages that are kept; locked for lines.
-#[derive(Default)]
-pub(super) struct Pages(Mutex<HashMap<Place, Known>>);
+/// The pages that are kept, and those that are being read.
+pub(super) struct Pages {
+    cache: Arc<Cache<Place, Known>>,
+    /// One reading a page, for all who wait for it; locked for lines.
+    readings: Mutex<HashMap<(Place, MadeOf), WeakShared<Reading>>>,
+}
 
 /// A room, and which page of it.
 type Place = (RoomId, Option<i64>);
 
+/// What a page is made of: the log up to an entry, and the names of a version.
+type MadeOf = (i64, u64);
+
+type Reading = BoxFuture<'static, Result<Arc<Page>, Arc<Error>>>;
+
+#[derive(Clone)]
 struct Known {
-    /// What it was made of: the log up to an entry, and the names of a version.
-    made_of: (i64, u64),
+    made_of: MadeOf,
     page: Arc<Page>,
 }
 
 impl Hub {
-    /// A room's latest page, or the one before chat number `before`.
+    /// A room's latest page, or the one before chat number `before`. Everybody who asks meanwhile waits for one reading,
+    /// which goes on when they give up.
     ///
     /// # Errors
     /// `NotFound` when the room has been closed; the database's.
-    pub async fn page(&self, room: &Room, before: Option<i64>) -> Result<Arc<Page>> {
-        let log = room.log(&self.db);
-        let (version, top) = (self.version(), log.end().await?);
-        let (place, made_of) = ((room.id, before), (top.seq, version));
+    pub async fn page(self: &Arc<Self>, room: &Room, before: Option<i64>) -> Result<Arc<Page>> {
+        let (version, head) = (self.version(), room.log(&self.db).end().await?);
+        let (place, made_of) = ((room.id, before), (head.seq, version));
         if let Some(page) = self.pages.known(place, made_of) {
             return Ok(page);
         }
-        let page = log.page(top, before).await?;
-        let feed = Feed { articles: self.articles(page.chats).await?, upto: page.upto, closed: false };
-        let page = Arc::new(Page { fragment: Fragment::new(feed), before: page.before });
-        self.pages.keep(place, Known { made_of, page: Arc::clone(&page) });
+        let reading =
+            self.pages.reading(place, made_of, || Arc::clone(self).read_page(room.clone(), before, head, made_of));
+        patiently(reading).await?.map_err(|error| match &*error {
+            Error::NotFound => Error::NotFound,
+            error => Error::Unavailable(error.to_string()),
+        })
+    }
+
+    async fn read_page(
+        self: Arc<Self>,
+        room: Room,
+        before: Option<i64>,
+        head: Top,
+        made_of: MadeOf,
+    ) -> Result<Arc<Page>> {
+        let version = self.pages.cache.version();
+        let page = room.log(&self.db).page(head, before).await?;
+        let articles = self.articles(page.chats).await?;
+        articles.iter().for_each(|article| article.prepare());
+        let fragment = Fragment::new(Feed { articles, upto: page.upto, closed: false }).charged_to(self.db.budget());
+        let page = Arc::new(Page { fragment, before: page.before });
+        self.pages.cache.insert(version, (room.id, before), Known { made_of, page: Arc::clone(&page) }, 0);
         Ok(page)
     }
 }
 
 impl Pages {
-    fn known(&self, place: Place, made_of: (i64, u64)) -> Option<Arc<Page>> {
-        self.all().get(&place).filter(|known| known.made_of == made_of).map(|known| Arc::clone(&known.page))
+    pub(super) fn new(budget: &Arc<Budget>) -> Self {
+        Self { cache: Cache::new(budget, MAX_AGE, MAX_BYTES), readings: Mutex::default() }
     }
 
-    fn keep(&self, place: Place, known: Known) {
-        let mut all = self.all();
-        if all.len() >= PAGES && !all.contains_key(&place) {
-            all.clear();
+    fn known(&self, place: Place, made_of: MadeOf) -> Option<Arc<Page>> {
+        match self.cache.get(&place) {
+            Lookup::Hit(known) if known.made_of == made_of => Some(known.page),
+            _ => None,
         }
-        all.insert(place, known);
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<Place, Known>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns the reading of a page that is under way, or begins one, in a task of its own.
+    fn reading<F>(&self, place: Place, made_of: MadeOf, read: impl FnOnce() -> F) -> Shared<Reading>
+    where
+        F: Future<Output = Result<Arc<Page>>> + Send + 'static,
+    {
+        let mut readings = lock(&self.readings);
+        let under_way = readings.get(&(place, made_of)).and_then(WeakShared::upgrade);
+        under_way.filter(|reading| reading.peek().is_none()).unwrap_or_else(|| {
+            let task = tokio::spawn(read());
+            let read =
+                async { task.await.unwrap_or_else(|panic| Err(Error::Internal(panic.to_string()))).map_err(Arc::new) };
+            let reading = read.boxed().shared();
+            readings.retain(|_, reading| reading.upgrade().is_some());
+            readings.extend(reading.downgrade().map(|weak| ((place, made_of), weak)));
+            reading
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::future::join_all;
+
     use super::*;
 
-    fn known(made_of: (i64, u64)) -> Known {
-        let feed = Feed { articles: Vec::new(), upto: made_of.0, closed: false };
-        Known { made_of, page: Arc::new(Page { fragment: Fragment::new(feed), before: None }) }
+    fn page() -> Arc<Page> {
+        let feed = Feed { articles: Vec::new(), upto: 0, closed: false };
+        Arc::new(Page { fragment: Fragment::new(feed), before: None })
+    }
+
+    fn pages() -> (Pages, RoomId) {
+        (Pages::new(&Arc::default()), "0123456789abcdef01234567".parse().unwrap())
     }
 
     #[test]
     fn a_page_is_known_until_its_log_grows_or_a_name_changes() {
-        let (pages, room) = (Pages::default(), "0123456789abcdef01234567".parse().unwrap());
-        pages.keep((room, None), known((4, 1)));
+        let (pages, room) = pages();
+        pages.cache.insert(pages.cache.version(), (room, None), Known { made_of: (4, 1), page: page() }, 0);
         assert!(pages.known((room, None), (4, 1)).is_some());
         for (before, made_of) in [(None, (5, 1)), (None, (4, 2)), (Some(9), (4, 1))] {
             assert!(pages.known((room, before), made_of).is_none());
         }
     }
 
-    #[test]
-    fn a_bounded_number_is_kept() {
-        let (pages, room) = (Pages::default(), "0123456789abcdef01234567".parse().unwrap());
-        for before in 0..=PAGES as i64 {
-            pages.keep((room, Some(before)), known((4, 1)));
-            assert!(pages.all().len() <= PAGES);
-        }
+    #[tokio::test]
+    async fn everybody_who_asks_for_a_page_waits_for_one_reading_of_it() {
+        let (pages, room) = pages();
+        let (begun, (go, gone)) = (AtomicUsize::default(), tokio::sync::watch::channel(false));
+        let read = || {
+            begun.fetch_add(1, Ordering::Relaxed);
+            let mut gone = gone.clone();
+            async move {
+                let _ = gone.wait_for(|gone| *gone).await;
+                Ok(page())
+            }
+        };
+        let readings: Vec<_> = (0..40).map(|_| pages.reading((room, None), (4, 1), read)).collect();
+        let other = pages.reading((room, None), (5, 1), read);
+        go.send_replace(true);
+        assert!(join_all(readings).await.iter().all(Result::is_ok) && other.await.is_ok());
+        assert_eq!(begun.into_inner(), 2);
     }
 }

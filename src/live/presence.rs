@@ -1,15 +1,19 @@
 //! Who is in a room and who types there. Told at most a few times a second, and the less often the more there are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::hub::Hub;
+use super::names::Names;
+use crate::error::Result;
 use crate::models::checked::Nickname;
 use crate::models::signal::{Signal, SiteId};
 use crate::models::{Database, RoomId, User, UserId};
+
 use crate::views::Rendered;
 use crate::views::room::{People, Person};
 
@@ -41,51 +45,53 @@ struct Shared {
     stirs: watch::Sender<()>,
     /// Where the other sites are told.
     db: Arc<Database>,
+    names: Arc<Names>,
     room: RoomId,
 }
 
 /// Who is here at another site.
 struct There {
     told: Instant,
-    people: Vec<(UserId, Nickname)>,
+    people: Vec<UserId>,
     count: usize,
 }
 
 #[derive(Default)]
 struct Everybody {
     /// With the number of sockets.
-    here: HashMap<UserId, (Nickname, usize)>,
+    here: HashMap<UserId, usize>,
     /// Who is here at other sites, as they last told it.
     elsewhere: HashMap<SiteId, There>,
     /// With the time when they last said so.
-    typing: HashMap<UserId, (Nickname, Instant)>,
+    typing: HashMap<UserId, Instant>,
     /// Who the other sites were told is here.
     published: Vec<UserId>,
     /// Whether a task is at work that will tell.
     told: bool,
+    /// Whether something has changed since that task looked last.
+    changed: bool,
 }
 
 /// A socket's place in the room. Dropping it leaves, down to the key.
 pub struct Seat {
     room: Presence,
     user: UserId,
-    nickname: Nickname,
     /// When the other sites were last told that its person types; locked for a line.
     told: Mutex<Option<Instant>>,
 }
 
 impl Presence {
     /// Nobody is here yet.
-    pub(super) fn new(db: Arc<Database>, room: RoomId, stirs: watch::Sender<()>) -> Self {
+    pub(super) fn new(hub: &Hub, room: RoomId, stirs: watch::Sender<()>) -> Self {
         let nobody = || watch::Sender::new(Arc::new(Rendered::new(People::default())));
-        Self(Arc::new(Shared { people: Mutex::default(), here: nobody(), typing: nobody(), stirs, db, room }))
+        let (db, names) = (Arc::clone(&hub.db), Arc::clone(&hub.names));
+        Self(Arc::new(Shared { people: Mutex::default(), here: nobody(), typing: nobody(), stirs, db, names, room }))
     }
 
     /// Takes a seat.
     pub fn join(&self, user: &User) -> Seat {
-        let seat = Seat { room: self.clone(), user: user.id, nickname: user.nickname.clone(), told: Mutex::default() };
-        self.change(|people| people.here.entry(user.id).or_insert_with(|| (user.nickname.clone(), 0)).1 += 1);
-        seat
+        self.change(|people| *people.here.entry(user.id).or_default() += 1);
+        Seat { room: self.clone(), user: user.id, told: Mutex::default() }
     }
 
     /// Who is here, as it was last told.
@@ -101,19 +107,26 @@ impl Presence {
     /// Who said something types no more.
     pub(super) fn said(&self, user: UserId) {
         if self.0.people().typing.contains_key(&user) {
-            self.change(|people| drop(people.typing.remove(&user)));
+            self.change(|people| _ = people.typing.remove(&user));
         }
     }
 
     /// Another site says who is here there.
-    pub(super) fn elsewhere(&self, site: SiteId, people: Vec<(UserId, Nickname)>, count: i64) {
+    pub(super) fn elsewhere(&self, site: SiteId, people: Vec<UserId>, count: i64) {
         let there = There { told: Instant::now(), people, count: usize::try_from(count).unwrap_or_default() };
         self.change(|people| drop(people.elsewhere.insert(site, there)));
     }
 
     /// Another site says who types.
-    pub(super) fn types_elsewhere(&self, user: UserId, nickname: Nickname) {
-        self.change(|people| drop(people.typing.insert(user, (nickname, Instant::now()))));
+    pub(super) fn types_elsewhere(&self, user: UserId) {
+        self.change(|people| _ = people.typing.insert(user, Instant::now()));
+    }
+
+    /// Shows the name of a user anew, which has changed; without one all names.
+    pub(super) fn name_changed(&self, user: Option<UserId>) {
+        if user.is_none_or(|user| self.0.people().has(user)) {
+            self.change(|_| {});
+        }
     }
 
     /// Tells the other sites who is here, and forgets those of them that have not told for long.
@@ -130,6 +143,7 @@ impl Presence {
     fn change(&self, change: impl FnOnce(&mut Everybody)) {
         let mut people = self.0.people();
         change(&mut people);
+        people.changed = true;
         if !std::mem::replace(&mut people.told, true) {
             tokio::spawn(tell(Arc::downgrade(&self.0), TICK + EACH * people.here.len() as u32));
         }
@@ -139,10 +153,13 @@ impl Presence {
 impl Seat {
     /// Its person types.
     pub fn types(&self) {
-        self.room.change(|people| drop(people.typing.insert(self.user, (self.nickname.clone(), Instant::now()))));
-        let Shared { db, room, .. } = &*self.room.0;
-        if db.has_others() && self.may_tell() {
-            db.tell(Signal::Typing { room: *room, user: self.user, nickname: self.nickname.clone() });
+        self.room.change(|people| _ = people.typing.insert(self.user, Instant::now()));
+        let Shared { db, room, names, .. } = &*self.room.0;
+        if db.has_others()
+            && self.may_tell()
+            && let Some(nickname) = names.known(self.user)
+        {
+            db.tell(Signal::Typing { room: *room, user: self.user, nickname });
         }
     }
 }
@@ -162,7 +179,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.room.change(|people| {
-            if let Some((_, sockets)) = people.here.get_mut(&self.user) {
+            if let Some(sockets) = people.here.get_mut(&self.user) {
                 *sockets -= 1;
                 if *sockets == 0 {
                     people.here.remove(&self.user);
@@ -173,35 +190,67 @@ impl Drop for Seat {
     }
 }
 
+impl Everybody {
+    fn has(&self, user: UserId) -> bool {
+        self.here.contains_key(&user)
+            || self.typing.contains_key(&user)
+            || self.elsewhere.values().any(|there| there.people.contains(&user))
+    }
+}
+
 impl Shared {
-    /// Tells what has changed. Answers whether somebody still types, who may stop without a word.
-    fn tell(&self) -> bool {
-        let (here, typing) = {
+    /// Publishes what has changed. Returns whether to come back: somebody still types, who may stop without a word, or
+    /// the names cannot be read now.
+    async fn tell(&self) -> bool {
+        let (here, typing, unnamed) = {
             let mut people = self.people();
-            people.typing.retain(|_, (_, since)| since.elapsed() < TYPING);
+            people.typing.retain(|_, since| since.elapsed() < TYPING);
             people.elsewhere.retain(|_, there| there.told.elapsed() < ELSEWHERE);
-            people.told = !people.typing.is_empty();
-            let here = people.here.iter().map(|(user, (nickname, _))| (user, nickname));
-            let there = people.elsewhere.values().flat_map(|there| &there.people).map(|(user, name)| (user, name));
-            let typing = people.typing.iter().map(|(user, (nickname, _))| (user, nickname));
+            let there = people.elsewhere.values().flat_map(|there| &there.people);
+            let here: HashSet<UserId> = people.here.keys().chain(there).copied().collect();
             let unnamed = people.elsewhere.values().map(|there| there.count.saturating_sub(there.people.len()));
-            (named(here.chain(there), unnamed.sum()), named(typing, 0))
+            let unnamed: usize = unnamed.sum();
+            let typing: Vec<UserId> = people.typing.keys().copied().collect();
+            people.changed = false;
+            (here, typing, unnamed)
         };
-        let goes_on = !typing.people.is_empty();
         self.publish_changes();
-        for (told, now) in [(&self.here, here), (&self.typing, typing)] {
-            let changed = told.send_if_modified(|before| {
-                let changed = before.view != now;
-                if changed {
-                    *before = Arc::new(Rendered::new(now));
-                }
-                changed
-            });
-            if changed {
-                self.stirs.send_replace(());
+        let named = self.people_named(&here, unnamed, &typing).await;
+        let is_late = named.is_err();
+        match named {
+            Ok((here, typing)) => {
+                self.show(&self.here, here);
+                self.show(&self.typing, typing);
             }
+            Err(error) => log::debug!("room {}: the names of those present were not read: {error}", self.room),
         }
-        goes_on
+        let mut people = self.people();
+        people.told = is_late || people.changed || !people.typing.is_empty();
+        people.told
+    }
+
+    /// Returns those who are here and those who type, by the names that they have now.
+    async fn people_named(
+        &self,
+        here: &HashSet<UserId>,
+        unnamed: usize,
+        typing: &[UserId],
+    ) -> Result<(People, People)> {
+        let names = self.names.get(here.iter().chain(typing).copied()).await?;
+        Ok((named(here.iter().copied(), &names, unnamed), named(typing.iter().copied(), &names, 0)))
+    }
+
+    fn show(&self, shown: &watch::Sender<Arc<Rendered<People>>>, now: People) {
+        let changed = shown.send_if_modified(|before| {
+            let changed = before.view != now;
+            if changed {
+                *before = Arc::new(Rendered::new(now));
+            }
+            changed
+        });
+        if changed {
+            self.stirs.send_replace(());
+        }
     }
 
     /// Tells the other sites who is here, if that is not what they were told.
@@ -223,7 +272,7 @@ impl Shared {
         }
         let (people, count) = {
             let people = self.people();
-            let named = people.here.iter().take(NAMED).map(|(user, (nickname, _))| (*user, nickname.clone()));
+            let named = people.here.keys().filter_map(|user| Some((*user, self.names.known(*user)?))).take(NAMED);
             (named.collect(), people.here.len() as i64)
         };
         self.db.tell(Signal::Here { room: self.room, people, count });
@@ -237,17 +286,17 @@ impl Shared {
 async fn tell(room: Weak<Shared>, tick: Duration) {
     loop {
         sleep(tick).await;
-        let goes_on = room.upgrade().is_some_and(|room| room.tell());
-        if !goes_on {
+        let Some(room) = room.upgrade() else { return };
+        if !room.tell().await {
             return;
         }
     }
 }
 
-/// The people, each once, and how many they are with those who are not named.
-fn named<'a>(people: impl Iterator<Item = (&'a UserId, &'a Nickname)>, unnamed: usize) -> People {
-    let by_id: HashMap<UserId, &Nickname> = people.map(|(user, nickname)| (*user, nickname)).collect();
-    let mut people: Vec<_> = by_id.into_iter().map(|(user, nickname)| (nickname.as_str(), user)).collect();
+/// Returns people by name, and how many they are with those who have none here.
+fn named(people: impl Iterator<Item = UserId>, names: &HashMap<UserId, Option<Nickname>>, unnamed: usize) -> People {
+    let name = |user| Some((names.get(&user)?.as_ref()?.as_str(), user));
+    let mut people: Vec<(&str, UserId)> = people.filter_map(name).collect();
     let count = people.len() + unnamed;
     people.sort_unstable();
     people.truncate(NAMED);

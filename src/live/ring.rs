@@ -4,6 +4,9 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
+use crate::cache::Budget;
 use crate::views::chat::{Article, Feed, Fragment};
 
 /// Chats at most.
@@ -27,6 +30,9 @@ pub(super) struct Ring {
     bytes: usize,
     /// Made for a cursor, for as long as the end stays.
     fragments: VecDeque<(i64, Arc<Fragment>)>,
+    /// What its fragments are charged to; its articles are charged already.
+    budget: Arc<Budget>,
+    used: Instant,
 }
 
 /// What the ring has for a cursor.
@@ -41,7 +47,7 @@ pub(super) enum After {
 
 impl Ring {
     /// An empty ring at the end of a log, which may have ended.
-    pub(super) fn new(upto: i64, closed: bool) -> Self {
+    pub(super) fn new(upto: i64, closed: bool, budget: Arc<Budget>) -> Self {
         Self {
             floor: upto,
             upto,
@@ -50,7 +56,14 @@ impl Ring {
             places: HashMap::new(),
             bytes: 0,
             fragments: VecDeque::new(),
+            budget,
+            used: Instant::now(),
         }
+    }
+
+    /// Returns when it last took or handed out a chat; `None` when it is empty.
+    pub(super) fn last_used(&self) -> Option<Instant> {
+        (!self.articles.is_empty()).then_some(self.used)
     }
 
     /// How far it reaches.
@@ -69,6 +82,7 @@ impl Ring {
             self.articles.insert(rev, article);
         }
         self.upto = upto;
+        self.used = Instant::now();
         self.closed |= closed;
         self.fragments.clear();
         while self.articles.len() > CHATS || (self.bytes > BYTES && self.articles.len() > 1) {
@@ -81,7 +95,7 @@ impl Ring {
 
     /// Forgets all chats; whoever is behind asks the log.
     pub(super) fn forget(&mut self) {
-        *self = Self::new(self.upto, self.closed);
+        *self = Self::new(self.upto, self.closed, Arc::clone(&self.budget));
     }
 
     /// What is new to whoever has seen all up to `seq`. That the room has ended is news to everybody.
@@ -108,7 +122,8 @@ impl Ring {
             articles.push(Arc::clone(article));
         }
         articles.sort_unstable_by_key(|article| article.view.seq);
-        let fragment = Arc::new(Fragment::new(Feed { articles, upto, closed }));
+        let fragment = Arc::new(Fragment::new(Feed { articles, upto, closed }).charged_to(&self.budget));
+        self.used = Instant::now();
         self.fragments.truncate(FRAGMENTS - 1);
         self.fragments.push_front((seq, Arc::clone(&fragment)));
         After::News(fragment)
@@ -163,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_reader_gets_what_came_after_its_cursor() {
-        let mut ring = Ring::new(10, false);
+        let mut ring = Ring::new(10, false, Arc::default());
         assert_eq!(news(&mut ring, 10), Some(vec![]));
         ring.push(vec![article(11, 11, "a"), article(12, 12, "b")], 12, false);
         assert_eq!(news(&mut ring, 10), Some(vec![(11, 11), (12, 12)]));
@@ -174,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_chat_stands_once_in_its_latest_form() {
-        let mut ring = Ring::new(0, false);
+        let mut ring = Ring::new(0, false, Arc::default());
         ring.push(vec![article(1, 1, "said"), article(2, 2, "other")], 2, false);
         ring.push(vec![article(1, 3, "")], 3, false);
         assert_eq!(news(&mut ring, 0), Some(vec![(1, 3), (2, 2)]), "what was removed is not sent again");
@@ -183,7 +198,7 @@ mod tests {
 
     #[test]
     fn readers_at_one_cursor_share_one_fragment() {
-        let mut ring = Ring::new(0, false);
+        let mut ring = Ring::new(0, false, Arc::default());
         ring.push(vec![article(1, 1, "a")], 1, false);
         let (After::News(one), After::News(other)) = (ring.after(0), ring.after(0)) else { panic!("there is news") };
         assert!(Arc::ptr_eq(&one, &other));
@@ -193,7 +208,7 @@ mod tests {
 
     #[test]
     fn no_fragment_reaches_beyond_what_the_ring_has_read() {
-        let mut ring = Ring::new(0, false);
+        let mut ring = Ring::new(0, false, Arc::default());
         // Entries 1 to 100 were read, and what later entries made of the chats among them.
         let chats = (1..=100).map(|seq| article(seq, if seq <= 60 { 300 + seq } else { seq }, "text"));
         ring.push(chats.collect(), 100, false);
@@ -207,9 +222,9 @@ mod tests {
     #[test]
     fn the_end_of_a_room_is_news_to_everybody() {
         let closed = |ring: &mut Ring, seq| matches!(ring.after(seq), After::News(fragment) if fragment.view.closed);
-        let mut ring = Ring::new(3, true);
+        let mut ring = Ring::new(3, true, Arc::default());
         assert!(closed(&mut ring, 3));
-        let mut ring = Ring::new(3, false);
+        let mut ring = Ring::new(3, false, Arc::default());
         ring.push(vec![article(4, 4, "last words")], 5, true);
         assert!(closed(&mut ring, 3) && closed(&mut ring, 5));
         ring.forget();
@@ -218,7 +233,7 @@ mod tests {
 
     #[test]
     fn it_keeps_a_bounded_number_and_knows_how_far_it_reaches() {
-        let mut ring = Ring::new(0, false);
+        let mut ring = Ring::new(0, false, Arc::default());
         for seq in 1..=1_000 {
             ring.push(vec![article(seq, seq, "text")], seq, false);
         }

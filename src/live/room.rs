@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::hub::Hub;
 use super::presence::Presence;
 use super::ring::Ring;
+use crate::cache::{Evict, IDLE, try_lock};
 use crate::error::{Error, Result};
 use crate::metrics::METRICS;
 use crate::models::log::Top;
@@ -63,9 +64,9 @@ impl LiveRoom {
     pub(super) fn open(hub: Arc<Hub>, id: RoomId, log: Arc<Log>, top: Top) -> Arc<Self> {
         let (hint, stirs) = (log.hint(), watch::Sender::default());
         let room = Arc::new(Self {
-            presence: Presence::new(Arc::clone(&hub.db), id, stirs.clone()),
+            presence: Presence::new(&hub, id, stirs.clone()),
             stirs,
-            ring: Mutex::new(Ring::new(top.seq, top.closed)),
+            ring: Mutex::new(Ring::new(top.seq, top.closed, Arc::clone(hub.db.budget()))),
             upto: watch::Sender::new(top.seq),
             behind: Mutex::default(),
             follower: Mutex::default(),
@@ -74,6 +75,8 @@ impl LiveRoom {
             log,
         });
         METRICS.rooms.inc();
+        let weak: Weak<dyn Evict> = Arc::downgrade(&(Arc::clone(&room) as Arc<dyn Evict>));
+        room.hub.db.budget().register(weak);
         let follower = tokio::spawn(follow(Arc::downgrade(&room), hint)).abort_handle();
         *room.follower.lock().unwrap_or_else(PoisonError::into_inner) = Some(follower);
         room
@@ -124,6 +127,8 @@ impl LiveRoom {
             loop {
                 let version = self.hub.version();
                 let articles = self.hub.articles(news.chats.clone()).await?;
+                // Rendered here, not under the lock.
+                articles.iter().for_each(|article| article.prepare());
                 let mut ring = self.ring();
                 // A name that has changed meanwhile is read again; one that changes now forgets what is pushed.
                 if self.hub.version() == version {
@@ -157,7 +162,8 @@ impl LiveRoom {
             METRICS.catch_ups.inc();
             let news = self.log.news(since).await?;
             let articles = self.hub.articles(news.chats).await?;
-            Ok(Arc::new(Fragment::new(Feed { articles, upto: news.upto, closed: news.closed })))
+            let feed = Feed { articles, upto: news.upto, closed: news.closed };
+            Ok(Arc::new(Fragment::new(feed).charged_to(self.hub.db.budget())))
         };
         let read = AbortOnDropHandle::new(tokio::spawn(read)).await;
         read.unwrap_or_else(|panic| Err(Error::Internal(panic.to_string()))).map_err(Arc::new)
@@ -171,6 +177,27 @@ impl LiveRoom {
 
     fn behind(&self) -> MutexGuard<'_, Behind> {
         self.behind.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Evict for LiveRoom {
+    fn last_used(&self) -> Option<Instant> {
+        try_lock(&self.ring)?.last_used()
+    }
+
+    /// Readers who are behind read the log.
+    fn evict(&self) {
+        if let Some(mut ring) = try_lock(&self.ring) {
+            ring.forget();
+        }
+    }
+
+    fn expire(&self, now: Instant) {
+        if let Some(mut ring) = try_lock(&self.ring)
+            && ring.last_used().is_some_and(|used| now.saturating_duration_since(used) > IDLE)
+        {
+            ring.forget();
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
@@ -25,12 +25,16 @@ use super::signal::{self, Sites, Stored};
 use super::table::{ABANDONED, Desk, Table};
 use super::throttle::Throttle;
 use super::{Room, RoomId, Session, User};
+use crate::cache::{Budget, Cache, Lookup, lock};
 use crate::error::Result;
 
 /// How long the first connection may take: at start the database may still be starting too.
 pub(super) const START: Duration = Duration::from_secs(30);
 /// Connections at most. The driver's 10 would make readers of pages wait for each other.
 const POOL: u32 = 64;
+/// How long the head of a log is kept that is not in use, and the most bytes of all of them.
+const HEAD_AGE: Duration = Duration::from_secs(60 * 60);
+const HEADS_BYTES: usize = 4 << 20;
 /// The database's name where the connection string has none.
 const NAME: &str = "sarangbang";
 
@@ -56,8 +60,9 @@ pub struct Database {
     doubt: Mutex<Option<Instant>>,
     /// The logs in use, by room. A log takes its key out when it is dropped; locked for a line.
     pub(super) logs: Mutex<HashMap<RoomId, Weak<Log>>>,
-    /// The highest committed top that this site has seen of each room; locked for a line.
-    pub(super) tops: Mutex<HashMap<RoomId, Top>>,
+    /// The highest committed entry that this instance has seen of a room lately. A log in use has its own.
+    heads: Arc<Cache<RoomId, Top>>,
+    budget: Arc<Budget>,
 }
 
 impl Database {
@@ -107,24 +112,25 @@ impl Database {
             .write_concern(WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build())
             .build();
         let sites = Arc::new(Sites::new(is_shared));
-        let desk = Desk::open(&sites);
+        let (desk, budget) = (Desk::open(&sites), Arc::new(Budget::default()));
         Self {
-            users: Table::new(database.collection_with_options("user", options.clone()), &desk),
-            sessions: Table::new(database.collection_with_options("session", options.clone()), &desk),
-            names: Table::new(database.collection_with_options("name", options.clone()), &desk),
-            rooms: Table::new(database.collection_with_options("room", options.clone()), &desk),
-            chats: Table::new(database.collection_with_options("chat", options.clone()), &desk),
-            chores: Table::new(database.collection_with_options("chore", options.clone()), &desk),
-            signals: Table::new(database.collection_with_options("signal", options.clone()), &desk),
-            leases: Table::new(database.collection_with_options("lease", options.clone()), &desk),
-            markers: Table::new(database.collection_with_options("restore", options), &desk),
+            users: Table::new(database.collection_with_options("user", options.clone()), &desk, &budget),
+            sessions: Table::new(database.collection_with_options("session", options.clone()), &desk, &budget),
+            names: Table::new(database.collection_with_options("name", options.clone()), &desk, &budget),
+            rooms: Table::new(database.collection_with_options("room", options.clone()), &desk, &budget),
+            chats: Table::new(database.collection_with_options("chat", options.clone()), &desk, &budget),
+            chores: Table::new(database.collection_with_options("chore", options.clone()), &desk, &budget),
+            signals: Table::new(database.collection_with_options("signal", options.clone()), &desk, &budget),
+            leases: Table::new(database.collection_with_options("lease", options.clone()), &desk, &budget),
+            markers: Table::new(database.collection_with_options("restore", options), &desk, &budget),
             sites,
             passwords: Passwords::new(),
             throttle: Throttle::default(),
             directory: Directory::default(),
             doubt: Mutex::new(Some(Instant::now())),
             logs: Mutex::default(),
-            tops: Mutex::default(),
+            heads: Cache::new(&budget, HEAD_AGE, HEADS_BYTES),
+            budget,
             database,
             desk,
         }
@@ -151,13 +157,32 @@ impl Database {
         self.sites.is_shared()
     }
 
+    /// Returns what all caches of this site are charged to.
+    pub fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
+    /// Returns the highest committed entry of a room that this instance has seen, unless that was long ago.
+    pub(super) fn top(&self, room: RoomId) -> Option<Top> {
+        match self.heads.get(&room) {
+            Lookup::Hit(head) => Some(head),
+            Lookup::Miss(_) => None,
+        }
+    }
+
+    pub(super) fn raise(&self, room: RoomId, head: Top) {
+        if self.top(room).is_none_or(|seen| seen.seq < head.seq) {
+            self.heads.insert(self.heads.version(), room, head, size_of::<Top>());
+        }
+    }
+
     pub(super) fn database(&self) -> &mongodb::Database {
         &self.database
     }
 
     /// Records that a write may still be under way although nobody waits for it.
     pub(super) fn doubt(&self) {
-        *self.doubt.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        *lock(&self.doubt) = Some(Instant::now());
     }
 
     /// Waits until everything that was read before this call is durable.
@@ -169,13 +194,12 @@ impl Database {
     /// # Errors
     /// The database's.
     pub(super) async fn ensure_durable(&self) -> Result<()> {
-        let doubt = *self.doubt.lock().unwrap_or_else(PoisonError::into_inner);
+        let doubt = *lock(&self.doubt);
         let Some(since) = doubt.filter(|_| !self.is_shared()) else { return Ok(()) };
         let begun = Instant::now();
         self.write_barrier().await?;
         if begun > since + ABANDONED * 2 {
-            let mut doubt = self.doubt.lock().unwrap_or_else(PoisonError::into_inner);
-            doubt.take_if(|doubt| *doubt == since);
+            lock(&self.doubt).take_if(|doubt| *doubt == since);
         }
         Ok(())
     }

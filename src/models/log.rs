@@ -8,7 +8,7 @@ mod supersede;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join};
@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use super::checked::{ChatText, Nonce};
 use super::{Database, Room, RoomId, UserId};
+use crate::cache::{Budget, Charge, Evict, IDLE, lock, try_lock};
 use crate::error::Result;
 
 use append::Queue;
@@ -31,8 +32,11 @@ pub(super) const WINDOW: i64 = 100;
 /// How old a look at the end may be that something is appended behind. A closed room is purged only when whoever looked
 /// just before, and whatever was asked then, has come to an end: until then its entries refuse them.
 pub(super) const FENCE: Duration = Duration::from_secs(5);
-/// Entries kept in memory, so that those who follow closely read no database.
+/// Entries kept in memory, so that those who follow closely read no database: how many, and bytes of them.
 const RECENT: usize = 256;
+const RECENT_BYTES: usize = 256 << 10;
+/// What an entry takes besides its text, in bytes.
+const ENTRY_BYTES: usize = 320;
 
 /// What an entry says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +121,11 @@ pub struct Top {
 }
 
 impl Entry {
+    /// Returns about how many bytes it takes in memory.
+    fn bytes(&self) -> usize {
+        ENTRY_BYTES + self.text.as_ref().map_or(0, |text| text.as_str().len())
+    }
+
     /// Returns the `seq` of the chat that this entry edits or removes.
     pub(super) fn target(&self) -> Option<i64> {
         self.of.or(self.was)
@@ -150,7 +159,7 @@ pub struct Log {
     /// Wakes a writer that waits for the database: there is something to write.
     waiting: Notify,
     /// The last committed entries without a gap, added by the writer; locked for lines.
-    recent: Mutex<VecDeque<Arc<Entry>>>,
+    recent: Mutex<Recent>,
     /// When the end was last looked at, or written.
     confirmed: Mutex<Option<Instant>>,
     /// The highest committed entry that this instance has seen: the hint that readers wait on. 0: none yet.
@@ -161,6 +170,60 @@ pub struct Log {
     noting: AtomicBool,
     /// Whether a task marks superseded edits.
     superseding: AtomicBool,
+}
+
+/// The last entries of a log, within [`RECENT_BYTES`] and the budget of all caches.
+struct Recent {
+    entries: VecDeque<Arc<Entry>>,
+    charge: Charge,
+    used: Instant,
+}
+
+impl Recent {
+    fn new(budget: &Arc<Budget>) -> Self {
+        Self { entries: VecDeque::new(), charge: budget.charge(0), used: Instant::now() }
+    }
+
+    /// Adds the entry that follows the last one, or begins with it where some are missing in between.
+    fn push(&mut self, entry: &Arc<Entry>) {
+        match self.entries.back().map(|back| entry.seq - back.seq) {
+            Some(..=0) => return,
+            None | Some(1) => {}
+            Some(_) => self.clear(),
+        }
+        self.entries.push_back(Arc::clone(entry));
+        let mut bytes = self.charge.bytes() + entry.bytes();
+        while self.entries.len() > RECENT || (bytes > RECENT_BYTES && self.entries.len() > 1) {
+            bytes -= self.entries.pop_front().map_or(0, |entry| entry.bytes());
+        }
+        self.charge.resize(bytes);
+    }
+
+    fn clear(&mut self) {
+        self.entries = VecDeque::new();
+        self.charge.resize(0);
+    }
+}
+
+impl Evict for Log {
+    fn last_used(&self) -> Option<Instant> {
+        let recent = try_lock(&self.recent)?;
+        (!recent.entries.is_empty()).then_some(recent.used)
+    }
+
+    fn evict(&self) {
+        if let Some(mut recent) = try_lock(&self.recent) {
+            recent.clear();
+        }
+    }
+
+    fn expire(&self, now: Instant) {
+        if let Some(mut recent) = try_lock(&self.recent)
+            && now.saturating_duration_since(recent.used) > IDLE
+        {
+            recent.clear();
+        }
+    }
 }
 
 impl Log {
@@ -176,7 +239,7 @@ impl Log {
             start,
             queue: Mutex::default(),
             waiting: Notify::new(),
-            recent: Mutex::default(),
+            recent: Mutex::new(Recent::new(db.budget())),
             noting: AtomicBool::new(false),
             superseding: AtomicBool::new(false),
             confirmed: Mutex::default(),
@@ -184,6 +247,8 @@ impl Log {
             verified: AtomicI64::new(0),
         });
         logs.insert(room, Arc::downgrade(&log));
+        let weak: Weak<dyn Evict> = Arc::downgrade(&(Arc::clone(&log) as Arc<dyn Evict>));
+        db.budget().register(weak);
         log
     }
 
@@ -324,7 +389,9 @@ impl Log {
     }
 
     fn recent_after(&self, seq: i64) -> Option<Vec<Arc<Entry>>> {
-        let recent = self.recent();
+        let mut recent = lock(&self.recent);
+        recent.used = Instant::now();
+        let recent = &recent.entries;
         let (first, last) = (recent.front()?.seq, recent.back()?.seq);
         // Memory ends where another site wrote, and what was written there may be about what it holds.
         if self.head.borrow().seq > last {
@@ -338,16 +405,9 @@ impl Log {
     fn witness(&self, entries: &[Arc<Entry>]) {
         let Some(last) = entries.last() else { return };
         {
-            let mut recent = self.recent();
-            for entry in entries {
-                match recent.back().map(|back| entry.seq - back.seq) {
-                    None | Some(1) => recent.push_back(Arc::clone(entry)),
-                    Some(..=0) => {}
-                    Some(_) => *recent = VecDeque::from([Arc::clone(entry)]),
-                }
-            }
-            let surplus = recent.len().saturating_sub(RECENT);
-            recent.drain(..surplus);
+            let mut recent = lock(&self.recent);
+            recent.used = Instant::now();
+            entries.iter().for_each(|entry| recent.push(entry));
         }
         self.verified.fetch_max(last.seq, Ordering::Relaxed);
         self.raise(Top::from(&**last));
@@ -374,10 +434,6 @@ impl Log {
             is_higher
         });
     }
-
-    fn recent(&self) -> MutexGuard<'_, VecDeque<Arc<Entry>>> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Drop for Log {
@@ -399,18 +455,5 @@ impl Database {
         };
         join_all(logs.iter().map(|log| log.note_now())).await;
         self.leave().await;
-    }
-
-    /// The highest top of a room that this site has seen committed.
-    pub(super) fn top(&self, room: RoomId) -> Option<Top> {
-        self.tops.lock().unwrap_or_else(PoisonError::into_inner).get(&room).copied()
-    }
-
-    pub(super) fn raise(&self, room: RoomId, top: Top) {
-        let mut tops = self.tops.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = tops.entry(room).or_default();
-        if top.seq > seen.seq {
-            *seen = top;
-        }
     }
 }

@@ -21,7 +21,7 @@ use super::{Database, Lease, Room, RoomId, User};
 const ID: &str = "restore";
 
 /// What says that a database was restored by half.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Marker {
     #[serde(rename = "_id")]
     id: String,

@@ -92,7 +92,8 @@ impl User {
     /// `name: Taken`, or the database's.
     pub async fn make_room(&self, db: &Database, name: RoomName, topic: Topic) -> Result<Room> {
         let (at, last) = (DateTime::now(), Top::default());
-        let mut room = Room { id: RoomId::new(), no: 0, rev: 0, name, open: true, topic, owner: self.id, at, last, purged: false };
+        let mut room =
+            Room { id: RoomId::new(), no: 0, rev: 0, name, open: true, topic, owner: self.id, at, last, purged: false };
         let Some(name) = Name::take(db, &room.name, room.id).await? else {
             return Err(Error::field("name", Fault::Taken));
         };

@@ -9,21 +9,25 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use mongodb::Collection;
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, Document, doc, serialize_to_vec};
 use mongodb::error::{Error as MongoError, ErrorKind, WriteFailure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-use super::memo::Memo;
 use super::patience::patiently;
 use super::signal::Sites;
+use crate::cache::{Budget, Cache, Lookup};
 use crate::error::{Error, Result};
 use crate::metrics::METRICS;
 
 /// How long one goes on that nobody waits for any more.
 pub(super) const ABANDONED: Duration = Duration::from_secs(10);
+/// How long a document is kept where no other instance writes: a change by hand is seen after that.
+const MAX_AGE: Duration = Duration::from_secs(5);
+/// The most bytes of documents that are kept of one collection.
+const CACHED_BYTES: usize = 4 << 20;
 /// Questions under way at once. More wait, for as long as they are patient.
 const QUESTIONS: usize = 256;
 
@@ -38,7 +42,7 @@ pub(super) struct Desk {
 pub(super) struct Table<T: Send + Sync> {
     pub(super) collection: Collection<T>,
     desk: Desk,
-    memo: Arc<Memo<T>>,
+    cache: Arc<Cache<String, T>>,
 }
 
 impl Desk {
@@ -75,28 +79,27 @@ impl Desk {
     }
 }
 
-impl<T: Serialize + DeserializeOwned + Unpin + Send + Sync + 'static> Table<T> {
-    pub(super) fn new(collection: Collection<T>, desk: &Desk) -> Self {
-        Self { collection, desk: desk.clone(), memo: Arc::default() }
+impl<T: Serialize + DeserializeOwned + Clone + Unpin + Send + Sync + 'static> Table<T> {
+    pub(super) fn new(collection: Collection<T>, desk: &Desk, budget: &Arc<Budget>) -> Self {
+        Self { collection, desk: desk.clone(), cache: Cache::new(budget, MAX_AGE, CACHED_BYTES) }
     }
 
     /// The document of an `_id`, if there is one: from memory where no other site can have changed it.
-    pub(super) async fn known(&self, id: impl Into<Bson>) -> Result<Option<T>>
-    where
-        T: Clone,
-    {
-        let (id, memo) = (id.into(), &self.memo);
+    pub(super) async fn known(&self, id: impl Into<Bson>) -> Result<Option<T>> {
+        let id = id.into();
         if !self.desk.sites.is_alone() {
             return self.one(doc! { "_id": id }).await;
         }
         let key = id.to_string();
-        let version = match memo.recall(&key) {
-            Ok(document) => return Ok(Some(document)),
-            Err(version) => version,
+        let version = match self.cache.get(&key) {
+            Lookup::Hit(document) => return Ok(Some(document)),
+            Lookup::Miss(version) => version,
         };
         let found = self.one(doc! { "_id": id }).await?;
         if let Some(document) = &found {
-            memo.keep(version, key, document.clone());
+            // In memory it takes about as much again as on the wire.
+            let bytes = 2 * serialize_to_vec(document).map_or(CACHED_BYTES, |bytes| bytes.len());
+            self.cache.insert(version, key, document.clone(), bytes);
         }
         Ok(found)
     }
@@ -168,17 +171,18 @@ impl<T: Serialize + DeserializeOwned + Unpin + Send + Sync + 'static> Table<T> {
         self.change(key, |all, key| async move { all.delete_one(key).await.map(drop) }).await
     }
 
-    /// A question that changes the documents of a window. They are forgotten when it is done, whoever still waits for it.
+    /// A question that changes the documents of a window. Their copies are invalid from its beginning to its end, whoever
+    /// still waits for it.
     async fn change<A, F>(&self, window: Document, question: impl FnOnce(Collection<T>, Document) -> F) -> Result<A>
     where
         A: Send + 'static,
         F: Future<Output = Result<A, MongoError>> + Send + 'static,
     {
-        let (memo, key) = (Arc::clone(&self.memo), window.get("_id").map(Bson::to_string));
+        let change = self.cache.change(window.get("_id").map(Bson::to_string));
         let asked = question(self.collection.clone(), window);
         let changed = async move {
             let changed = asked.await;
-            memo.forget(key.as_deref());
+            drop(change);
             changed
         };
         self.desk.ask(changed).await

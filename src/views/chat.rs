@@ -96,7 +96,12 @@ impl Article {
         })
     }
 
-    /// About how many bytes it holds.
+    /// Renders the chat's text, and charges the bytes that the chat takes until it is dropped.
+    pub fn prepare(&self) {
+        self.charge_view(self.weight());
+    }
+
+    /// Returns about how many bytes it takes. Renders the text unless [`Article::prepare`] has done so.
     pub fn weight(&self) -> usize {
         self.view.text.len() + self.view.html().len() + 1_024
     }

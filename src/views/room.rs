@@ -200,6 +200,11 @@ impl Excerpt {
         let at = chat.at.try_to_rfc3339_string().unwrap_or_default();
         Self { author: chat.author, seq: chat.seq, text: text::excerpt(&chat.text, EXCERPT), at }
     }
+
+    /// Returns about how many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.text.len() + self.at.len()
+    }
 }
 
 impl Said {

@@ -26,8 +26,10 @@ use crate::models::{RoomId, UserId};
 
 /// Drafts in one batch: at most 512 × 16 KB, half of what one message to the database holds.
 const BATCH: usize = 512;
-/// Drafts that may wait. Beyond that the database is not keeping up, and who comes is told so.
+/// Drafts that may wait, and the most bytes of their texts. Beyond that the database is not keeping up, and the client
+/// is told so.
 const QUEUE: usize = 8_192;
+const QUEUE_BYTES: usize = 16 << 20;
 /// How often a chat may be edited: removing it wipes the text of each edit.
 const EDITS: i64 = 1_000;
 /// The longest pause between two looks at what became of a batch that was given up.
@@ -70,6 +72,8 @@ pub(in crate::models) enum Appended {
 #[derive(Default)]
 pub(super) struct Queue {
     waiting: Vec<Waiting>,
+    /// The bytes of their texts.
+    bytes: usize,
     /// Whether a writer is at work, which will see to them.
     written: bool,
 }
@@ -98,6 +102,10 @@ impl Draft {
 
     fn new(kind: Kind, author: UserId) -> Self {
         Self { id: ObjectId::new(), kind, of: None, author, nonce: None, text: None, edits: None, at: DateTime::now() }
+    }
+
+    fn bytes(&self) -> usize {
+        self.text.as_ref().map_or(0, |text| text.as_str().len())
     }
 
     /// The entry that it becomes behind `top`.
@@ -137,10 +145,12 @@ impl Log {
     /// Queues a draft. Answers whether a writer is to be called.
     fn wait(&self, draft: Waiting) -> Result<bool> {
         let mut queue = self.queue();
-        if queue.waiting.len() >= QUEUE {
+        let bytes = draft.draft.bytes();
+        if queue.waiting.len() >= QUEUE || queue.bytes + bytes > QUEUE_BYTES {
             return Err(away("too much is waiting to be written"));
         }
         queue.waiting.push(draft);
+        queue.bytes += bytes;
         self.waiting.notify_waiters();
         Ok(!std::mem::replace(&mut queue.written, true))
     }
@@ -151,7 +161,9 @@ impl Log {
         queue.waiting.retain(|waiting| !waiting.answer.is_closed());
         let most = BATCH.min(queue.waiting.len());
         queue.written = most > 0;
-        queue.written.then(|| queue.waiting.drain(..most).collect())
+        let batch = queue.written.then(|| queue.waiting.drain(..most).collect());
+        queue.bytes = queue.waiting.iter().map(|waiting| waiting.draft.bytes()).sum();
+        batch
     }
 
     /// Sees to it that each draft of the batch stands, or stood before, or meets a closed log; answers it.
@@ -179,7 +191,9 @@ impl Log {
                     METRICS.appends.observe(begun.elapsed().as_secs_f64());
                     self.confirm(begun);
                     self.witness(&entries);
-                    self.supersede(entries.iter().filter(|entry| entry.kind == Kind::Edited).filter_map(|entry| entry.of));
+                    self.supersede(
+                        entries.iter().filter(|entry| entry.kind == Kind::Edited).filter_map(|entry| entry.of),
+                    );
                     answer(batch, &entries);
                 }
                 Err(error) => {
@@ -367,6 +381,7 @@ impl Drop for AtWork {
             let mut queue = self.0.queue();
             queue.written = false;
             queue.waiting.clear();
+            queue.bytes = 0;
         }
     }
 }

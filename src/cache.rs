@@ -1,0 +1,440 @@
+//! Caches, and the bytes that all of them together may hold.
+//!
+//! Everything kept in memory to save a query or a rendering is charged to one [`Budget`]. When the budget is used up the
+//! caches that were used least recently are emptied first. Entries also have a maximum age, since a hint that should have
+//! invalidated them may be lost.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::time::Duration;
+
+use tokio::time::{Instant, interval};
+
+/// The bytes that all caches hold together unless it is configured.
+const DEFAULT_LIMIT: usize = 32 << 20;
+/// How often entries that are too old are dropped.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a cache that belongs to one room is kept without being used.
+pub(crate) const IDLE: Duration = Duration::from_secs(30);
+/// How long after an eviction that freed too little the next one may start.
+const RETRY: Duration = Duration::from_millis(100);
+/// What an entry costs besides its value, in bytes: its key, its place in the table, its times.
+const OVERHEAD: usize = 160;
+
+/// Something that can be emptied. Its methods never wait for a lock.
+pub(crate) trait Evict: Send + Sync {
+    /// Returns when it was last used; `None` when it is empty or in use now.
+    fn last_used(&self) -> Option<Instant>;
+    /// Drops entries, the least recently used first.
+    fn evict(&self);
+    /// Drops entries that are too old.
+    fn expire(&self, now: Instant);
+}
+
+/// The bytes that all caches of a site may hold together.
+pub struct Budget {
+    limit: AtomicUsize,
+    used: AtomicUsize,
+    /// Every cache, one or two a room in use; locked for a copy.
+    caches: Mutex<Vec<Weak<dyn Evict>>>,
+    /// Held by the one thread that evicts. When the last eviction freed too little.
+    evicting: Mutex<Option<Instant>>,
+}
+
+/// Bytes charged to a budget until this is dropped.
+pub struct Charge {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            limit: AtomicUsize::new(DEFAULT_LIMIT),
+            used: AtomicUsize::default(),
+            caches: Mutex::default(),
+            evicting: Mutex::default(),
+        }
+    }
+}
+
+impl Budget {
+    /// Sets the limit in bytes.
+    pub fn set_limit(&self, bytes: u64) {
+        self.limit.store(usize::try_from(bytes).unwrap_or(usize::MAX), Ordering::Relaxed);
+    }
+
+    /// Returns the bytes that are charged now.
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Charges bytes, and evicts others if that is too much.
+    pub(crate) fn charge(self: &Arc<Self>, bytes: usize) -> Charge {
+        let mut charge = Charge { budget: Arc::clone(self), bytes: 0 };
+        charge.resize(bytes);
+        charge
+    }
+
+    /// Registers a cache. It is forgotten once it is dropped.
+    pub(crate) fn register(&self, cache: Weak<dyn Evict>) {
+        lock(&self.caches).push(cache);
+    }
+
+    /// Drops what is too old, every now and then, for ever.
+    pub async fn sweep(self: Arc<Self>) {
+        let mut ticks = interval(SWEEP_INTERVAL);
+        loop {
+            let now = ticks.tick().await;
+            lock(&self.caches).retain(|cache| cache.strong_count() > 0);
+            self.all().iter().for_each(|cache| cache.expire(now));
+        }
+    }
+
+    fn all(&self) -> Vec<Arc<dyn Evict>> {
+        lock(&self.caches).iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Empties the least recently used caches until an eighth of the budget is free.
+    fn evict(&self) {
+        let Ok(mut failed) = self.evicting.try_lock() else { return };
+        if failed.is_some_and(|failed| failed.elapsed() < RETRY) {
+            return;
+        }
+        let limit = self.limit.load(Ordering::Relaxed);
+        let enough = limit - limit / 8;
+        let mut caches: Vec<_> = self.all().into_iter().filter_map(|cache| Some((cache.last_used()?, cache))).collect();
+        caches.sort_by_key(|(used, _)| *used);
+        for (_, cache) in caches {
+            if self.used() <= enough {
+                break;
+            }
+            cache.evict();
+        }
+        *failed = (self.used() > enough).then(Instant::now);
+    }
+}
+
+impl Charge {
+    /// Returns the bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Charges another number of bytes instead.
+    pub(crate) fn resize(&mut self, bytes: usize) {
+        let used = &self.budget.used;
+        if bytes > self.bytes {
+            let more = bytes - self.bytes;
+            let total = used.fetch_add(more, Ordering::Relaxed) + more;
+            self.bytes = bytes;
+            if total > self.budget.limit.load(Ordering::Relaxed) {
+                self.budget.evict();
+            }
+        } else {
+            used.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+            self.bytes = bytes;
+        }
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// What a cache knows about a key.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Lookup<V> {
+    /// The value.
+    Hit(V),
+    /// Nothing. A value that is read from now on may be inserted under this version.
+    Miss(Version),
+}
+
+/// Counts the changes of what a cache holds copies of. A value that was read before a change is not inserted after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Version(u64);
+
+/// Values by their keys, each with its age and its size in bytes.
+pub(crate) struct Cache<K, V> {
+    /// Read and written by whoever looks something up; locked for lines.
+    state: Mutex<State<K, V>>,
+    max_age: Duration,
+    /// The most bytes of this cache alone.
+    max_bytes: usize,
+    /// Counts invalidations.
+    version: AtomicU64,
+    /// Changes under way: until they end nothing is inserted.
+    changes: AtomicUsize,
+}
+
+struct State<K, V> {
+    entries: HashMap<K, Stored<V>>,
+    charge: Charge,
+    used: Instant,
+}
+
+struct Stored<V> {
+    value: V,
+    bytes: usize,
+    inserted: Instant,
+    used: Instant,
+}
+
+/// A change under way of what a cache holds copies of. Ends when it is dropped.
+pub(crate) struct Change<K: Eq + Hash, V> {
+    cache: Arc<Cache<K, V>>,
+    key: Option<K>,
+}
+
+impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Cache<K, V> {
+    /// Creates a cache whose entries are at most `max_age` old and hold at most `max_bytes` together.
+    pub(crate) fn new(budget: &Arc<Budget>, max_age: Duration, max_bytes: usize) -> Arc<Self> {
+        let state = State { entries: HashMap::new(), charge: budget.charge(0), used: Instant::now() };
+        let (version, changes) = (AtomicU64::default(), AtomicUsize::default());
+        let cache = Arc::new(Self { state: Mutex::new(state), max_age, max_bytes, version, changes });
+        let weak: Weak<dyn Evict> = Arc::downgrade(&(Arc::clone(&cache) as Arc<dyn Evict>));
+        budget.register(weak);
+        cache
+    }
+
+    /// Looks a key up.
+    pub(crate) fn get(&self, key: &K) -> Lookup<V> {
+        let now = Instant::now();
+        let mut state = lock(&self.state);
+        state.used = now;
+        match state.entries.get_mut(key) {
+            Some(stored) if now - stored.inserted < self.max_age => {
+                stored.used = now;
+                Lookup::Hit(stored.value.clone())
+            }
+            _ => Lookup::Miss(self.version()),
+        }
+    }
+
+    /// Returns the version that a value may be inserted under which is read from now on.
+    pub(crate) fn version(&self) -> Version {
+        Version(self.version.load(Ordering::Acquire))
+    }
+
+    /// Inserts a value of so many bytes, unless something was invalidated since `version`.
+    pub(crate) fn insert(&self, version: Version, key: K, value: V, bytes: usize) {
+        let (now, bytes) = (Instant::now(), bytes + OVERHEAD);
+        let mut state = lock(&self.state);
+        if self.version() != version || self.changes.load(Ordering::Acquire) > 0 || bytes > self.max_bytes {
+            return;
+        }
+        let stored = Stored { value, bytes, inserted: now, used: now };
+        let before = state.entries.insert(key, stored).map_or(0, |before| before.bytes);
+        let total = state.charge.bytes() - before + bytes;
+        state.charge.resize(total);
+        if total > self.max_bytes {
+            state.evict(self.max_bytes / 2);
+        }
+    }
+
+    /// Drops the value of a key, which has changed; without a key all values.
+    pub(crate) fn invalidate(&self, key: Option<&K>) {
+        let mut state = lock(&self.state);
+        self.version.fetch_add(1, Ordering::AcqRel);
+        match key {
+            Some(key) => state.remove(key),
+            None => {
+                state.entries.clear();
+                state.charge.resize(0);
+            }
+        }
+    }
+
+    /// Drops the value of a key, or all values, now and once more when the change has ended.
+    pub(crate) fn change(self: &Arc<Self>, key: Option<K>) -> Change<K, V> {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        self.invalidate(key.as_ref());
+        Change { cache: Arc::clone(self), key }
+    }
+
+    /// Returns the entries that were inserted longer than `age` ago.
+    pub(crate) fn older_than(&self, age: Duration) -> Vec<(K, V)> {
+        let now = Instant::now();
+        let state = lock(&self.state);
+        let old = state.entries.iter().filter(|(_, stored)| now - stored.inserted >= age);
+        old.map(|(key, stored)| (key.clone(), stored.value.clone())).collect()
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        lock(&self.state).entries.len()
+    }
+}
+
+impl<K: Eq + Hash, V> Drop for Change<K, V> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.cache.state);
+        self.cache.version.fetch_add(1, Ordering::AcqRel);
+        match &self.key {
+            Some(key) => state.remove(key),
+            None => {
+                state.entries.clear();
+                state.charge.resize(0);
+            }
+        }
+        self.cache.changes.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl<K: Eq + Hash, V> State<K, V> {
+    fn remove(&mut self, key: &K) {
+        if let Some(stored) = self.entries.remove(key) {
+            self.charge.resize(self.charge.bytes() - stored.bytes);
+        }
+    }
+
+    /// Drops the least recently used entries until no more than `bytes` are left.
+    fn evict(&mut self, bytes: usize) {
+        let mut used: Vec<(Instant, usize)> = self.entries.values().map(|stored| (stored.used, stored.bytes)).collect();
+        used.sort_unstable_by(|one, other| other.cmp(one));
+        let mut kept = 0;
+        let oldest = used.iter().find(|(_, size)| {
+            kept += size;
+            kept > bytes
+        });
+        let Some((oldest, _)) = oldest.copied() else { return };
+        self.entries.retain(|_, stored| stored.used > oldest);
+        self.charge.resize(self.entries.values().map(|stored| stored.bytes).sum());
+    }
+}
+
+impl<K: Eq + Hash + Send + 'static, V: Send + 'static> Evict for Cache<K, V> {
+    fn last_used(&self) -> Option<Instant> {
+        let state = try_lock(&self.state)?;
+        (!state.entries.is_empty()).then_some(state.used)
+    }
+
+    fn evict(&self) {
+        if let Some(mut state) = try_lock(&self.state) {
+            let half = state.charge.bytes() / 2;
+            state.evict(half);
+        }
+    }
+
+    fn expire(&self, now: Instant) {
+        if let Some(mut state) = try_lock(&self.state) {
+            state.entries.retain(|_, stored| now.saturating_duration_since(stored.inserted) < self.max_age);
+            let bytes = state.entries.values().map(|stored| stored.bytes).sum();
+            state.charge.resize(bytes);
+            if state.entries.is_empty() {
+                state.entries.shrink_to_fit();
+            }
+        }
+    }
+}
+
+/// Locks; a thread that panicked while it held the lock left nothing half done.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The same without waiting.
+pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AGE: Duration = Duration::from_secs(5);
+
+    fn cache(budget: &Arc<Budget>) -> Arc<Cache<u32, u32>> {
+        Cache::new(budget, AGE, usize::MAX)
+    }
+
+    fn miss(cache: &Cache<u32, u32>, key: u32) -> Version {
+        match cache.get(&key) {
+            Lookup::Miss(version) => version,
+            Lookup::Hit(value) => panic!("{value} is there"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_value_is_found_until_it_is_invalidated_or_too_old() {
+        let cache = cache(&Arc::default());
+        cache.insert(miss(&cache, 1), 1, 10, 100);
+        assert_eq!(cache.get(&1), Lookup::Hit(10));
+        cache.invalidate(Some(&2));
+        assert_eq!(cache.get(&1), Lookup::Hit(10));
+        cache.invalidate(Some(&1));
+        cache.insert(miss(&cache, 1), 1, 11, 100);
+        assert_eq!(cache.get(&1), Lookup::Hit(11));
+        tokio::time::advance(AGE).await;
+        miss(&cache, 1);
+    }
+
+    #[test]
+    fn a_value_read_before_or_during_a_change_is_not_inserted() {
+        let cache = cache(&Arc::default());
+        let version = miss(&cache, 1);
+        cache.invalidate(Some(&2));
+        cache.insert(version, 1, 10, 100);
+        miss(&cache, 1);
+        let change = cache.change(Some(1));
+        cache.insert(miss(&cache, 1), 1, 10, 100);
+        let during = miss(&cache, 1);
+        drop(change);
+        cache.insert(during, 1, 10, 100);
+        cache.insert(miss(&cache, 1), 1, 11, 100);
+        assert_eq!(cache.get(&1), Lookup::Hit(11));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_caches_together_stay_within_the_budget_and_the_idle_one_pays() {
+        let budget = Arc::new(Budget::default());
+        budget.set_limit(100_000);
+        let (idle, busy) = (cache(&budget), cache(&budget));
+        for key in 0..40 {
+            idle.insert(miss(&idle, key), key, key, 1_000);
+        }
+        tokio::time::advance(Duration::from_secs(1)).await;
+        for key in 0..60 {
+            busy.insert(miss(&busy, key), key, key, 1_000);
+            assert!(budget.used() <= 100_000, "{} bytes", budget.used());
+        }
+        assert_eq!(busy.len(), 60);
+        assert!(idle.len() < 40);
+        let held = budget.charge(70_000);
+        assert!(busy.len() < 60);
+        drop((idle, busy, held));
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn entries_that_are_too_old_give_their_bytes_back() {
+        let budget = Arc::new(Budget::default());
+        let cache = cache(&budget);
+        cache.insert(miss(&cache, 1), 1, 10, 1_000);
+        tokio::spawn(Arc::clone(&budget).sweep());
+        assert!(budget.used() > 1_000);
+        tokio::time::sleep(AGE + SWEEP_INTERVAL).await;
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_cache_keeps_its_own_limit_by_dropping_what_was_used_least_recently() {
+        let cache: Arc<Cache<u32, u32>> = Cache::new(&Arc::default(), AGE, 10_000);
+        for key in 0..100 {
+            tokio::time::advance(Duration::from_millis(1)).await;
+            cache.insert(miss(&cache, key), key, key, 500);
+            assert!(lock(&cache.state).charge.bytes() <= 10_000);
+        }
+        assert_eq!(cache.get(&99), Lookup::Hit(99));
+        miss(&cache, 0);
+    }
+}
