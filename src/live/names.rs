@@ -13,8 +13,8 @@ use crate::models::checked::Nickname;
 use crate::models::{Database, User, UserId};
 
 /// How old a name may get before it is read again, and how often that is checked.
-const REFRESH_AGE: Duration = Duration::from_secs(40);
-const REFRESH_INTERVAL: Duration = Duration::from_secs(15);
+const REFRESH_AGE: Duration = Duration::from_secs(30);
+const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
 /// How old a name may get while the database cannot be asked.
 const MAX_AGE: Duration = Duration::from_secs(120);
 /// The most bytes of all names.

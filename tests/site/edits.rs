@@ -256,3 +256,51 @@ async fn ten_thousand_entries_behind_arrive_in_bounded_fragments() {
     }
     assert_eq!(page.chats, person.reload_all(&path).await.chats);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_edits_cost_a_page_nothing_and_forty_readers_at_once_are_all_answered() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let room = person.make_room("edited").await;
+    for n in 1..=50 {
+        person.say(&room, &format!("chat {n}")).await;
+    }
+    let all = entries(&site.database).await;
+    let said = all.find_one(doc! { "seq": 1 }).await.unwrap().unwrap();
+    let mut seq = 50;
+    let mut edits = Vec::new();
+    for round in 1..=100 {
+        for of in 1..=50_i64 {
+            seq += 1;
+            edits.push(doc! {
+                "room": said.get("room"), "seq": seq, "kind": "edited", "of": of, "author": said.get("author"),
+                "chats": 50_i64, "text": format!("edit {round} of {of}"), "at": DateTime::now(),
+            });
+        }
+    }
+    all.insert_many(edits).await.unwrap();
+
+    let answers = join_all((0..40).map(|_| person.get(&room))).await;
+    for answer in answers {
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let page = Page::read(&answer.body);
+        let expected: Vec<String> = (1..=50).map(|of| format!("edit 100 of {of}")).collect();
+        assert_eq!(page.texts(), expected);
+    }
+    // The index that pages read holds the last edit of each chat only.
+    let (all, room_id) = (&all, said.get_object_id("room").unwrap());
+    until("the superseded edits to leave the index", || async move {
+        let index = doc! { "room": room_id, "of": { "$gte": 1_i64, "$lte": 50_i64 } };
+        let left = all.count_documents(index).await;
+        (left.unwrap() == 50).then_some(())
+    })
+    .await;
+    // Edits count on, and removing a chat wipes all of them.
+    assert_eq!(edit(&person, &room, 1, "edit 101 of 1").await.status, 303);
+    assert_eq!(person.open(&room).await.texts()[0], "edit 101 of 1");
+    let last = all.find_one(doc! { "text": "edit 101 of 1" }).await.unwrap().unwrap();
+    assert_eq!(last.get_i64("edits"), Ok(2), "counted from what is left in the index");
+    assert_eq!(remove(&person, &room, 1).await.status, 303);
+    let database = &site.database;
+    until("the edits to be wiped", || async move { (holding(database, "of 1$").await == 0).then_some(()) }).await;
+}

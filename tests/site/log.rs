@@ -211,3 +211,23 @@ async fn what_is_said_while_a_batch_is_written_goes_into_the_next_one() {
     page.assert_whole(200);
     assert!(fragments < 100, "one write and one frame carry many chats: {fragments} frames for 200 chats");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_standalone_server_what_was_only_read_is_journaled_before_it_is_acknowledged() {
+    let database = new_database();
+    let db = Database::open_own(&database).await.unwrap();
+    let author = person(&db, "author").await;
+    let room = room(&db, &author).await;
+    let said = || {
+        let (text, nonce) = (ChatText::parse("text").unwrap(), Nonce::parse("nonce").unwrap());
+        let (log, author) = (room.log(&db), author.clone());
+        async move { log.say(&author, text, nonce).await.unwrap().again }
+    };
+    let signals = Client::with_uri_str(&database).await.unwrap().default_database().unwrap();
+    let signals = signals.collection::<Document>("signal");
+    let barriers = || async { signals.count_documents(doc! { "kind": "barrier" }).await.unwrap() };
+    assert!(!said().await);
+    let before = barriers().await;
+    assert!(said().await, "it is there already");
+    assert!(barriers().await > before, "a journaled write follows what was read");
+}

@@ -1,6 +1,7 @@
 //! What the tests are made of: sites, people, pages.
 
 pub mod browser;
+pub mod database_proxy;
 pub mod devtools;
 pub mod images;
 pub mod page;

@@ -1,0 +1,125 @@
+//! What one instance must know although no hint reaches it.
+
+use mongodb::Client;
+use mongodb::bson::{Document, doc};
+
+use crate::helpers::database_proxy::DatabaseProxy;
+use crate::helpers::page::Page;
+use crate::helpers::person::PASSWORD;
+use crate::helpers::site::{Site, new_database};
+use crate::helpers::until;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_whose_change_stream_is_silent_serves_nothing_that_another_one_removed() {
+    let database = new_database();
+    let proxy = DatabaseProxy::in_front_of(&database).await;
+    let here = Site::following(&proxy.database).await;
+    let person = here.person("gildong").await;
+    let room = person.make_room("half dead").await;
+    person.say(&room, "SECRET").await;
+    until("the instance to know that it is the only one", || async {
+        let before = proxy.session_queries();
+        person.open(&room).await;
+        (proxy.session_queries() == before).then_some(())
+    })
+    .await;
+    assert_eq!(person.open(&room).await.texts(), ["SECRET"]);
+
+    proxy.silence_change_streams();
+    let there = Site::following(&database).await;
+    let twin = there.visitor();
+    twin.sign_in("gildong", PASSWORD).await;
+    assert_eq!(twin.post(&format!("{room}/chat/1"), &[("_method", "delete")]).await.status, 303);
+    twin.say(&room, "said elsewhere").await;
+    let page = person.open(&room).await;
+    assert!(page.chats[&1].removed);
+    assert_eq!(page.texts(), ["", "said elsewhere"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_was_changed_behind_an_instances_back_is_shown_within_a_minute() {
+    let site = Site::start().await;
+    let (person, reader) = (site.person("gildong").await, site.person("reader").await);
+    let room = person.make_room("names").await;
+    let author = person.say(&room, "hello").await["author"].as_str().unwrap().to_owned();
+    let mut live = reader.follow(&room, 0).await;
+    live.element("presence", |here| here.contains("reader")).await;
+    let _here = person.follow(&room, 0).await;
+    live.element("presence", |here| here.contains("gildong")).await;
+    assert_eq!(reader.open(&room).await.chats[&1].nickname, "gildong");
+
+    let users = Client::with_uri_str(&site.database).await.unwrap().default_database().unwrap();
+    let changed = users.collection::<Document>("user").update_one(
+        doc! { "_id": author.parse::<mongodb::bson::oid::ObjectId>().unwrap() },
+        doc! { "$set": { "nickname": "renamed" } },
+    );
+    assert_eq!(changed.await.unwrap().modified_count, 1);
+    until("the page to show the new name", || async {
+        (reader.open(&room).await.chats[&1].nickname == "renamed").then_some(())
+    })
+    .await;
+    live.element("presence", |here| here.contains("renamed") && !here.contains("gildong")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn presence_and_typing_show_a_new_name_while_a_socket_stays_open() {
+    let site = Site::start().await;
+    let (person, reader) = (site.person("oldname").await, site.person("reader").await);
+    let room = person.make_room("renamed").await;
+    let (mut live, mut own) = (reader.follow(&room, 0).await, person.follow(&room, 0).await);
+    live.element("presence", |here| here.contains("oldname")).await;
+    person.post("/user/me", &[("_method", "put"), ("userNickname", "newname")]).await;
+    live.element("presence", |here| here.contains("newname") && !here.contains("oldname")).await;
+    own.send("typing").await;
+    live.element("typing", |typing| typing.contains("newname") && !typing.contains("oldname")).await;
+    let mut later = reader.follow(&room, 0).await;
+    later.element("presence", |here| here.contains("newname") && !here.contains("oldname")).await;
+    assert!(!reader.get(&room).await.body.contains("oldname"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_arrives_after_the_purge_is_not_shown_and_ends_its_room() {
+    let database = new_database();
+    let proxy = DatabaseProxy::in_front_of(&database).await;
+    let here = Site::following(&proxy.database).await;
+    let there = Site::following(&database).await;
+    let owner = here.person("gildong").await;
+    let twin = there.visitor();
+    twin.sign_in("gildong", PASSWORD).await;
+    let room = owner.make_room("purged").await;
+    owner.say(&room, "first").await;
+    let mut live = owner.follow(&room, 0).await;
+    live.until(&mut Page::default(), 1).await;
+
+    proxy.hold_request("LATE CHAT");
+    let late = owner.try_say(&room, "LATE CHAT", "late");
+    let meanwhile = async {
+        proxy.wait_until_held().await;
+        proxy.pause();
+    };
+    let (late, ()) = tokio::join!(late, meanwhile);
+    assert_eq!(late.status, 503);
+    twin.say(&room, "second").await;
+    twin.say(&room, "third").await;
+    assert_eq!(twin.post(&room, &[("_method", "delete")]).await.status, 303);
+    let data = Client::with_uri_str(&database).await.unwrap().default_database().unwrap();
+    let chats = data.collection::<Document>("chat");
+    until("the room to be purged", || async {
+        (chats.count_documents(doc! { "kind": "said" }).await.unwrap() == 0).then_some(())
+    })
+    .await;
+
+    proxy.release();
+    proxy.resume();
+    let code = loop {
+        match live.hear().await {
+            Ok(message) => assert!(!message.contains("LATE CHAT"), "{message}"),
+            Err(code) => break code,
+        }
+    };
+    assert_eq!(code, Some(4404));
+    until("the late entry to be deleted", || async {
+        (chats.count_documents(doc! { "kind": "said" }).await.unwrap() == 0).then_some(())
+    })
+    .await;
+}
