@@ -16,6 +16,7 @@ mod engine;
 mod face;
 mod feeds;
 mod generated;
+mod heads;
 mod hostile;
 mod images;
 mod languages;
