@@ -24,6 +24,7 @@ mod layers;
 mod log;
 mod metrics;
 mod openapi;
+mod origins;
 mod people;
 mod process;
 mod reading;
