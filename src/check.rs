@@ -1,6 +1,9 @@
 //! `sarangbang check`: looks at what the configuration leads to, changes nothing, and says in plain words what is wrong.
 
+use ipnet::IpNet;
+
 use crate::config::Settings;
+use crate::controllers::unlisted_proxies;
 use crate::engine::Engine;
 use crate::models::Database;
 use crate::peer::Peer;
@@ -11,7 +14,10 @@ pub type Finding = Result<String, String>;
 
 /// Looks at the database, the folders and the image server.
 pub async fn check(settings: &Settings) -> Vec<Finding> {
-    vec![database(settings).await, images(settings).await, addresses(settings)]
+    let mut findings = vec![database(settings).await, images(settings).await, addresses(settings)];
+    findings.extend(networks(settings));
+    findings.extend(unlisted_proxies(&settings.var).into_iter().map(Err));
+    findings
 }
 
 async fn database(settings: &Settings) -> Finding {
@@ -45,11 +51,32 @@ async fn images(settings: &Settings) -> Finding {
 
 fn addresses(settings: &Settings) -> Finding {
     match &settings.site.url {
-        None => Ok("site.url is not set: the site takes the address that each request names for its own.".into()),
+        None if !settings.proxies.is_empty() => Err(
+            "proxies is set and site.url is not: behind a proxy that changes the port or the scheme every form is refused. \
+             Set site.url to the address that people type, as \"https://chat.example\"."
+                .into(),
+        ),
+        None if settings.site.hosts.is_empty() => {
+            Ok("site.url and site.hosts are not set: the site answers at IP addresses and localhost only.".into())
+        }
+        None => Ok("site.url is not set: the site answers at IP addresses, localhost and site.hosts.".into()),
         Some(url) if url.scheme() == "https" && settings.proxies.is_empty() => Err(format!(
             "site.url is {url}, and proxies is empty: behind a proxy everybody seems to come from its address. Set \
              proxies, as [\"127.0.0.1\"]."
         )),
         Some(url) => Ok(format!("People reach the site at {url}.")),
     }
+}
+
+/// A network among the proxies is right only if no client is in it.
+fn networks(settings: &Settings) -> Option<Finding> {
+    let is_network = |proxy: &&IpNet| proxy.prefix_len() < proxy.max_prefix_len();
+    let networks: Vec<String> = settings.proxies.iter().filter(is_network).map(ToString::to_string).collect();
+    (!networks.is_empty()).then(|| {
+        Ok(format!(
+            "proxies has {}: every machine there counts as a proxy and may name any address as its client. Where people \
+             are in that network, list the addresses of the proxies instead.",
+            networks.join(", ")
+        ))
+    })
 }

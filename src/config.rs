@@ -2,6 +2,7 @@
 //! (`site.url` is `ROCKET_SITE={url="…"}`), and its default. Sources, later over earlier: the defaults
 //! here, `Rocket.toml` (or the file in `ROCKET_CONFIG`), variables.
 
+mod host;
 mod keys;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -16,6 +17,8 @@ use rocket::figment::{
 };
 use serde::Deserialize;
 use url::Url;
+
+pub use host::Host;
 
 /// Everything that the site is told.
 #[derive(Clone, Debug)]
@@ -72,7 +75,7 @@ pub struct Site {
     pub internal_url: Url,
     /// `site.hosts`: the `Host` headers that the site accepts without `site.url`, besides IP addresses and `localhost`.
     /// Default none.
-    pub hosts: Vec<String>,
+    pub hosts: Vec<Host>,
     /// `site.zone`: the IANA name of the time zone of pages without JavaScript. Absent: the system's.
     pub zone: Option<String>,
 }
@@ -152,7 +155,7 @@ impl Settings {
             site: Site {
                 url: url(&rocket, "site.url")?,
                 internal_url: url(&rocket, "site.internal_url")?.unwrap_or(local(here)?),
-                hosts: optional(&rocket, "site.hosts")?.unwrap_or_default(),
+                hosts: hosts(&rocket)?,
                 zone: optional(&rocket, "site.zone")?,
             },
             images: Images {
@@ -172,6 +175,16 @@ impl Settings {
             var,
             rocket,
         })
+    }
+}
+
+impl Site {
+    /// Returns whether a request to this host can come from the site's own pages only: an attacker cannot give the
+    /// host's name to a page of theirs.
+    pub fn knows(&self, host: &Host) -> bool {
+        host.is_local()
+            || self.hosts.iter().any(|known| known.covers(host))
+            || self.url.as_ref().is_some_and(|url| host.is_name_of(url))
     }
 }
 
@@ -215,11 +228,27 @@ fn database(figment: &Figment) -> Result<Option<Database>, String> {
     }
 }
 
-/// An address of a server, without a path.
+/// An address of a server: a scheme, a host, and perhaps a port.
 fn url(figment: &Figment, key: &str) -> Result<Option<Url>, String> {
     let Some(text) = optional::<String>(figment, key)? else { return Ok(None) };
-    let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.path() == "/");
-    url.map(Some).ok_or_else(|| keys::unusable(figment, key))
+    let unusable = || keys::unusable(figment, key);
+    let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(unusable)?;
+    let is_public = matches!(key, "site.url" | "images.url");
+    match (url.path(), url.host_str()) {
+        ("/", _)
+            if url[url::Position::AfterPath..].is_empty() && url.username().is_empty() && url.password().is_none() =>
+        {
+            Ok(Some(url))
+        }
+        (path, Some(host)) if path != "/" && is_public => Err(keys::under_a_path(figment, key, host)),
+        _ => Err(unusable()),
+    }
+}
+
+fn hosts(figment: &Figment) -> Result<Vec<Host>, String> {
+    let hosts = optional::<Vec<String>>(figment, "site.hosts")?.unwrap_or_default();
+    let hosts = hosts.iter().map(|text| text.parse()).collect::<Result<_, _>>();
+    hosts.map_err(|()| keys::unusable(figment, "site.hosts"))
 }
 
 /// Where a server is reached from its own machine.

@@ -6,11 +6,13 @@ pub mod answer;
 mod app;
 mod asset;
 mod chat;
+mod cookies;
 mod door;
 mod encoding;
 mod headers;
 mod health;
 mod live;
+mod notices;
 mod param;
 mod picture;
 mod room;
@@ -22,7 +24,10 @@ pub mod visitor;
 use rocket::{Catcher, Route};
 
 pub use access::{Access, TARGET as ACCESS};
+pub use cookies::CookieNames;
+pub use door::gate;
 pub use headers::{content_security, shield};
+pub use notices::{Notices, unlisted_proxies};
 
 use crate::metrics;
 

@@ -20,9 +20,9 @@ pub enum Error {
     /// Visible, but not theirs to change: 403.
     #[error("not allowed")]
     Forbidden,
-    /// Sent from another site's page: 403.
-    #[error("sent from another origin")]
-    Foreign,
+    /// The request does not count as sent by the site's own pages: 403.
+    #[error("sent from another origin: {0:?}")]
+    Foreign(Foreign),
     /// Not there, or not visible to who asks: 404.
     #[error("not found")]
     NotFound,
@@ -32,6 +32,9 @@ pub enum Error {
     /// The body is larger than any form of ours: 413.
     #[error("too large")]
     TooLarge,
+    /// The site does not answer at the host name that the request was sent to: 421.
+    #[error("sent to an unknown host name")]
+    Misdirected,
     /// Something typed is refused: 422.
     #[error("refused: {0:?}")]
     Invalid(Faults),
@@ -41,6 +44,9 @@ pub enum Error {
         /// When trying again makes sense.
         retry_after: Duration,
     },
+    /// The first line and the headers are too large together: 431.
+    #[error("the head of the request is too large")]
+    HeadTooLarge,
     /// The database is away, or did not answer in time: 503.
     #[error("not available: {0}")]
     Unavailable(String),
@@ -55,12 +61,14 @@ impl Error {
         match self {
             Self::Malformed => 400,
             Self::SignedOut => 401,
-            Self::Forbidden | Self::Foreign => 403,
+            Self::Forbidden | Self::Foreign(_) => 403,
             Self::NotFound => 404,
             Self::Beyond => 409,
             Self::TooLarge => 413,
+            Self::Misdirected => 421,
             Self::Invalid(_) => 422,
             Self::TooMany { .. } => 429,
+            Self::HeadTooLarge => 431,
             Self::Internal(_) => 500,
             Self::Unavailable(_) => 503,
         }
@@ -72,12 +80,17 @@ impl Error {
             Self::Malformed => "malformed",
             Self::SignedOut => "signed-out",
             Self::Forbidden => "forbidden",
-            Self::Foreign => "foreign-origin",
+            Self::Foreign(Foreign::Page) => "foreign-origin",
+            Self::Foreign(Foreign::Hidden) => "hidden-origin",
+            Self::Foreign(Foreign::Port) => "other-port",
+            Self::Foreign(Foreign::Address) => "other-address",
             Self::NotFound => "not-found",
             Self::Beyond => "beyond",
             Self::TooLarge => "too-large",
+            Self::Misdirected => "misdirected",
             Self::Invalid(_) => "invalid",
             Self::TooMany { .. } => "too-many",
+            Self::HeadTooLarge => "head-too-large",
             Self::Internal(_) => "internal",
             Self::Unavailable(_) => "unavailable",
         }
@@ -92,6 +105,8 @@ impl Error {
             404 | 405 | 422 => Self::NotFound,
             409 => Self::Beyond,
             413 => Self::TooLarge,
+            421 => Self::Misdirected,
+            431 => Self::HeadTooLarge,
             503 => Self::Unavailable("no cause given".into()),
             400..500 => Self::Malformed,
             _ => Self::Internal(format!("answered with a bare {status}")),
@@ -102,6 +117,19 @@ impl Error {
     pub fn field(name: &'static str, fault: Fault) -> Self {
         Self::Invalid(Faults(vec![(name, fault)]))
     }
+}
+
+/// Why a request does not count as sent by the site's own pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    /// A page of another host sent it.
+    Page,
+    /// The browser hides which page sent it (`Origin: null`).
+    Hidden,
+    /// The page has the host name of the request and another scheme or port, and `site.url` is not set.
+    Port,
+    /// The page has the host name of the request, and `site.url` is another address.
+    Address,
 }
 
 /// Why one field is refused. Its sentence is `fault-<code>` in `locales/`, with `limit` where there is one.

@@ -19,6 +19,8 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use crate::config::Settings;
+use crate::error::Error;
+use crate::http::{self, Gate};
 use crate::metrics;
 use crate::peer::{Peer, Said};
 use crate::ticket::{Purpose, Secret};
@@ -75,6 +77,8 @@ pub fn build(settings: Settings, secret: Secret) -> Result<Rocket<Build>, String
         .manage(works)
         .mount("/", routes())
         .register("/", catchers![caught])
+        // A picture is public, and the site asks for it at its internal address. Uploads look at the host themselves.
+        .attach(Gate(|_| true))
         .attach(AdHoc::on_liftoff("Sweep", |_| Box::pin(async move { drop(tokio::spawn(sweep(swept))) }))))
 }
 
@@ -88,7 +92,10 @@ fn routes() -> Vec<Route> {
 /// Whether the site's pages may send pictures from another origin.
 #[options("/image")]
 fn preflight(caller: Caller<'_>) -> Answer {
-    Answer::preflight(&caller)
+    match caller.check() {
+        Err(error @ Error::Misdirected) => caller.refuse(&error),
+        _ => Answer::preflight(&caller),
+    }
 }
 
 /// A picture. Its name is the hash of what is in it, so it never changes.
@@ -131,8 +138,11 @@ fn pulse() -> Answer {
 }
 
 #[catch(default)]
-fn caught(status: Status, _: &Request<'_>) -> Answer {
-    Answer::bare(status)
+fn caught(status: Status, request: &Request<'_>) -> Answer {
+    match http::refusal(request) {
+        Some(refusal) => Answer::refused(request, &refusal.error()),
+        None => Answer::bare(status),
+    }
 }
 
 /// Looks for pictures that nobody has, at the start and then every hour, and after an upload once the site must know of

@@ -9,8 +9,9 @@
 //! views        what templates and JSON are given; nothing of HTTP
 //! models       verbs on the collections; neither HTTP nor HTML
 //! peer, engine, metrics: the other server, the database of our own, what is counted
+//! http         what both servers need to read a request
 //! cache, config, error, keeper, priority, say, ticket: the ground
-//! images       the second server, beside them: uses peer and the ground only
+//! images       the second server, beside the controllers: uses views for error pages, peer, http and the ground
 //! ```
 
 pub mod backup;
@@ -20,6 +21,7 @@ pub mod config;
 pub mod controllers;
 pub mod engine;
 pub mod error;
+pub mod http;
 pub mod images;
 mod keeper;
 pub mod live;

@@ -164,6 +164,8 @@ fn key(figment: &Figment, name: &str) -> String {
 pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Rocket<Build>, String> {
     let views = Views::new()?;
     db.budget().set_limit(settings.cache);
+    let cookies = controllers::CookieNames::new(&secret, db.name());
+    let notices = controllers::Notices::new(&settings.var);
     let images = Peer::new(settings.images.internal_url.clone(), secret)?;
     let hub = Hub::new(Arc::clone(&db), views.clone());
     let (stopped, closed) = (Arc::clone(&hub), Arc::clone(&db));
@@ -176,8 +178,11 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
         .manage(views)
         .manage(hub)
         .manage(images)
+        .manage(cookies)
+        .manage(notices)
         .mount("/", controllers::routes())
         .register("/", controllers::catchers())
+        .attach(controllers::gate())
         .attach(controllers::Access(access_log))
         .attach(controllers::shield())
         .attach(controllers::content_security())

@@ -98,6 +98,16 @@ pub(super) fn unusable(figment: &Figment, key: &str) -> String {
     format!("{}{key} {is}; it takes {}", place(figment, key), allowed(key))
 }
 
+/// The sentence about an address with a path, at which Sarangbang cannot be served.
+pub(super) fn under_a_path(figment: &Figment, key: &str, host: &str) -> String {
+    let value = figment.find_value(key).ok().and_then(|value| value.into_string()).unwrap_or_default();
+    format!(
+        "{}{key} is {value:?}, which has a path, and Sarangbang serves from the root of a host name; use a subdomain, as \
+         \"https://chat.{host}\", or another port",
+        place(figment, key)
+    )
+}
+
 fn within(figment: &Figment, table: &str, dict: &Dict) -> Result<(), String> {
     for (name, value) in dict {
         let key = if table.is_empty() { name.clone() } else { format!("{table}.{name}") };

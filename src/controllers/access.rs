@@ -7,8 +7,10 @@ use rocket::tokio::time::Instant;
 use rocket::{Data, Request, Response};
 use serde_json::json;
 
+use super::notices::Notices;
 use super::visitor::Visitor;
 use crate::config::AccessLog;
+use crate::http::{FIELD, clip};
 use crate::metrics::METRICS;
 use crate::models::checked::Nonce;
 
@@ -35,6 +37,11 @@ impl Fairing for Access {
 
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
         begun(request);
+        if let Some(notices) = request.rocket().state::<Notices>()
+            && let Some(peer) = Visitor::of(request).unlisted_proxy()
+        {
+            notices.name_proxy(peer);
+        }
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
@@ -103,11 +110,11 @@ fn json(request: &Request<'_>, response: &Response<'_>, size: Option<usize>) -> 
         "address": visitor.address(),
         "user": visitor.user_id(),
         "method": request.method().as_str(),
-        "path": visitor.path(),
+        "path": clip(&visitor.path()),
         "status": response.status().code,
         "bytes": size,
-        "referer": request.headers().get_one("Referer"),
-        "agent": request.headers().get_one("User-Agent"),
+        "referer": request.headers().get_one("Referer").map(clip),
+        "agent": request.headers().get_one("User-Agent").map(clip),
         "id": begun.id,
         "ms": milliseconds(begun),
     })
@@ -118,16 +125,23 @@ fn milliseconds(begun: &Begun) -> f64 {
     (begun.at.elapsed().as_secs_f64() * 10_000.0).round() / 10.0
 }
 
-/// What was sent, as it may stand between quotes on one line.
+/// What was sent, as it may stand between quotes on one line, cut.
 fn quoted(sent: &str) -> String {
-    sent.chars().fold(String::with_capacity(sent.len()), |mut line, c| {
+    let sent = clip(sent);
+    let mut line = String::with_capacity(sent.len());
+    for c in sent.chars() {
+        let end = line.len();
         match c {
             '"' | '\\' => line.extend(['\\', c]),
             c if c.is_control() => line.extend(c.escape_default()),
             c => line.push(c),
         }
-        line
-    })
+        if line.len() > FIELD {
+            line.truncate(end);
+            break;
+        }
+    }
+    line
 }
 
 #[cfg(test)]
@@ -137,5 +151,14 @@ mod tests {
     #[test]
     fn what_was_sent_stays_between_its_quotes_and_on_its_line() {
         assert_eq!(quoted("a \"b\" \\ c\r\nd \u{1b}[2J 가"), "a \\\"b\\\" \\\\ c\\r\\nd \\u{1b}[2J 가");
+    }
+
+    #[test]
+    fn what_was_sent_is_cut_to_a_kibibyte() {
+        for long in ["a".repeat(300_000), "가".repeat(300_000), "\"".repeat(300_000), "\u{1b}".repeat(300_000)] {
+            let length = quoted(&long).len();
+            assert!((FIELD - 6..=FIELD).contains(&length), "{length}");
+        }
+        assert!(quoted(&"\"".repeat(2_000)).ends_with("\\\""), "no escape is cut");
     }
 }

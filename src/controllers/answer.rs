@@ -13,6 +13,7 @@ use super::encoding::put_either;
 use super::user::path_of_door;
 use super::visitor::Visitor;
 use crate::error::{Error, Result};
+use crate::http::{clip, refusal};
 use crate::views::error::{ErrorJson, ErrorPage, Kept};
 use crate::views::gzip::gzip;
 
@@ -132,8 +133,12 @@ impl<'r> Responder<'r, 'static> for Refusal {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let visitor = Visitor::of(request);
         match &self.error {
-            Error::Internal(cause) => log::error!("{} {}: {cause}", request.method(), request.uri().path()),
-            Error::Unavailable(cause) => log::warn!("{} {}: {cause}", request.method(), request.uri().path()),
+            Error::Internal(cause) => {
+                log::error!("{} {}: {}", request.method(), clip(request.uri().path().as_str()), clip(cause));
+            }
+            Error::Unavailable(cause) => {
+                log::warn!("{} {}: {}", request.method(), clip(request.uri().path().as_str()), clip(cause));
+            }
             _ => {}
         }
         let status = Status::new(self.error.status());
@@ -179,6 +184,9 @@ pub(super) fn catchers() -> Vec<Catcher> {
 #[catch(default)]
 fn caught(status: Status, request: &Request<'_>) -> Result<Answer, Error> {
     let visitor = Visitor::of(request);
+    if let Some(refusal) = refusal(request) {
+        return Err(refusal.error());
+    }
     if status == Status::SeeOther {
         return Ok(Answer::see_other(path_of_door(&visitor.path())));
     }

@@ -7,11 +7,12 @@ use rocket::data::Data;
 use rocket::http::{Method, Status};
 use rocket::request::Request;
 use rocket::route::{Handler, Outcome, Route};
-use url::Url;
 
+use super::notices::Notices;
 use super::param::Number;
 use super::visitor::Visitor;
-use crate::error::Error;
+use crate::error::{Error, Foreign};
+use crate::http::{self, Gate};
 use crate::models::{self, RoomId};
 
 /// The routes, each behind the door.
@@ -48,8 +49,10 @@ impl Handler for Door {
     async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r> {
         let changes = !matches!(request.method(), Method::Get | Method::Head | Method::Options);
         let upgrades = request.headers().contains("Upgrade");
-        if (changes || upgrades) && is_foreign(request) {
-            return Outcome::from(request, Error::Foreign);
+        if (changes || upgrades)
+            && let Err(foreign) = check_origin(request)
+        {
+            return Outcome::from(request, Error::Foreign(foreign));
         }
         if self.leads_nowhere(request) {
             return Outcome::forward(data, Status::NotFound);
@@ -58,28 +61,40 @@ impl Handler for Door {
     }
 }
 
-fn is_foreign(request: &Request<'_>) -> bool {
-    let headers = request.headers();
-    match headers.contains("Origin") {
-        true => !headers.get("Origin").all(|origin| is_own(origin, request)),
-        false => headers.get_one("Sec-Fetch-Site").is_some_and(|site| !matches!(site, "same-origin" | "none")),
-    }
+/// Returns the gate before the site's routes: what may come under any `Host`.
+pub fn gate() -> Gate {
+    Gate(|request| {
+        let mut path = request.uri().path().segments();
+        match (request.method(), [path.next(), path.next(), path.next(), path.next()]) {
+            (Method::Get | Method::Head, [Some("health" | "alive" | "metrics"), None, ..]) => true,
+            // The image server reaches the site at an address of its own. These two routes check its ticket.
+            (Method::Get, [Some("image"), Some(_), None, _])
+            | (Method::Put, [Some("user"), Some(_), Some("image"), None]) => {
+                request.headers().get_one("Authorization").is_some_and(|value| value.starts_with("Bearer "))
+            }
+            _ => false,
+        }
+    })
 }
 
-/// The configured origin, to the letter; else the host that the request was sent to. Its scheme cannot be
-/// known behind a proxy that is not configured, so the host alone decides.
-fn is_own(origin: &str, request: &Request<'_>) -> bool {
-    let Ok(url) = Url::parse(origin) else { return false };
-    // An origin is written in one way, and without a path.
-    if !matches!(url.scheme(), "http" | "https") || url.origin().ascii_serialization() != origin {
-        return false;
+/// Checks that a request comes from a page of the site, or from no page at all.
+fn check_origin(request: &Request<'_>) -> Result<(), Foreign> {
+    let (headers, visitor) = (request.headers(), Visitor::of(request));
+    if !headers.contains("Origin") {
+        return match headers.get_one("Sec-Fetch-Site") {
+            None | Some("same-origin" | "none") => Ok(()),
+            Some(_) => Err(Foreign::Page),
+        };
     }
-    match &Visitor::of(request).settings().site.url {
-        Some(own) => url.origin() == own.origin(),
-        None => {
-            let host = request.headers().get_one("Host").unwrap_or_default();
-            let own = Url::parse(&format!("{}://{host}", url.scheme()));
-            own.is_ok_and(|own| url.origin() == own.origin())
-        }
-    }
+    let settings = visitor.settings();
+    headers.get("Origin").try_for_each(|origin| {
+        // Behind a proxy that is not configured the scheme is not known, so the host alone decides.
+        let scheme = origin.split_once(':').map_or("http", |(scheme, _)| scheme);
+        let own = settings.site.url.clone().or_else(|| http::host(request)?.url(scheme));
+        http::check_origin(request, settings, own.as_ref(), origin).inspect_err(|foreign| {
+            if let (Foreign::Port | Foreign::Address, Some(notices)) = (foreign, request.rocket().state::<Notices>()) {
+                notices.name_origin(origin, headers.get_one("Host").unwrap_or_default());
+            }
+        })
+    })
 }

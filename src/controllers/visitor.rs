@@ -3,26 +3,25 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use rocket::http::{Accept, Cookie, CookieJar, SameSite, Status};
+use rocket::http::{Cookie, CookieJar, SameSite, Status};
 use rocket::outcome::Outcome;
 use rocket::request::{FromRequest, Request};
 use rocket::time::Duration;
 use url::Url;
 
 use super::access;
+use super::cookies::{self, CookieNames, OLD_LOCALE, OLD_SESSION};
 use crate::config::Settings;
 use crate::error::{Error, Result};
+use crate::http;
 use crate::models::session::Token;
 use crate::models::{Database, Session, User};
 use crate::views::user::Me;
 use crate::views::{Locale, Views};
 
-/// The cookie that holds a session's token. It outlives the session, whose end the site decides;
+/// How long a browser keeps a cookie. It outlives the session, whose end the site decides;
 /// 400 days is the most that browsers keep.
-const COOKIE: &str = "session";
 const COOKIE_LIFE: Duration = Duration::days(400);
-/// The cookie that holds the tag of the language that was chosen in this browser.
-const LOCALE: &str = "locale";
 
 /// Whoever asks. What it costs to find out is spent when it is asked for.
 #[derive(Clone, Copy)]
@@ -63,10 +62,11 @@ impl<'r> Visitor<'r> {
         if !self.is_proxy(peer) {
             return peer;
         }
-        // Each proxy adds at the end who spoke to it: the last that is none of ours is who asks.
-        let seen: Vec<&str> =
-            self.request.headers().get("X-Forwarded-For").flat_map(|header| header.split(',')).collect();
-        let seen = seen.into_iter().rev().map_while(|address| address.trim().parse::<IpAddr>().ok());
+        // Each proxy appends the address of its own peer. The client is the last address that is no proxy, so a
+        // network in `proxies` that also holds clients lets those choose their address (docs/OPERATING.md).
+        let lines: Vec<&str> = self.request.headers().get("X-Forwarded-For").collect();
+        let seen = lines.into_iter().rev().flat_map(|line| line.rsplit(','));
+        let seen = seen.map_while(|address| address.trim().parse::<IpAddr>().ok());
         let mut last = peer;
         for address in seen {
             last = address.to_canonical();
@@ -80,6 +80,12 @@ impl<'r> Visitor<'r> {
     /// Whether a proxy that is believed has sent it on.
     pub(super) fn is_by_proxy(&self) -> bool {
         self.request.remote().is_some_and(|peer| self.is_proxy(peer.ip().to_canonical()))
+    }
+
+    /// Returns the peer, if it sends `X-Forwarded-For` and is not in `proxies`.
+    pub(super) fn unlisted_proxy(&self) -> Option<IpAddr> {
+        let peer = self.request.remote()?.ip().to_canonical();
+        (self.request.headers().contains("X-Forwarded-For") && !self.is_proxy(peer)).then_some(peer)
     }
 
     /// Whether it came by TLS, as far as that is known.
@@ -96,7 +102,10 @@ impl<'r> Visitor<'r> {
     /// that was chosen in this browser, else the one that the browser likes best.
     pub fn locale(&self) -> Locale {
         let of_account = self.known().signed_in.get().and_then(|signed_in| signed_in.user.locale.as_deref());
-        let of_cookie = || self.cookies().get(LOCALE).and_then(|cookie| Locale::tagged(cookie.value()));
+        let of_cookie = || {
+            let own = cookies::sent(self.request, self.cookie_names()?.locale(self.is_secure()));
+            own.chain(cookies::sent(self.request, OLD_LOCALE)).find_map(Locale::tagged)
+        };
         let of_browser = || Locale::accepted(self.request.headers().get_one("Accept-Language").unwrap_or_default());
         of_account.and_then(Locale::tagged).or_else(of_cookie).unwrap_or_else(of_browser)
     }
@@ -109,7 +118,7 @@ impl<'r> Visitor<'r> {
 
     /// Whether JSON is wanted rather than a page.
     pub fn wants_json(&self) -> bool {
-        self.request.accept().map(Accept::preferred).is_some_and(|wanted| wanted.is_json())
+        http::prefers_json(self.request)
     }
 
     /// What it says of itself.
@@ -123,10 +132,7 @@ impl<'r> Visitor<'r> {
         if let Some(url) = &images.url {
             return Some(url.clone());
         }
-        let host = self.request.headers().get_one("Host")?;
-        let mut url = Url::parse(&format!("http://{host}/")).ok()?;
-        url.set_port(Some(images.port)).ok()?;
-        Some(url)
+        http::host(self.request).filter(|_| http::accepts_host(self.request))?.with_port(images.port)
     }
 
     /// The site's templates.
@@ -136,7 +142,7 @@ impl<'r> Visitor<'r> {
 
     /// The path and query that were asked for.
     pub fn path(&self) -> String {
-        self.request.uri().to_string()
+        http::refusal(self.request).map_or_else(|| self.request.uri().to_string(), |refusal| refusal.path.clone())
     }
 
     /// The person, when signed in.
@@ -148,9 +154,28 @@ impl<'r> Visitor<'r> {
         if let Some(signed_in) = known.signed_in.get() {
             return Ok(Arc::clone(signed_in));
         }
-        let token = self.request.cookies().get(COOKIE).ok_or(Error::SignedOut)?;
-        let (session, user) = Session::resume(self.state::<Arc<Database>>()?, token.value()).await?;
-        Ok(Arc::clone(known.signed_in.get_or_init(|| Arc::new(SignedIn { user, session }))))
+        let db = self.state::<Arc<Database>>()?;
+        for (token, is_old) in self.tokens() {
+            let (session, user) = match Session::resume(db, token).await {
+                Err(Error::SignedOut) => continue,
+                resumed => resumed?,
+            };
+            if is_old {
+                self.set(|names| names.session(self.is_secure()), token.to_owned());
+                self.cookies().remove(Cookie::build(OLD_SESSION).path("/"));
+            }
+            return Ok(Arc::clone(known.signed_in.get_or_init(|| Arc::new(SignedIn { user, session }))));
+        }
+        Err(Error::SignedOut)
+    }
+
+    /// The tokens that the request carries, each with whether its cookie has the old name. Other programs on the host
+    /// may have cookies of that name too.
+    fn tokens(&self) -> impl Iterator<Item = (&'r str, bool)> {
+        let own = self.cookie_names().map(|names| cookies::sent(self.request, names.session(self.is_secure())));
+        let own = own.into_iter().flatten().map(|token| (token, false));
+        let old = cookies::sent(self.request, OLD_SESSION).map(|token| (token, true));
+        own.chain(old).filter(|(token, _)| Token::is_one(token))
     }
 
     /// The person, as far as this request has asked already.
@@ -160,7 +185,7 @@ impl<'r> Visitor<'r> {
 
     /// Whether they say that they are signed in.
     pub(super) fn has_session(&self) -> bool {
-        self.cookies().get(COOKIE).is_some()
+        self.tokens().next().is_some()
     }
 
     /// The person's opaque id, as far as this request has asked already.
@@ -180,31 +205,41 @@ impl<'r> Visitor<'r> {
 
     /// Has the browser keep a session's token.
     pub fn keep(&self, token: &Token) {
-        self.set(COOKIE, token.as_str().to_owned());
+        self.set(|names| names.session(self.is_secure()), token.as_str().to_owned());
     }
 
     /// Has the browser forget it.
     pub fn forget(&self) {
-        self.cookies().remove(Cookie::build(COOKIE).path("/"));
+        self.unset(|names| names.session(self.is_secure()));
     }
 
     /// Has the browser keep the choice of a language, or forget it: pages that are answered without asking who it is
     /// go by that.
     pub fn keep_locale(&self, locale: Option<Locale>) {
         match locale {
-            Some(locale) => self.set(LOCALE, locale.tag().to_owned()),
-            None => self.cookies().remove(Cookie::build(LOCALE).path("/")),
+            Some(locale) => self.set(|names| names.locale(self.is_secure()), locale.tag().to_owned()),
+            None => self.unset(|names| names.locale(self.is_secure())),
         }
     }
 
-    fn set(&self, name: &'static str, value: String) {
-        let cookie = Cookie::build((name, value))
+    fn set(&self, name: impl FnOnce(&'r CookieNames) -> &'r str, value: String) {
+        let Some(names) = self.cookie_names() else { return };
+        let cookie = Cookie::build((name(names).to_owned(), value))
             .path("/")
             .http_only(true)
             .same_site(SameSite::Lax)
             .secure(self.is_secure())
             .max_age(COOKIE_LIFE);
         self.cookies().add(cookie);
+    }
+
+    fn unset(&self, name: impl FnOnce(&'r CookieNames) -> &'r str) {
+        let Some(names) = self.cookie_names() else { return };
+        self.cookies().remove(Cookie::build(name(names).to_owned()).path("/").secure(self.is_secure()));
+    }
+
+    fn cookie_names(&self) -> Option<&'r CookieNames> {
+        self.request.rocket().state()
     }
 
     pub(super) fn settings(&self) -> &'r Settings {

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use rocket::http::{Accept, ContentType, Status};
+use rocket::http::{ContentType, Status};
 use rocket::outcome::Outcome;
 use rocket::request::{FromRequest, Request};
 use rocket::response::{self, Responder, Response};
@@ -11,6 +11,10 @@ use url::Url;
 
 use super::store::Name;
 use crate::config::Settings;
+use crate::error::{Error, Foreign};
+use crate::http;
+use crate::views::Locale;
+use crate::views::error::ErrorJson;
 
 /// Whoever calls.
 #[derive(Clone, Copy)]
@@ -33,10 +37,8 @@ impl<'r> Caller<'r> {
         if let Some(url) = &settings.site.url {
             return Some(url.clone());
         }
-        let host = self.0.headers().get_one("Host")?;
-        let mut url = Url::parse(&format!("http://{host}/")).ok()?;
-        url.set_port(settings.rocket.extract_inner("port").ok()).ok()?;
-        Some(url)
+        let host = http::host(self.0).filter(|host| settings.site.knows(host))?;
+        host.with_port(settings.rocket.extract_inner("port").ok()?)
     }
 
     /// The site's origin, when the call comes from one of its pages by script.
@@ -45,9 +47,24 @@ impl<'r> Caller<'r> {
         (self.0.headers().get_one("Origin")? == home).then_some(home)
     }
 
-    /// Whether it comes from another site's page.
-    pub(super) fn is_foreign(&self) -> bool {
-        self.0.headers().contains("Origin") && self.own_origin().is_none()
+    /// Checks that a form may come from where it came from.
+    ///
+    /// # Errors
+    /// `Misdirected` or `Foreign`.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if !http::accepts_host(self.0) {
+            return Err(Error::Misdirected);
+        }
+        let headers = self.0.headers();
+        let Some(settings) = self.0.rocket().state() else { return Err(Error::Misdirected) };
+        let home = self.home();
+        let check = |origin| http::check_origin(self.0, settings, home.as_ref(), origin).map_err(Error::Foreign);
+        headers.get("Origin").try_for_each(check)?;
+        // A page of the site is of the same site as the image server, not always of the same origin.
+        match headers.get_one("Sec-Fetch-Site") {
+            Some("cross-site") if !headers.contains("Origin") => Err(Error::Foreign(Foreign::Page)),
+            _ => Ok(()),
+        }
     }
 
     /// Whether it has the picture of this name already.
@@ -55,8 +72,13 @@ impl<'r> Caller<'r> {
         self.0.headers().get("If-None-Match").any(|tags| tags.trim() == "*" || tags.contains(name))
     }
 
+    /// Returns the answer to a request that is refused.
+    pub(super) fn refuse(&self, error: &Error) -> Answer {
+        Answer::refused(self.0, error)
+    }
+
     fn wants_json(&self) -> bool {
-        self.0.accept().map(Accept::preferred).is_some_and(|wanted| wanted.is_json())
+        http::prefers_json(self.0)
     }
 }
 
@@ -69,6 +91,22 @@ impl Answer {
     pub(super) fn json(status: Status, view: &impl Serialize) -> Self {
         let json = serde_json::to_vec(view).unwrap_or_default();
         Self { body: Some((ContentType::JSON, json)), ..Self::bare(status) }
+    }
+
+    /// An error in the reader's words: JSON for a script, else a page.
+    pub(super) fn refused(request: &Request<'_>, error: &Error) -> Self {
+        let (caller, status) = (Caller(request), Status::new(error.status()));
+        let locale = Locale::accepted(request.headers().get_one("Accept-Language").unwrap_or_default());
+        if caller.wants_json() {
+            return Self::json(status, &ErrorJson::new(error, locale)).shared_with(&caller);
+        }
+        let text = |end| locale.text(&format!("error-{}{end}", error.code()));
+        let (tag, message, hint) = (locale.tag(), text(""), text("-hint"));
+        let page = format!(
+            "<!DOCTYPE html>\n<html lang=\"{tag}\">\n<meta charset=\"utf-8\">\n<title>{message}</title>\n\
+             <h1>{message}</h1>\n<p>{hint}</p>\n"
+        );
+        Self { body: Some((ContentType::HTML, page.into_bytes())), ..Self::bare(status) }
     }
 
     /// What became of an upload: JSON for a script, else back to the account page, which puts the code in words.

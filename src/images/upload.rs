@@ -120,8 +120,9 @@ pub(super) fn routes() -> Vec<Route> {
 /// Takes a picture.
 #[post("/image", data = "<data>")]
 async fn create(data: Data<'_>, kind: Option<&ContentType>, caller: Caller<'_>, works: &State<Arc<Works>>) -> Answer {
-    if caller.is_foreign() {
-        return Answer::bare(Status::Forbidden);
+    if let Err(error) = caller.check() {
+        let_go(&mut data.open(BODY.bytes()), works).await;
+        return caller.refuse(&error);
     }
     let begun = Instant::now();
     let taken = take(data, kind, works).await;

@@ -37,6 +37,8 @@ const HEAD_AGE: Duration = Duration::from_secs(60 * 60);
 const HEADS_BYTES: usize = 4 << 20;
 /// The database's name where the connection string has none.
 const NAME: &str = "sarangbang";
+/// The code of the error about a command that the server does not have.
+const COMMAND_NOT_FOUND: i32 = 59;
 
 /// The site's data. One a site, shared by all of it. Everything is read and written with majority, and
 /// journaled: what has been answered stays.
@@ -176,6 +178,11 @@ impl Database {
         }
     }
 
+    /// Returns the name of the database, which all instances on it share.
+    pub fn name(&self) -> &str {
+        self.database.name()
+    }
+
     pub(super) fn database(&self) -> &mongodb::Database {
         &self.database
     }
@@ -228,9 +235,12 @@ async fn connect(url: &str, patience: Duration) -> Result<(mongodb::Database, bo
     let database = client.default_database().unwrap_or_else(|| client.database(NAME));
 
     let end = Instant::now() + patience;
+    // MongoDB 4.4.0 and 4.4.1 know `hello` only by its old name.
+    let mut question = "hello";
     let hello = loop {
-        match timeout(PATIENCE, database.run_command(doc! { "hello": 1 })).await {
+        match timeout(PATIENCE, database.run_command(doc! { question: 1 })).await {
             Ok(Ok(hello)) => break hello,
+            Ok(Err(error)) if question == "hello" && is_unknown_command(&error) => question = "isMaster",
             Ok(Err(error)) if matches!(*error.kind, ErrorKind::Authentication { .. }) => return Err(failed(error)),
             Ok(Err(error)) if Instant::now() > end => return Err(format!("The database does not answer. {error}")),
             Err(_) if Instant::now() > end => return Err("The database does not answer.".into()),
@@ -239,6 +249,10 @@ async fn connect(url: &str, patience: Duration) -> Result<(mongodb::Database, bo
     };
     let is_shared = hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|router| router == "isdbgrid");
     Ok((database, is_shared))
+}
+
+fn is_unknown_command(error: &MongoError) -> bool {
+    matches!(&*error.kind, ErrorKind::Command(error) if error.code == COMMAND_NOT_FOUND)
 }
 
 pub(super) fn failed(error: impl Display) -> String {

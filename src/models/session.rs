@@ -62,6 +62,11 @@ impl Token {
         &self.0
     }
 
+    /// Returns whether a text has the form of a token.
+    pub fn is_one(text: &str) -> bool {
+        text.len() == 43 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    }
+
     fn id(token: &str) -> SessionId {
         SessionId(BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(token)))
     }

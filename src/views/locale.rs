@@ -33,6 +33,9 @@ static LANGUAGES: LazyLock<Vec<(LanguageIdentifier, String)>> = LazyLock::new(||
     all
 });
 
+/// The most languages of an `Accept-Language` header that are read.
+const WISHES: usize = 32;
+
 /// One of the languages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Locale(usize);
@@ -80,7 +83,7 @@ impl Locale {
 
 /// The tags of an `Accept-Language` header, the heaviest first, without those that are not wanted.
 fn by_weight(header: &str) -> String {
-    let weighed = header.split(',').filter_map(|item| {
+    let weighed = header.split(',').take(WISHES).filter_map(|item| {
         let (tag, weight) = item.split_once(';').unwrap_or((item, "q=1"));
         let weight: f32 = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse().ok()).unwrap_or(1.0);
         (weight > 0.0).then_some((tag.trim(), weight))

@@ -98,7 +98,7 @@ async fn signing_out_closes_this_sessions_sockets_and_no_others() {
 
     let out = person.post("/session", &[("_method", "delete")]).await;
     assert_eq!((out.status, out.location.as_deref()), (303, Some("/user")));
-    assert!(out.cookie.is_some_and(|cookie| cookie.starts_with("session=;")));
+    assert!(out.cookie.is_some_and(|cookie| cookie.starts_with("sarangbang-") && cookie.contains("=; ")));
     assert_eq!(here.close_code().await, Some(4401));
     elsewhere.say(&room, "still here").await;
     assert!(there.fragment().await.contains("still here"));

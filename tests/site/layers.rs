@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 
 /// From the top to the ground; those on one line do not know each other.
 #[rustfmt::skip]
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 8] = [
     &["main"],
     &["site", "check", "backup"],
-    &["controllers"],
+    &["controllers", "images"],
     &["live"],
     &["views"],
     &["models"],
-    &["images"],
-    &["peer", "engine", "metrics"],
+    &["peer", "engine", "http", "metrics"],
     &["config", "error", "keeper", "priority", "say", "ticket"],
 ];
 

@@ -100,8 +100,8 @@ async fn the_site_and_the_image_server_answer_as_described() {
 /// The value of the session's cookie.
 fn token(person: &Person) -> String {
     let cookies = person.cookie().unwrap().to_str().unwrap().to_owned();
-    let token = cookies.split("; ").find_map(|cookie| cookie.strip_prefix("session="));
-    token.unwrap().to_owned()
+    let token = cookies.split("; ").find_map(|cookie| cookie.strip_prefix("sarangbang-")?.split_once('='));
+    token.unwrap().1.to_owned()
 }
 
 /// The tool, where `SCHEMATHESIS` or bin/test has put it.

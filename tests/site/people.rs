@@ -161,7 +161,7 @@ async fn the_cookie_is_opaque_new_each_time_and_guarded() {
     assert!(!up.contains("Secure") && !up.contains("gildong"));
     let tls = Site::alone(("site.url", "https://chat.example")).await;
     let secure = tls.visitor().sign_up("gildong").await.cookie.unwrap();
-    assert!(secure.contains("Secure"), "{secure}");
+    assert!(secure.starts_with("__Host-") && secure.contains("Secure"), "{secure}");
 
     let old = person.cookie().unwrap();
     person.post("/session", &[("_method", "delete")]).await;

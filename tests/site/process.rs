@@ -175,6 +175,17 @@ async fn a_setting_that_cannot_be_used_is_told_with_its_place_its_value_and_what
         ("ROCKET_VAR", "7", "ROCKET_VAR: var is 7; it takes the path of a folder"),
         ("ROCKET_SITE", "{url=\"chat.example\"}", "ROCKET_SITE: site.url is \"chat.example\"; it takes an address"),
         ("ROCKET_SITE", "{url=\"ftp://chat.example\"}", "site.url is \"ftp://chat.example\"; it takes"),
+        (
+            "ROCKET_SITE",
+            "{url=\"https://a.example/chat\"}",
+            "ROCKET_SITE: site.url is \"https://a.example/chat\", which has a path, and Sarangbang serves from the root of a \
+             host name; use a subdomain, as \"https://chat.a.example\", or another port",
+        ),
+        ("ROCKET_IMAGES", "{url=\"https://a.example/p/\"}", "images.url is \"https://a.example/p/\", which has a path"),
+        ("ROCKET_SITE", "{url=\"https://a.example/?x\"}", "site.url is \"https://a.example/?x\"; it takes an address"),
+        ("ROCKET_SITE", "{url=\"https://me:no@a.example\"}", "; it takes an address without a path"),
+        ("ROCKET_SITE", "{hosts=[\"a/b\"]}", "site.hosts is [\"a/b\"]; it takes a list of host names"),
+        ("ROCKET_SITE", "{hosts=\"a\"}", "site.hosts is \"a\"; it takes a list of host names"),
         ("ROCKET_SITE", "{url=5}", "site.url is 5; it takes an address without a path"),
         ("ROCKET_SITE", "{ulr=\"x\"}", "ROCKET_SITE: there is no key site.ulr; there are site.url, site.internal_url"),
         ("ROCKET_SITE", "https://x", "ROCKET_SITE: site is \"https://x\"; it takes a table of site.url"),

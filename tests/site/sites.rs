@@ -283,6 +283,9 @@ async fn behind_nginx_as_in_the_sample_everything_works_and_a_site_may_die() {
     let (person, guest) = (Person::new(&nginx.address), Person::new(&nginx.address));
     person.sign_up("gildong").await;
     guest.sign_up("guest").await;
+    let numbered = person.request("GET", "/user").header("X-Request-Id", "chosen").send().await.unwrap();
+    let number = numbered.headers()["x-request-id"].to_str().unwrap();
+    assert!(number.len() == 32 && number.bytes().all(|byte| byte.is_ascii_hexdigit()), "nginx numbers it: {number}");
     let room = person.make_room("behind").await;
     let (mut his, mut hers) = (person.follow(&room, 0).await, guest.follow(&room, 0).await);
     person.say(&room, "안녕하세요").await;
