@@ -8,8 +8,8 @@
 //! live         follows logs, has chats rendered once, hands them out
 //! views        what templates and JSON are given; nothing of HTTP
 //! models       verbs on the collections; neither HTTP nor HTML
-//! peer, engine, metrics: the other server, the database of our own, what is counted
-//! config, error, keeper, priority, say, ticket: the ground
+//! peer, engine, limit, metrics: the other server, the database of our own, limits, what is counted
+//! config, error, forwarded, keeper, priority, say, ticket: the ground
 //! images       the second server, beside them: uses peer and the ground only
 //! ```
 
@@ -19,8 +19,10 @@ pub mod config;
 pub mod controllers;
 pub mod engine;
 pub mod error;
+mod forwarded;
 pub mod images;
 mod keeper;
+pub mod limit;
 pub mod live;
 pub mod metrics;
 pub mod models;

@@ -14,8 +14,12 @@ error-too-large = That is too large.
 error-too-large-hint = A form takes up to 64 KiB. Go back, and send it in parts.
 error-invalid = Some of this cannot be accepted.
 error-invalid-hint = Go back and look at the fields.
-error-too-many = Too many tries.
-error-too-many-hint = Wait a few minutes, then try again.
+error-too-many = Too many attempts.
+error-too-many-hint = { $wait ->
+    [one] Try again in 1 second.
+   *[other] Try again in { $wait } seconds.
+  }
+error-too-many-hint-minutes = Try again in { $wait } minutes.
 error-internal = Something went wrong on our side.
 error-internal-hint = It has been noted. Try again in a moment.
 error-unavailable = The site cannot do that right now.

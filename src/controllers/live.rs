@@ -9,6 +9,7 @@ use super::param::Asked;
 use super::upgrade::{Upgrade, Upgraded};
 use super::visitor::{SignedIn, Visitor};
 use crate::error::{Error, Result};
+use crate::limit::Limits;
 use crate::live::{Hub, socket};
 use crate::models::{Database, RoomId};
 
@@ -27,7 +28,9 @@ async fn show<'r>(
     upgrade: Upgrade,
     db: &'r State<Arc<Database>>,
     hub: &'r State<Arc<Hub>>,
+    limits: &'r State<Limits>,
 ) -> Result<Upgraded> {
+    let place = limits.sockets.open(who.user.id, visitor.address())?;
     let room = who.user.room(db, id).await?;
     let feed = match hub.feed(&room, since.number("since", 0)?).await {
         // A browser does not see the status of a refused upgrade: it is told by a close code.
@@ -41,5 +44,8 @@ async fn show<'r>(
         locale: visitor.locale(),
     };
     let served = Arc::clone(hub);
-    Ok(upgrade.to(hub, move |io: IoStream| socket::serve(io, served, visitor, feed)))
+    Ok(upgrade.to(hub, move |io: IoStream| async move {
+        let _place = place;
+        socket::serve(io, served, visitor, feed).await;
+    }))
 }

@@ -12,8 +12,10 @@ use url::Url;
 use super::access;
 use crate::config::Settings;
 use crate::error::{Error, Result};
+use crate::forwarded;
 use crate::models::session::Token;
-use crate::models::{Database, Session, User};
+use crate::models::{Database, Device, Session, User};
+use crate::ticket::Secret;
 use crate::views::user::Me;
 use crate::views::{Locale, Views};
 
@@ -21,6 +23,8 @@ use crate::views::{Locale, Views};
 /// 400 days is the most that browsers keep.
 const COOKIE: &str = "session";
 const COOKIE_LIFE: Duration = Duration::days(400);
+/// The cookie that holds the [`Device`] while nobody is signed in; otherwise the session's cookie holds it.
+const DEVICE: &str = "device";
 /// The cookie that holds the tag of the language that was chosen in this browser.
 const LOCALE: &str = "locale";
 
@@ -59,22 +63,8 @@ impl<'r> Visitor<'r> {
 
     /// The address it came from; behind a configured proxy the one that the proxy saw.
     pub fn address(&self) -> IpAddr {
-        let peer = self.request.remote().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical());
-        if !self.is_proxy(peer) {
-            return peer;
-        }
-        // Each proxy adds at the end who spoke to it: the last that is none of ours is who asks.
-        let seen: Vec<&str> =
-            self.request.headers().get("X-Forwarded-For").flat_map(|header| header.split(',')).collect();
-        let seen = seen.into_iter().rev().map_while(|address| address.trim().parse::<IpAddr>().ok());
-        let mut last = peer;
-        for address in seen {
-            last = address.to_canonical();
-            if !self.is_proxy(last) {
-                break;
-            }
-        }
-        last
+        let peer = self.request.remote().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+        forwarded::client(peer, self.request.headers().get("X-Forwarded-For"), &self.settings().proxies)
     }
 
     /// Whether a proxy that is believed has sent it on.
@@ -194,6 +184,27 @@ impl<'r> Visitor<'r> {
         match locale {
             Some(locale) => self.set(LOCALE, locale.tag().to_owned()),
             None => self.cookies().remove(Cookie::build(LOCALE).path("/")),
+        }
+    }
+
+    /// The browser, if anybody signed in with it before. Any cookie may say so: it proves itself.
+    pub(super) fn device(&self, secret: &Secret) -> Option<Device> {
+        let read = |cookie: &Cookie<'_>| {
+            let value = cookie.value();
+            Device::read(secret, value).or_else(|| Device::read(secret, Token::device(value)))
+        };
+        self.cookies().iter().filter_map(read).max_by_key(Device::accounts)
+    }
+
+    /// Has a browser that nobody is signed in with any more keep what it is.
+    pub(super) fn keep_device(&self, device: &Device) {
+        self.set(DEVICE, device.to_string());
+    }
+
+    /// Has it forget that, if it has it: the session's cookie says the same.
+    pub(super) fn forget_device(&self) {
+        if self.cookies().get(DEVICE).is_some() {
+            self.cookies().remove(Cookie::build(DEVICE).path("/"));
         }
     }
 

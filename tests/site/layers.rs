@@ -13,8 +13,8 @@ const LAYERS: [&[&str]; 9] = [
     &["views"],
     &["models"],
     &["images"],
-    &["peer", "engine", "metrics"],
-    &["config", "error", "keeper", "priority", "say", "ticket"],
+    &["peer", "engine", "limit", "metrics"],
+    &["config", "error", "forwarded", "keeper", "priority", "say", "ticket"],
 ];
 
 fn layer(module: &str) -> usize {

@@ -20,6 +20,7 @@ mod hostile;
 mod images;
 mod languages;
 mod layers;
+mod limits;
 mod log;
 mod metrics;
 mod openapi;

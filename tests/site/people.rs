@@ -83,6 +83,7 @@ async fn ten_failures_close_the_door_and_say_for_how_long() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_can_have_signed_up_with_counts_as_a_failure_too() {
+    // By the network: there is no account to count it for.
     let site = Site::start().await;
     for n in 0..10 {
         let (id, password) = if n % 2 == 0 { ("?", PASSWORD) } else { ("gildong", "short") };

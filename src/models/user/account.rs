@@ -1,12 +1,12 @@
 //! What people do with their own account.
 
-use std::net::IpAddr;
-
 use mongodb::bson::{Document, doc};
 
 use super::{Theme, User};
 use crate::error::{Error, Fault, Result};
 use crate::models::checked::{Nickname, Password, PicturePath};
+use crate::models::password::Lane;
+use crate::models::session::SessionId;
 use crate::models::{Database, UserId};
 
 /// What a person says of themselves, and how they want their pages.
@@ -43,15 +43,15 @@ impl User {
     /// Takes another password. All other sessions are to be ended.
     ///
     /// # Errors
-    /// `oldPassword: WrongPassword`, `TooMany` after ten of them, or the database's.
+    /// `oldPassword: WrongPassword`, `TooMany` after ten of them in this session, or the database's.
     pub async fn change_password(
         &self,
         db: &Database,
         (old, new): (Password, Password),
-        address: IpAddr,
+        session: &SessionId,
     ) -> Result<()> {
-        self.prove(db, "oldPassword", old, address).await?;
-        let password = db.passwords.hash(new).await?;
+        self.prove(db, "oldPassword", old, session).await?;
+        let password = db.passwords.hash(Lane::Known, new).await?;
         // Of two changes at once the second one's old password is wrong by now.
         let proved = doc! { "_id": self.id, "password": &self.password };
         match db.users.update(proved, doc! { "$set": { "password": password } }).await? {
@@ -88,9 +88,9 @@ impl User {
     /// Begins to leave: says the password.
     ///
     /// # Errors
-    /// `userPassword: WrongPassword`, `TooMany` after ten of them, or the database's.
-    pub async fn confirm(&self, db: &Database, password: Password, address: IpAddr) -> Result<()> {
-        self.prove(db, "userPassword", password, address).await
+    /// `userPassword: WrongPassword`, `TooMany` after ten of them in this session, or the database's.
+    pub async fn confirm(&self, db: &Database, password: Password, session: &SessionId) -> Result<()> {
+        self.prove(db, "userPassword", password, session).await
     }
 
     /// Leaves for good: what was said stays, by nobody.
@@ -101,10 +101,11 @@ impl User {
         db.users.delete(doc! { "_id": self.id }).await
     }
 
-    /// Has them say their password once more.
-    async fn prove(&self, db: &Database, field: &'static str, password: Password, address: IpAddr) -> Result<()> {
-        let attempt = db.throttle.try_as(Some(&self.login), address).await?;
-        let right = db.passwords.verify(Some(password), Some(&self.password)).await;
+    /// Has a signed-in person give their password once more. Failures count by session, so what happens at the sign-in
+    /// form changes nothing here.
+    async fn prove(&self, db: &Database, field: &'static str, password: Password, session: &SessionId) -> Result<()> {
+        let attempt = db.throttle.by_session(session).await?;
+        let right = db.passwords.verify(Lane::Known, Some(password), Some(&self.password)).await;
         let proof = attempt.settle(right.map(|right| right.then_some(())))?;
         proof.ok_or_else(|| Error::field(field, Fault::WrongPassword))
     }
