@@ -227,7 +227,7 @@ impl<'r> Visitor<'r> {
         self.request.cookies()
     }
 
-    fn state<T: Send + Sync + 'static>(&self) -> Result<&'r T> {
+    pub(super) fn state<T: Send + Sync + 'static>(&self) -> Result<&'r T> {
         self.request.rocket().state().ok_or_else(|| Error::Internal(std::any::type_name::<T>().into()))
     }
 
@@ -240,7 +240,7 @@ impl<'r> Visitor<'r> {
     }
 
     /// Refuses as a guard.
-    fn refuse<T>(&self, error: Error) -> Outcome<T, (Status, ()), Status> {
+    pub(super) fn refuse<T>(&self, error: Error) -> Outcome<T, (Status, ()), Status> {
         let status = Status::new(error.status());
         *self.known().refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         Outcome::Error((status, ()))

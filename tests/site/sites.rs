@@ -370,11 +370,13 @@ async fn nginx_as_in_the_sample_stops_a_flood_and_passes_ordinary_use_and_addres
 
     // Somebody else, and a busy room, are not held back.
     Person::new(&nginx.address).sign_up("guest").await;
-    futures_util::future::join_all((0..500).map(|n| {
-        let (person, room) = (&person, &room);
-        async move { drop(person.say(room, &format!("chat {n}")).await) }
-    }))
-    .await;
+    for round in 0..10 {
+        futures_util::future::join_all((0..50).map(|n| {
+            let (person, room) = (&person, &room);
+            async move { drop(person.say(room, &format!("chat {round} {n}")).await) }
+        }))
+        .await;
+    }
     let mut page = Page::default();
     live.until(&mut page, 500).await;
     page.assert_whole(500);
