@@ -8,8 +8,9 @@ use futures_util::future::join_all;
 use rocket::figment::Figment;
 use rocket::figment::providers::Serialized;
 
+use crate::helpers::browser::Browser;
 use crate::helpers::images::{both_with, encoded, quarters};
-use crate::helpers::page::{attribute_of, text_of};
+use crate::helpers::page::{Page, attribute_of, text_of};
 use crate::helpers::person::{Answer, PASSWORD, Person};
 use crate::helpers::site::{Site, unlimited};
 use crate::helpers::until;
@@ -235,6 +236,26 @@ async fn open_sockets_of_a_person_and_of_an_address_are_limited_until_one_closes
     person.say(&room, "still live").await;
     assert!(live.fragment().await.contains("still live"));
     drop(again);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_may_open_no_socket_follows_all_the_same() {
+    let site = Site::alone(("sockets", HashMap::from([("user", 0), ("address", 1)]))).await;
+    let person = site.person("gildong").await;
+    let room = person.make_room("no place").await;
+    let mut live = person.follow(&room, 0).await;
+    let browser = Browser::open(true).await;
+    browser.sign_up(&site.address, "chunhyang").await;
+    browser.goto(&format!("{}{room}", site.address)).await;
+    person.say(&room, "one").await;
+    browser.sees(&["one"]).await;
+    browser.say("two").await;
+    let mut page = Page::default();
+    live.until(&mut page, 2).await;
+    assert_eq!(page.texts(), ["one", "two"]);
+    person.say(&room, "three").await;
+    browser.sees(&["one", "two", "three"]).await;
+    browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

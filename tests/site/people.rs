@@ -79,6 +79,7 @@ async fn ten_failures_close_the_door_and_say_for_how_long() {
     let seconds: u64 = refused.retry_after.unwrap().parse().unwrap();
     assert!((1..=180).contains(&seconds));
     assert!(text_of(&refused.body, "h1").is_some());
+    assert_eq!(text_of(&refused.body, "#kept [name=userId]").as_deref(), Some("gildong"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
