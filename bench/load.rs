@@ -5,7 +5,7 @@
 //! the image server (`images=P`, its process); with `acks` beside it, what they cost the chat. `missed=N clients=C` has
 //! N chats said, then C readers at once come back to all of them. `purge=N` has N chats said and their room deleted, and
 //! waits until the database (`database=URL`) has none of them. All check what they were told. Made for one machine: the
-//! site is on loopback.
+//! site is on loopback. Start the site with `ROCKET_RATES='{chats=0, uploads=0}'`, for all of this comes from one person.
 
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on is none")]
 

@@ -1,9 +1,11 @@
 //! What both servers need to read a request: the bound on its head, its own address, lists with weights.
 
+mod forwarded;
 mod head;
 mod host;
 mod weighted;
 
+pub use forwarded::client_address;
 pub use head::{Gate, Refusal, refusal};
 pub use host::{accepts_host, check_origin, host};
 pub use weighted::{prefers_json, takes_gzip};

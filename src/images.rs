@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep};
 use crate::config::Settings;
 use crate::error::Error;
 use crate::http::{self, Gate};
+use crate::limit::Rate;
 use crate::metrics;
 use crate::peer::{Peer, Said};
 use crate::ticket::{Purpose, Secret};
@@ -49,6 +50,8 @@ struct Works {
     drains: Semaphore,
     /// The uploads under way, by user; locked for lines.
     uploads: Mutex<HashMap<String, usize>>,
+    /// Uploads a minute, by user and by address.
+    rate: Rate,
 }
 
 /// The image server, not launched yet.
@@ -67,6 +70,7 @@ pub fn build(settings: Settings, secret: Secret) -> Result<Rocket<Build>, String
         receivers: Semaphore::new(RECEIVERS),
         drains: Semaphore::new(RECEIVERS),
         uploads: Mutex::default(),
+        rate: Rate::new(settings.rates.uploads),
     });
     let figment = settings.rocket.clone();
     let figment =

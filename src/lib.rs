@@ -8,7 +8,7 @@
 //! live         follows logs, has chats rendered once, hands them out
 //! views        what templates and JSON are given; nothing of HTTP
 //! models       verbs on the collections; neither HTTP nor HTML
-//! peer, engine, metrics: the other server, the database of our own, what is counted
+//! peer, engine, limit, metrics: the other server, the database of our own, limits, what is counted
 //! http         what both servers need to read a request
 //! cache, config, error, keeper, priority, say, ticket: the ground
 //! images       the second server, beside the controllers: uses views for error pages, peer, http and the ground
@@ -24,6 +24,7 @@ pub mod error;
 pub mod http;
 pub mod images;
 mod keeper;
+pub mod limit;
 pub mod live;
 pub mod metrics;
 pub mod models;

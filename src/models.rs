@@ -5,6 +5,7 @@ pub mod chat;
 pub mod checked;
 mod chore;
 pub mod database;
+pub mod device;
 mod id;
 mod lease;
 pub mod log;
@@ -20,6 +21,7 @@ pub mod user;
 
 pub use chat::Chat;
 pub use database::Database;
+pub use device::Device;
 pub use id::{RoomId, UserId};
 pub use lease::Lease;
 pub use log::Log;

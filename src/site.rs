@@ -13,6 +13,7 @@ use crate::controllers;
 use crate::engine::{self, Engine};
 use crate::images;
 use crate::keeper::{Keeper, Running, watched};
+use crate::limit::Limits;
 use crate::live::Hub;
 use crate::models::{Database, Lease};
 use crate::peer::Peer;
@@ -172,6 +173,7 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
     let watches = Arc::clone(&hub);
     let follows = (settings.database.is_some() && db.is_shared()).then(|| Arc::clone(&hub));
     let access_log = settings.access_log;
+    let limits = Limits::new(&settings.rates, settings.sockets);
     Ok(rocket::custom(settings.rocket.clone())
         .manage(settings)
         .manage(db)
@@ -180,6 +182,7 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
         .manage(images)
         .manage(cookies)
         .manage(notices)
+        .manage(limits)
         .mount("/", controllers::routes())
         .register("/", controllers::catchers())
         .attach(controllers::gate())

@@ -14,6 +14,8 @@ use sha2::Sha256;
 
 /// How long a ticket is good for.
 pub const LIFE: Duration = Duration::from_secs(10 * 60);
+/// Bytes of a mark.
+const MARK: usize = 16;
 
 /// What a ticket is for. One purpose's ticket opens nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,15 +105,39 @@ impl Secret {
 
     /// Returns eight hexadecimal digits for a subject. They tell nothing about the secret.
     pub fn name_of(&self, subject: &str) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).unwrap_or_else(|_| unreachable!("HMAC takes every key"));
+        let mut mac = self.keyed();
         // No purpose is called so.
         mac.update(format!("name\n{subject}").as_bytes());
         mac.finalize().into_bytes().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
     }
 
-    fn mac(&self, purpose: Purpose, subject: &str, until: u64) -> Hmac<Sha256> {
+    /// Returns a mark: 128 bits in base64url that only this secret makes of this subject. It has no end.
+    pub fn mark(&self, subject: &str) -> String {
+        let mac = self.mark_of(subject).finalize().into_bytes();
+        BASE64_URL_SAFE_NO_PAD.encode(&mac[..MARK])
+    }
+
+    /// Whether a mark is ours, for this subject.
+    pub fn is_marked(&self, mark: &str, subject: &str) -> bool {
+        let mark = BASE64_URL_SAFE_NO_PAD.decode(mark).unwrap_or_default();
+        // Compared in constant time.
+        mark.len() == MARK && self.mark_of(subject).verify_truncated_left(&mark).is_ok()
+    }
+
+    fn mark_of(&self, subject: &str) -> Hmac<Sha256> {
+        let mut mac = self.keyed();
+        // No ticket's purpose is spelled so, so no mark is a ticket.
+        mac.update(format!("mark\n{subject}").as_bytes());
+        mac
+    }
+
+    fn keyed(&self) -> Hmac<Sha256> {
         // Any length of key will do.
-        let mut mac = Hmac::new_from_slice(&self.0).unwrap_or_else(|_| unreachable!("HMAC takes every key"));
+        Hmac::new_from_slice(&self.0).unwrap_or_else(|_| unreachable!("HMAC takes every key"))
+    }
+
+    fn mac(&self, purpose: Purpose, subject: &str, until: u64) -> Hmac<Sha256> {
+        let mut mac = self.keyed();
         // The purpose has no line break and the time no letter, so no two tickets are written alike.
         mac.update(format!("{}\n{subject}\n{until}", purpose.word()).as_bytes());
         mac
@@ -150,5 +176,18 @@ mod tests {
         let old = now() - 1;
         let mac = BASE64_URL_SAFE_NO_PAD.encode(secret.mac(Purpose::Upload, "gildong", old).finalize().into_bytes());
         assert!(!secret.admits(&format!("{old}.{mac}"), Purpose::Upload, "gildong"));
+    }
+
+    #[test]
+    fn a_mark_is_of_one_subject_and_one_secret() {
+        let secret = Secret::configured("a secret of some length").unwrap();
+        let mark = secret.mark("gildong");
+        assert_eq!(mark.len(), 22);
+        assert!(secret.is_marked(&mark, "gildong"));
+        assert!(!secret.is_marked(&mark, "chunhyang"));
+        assert!(!Secret::configured("another secret of some length").unwrap().is_marked(&mark, "gildong"));
+        for changed in ["", "A", &mark[..21], &format!("{mark}A"), &secret.mark("chunhyang")] {
+            assert!(!secret.is_marked(changed, "gildong"), "{changed}");
+        }
     }
 }

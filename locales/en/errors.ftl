@@ -22,8 +22,12 @@ error-misdirected = This site does not answer at this address.
 error-misdirected-hint = For the operator: add the host name to site.hosts, or set site.url to the address that people type into the browser.
 error-invalid = Some of this cannot be accepted.
 error-invalid-hint = Go back and look at the fields.
-error-too-many = Too many tries.
-error-too-many-hint = Wait a few minutes, then try again.
+error-too-many = Too many attempts.
+error-too-many-hint = { $wait ->
+    [one] Try again in 1 second.
+   *[other] Try again in { $wait } seconds.
+  }
+error-too-many-hint-minutes = Try again in { $wait } minutes.
 error-head-too-large = Your browser sent too much with this request.
 error-head-too-large-hint = Headers and address may be 16 KiB together. Delete this site’s cookies or open a shorter link, then try again.
 error-internal = Something went wrong on our side.

@@ -30,6 +30,7 @@ picture-form = The form did not arrive whole. Try again.
 picture-missing = Choose a picture first.
 picture-too-large = The picture is larger than 8 MiB.
 picture-too-slow = The picture took too long to arrive. Try again, or try a smaller one.
+picture-too-many = Too many uploads. Try again in a minute.
 picture-kind = That is no JPEG, PNG, GIF or WebP.
 picture-pixels = The picture has too many pixels: up to 10,000 a side and 40 million in all.
 picture-broken = The picture is damaged, or not whole.

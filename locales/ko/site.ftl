@@ -30,6 +30,7 @@ picture-form = 전송이 중간에 끊겼습니다. 다시 시도해 주세요.
 picture-missing = 먼저 사진을 골라 주세요.
 picture-too-large = 사진이 8MiB보다 큽니다.
 picture-too-slow = 사진이 오는 데 너무 오래 걸렸습니다. 다시 시도하거나 더 작은 사진을 써 주세요.
+picture-too-many = 사진을 너무 자주 올렸습니다. 1분 후에 다시 시도해 주세요.
 picture-kind = JPEG, PNG, GIF, WebP가 아닙니다.
 picture-pixels = 사진의 화소가 너무 많습니다. 한 변 10,000, 전체 4천만 화소까지 됩니다.
 picture-broken = 사진이 손상되었거나 온전하지 않습니다.

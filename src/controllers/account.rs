@@ -97,8 +97,19 @@ struct Leave<'r> {
 
 /// What may just have been done, and what may have become of an upload: the ends of keys in `locales/`.
 const DONE: [&str; 4] = ["profile", "password", "sessions", "picture"];
-const UPLOADED: [&str; 10] =
-    ["stored", "ticket", "form", "missing", "too-large", "too-slow", "kind", "pixels", "broken", "unavailable"];
+const UPLOADED: [&str; 11] = [
+    "stored",
+    "ticket",
+    "form",
+    "missing",
+    "too-large",
+    "too-slow",
+    "too-many",
+    "kind",
+    "pixels",
+    "broken",
+    "unavailable",
+];
 
 /// The account page. `done` says what was just done, `picture` what became of an upload.
 #[get("/user/me?<done>&<picture>")]
@@ -138,7 +149,7 @@ async fn update(
     let who = visitor.signed_in().await.map_err(keeping)?;
     let changed = async {
         if form.is_of_passwords() {
-            who.user.change_password(db, form.passwords()?, &who.session, visitor.address()).await?;
+            who.user.change_password(db, form.passwords()?, &who.session).await?;
             hub.revoked(who.user.id).await;
             return Ok("password");
         }
@@ -185,7 +196,7 @@ async fn destroy(
     let who = visitor.signed_in().await?;
     let left = async {
         let password = known(form.password).map_err(|fault| Error::field("userPassword", fault))?;
-        who.user.confirm(db, password, visitor.address()).await?;
+        who.user.confirm(db, password, &who.session).await?;
         who.user.leave(db).await?;
         hub.revoked(who.user.id).await;
         Ok(())

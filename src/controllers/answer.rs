@@ -90,7 +90,8 @@ impl Answer {
 impl Refusal {
     /// The error, keeping what was typed if it is worth sending again.
     pub fn keeping(error: Error, kept: Kept) -> Self {
-        let again = matches!(error, Error::SignedOut | Error::Unavailable(_) | Error::Internal(_));
+        let again =
+            matches!(error, Error::SignedOut | Error::TooMany { .. } | Error::Unavailable(_) | Error::Internal(_));
         Self { error, kept: again.then_some(kept) }
     }
 }

@@ -15,6 +15,7 @@ use super::param::{Asked, Number};
 use super::room::{self, Draft};
 use super::visitor::{Reader, SignedIn, Visitor};
 use crate::error::{Error, Fault, Faults, Result};
+use crate::limit::Limits;
 use crate::live::Hub;
 use crate::live::stream::{self, Reading};
 use crate::models::checked::{ChatText, Nonce};
@@ -177,12 +178,14 @@ async fn create(
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
+    limits: &State<Limits>,
 ) -> Result<Answer, Refusal> {
     let keeping = |error| Refusal::keeping(error, form.kept(id));
     let who = visitor.signed_in().await.map_err(keeping)?;
     if form.author.is_some_and(|author| author != who.user.id.to_string()) {
         return Err(keeping(Error::SignedOut));
     }
+    limits.chats.take(who.user.id, visitor.address()).map_err(keeping)?;
     let room = who.user.room(db, id).await.map_err(keeping)?;
     let said = async {
         let (text, nonce) = form.checked()?;
@@ -235,9 +238,11 @@ async fn update(
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
+    limits: &State<Limits>,
 ) -> Result<Answer, Refusal> {
     let keeping = |error| Refusal::keeping(error, form.kept(id, seq.0));
     let who = visitor.signed_in().await.map_err(keeping)?;
+    limits.edits.take(who.user.id, visitor.address()).map_err(keeping)?;
     let room = who.user.room(db, id).await.map_err(keeping)?;
     let edited = async {
         let text = ChatText::parse(form.text).map_err(|fault| Error::field("text", fault))?;
@@ -264,7 +269,9 @@ async fn destroy(
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
+    limits: &State<Limits>,
 ) -> Result<Answer> {
+    limits.edits.take(who.user.id, visitor.address())?;
     let room = who.user.room(db, id).await?;
     let chat = room.log(db).remove(&who.user, seq.0).await?;
     // Once this is answered nobody is handed what it said.

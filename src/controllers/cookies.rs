@@ -19,6 +19,7 @@ const TRIED: usize = 8;
 pub struct CookieNames {
     session: String,
     locale: String,
+    device: String,
 }
 
 impl CookieNames {
@@ -28,12 +29,19 @@ impl CookieNames {
         Self {
             session: format!("{HOST_ONLY}sarangbang-{site}"),
             locale: format!("{HOST_ONLY}sarangbang-{site}-locale"),
+            device: format!("{HOST_ONLY}sarangbang-{site}-device"),
         }
     }
 
     /// Returns the name of the cookie with a session's token.
     pub(super) fn session(&self, secure: bool) -> &str {
         name(&self.session, secure)
+    }
+
+    /// Returns the name of the cookie with the [`Device`](crate::models::Device) while nobody is signed in; otherwise the
+    /// session's cookie holds it.
+    pub(super) fn device(&self, secure: bool) -> &str {
+        name(&self.device, secure)
     }
 
     /// Returns the name of the cookie with the tag of a language.

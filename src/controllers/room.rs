@@ -11,6 +11,7 @@ use super::answer::{Answer, Refusal};
 use super::param::Asked;
 use super::visitor::{Reader, SignedIn, Visitor};
 use crate::error::{Error, Faults, Result};
+use crate::limit::Limits;
 use crate::live::Hub;
 use crate::models::checked::{RoomName, Topic};
 use crate::models::{self, Database, RoomId};
@@ -88,9 +89,11 @@ async fn create(
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
+    limits: &State<Limits>,
 ) -> Result<Answer, Refusal> {
     let keeping = |error| Refusal::keeping(error, form.kept(uri!(create), None));
     let who = visitor.signed_in().await.map_err(keeping)?;
+    limits.rooms.take(who.user.id, visitor.address()).map_err(keeping)?;
     let made = async {
         let (name, topic) = form.checked()?;
         who.user.make_room(db, name, topic).await

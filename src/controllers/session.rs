@@ -12,7 +12,9 @@ use super::visitor::Visitor;
 use crate::error::{Error, Result};
 use crate::live::Hub;
 use crate::models::checked::{Login, Password};
+use crate::models::user::Client;
 use crate::models::{Database, User};
+use crate::peer::Peer;
 use crate::views::error::{Kept, messages};
 use crate::views::user::{Door, Typed};
 
@@ -50,12 +52,15 @@ async fn create(
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
+    images: &State<Peer>,
 ) -> Result<Answer, Refusal> {
+    let secret = images.secret();
     let signed_in = async {
         // What could not have been signed up with is refused like what was not.
         let (login, password) = (Login::parse(form.id).ok(), Password::parse(form.password).ok());
-        let user = User::sign_in(db, login, password, visitor.address()).await?;
-        welcome(&visitor, db, hub, &user, form.next).await
+        let device = visitor.device(secret).map(|device| (device, secret));
+        let user = User::sign_in(db, login, password, Client { address: visitor.address(), device }).await?;
+        welcome(&visitor, db, hub, secret, &user, form.next).await
     };
     match signed_in.await {
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
@@ -69,12 +74,21 @@ async fn create(
     }
 }
 
-/// Signs out: the cookie opens nothing any more, and the session's sockets close.
+/// Signs out: the cookie opens nothing any more, and the session's sockets close. The browser stays known to the account.
 #[delete("/session")]
-async fn destroy(visitor: Visitor<'_>, db: &State<Arc<Database>>, hub: &State<Arc<Hub>>) -> Result<Answer> {
+async fn destroy(
+    visitor: Visitor<'_>,
+    db: &State<Arc<Database>>,
+    hub: &State<Arc<Hub>>,
+    images: &State<Peer>,
+) -> Result<Answer> {
     let who = visitor.signed_in().await?;
+    let device = visitor.device(images.secret());
     hub.end(db, std::slice::from_ref(&who.session)).await?;
     visitor.forget();
+    if let Some(device) = device {
+        visitor.keep_device(&device);
+    }
     match visitor.wants_json() {
         true => Ok(Answer::no_content()),
         false => Ok(Answer::see_other(uri!(user::door(next = _, lang = _)))),

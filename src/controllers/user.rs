@@ -11,9 +11,12 @@ use super::param::Asked;
 use super::room;
 use super::visitor::{Reader, Visitor};
 use crate::error::{Error, Faults, Result};
+use crate::limit::Limits;
 use crate::live::Hub;
 use crate::models::checked::{Login, Nickname, Password};
-use crate::models::{Database, Session, User, UserId};
+use crate::models::{Database, Device, Session, User, UserId};
+use crate::peer::Peer;
+use crate::ticket::Secret;
 use crate::views::Locale;
 use crate::views::error::{Kept, messages};
 use crate::views::user::{Card, Door, Me, Typed, UserJson};
@@ -87,11 +90,14 @@ async fn create(
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
+    images: &State<Peer>,
+    limits: &State<Limits>,
 ) -> Result<Answer, Refusal> {
     let signed_up = async {
+        limits.signups.take_at(visitor.address())?;
         let (login, password, nickname) = form.checked()?;
         let user = User::sign_up(db, login, password, nickname).await?;
-        welcome(&visitor, db, hub, &user, form.next).await
+        welcome(&visitor, db, hub, images.secret(), &user, form.next).await
     };
     match signed_up.await {
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
@@ -110,14 +116,17 @@ pub(super) async fn welcome(
     visitor: &Visitor<'_>,
     db: &Database,
     hub: &Hub,
+    secret: &Secret,
     user: &User,
     next: &str,
 ) -> Result<Answer> {
     if let Ok(before) = visitor.signed_in().await {
         hub.end(db, std::slice::from_ref(&before.session)).await?;
     }
+    let device = visitor.device(secret).map_or_else(|| Device::new(secret), Ok)?.knowing(secret, user.id);
     let token = Session::open(db, user, visitor.browser(), visitor.address()).await?;
-    visitor.keep(&token);
+    visitor.keep(&token.of(&device));
+    visitor.forget_device();
     if let Some(locale) = user.locale.as_deref().and_then(Locale::tagged) {
         visitor.keep_locale(Some(locale));
     }

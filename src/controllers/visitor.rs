@@ -15,7 +15,8 @@ use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::http;
 use crate::models::session::Token;
-use crate::models::{Database, Session, User};
+use crate::models::{Database, Device, Session, User};
+use crate::ticket::Secret;
 use crate::views::user::Me;
 use crate::views::{Locale, Views};
 
@@ -58,23 +59,8 @@ impl<'r> Visitor<'r> {
 
     /// The address it came from; behind a configured proxy the one that the proxy saw.
     pub fn address(&self) -> IpAddr {
-        let peer = self.request.remote().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical());
-        if !self.is_proxy(peer) {
-            return peer;
-        }
-        // Each proxy appends the address of its own peer. The client is the last address that is no proxy, so a
-        // network in `proxies` that also holds clients lets those choose their address (docs/OPERATING.md).
-        let lines: Vec<&str> = self.request.headers().get("X-Forwarded-For").collect();
-        let seen = lines.into_iter().rev().flat_map(|line| line.rsplit(','));
-        let seen = seen.map_while(|address| address.trim().parse::<IpAddr>().ok());
-        let mut last = peer;
-        for address in seen {
-            last = address.to_canonical();
-            if !self.is_proxy(last) {
-                break;
-            }
-        }
-        last
+        let peer = self.request.remote().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+        http::client_address(peer, self.request.headers().get("X-Forwarded-For"), &self.settings().proxies)
     }
 
     /// Whether a proxy that is believed has sent it on.
@@ -222,6 +208,28 @@ impl<'r> Visitor<'r> {
         }
     }
 
+    /// The browser, if anybody signed in with it before. Any cookie may say so: it proves itself.
+    pub(super) fn device(&self, secret: &Secret) -> Option<Device> {
+        let sessions = self.tokens().map(|(token, _)| Token::device(token));
+        let own = self.cookie_names().map(|names| cookies::sent(self.request, names.device(self.is_secure())));
+        let values = sessions.chain(own.into_iter().flatten());
+        values.filter_map(|value| Device::read(secret, value)).max_by_key(Device::accounts)
+    }
+
+    /// Has a browser that nobody is signed in with any more keep what it is.
+    pub(super) fn keep_device(&self, device: &Device) {
+        self.set(|names| names.device(self.is_secure()), device.to_string());
+    }
+
+    /// Has it forget that, if it has it: the session's cookie says the same.
+    pub(super) fn forget_device(&self) {
+        let is_sent =
+            |names: &CookieNames| cookies::sent(self.request, names.device(self.is_secure())).next().is_some();
+        if self.cookie_names().is_some_and(is_sent) {
+            self.unset(|names| names.device(self.is_secure()));
+        }
+    }
+
     fn set(&self, name: impl FnOnce(&'r CookieNames) -> &'r str, value: String) {
         let Some(names) = self.cookie_names() else { return };
         let cookie = Cookie::build((name(names).to_owned(), value))
@@ -251,7 +259,7 @@ impl<'r> Visitor<'r> {
         self.request.cookies()
     }
 
-    fn state<T: Send + Sync + 'static>(&self) -> Result<&'r T> {
+    pub(super) fn state<T: Send + Sync + 'static>(&self) -> Result<&'r T> {
         self.request.rocket().state().ok_or_else(|| Error::Internal(std::any::type_name::<T>().into()))
     }
 
@@ -264,7 +272,7 @@ impl<'r> Visitor<'r> {
     }
 
     /// Refuses as a guard.
-    fn refuse<T>(&self, error: Error) -> Outcome<T, (Status, ()), Status> {
+    pub(super) fn refuse<T>(&self, error: Error) -> Outcome<T, (Status, ()), Status> {
         let status = Status::new(error.status());
         *self.known().refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         Outcome::Error((status, ()))

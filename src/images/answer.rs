@@ -1,6 +1,8 @@
 //! Who calls the image server, and what it answers: to a form a way back to the site, to a script JSON.
 
 use std::io::Cursor;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use rocket::http::{ContentType, Status};
 use rocket::outcome::Outcome;
@@ -45,6 +47,13 @@ impl<'r> Caller<'r> {
     fn own_origin(&self) -> Option<String> {
         let home = self.home()?.origin().ascii_serialization();
         (self.0.headers().get_one("Origin")? == home).then_some(home)
+    }
+
+    /// The address that it comes from.
+    pub(super) fn address(&self) -> IpAddr {
+        let peer = self.0.remote().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+        let proxies = self.0.rocket().state().map_or(&[][..], |settings: &Settings| &settings.proxies);
+        http::client_address(peer, self.0.headers().get("X-Forwarded-For"), proxies)
     }
 
     /// Checks that a form may come from where it came from.
@@ -141,6 +150,12 @@ impl Answer {
     fn kept_for_ever(status: Status, name: &Name) -> Self {
         let caching = ("Cache-Control", "public, max-age=31536000, immutable".into());
         Self { headers: vec![caching, ("ETag", format!("\"{}\"", name.as_str()))], ..Self::bare(status) }
+    }
+
+    /// The same, with when to try again.
+    pub(super) fn again_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.headers.extend(retry_after.map(|after| ("Retry-After", (after.as_secs() + 1).to_string())));
+        self
     }
 
     /// Lets the site's own pages read it.

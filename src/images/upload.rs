@@ -1,5 +1,6 @@
 //! An upload, step by step: the ticket, then the picture, then the files, then the site.
 
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tokio::time::{Instant, timeout};
 use super::answer::{Answer, Caller};
 use super::compress::{self, Refused};
 use super::{A_USER, Works};
+use crate::error::Error;
 use crate::metrics::METRICS;
 use crate::peer::Said;
 use crate::priority::give_way;
@@ -42,6 +44,8 @@ enum Failure {
     Missing,
     TooLarge,
     TooSlow,
+    /// The user or the address has sent as many as they may in a minute.
+    TooMany(Duration),
     Refused(Refused),
     /// The folder, the site or the machine is in trouble.
     Unavailable,
@@ -55,6 +59,7 @@ impl Failure {
             Self::Missing => "missing",
             Self::TooLarge => "too-large",
             Self::TooSlow => "too-slow",
+            Self::TooMany(_) => "too-many",
             Self::Refused(Refused::Kind) => "kind",
             Self::Refused(Refused::Pixels) => "pixels",
             Self::Refused(Refused::Broken) => "broken",
@@ -68,7 +73,16 @@ impl Failure {
             Self::Form | Self::Missing | Self::Refused(_) => Status::UnprocessableEntity,
             Self::TooLarge => Status::PayloadTooLarge,
             Self::TooSlow => Status::RequestTimeout,
+            Self::TooMany(_) => Status::TooManyRequests,
             Self::Unavailable => Status::ServiceUnavailable,
+        }
+    }
+
+    /// When to try again, where that is known.
+    fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::TooMany(after) => Some(after),
+            _ => None,
         }
     }
 }
@@ -125,21 +139,27 @@ async fn create(data: Data<'_>, kind: Option<&ContentType>, caller: Caller<'_>, 
         return caller.refuse(&error);
     }
     let begun = Instant::now();
-    let taken = take(data, kind, works).await;
+    let taken = take(data, kind, caller.address(), works).await;
     let result = taken.as_ref().map_or_else(|failure| failure.code(), |_| "stored");
     METRICS.image_jobs.with_label_values(&[result]).observe(begun.elapsed().as_secs_f64());
     match taken {
         Ok(path) => Answer::told(&caller, Status::Created, "stored", &json!({ "path": path })),
         Err(failure) => {
             let error = json!({ "code": failure.code(), "message": failure.code(), "fields": {} });
-            Answer::told(&caller, failure.status(), failure.code(), &json!({ "error": error }))
+            let answer = Answer::told(&caller, failure.status(), failure.code(), &json!({ "error": error }));
+            answer.again_after(failure.retry_after())
         }
     }
 }
 
-async fn take(data: Data<'_>, kind: Option<&ContentType>, works: &Arc<Works>) -> Result<String, Failure> {
+async fn take(
+    data: Data<'_>,
+    kind: Option<&ContentType>,
+    address: IpAddr,
+    works: &Arc<Works>,
+) -> Result<String, Failure> {
     let mut stream = data.open(BODY.bytes());
-    let arrival = timeout(ARRIVAL, receive(&mut stream, kind, works)).await.unwrap_or(Err(Failure::TooSlow));
+    let arrival = timeout(ARRIVAL, receive(&mut stream, kind, address, works)).await.unwrap_or(Err(Failure::TooSlow));
     if arrival.as_ref().is_err_and(|failure| !matches!(failure, Failure::TooSlow)) {
         let_go(&mut stream, works).await;
     }
@@ -166,6 +186,7 @@ async fn let_go(stream: &mut DataStream<'_>, works: &Works) {
 async fn receive<'a>(
     stream: &mut DataStream<'_>,
     kind: Option<&ContentType>,
+    address: IpAddr,
     works: &'a Works,
 ) -> Result<Received<'a>, Failure> {
     let boundary = kind.filter(|kind| kind.is_form_data()).and_then(|kind| kind.param("boundary"));
@@ -184,6 +205,10 @@ async fn receive<'a>(
     if !works.site.secret().admits(ticket, Purpose::Upload, user) {
         return Err(Failure::Ticket);
     }
+    works.rate.take(user, address).map_err(|error| match error {
+        Error::TooMany { retry_after } => Failure::TooMany(retry_after),
+        _ => Failure::Unavailable,
+    })?;
     let user = user.to_owned();
     let _upload = Upload::begin(works, &user)?;
     let Ok(Ok(_receiver)) = timeout(WORK / 4, works.receivers.acquire()).await else {

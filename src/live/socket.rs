@@ -16,6 +16,7 @@ use super::presence::Told;
 use super::ring::After;
 use super::wire::{End, Heard, Wire};
 use crate::error::Result;
+use crate::limit::Place;
 use crate::metrics::METRICS;
 use crate::models::{Session, User};
 use crate::views::chat::Fragment;
@@ -35,6 +36,8 @@ pub struct Visitor {
     pub address: IpAddr,
     /// In which language.
     pub locale: Locale,
+    /// The place among the sockets that may be open.
+    pub place: Place,
 }
 
 /// Serves an upgraded connection until it ends. `feed` is an error when there is nothing to follow.

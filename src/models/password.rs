@@ -14,8 +14,10 @@ use super::checked::Password;
 use crate::error::{Error, Result};
 use crate::priority::give_way;
 
-/// How long a sign-in waits for its turn before it is told to come back.
+/// How long a hash waits for its turn before its request gets 503.
 const TURN: Duration = Duration::from_secs(20);
+/// The most hashes that wait in one lane; the next request gets 503 at once.
+const WAITING: usize = 256;
 /// How long memory is kept for the next turn.
 const KEPT: Duration = Duration::from_secs(10);
 /// What memory is asked for with, in blocks, of which only those that are written to are ever there: glibc gives back at
@@ -24,11 +26,34 @@ const SPACE: usize = (33 << 20) / Block::SIZE;
 /// A hash of a password that nobody has: an unknown id costs the same time as a wrong password.
 const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FyYW5nYmFuZy1kZWNveQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+/// Who waits for a hash. Each lane has a queue and a share of the gate of its own, so a flood in one lane does not
+/// delay the others.
+#[derive(Clone, Copy)]
+pub(super) enum Lane {
+    /// Signed-in people and browsers that signed in to the account before.
+    Known,
+    /// Sign-ins of unknown browsers.
+    Stranger,
+    /// Sign-ups.
+    SignUp,
+}
+
 /// The hasher, with the gate before it.
 pub(super) struct Passwords {
-    /// All cores but one; the only one, where there is no other. Waited for in order.
+    /// All cores but one; the only one, where there is no other. It serves the lanes in order of arrival.
     gate: Arc<Semaphore>,
+    /// By [`Lane`].
+    lanes: [Queue; 3],
     memory: Memory,
+}
+
+/// The queue of one lane.
+struct Queue {
+    /// The places of those who wait.
+    places: Semaphore,
+    /// How many of the lane may stand at the gate or behind it. With one permit a lane stands there with one hash, so
+    /// another lane's hash waits behind two at most.
+    turns: Arc<Semaphore>,
 }
 
 /// The memory of turns that are over, for the next ones. Locked for lines.
@@ -43,12 +68,23 @@ struct Kept {
 impl Passwords {
     pub(super) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { gate: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))), memory: Memory::default() }
+        Self::with_turns(cores.saturating_sub(1).max(1))
     }
 
-    /// The hash to keep, as a PHC string.
-    pub(super) async fn hash(&self, password: Password) -> Result<String> {
-        self.in_turn(move |memory| {
+    fn with_turns(turns: usize) -> Self {
+        // Where there are several turns, one is free of strangers and one of sign-ups.
+        let lane =
+            |turns: usize| Queue { places: Semaphore::new(WAITING), turns: Arc::new(Semaphore::new(turns.max(1))) };
+        Self {
+            gate: Arc::new(Semaphore::new(turns)),
+            lanes: [lane(turns), lane(turns - 1), lane(turns - 1)],
+            memory: Memory::default(),
+        }
+    }
+
+    /// Returns the hash to keep, as a PHC string.
+    pub(super) async fn hash(&self, lane: Lane, password: Password) -> Result<String> {
+        self.in_turn(lane, move |memory| {
             let mut salt = [0; 16];
             getrandom::fill(&mut salt).map_err(internal)?;
             let params = params()?;
@@ -65,10 +101,10 @@ impl Passwords {
     }
 
     /// Whether the password belongs to the kept hash. Without either it takes the same time and is never right.
-    pub(super) async fn verify(&self, password: Option<Password>, kept: Option<&str>) -> Result<bool> {
+    pub(super) async fn verify(&self, lane: Lane, password: Option<Password>, kept: Option<&str>) -> Result<bool> {
         let known = password.is_some() && kept.is_some();
         let kept = kept.unwrap_or(DECOY).to_owned();
-        let same = self.in_turn(move |memory| {
+        let same = self.in_turn(lane, move |memory| {
             let kept = PasswordHash::new(&kept).map_err(internal)?;
             let params = Params::try_from(&kept).map_err(internal)?;
             let salt = kept.salt.ok_or_else(|| internal("a kept hash has no salt"))?;
@@ -81,16 +117,25 @@ impl Passwords {
 
     async fn in_turn<T: Send + 'static>(
         &self,
+        lane: Lane,
         work: impl FnOnce(&mut Vec<Block>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let turn = timeout(TURN, Arc::clone(&self.gate).acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else {
-            return Err(Error::Unavailable("too many sign-ins at once".into()));
+        let queue = &self.lanes[lane as usize];
+        let Ok(place) = queue.places.try_acquire() else {
+            return Err(Error::Unavailable("the queue for password hashes is full".into()));
         };
+        let turn = timeout(TURN, async {
+            let share = Arc::clone(&queue.turns).acquire_owned().await;
+            (share, Arc::clone(&self.gate).acquire_owned().await)
+        });
+        let Ok((Ok(share), Ok(gate))) = turn.await else {
+            return Err(Error::Unavailable("no turn for a password hash in time".into()));
+        };
+        drop(place);
         let (memory, runtime) = (self.memory.clone(), Handle::current());
         let work = move || {
             // The turn ends with the work, also when nobody waits for it any more.
-            let _turn = turn;
+            let _turn = (share, gate);
             let mut blocks = memory.take();
             let done = work(&mut blocks);
             memory.keep(blocks);
@@ -149,7 +194,12 @@ fn internal(error: impl std::fmt::Display) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::pin::pin;
+
     use argon2::password_hash::PasswordVerifier;
+    use futures_util::FutureExt;
+    use futures_util::future::join_all;
 
     use super::*;
 
@@ -160,13 +210,14 @@ mod tests {
     #[tokio::test]
     async fn a_password_belongs_to_its_hash_and_to_no_other() {
         let passwords = Passwords::new();
-        let kept = passwords.hash(password("correct horse")).await.unwrap();
+        let kept = passwords.hash(Lane::SignUp, password("correct horse")).await.unwrap();
         assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
-        assert_ne!(kept, passwords.hash(password("correct horse")).await.unwrap(), "each has a salt of its own");
-        assert!(passwords.verify(Some(password("correct horse")), Some(&kept)).await.unwrap());
-        assert!(!passwords.verify(Some(password("battery staple")), Some(&kept)).await.unwrap());
-        assert!(!passwords.verify(Some(password("correct horse")), None).await.unwrap());
-        assert!(!passwords.verify(None, Some(&kept)).await.unwrap());
+        let again = passwords.hash(Lane::SignUp, password("correct horse")).await.unwrap();
+        assert_ne!(kept, again, "each has a salt of its own");
+        assert!(passwords.verify(Lane::Stranger, Some(password("correct horse")), Some(&kept)).await.unwrap());
+        assert!(!passwords.verify(Lane::Stranger, Some(password("battery staple")), Some(&kept)).await.unwrap());
+        assert!(!passwords.verify(Lane::Stranger, Some(password("correct horse")), None).await.unwrap());
+        assert!(!passwords.verify(Lane::Stranger, None, Some(&kept)).await.unwrap());
         // As anybody else would verify it.
         let parsed = PasswordHash::new(&kept).unwrap();
         assert!(Argon2::default().verify_password(b"correct horse", &parsed).is_ok());
@@ -176,7 +227,7 @@ mod tests {
     async fn the_same_memory_serves_one_turn_after_the_other_and_is_given_back() {
         let passwords = Passwords::new();
         for _ in 0..3 {
-            passwords.hash(password("password")).await.unwrap();
+            passwords.hash(Lane::SignUp, password("password")).await.unwrap();
         }
         let sizes = || passwords.memory.all().iter().map(|kept| kept.blocks.len()).collect::<Vec<_>>();
         assert_eq!(sizes(), [19 * 1024]);
@@ -187,5 +238,36 @@ mod tests {
         assert_eq!(sizes(), [19 * 1024]);
         sleep(KEPT * 2).await;
         assert!(sizes().is_empty());
+    }
+    #[tokio::test]
+    async fn a_flood_in_one_lane_does_not_delay_the_others() {
+        for turns in [1, 2] {
+            let (passwords, done) = (Passwords::with_turns(turns), Cell::new(0));
+            let sign_up = |_| async {
+                passwords.hash(Lane::SignUp, password("password")).await.unwrap();
+                done.set(done.get() + 1);
+            };
+            let mut flood = pin!(join_all((0..WAITING).map(sign_up)));
+            assert!(flood.as_mut().now_or_never().is_none(), "all of them wait");
+            for lane in [Lane::Known, Lane::Stranger] {
+                let before = done.get();
+                tokio::select! {
+                    _ = &mut flood => panic!("the flood was served first"),
+                    right = passwords.verify(lane, Some(password("password")), None) => assert!(!right.unwrap()),
+                }
+                assert!(done.get() - before <= 3, "{} sign-ups were served first", done.get() - before);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_lane_refuses_at_once_and_the_others_go_on() {
+        let passwords = Passwords::with_turns(1);
+        let mut waiting: Vec<_> =
+            (0..=WAITING).map(|_| Box::pin(passwords.hash(Lane::SignUp, password("password")))).collect();
+        assert!(waiting.iter_mut().all(|hash| hash.now_or_never().is_none()));
+        let refused = passwords.hash(Lane::SignUp, password("password")).now_or_never();
+        assert!(matches!(refused, Some(Err(Error::Unavailable(_)))));
+        assert!(!passwords.verify(Lane::Known, Some(password("password")), None).await.unwrap());
     }
 }

@@ -13,7 +13,7 @@ use mongodb::bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Database, User, UserId};
+use super::{Database, Device, User, UserId};
 use crate::error::{Error, Fault, Result};
 
 /// How long a session lasts after it was last used.
@@ -32,8 +32,11 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// What the cookie holds: 32 random bytes in base64url. Kept nowhere here.
+/// What the cookie holds: 32 random bytes in base64url, then the [`Device`] that signed in. Kept nowhere here.
 pub struct Token(String);
+
+/// Characters of the random bytes.
+const TOKEN: usize = 43;
 
 /// One browser, signed in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -62,13 +65,24 @@ impl Token {
         &self.0
     }
 
-    /// Returns whether a text has the form of a token.
-    pub fn is_one(text: &str) -> bool {
-        text.len() == 43 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    /// Returns whether the value of a cookie has the form of a token, alone or with a device.
+    pub fn is_one(cookie: &str) -> bool {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        cookie.len() >= TOKEN && cookie.bytes().all(is_plain)
     }
 
-    fn id(token: &str) -> SessionId {
-        SessionId(BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(token)))
+    /// Returns the token with the browser that it is for.
+    pub fn of(self, device: &Device) -> Self {
+        Self(format!("{}{device}", self.0))
+    }
+
+    /// Returns the part of a cookie's value that says which browser it is for.
+    pub fn device(cookie: &str) -> &str {
+        cookie.get(TOKEN..).unwrap_or_default()
+    }
+
+    fn id(cookie: &str) -> SessionId {
+        SessionId(BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(cookie.get(..TOKEN).unwrap_or(cookie))))
     }
 }
 

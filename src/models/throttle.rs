@@ -1,209 +1,236 @@
-//! How often signing in may fail: 10 times in 3 minutes a user and an address. Kept in memory, a site each.
+//! Limits on wrong passwords. Each instance counts for itself, in memory.
+//!
+//! | who tries | counted by | failures allowed |
+//! |---|---|---|
+//! | a browser that this account does not know | the network | 10 in 3 minutes |
+//! | | the account and the network | 20 an hour |
+//! | | the account, over all such browsers | 100 an hour |
+//! | a browser that signed in to the account before | the account and the browser | 10 in 3 minutes |
+//! | | the account, over all such browsers | 100 an hour |
+//! | a signed-in session that proves its password | the session | 10 in 3 minutes |
+//!
+//! A stranger therefore uses up the first three only, and locks out neither a known browser nor a session.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::net::IpAddr;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::UserId;
 use super::checked::Login;
-use crate::error::{Error, Result};
+use super::session::SessionId;
+use crate::error::Result;
+use crate::limit::{Counts, Quota, network};
 
-const FAILURES: usize = 10;
-const WINDOW: Duration = Duration::from_secs(180);
-/// Above so many keys those that have expired are swept out.
-const SWEEP: usize = 10_000;
+const MINUTES: Duration = Duration::from_secs(180);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+/// Failures of one network, one known browser or one session, in [`MINUTES`].
+const NEAR: u32 = 10;
+/// Failures of one network against one account, in an [`HOUR`].
+const NETWORK: u32 = 20;
+/// Failures of all unknown browsers against one account, and of all known ones, in an [`HOUR`].
+const ACCOUNT: u32 = 100;
 
-/// What failures are counted by.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Key {
-    User(Login),
-    Address(IpAddr),
-}
-
-/// The failures of the last three minutes.
+/// The failures of the last hour.
 #[derive(Default)]
 pub(super) struct Throttle {
-    /// Written by every try; locked for lines.
-    tries: Mutex<HashMap<Key, Tries>>,
-    /// Wakes those who wait for a try under way.
+    failures: Counts,
+    /// Wakes attempts that wait for pending ones.
     settled: Notify,
 }
 
-#[derive(Default)]
-struct Tries {
-    failed: Vec<Instant>,
-    under_way: usize,
-}
-
-/// A try under way. Until it is settled it may yet fail, so as many at once as may fail are no way around.
-pub(super) struct Try<'a> {
+/// A pending attempt. It counts as a failure until it has succeeded, so parallel attempts gain nothing.
+pub(super) struct Attempt<'a> {
     throttle: &'a Throttle,
-    /// The address first, then the user, if it can be one.
-    keys: Vec<Key>,
+    quotas: Vec<Quota>,
+    /// Which of the quotas a success resets.
+    own: usize,
 }
 
 impl Throttle {
-    /// Begins a try; waits where those under way might close the door.
+    /// Begins an attempt of a browser that the account does not know. `login` is `None` for what can be no id.
     ///
     /// # Errors
-    /// `TooMany`, with the time until trying again makes sense.
-    pub(super) async fn try_as(&self, login: Option<&Login>, address: IpAddr) -> Result<Try<'_>> {
-        let mut keys = vec![Key::Address(network(address))];
-        keys.extend(login.cloned().map(Key::User));
+    /// `TooMany`, with the time after which another attempt is allowed.
+    pub(super) async fn by_stranger(&self, login: Option<&Login>, address: IpAddr) -> Result<Attempt<'_>> {
+        let network = network(address);
+        let mut quotas = Vec::with_capacity(3);
+        if let Some(login) = login {
+            quotas.push(self.quota(("pair", login, network), NETWORK, HOUR));
+            quotas.push(self.quota(("account", login), ACCOUNT, HOUR));
+        }
+        let own = quotas.len().min(1);
+        quotas.push(self.quota(("network", network), NEAR, MINUTES));
+        self.begin(quotas, own).await
+    }
+
+    /// Begins an attempt of a browser that signed in to the account before.
+    ///
+    /// # Errors
+    /// As [`Throttle::by_stranger`].
+    pub(super) async fn by_device(&self, user: UserId, device: &str) -> Result<Attempt<'_>> {
+        let device = self.quota(("device", user, device), NEAR, MINUTES);
+        self.begin(vec![device, self.quota(("devices", user), ACCOUNT, HOUR)], 1).await
+    }
+
+    /// Begins an attempt of somebody who is signed in.
+    ///
+    /// # Errors
+    /// As [`Throttle::by_stranger`].
+    pub(super) async fn by_session(&self, session: &SessionId) -> Result<Attempt<'_>> {
+        self.begin(vec![self.quota(("session", session), NEAR, MINUTES)], 1).await
+    }
+
+    fn quota(&self, key: impl std::hash::Hash, times: u32, span: Duration) -> Quota {
+        Quota { key: self.failures.key(key), times, span }
+    }
+
+    /// Begins when the pending attempts leave one. The first `own` quotas are reset by a success.
+    async fn begin(&self, quotas: Vec<Quota>, own: usize) -> Result<Attempt<'_>> {
         loop {
             let settled = self.settled.notified();
-            if self.begin(&keys)? {
-                return Ok(Try { throttle: self, keys });
+            if self.failures.reserve(&quotas)? {
+                return Ok(Attempt { throttle: self, quotas, own });
             }
             settled.await;
         }
     }
-
-    /// Whether the try may begin now.
-    fn begin(&self, keys: &[Key]) -> Result<bool> {
-        let now = Instant::now();
-        let mut all = self.tries();
-        if all.len() > SWEEP {
-            all.retain(|_, tries| tries.under_way > 0 || tries.failed.last().is_some_and(|last| now - *last < WINDOW));
-        }
-        let (mut may, mut closed) = (true, None);
-        for key in keys {
-            let Some(tries) = all.get_mut(key) else { continue };
-            tries.failed.retain(|failed| now - *failed < WINDOW);
-            if tries.failed.len() >= FAILURES {
-                // The oldest failure is forgotten then; with both doors closed, the later one counts.
-                closed = closed.max(Some(WINDOW - (now - tries.failed[0])));
-            }
-            may &= tries.failed.len() + tries.under_way < FAILURES;
-        }
-        if let Some(retry_after) = closed {
-            return Err(Error::TooMany { retry_after });
-        }
-        if may {
-            keys.iter().for_each(|key| all.entry(key.clone()).or_default().under_way += 1);
-        }
-        Ok(may)
-    }
-
-    fn tries(&self) -> MutexGuard<'_, HashMap<Key, Tries>> {
-        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Try<'_> {
-    /// Ends the try by what came of it: something, nothing, or an error, which was no try.
+impl Attempt<'_> {
+    /// Ends the attempt with its outcome: a success, a failure (`None`), or an error, which counts as neither.
     pub(super) fn settle<T>(self, verified: Result<Option<T>>) -> Result<Option<T>> {
-        let mut all = self.throttle.tries();
+        let failures = &self.throttle.failures;
         match &verified {
-            // The user's failures are forgotten; those at the address are not.
-            Ok(Some(_)) => self.keys.iter().skip(1).for_each(|key| all.entry(key.clone()).or_default().failed.clear()),
-            Ok(None) => {
-                let now = Instant::now();
-                self.keys.iter().for_each(|key| all.entry(key.clone()).or_default().failed.push(now));
-            }
+            Ok(Some(_)) => self.quotas.iter().take(self.own).for_each(|quota| failures.forget(quota)),
+            Ok(None) => failures.count(&self.quotas),
             Err(_) => {}
         }
-        drop(all);
         verified
     }
 }
 
-impl Drop for Try<'_> {
-    /// No longer under way, down to the key.
+impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        let mut all = self.throttle.tries();
-        for key in &self.keys {
-            if let Some(tries) = all.get_mut(key) {
-                tries.under_way -= 1;
-                if tries.under_way == 0 && tries.failed.is_empty() {
-                    all.remove(key);
-                }
-            }
-        }
-        drop(all);
+        self.throttle.failures.release(&self.quotas);
         self.throttle.settled.notify_waiters();
-    }
-}
-
-/// One person's addresses: a whole /64 of IPv6.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
-        v4 => v4,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     fn login(name: &str) -> Login {
         Login::parse(name).unwrap()
     }
 
+    fn address(n: usize) -> IpAddr {
+        IpAddr::from(u32::try_from(n).unwrap().to_be_bytes())
+    }
+
     async fn fail(throttle: &Throttle, name: &str, address: IpAddr) -> Result<()> {
-        throttle.try_as(Some(&login(name)), address).await?.settle::<()>(Ok(None)).map(drop)
+        throttle.by_stranger(Some(&login(name)), address).await?.settle::<()>(Ok(None)).map(drop)
+    }
+
+    fn is_refused<T>(result: &Result<T>, within: Duration) -> bool {
+        matches!(result, Err(Error::TooMany { retry_after }) if *retry_after <= within)
     }
 
     #[tokio::test]
-    async fn ten_failures_of_a_user_close_the_door_from_every_address() {
-        let throttle = Throttle::default();
-        for n in 0..10 {
-            fail(&throttle, "gildong", [10, 0, 0, n].into()).await.unwrap();
-        }
-        let refused = fail(&throttle, "gildong", [10, 0, 0, 99].into()).await;
-        assert!(matches!(refused, Err(Error::TooMany { retry_after }) if retry_after <= WINDOW));
-        fail(&throttle, "chunhyang", [10, 0, 0, 99].into()).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn ten_failures_from_one_network_close_it_for_every_user() {
+    async fn ten_failures_of_one_network_close_it_for_every_account_and_no_other_network() {
         let throttle = Throttle::default();
         for n in 0..10 {
             fail(&throttle, &format!("user{n}"), format!("2001:db8::{n}").parse().unwrap()).await.unwrap();
         }
-        assert!(fail(&throttle, "another", "2001:db8::ffff".parse().unwrap()).await.is_err());
-        fail(&throttle, "another", "2001:db8:0:1::1".parse().unwrap()).await.unwrap();
+        assert!(is_refused(&fail(&throttle, "another", "2001:db8::ffff".parse().unwrap()).await, MINUTES));
+        fail(&throttle, "user0", "2001:db8:0:1::1".parse().unwrap()).await.unwrap();
     }
 
     #[tokio::test]
-    async fn a_right_password_forgets_the_users_failures_and_not_the_addresss() {
+    async fn a_stranger_locks_nobody_else_out_of_an_account() {
         let throttle = Throttle::default();
-        let address = IpAddr::from([10, 0, 0, 1]);
-        for _ in 0..9 {
-            fail(&throttle, "gildong", address).await.unwrap();
+        for _ in 0..10 {
+            fail(&throttle, "gildong", address(1)).await.unwrap();
         }
-        throttle.try_as(Some(&login("gildong")), address).await.unwrap().settle(Ok(Some(()))).unwrap();
-        fail(&throttle, "gildong", address).await.unwrap();
-        assert!(fail(&throttle, "gildong", address).await.is_err());
-        fail(&throttle, "gildong", [10, 0, 0, 2].into()).await.unwrap();
+        assert!(is_refused(&fail(&throttle, "gildong", address(1)).await, MINUTES));
+        fail(&throttle, "gildong", address(2)).await.unwrap();
     }
 
     #[tokio::test]
-    async fn a_try_that_did_not_happen_leaves_nothing() {
+    async fn guesses_from_many_networks_are_bounded_and_reach_neither_known_browsers_nor_sessions() {
+        let throttle = Throttle::default();
+        let mut guesses = 0;
+        for n in 0..1_000 {
+            guesses += usize::from(fail(&throttle, "gildong", address(n)).await.is_ok());
+        }
+        assert_eq!(guesses, 100);
+        assert!(is_refused(&fail(&throttle, "gildong", address(5_000)).await, HOUR));
+        fail(&throttle, "chunhyang", address(5_000)).await.unwrap();
+        let user = UserId::new();
+        for _ in 0..10 {
+            throttle.by_device(user, "phone").await.unwrap().settle::<()>(Ok(None)).unwrap();
+        }
+        assert!(is_refused(&throttle.by_device(user, "phone").await, MINUTES));
+        throttle.by_device(user, "desk").await.unwrap();
+        throttle.by_device(UserId::new(), "phone").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn known_browsers_share_a_bound_too() {
+        let (throttle, user) = (Throttle::default(), UserId::new());
+        let mut guesses = 0;
+        for n in 0..1_000 {
+            if let Ok(attempt) = throttle.by_device(user, &n.to_string()).await {
+                attempt.settle::<()>(Ok(None)).unwrap();
+                guesses += 1;
+            }
+        }
+        assert_eq!(guesses, 100);
+        fail(&throttle, "gildong", address(1)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_success_resets_its_own_network_and_account_and_nothing_else() {
+        let throttle = Throttle::default();
+        let succeed = async |n: usize| {
+            throttle.by_stranger(Some(&login("gildong")), address(n)).await.unwrap().settle(Ok(Some(()))).unwrap();
+        };
+        for _ in 0..9 {
+            fail(&throttle, "gildong", address(1)).await.unwrap();
+        }
+        succeed(1).await;
+        fail(&throttle, "gildong", address(1)).await.unwrap();
+        assert!(fail(&throttle, "gildong", address(1)).await.is_err(), "the network has ten");
+        for n in 2..92 {
+            fail(&throttle, "gildong", address(n)).await.unwrap();
+        }
+        assert!(fail(&throttle, "gildong", address(500)).await.is_err(), "the account has a hundred");
+    }
+
+    #[tokio::test]
+    async fn an_error_counts_as_no_attempt() {
         let throttle = Throttle::default();
         for _ in 0..20 {
-            let attempt = throttle.try_as(Some(&login("gildong")), [10, 0, 0, 1].into()).await.unwrap();
+            let attempt = throttle.by_stranger(Some(&login("gildong")), address(1)).await.unwrap();
             attempt.settle::<()>(Err(Error::Unavailable("away".into()))).unwrap_err();
-            drop(throttle.try_as(Some(&login("gildong")), [10, 0, 0, 1].into()).await.unwrap());
+            drop(throttle.by_stranger(Some(&login("gildong")), address(1)).await.unwrap());
         }
-        assert!(throttle.tries().is_empty());
+        assert!(throttle.failures.is_empty());
     }
 
     #[tokio::test]
-    async fn as_many_at_once_as_may_fail_and_the_next_one_waits_for_them() {
+    async fn as_many_are_pending_as_may_fail_and_the_next_one_waits() {
         let throttle = Throttle::default();
-        let address = IpAddr::from([10, 0, 0, 1]);
-        let mut under_way = Vec::new();
+        let mut pending = Vec::new();
         for n in 0..10 {
-            under_way.push(throttle.try_as(Some(&login(&format!("user{n}"))), address).await.unwrap());
+            pending.push(throttle.by_stranger(Some(&login(&format!("user{n}"))), address(1)).await.unwrap());
         }
         let next = login("next");
-        let waiting = throttle.try_as(Some(&next), address);
-        let settle = async { under_way.into_iter().for_each(|attempt| drop(attempt.settle(Ok(Some(()))))) };
+        let waiting = throttle.by_stranger(Some(&next), address(1));
+        let settle = async { pending.into_iter().for_each(|attempt| drop(attempt.settle(Ok(Some(()))))) };
         let (next, ()) = tokio::join!(waiting, settle);
-        assert!(next.is_ok(), "they were all right");
+        assert!(next.is_ok(), "all of them were right");
     }
 }

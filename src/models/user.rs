@@ -9,9 +9,11 @@ use mongodb::bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
 
 use super::checked::{Login, Nickname, Password, PicturePath};
+use super::password::Lane;
 use super::session::SessionId;
-use super::{Database, UserId};
+use super::{Database, Device, UserId};
 use crate::error::{Error, Fault, Result};
+use crate::ticket::Secret;
 pub use account::Profile;
 
 /// One person.
@@ -47,6 +49,20 @@ pub struct User {
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<bool>,
     at: DateTime,
+}
+
+/// Where a sign-in comes from.
+pub struct Client<'a> {
+    /// The address.
+    pub address: IpAddr,
+    /// The browser, if anybody signed in with it before, and the secret that marked it.
+    pub device: Option<(Device, &'a Secret)>,
+}
+
+impl From<IpAddr> for Client<'_> {
+    fn from(address: IpAddr) -> Self {
+        Self { address, device: None }
+    }
 }
 
 /// The colours of pages.
@@ -88,7 +104,7 @@ impl User {
         if Self::by_login(db, &login).await?.is_some() {
             return Err(Error::field("userId", Fault::Taken));
         }
-        let password = db.passwords.hash(password).await?;
+        let password = db.passwords.hash(Lane::SignUp, password).await?;
         let first = !Self::is_there_anybody(db).await?;
         let mut user = Self {
             id: UserId::new(),
@@ -117,23 +133,27 @@ impl User {
     ///
     /// # Errors
     /// `userId: Credentials` for an unknown id and a wrong password alike, after the same time; `TooMany`
-    /// after ten of them; the database's.
+    /// after too many of them (`models/throttle.rs`); the database's.
     pub async fn sign_in(
         db: &Database,
         login: Option<Login>,
         password: Option<Password>,
-        address: IpAddr,
+        client: impl Into<Client<'_>>,
     ) -> Result<Self> {
-        let attempt = db.throttle.try_as(login.as_ref(), address).await?;
-        let verified = async {
-            let user = match &login {
-                Some(login) => Self::by_login(db, login).await?,
-                None => None,
-            };
-            let right = db.passwords.verify(password, user.as_ref().map(|user| user.password.as_str())).await?;
-            Ok(user.filter(|_| right))
+        let Client { address, device } = client.into();
+        let user = match &login {
+            Some(login) => Self::by_login(db, login).await?,
+            None => None,
         };
-        attempt.settle(verified.await)?.ok_or_else(|| Error::field("userId", Fault::Credentials))
+        let known = user.as_ref().zip(device.as_ref()).filter(|(user, (device, secret))| device.knows(secret, user.id));
+        let (attempt, lane) = match known {
+            Some((user, (device, _))) => (db.throttle.by_device(user.id, device.id()).await?, Lane::Known),
+            None => (db.throttle.by_stranger(login.as_ref(), address).await?, Lane::Stranger),
+        };
+        let kept = user.as_ref().map(|user| user.password.as_str());
+        let right = db.passwords.verify(lane, password, kept).await;
+        let verified = attempt.settle(right.map(|right| user.filter(|_| right)))?;
+        verified.ok_or_else(|| Error::field("userId", Fault::Credentials))
     }
 
     /// The person of this id.

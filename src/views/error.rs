@@ -31,6 +31,7 @@ pub struct ErrorPage {
     status: u16,
     code: &'static str,
     message: String,
+    hint: String,
     kept: Option<Kept>,
     /// The number of the request, as the log has it.
     id: String,
@@ -66,8 +67,9 @@ impl ErrorPage {
     /// The page about an error, with who reads it, if that is known, whether somebody does who is signed in, or may
     /// be. No form is kept, and the request has no number.
     pub fn new(error: &Error, locale: Locale, me: Option<Me>, signed_in: bool) -> Self {
-        let (status, code, message) = (error.status(), error.code(), message(error, locale));
-        Self { me, signed_in, status, code, message, kept: None, id: String::new() }
+        let (status, code) = (error.status(), error.code());
+        let (message, hint) = (message(error, locale), hint(error, locale));
+        Self { me, signed_in, status, code, message, hint, kept: None, id: String::new() }
     }
 
     /// The same with a form to send again.
@@ -94,4 +96,15 @@ impl ErrorJson {
 
 fn message(error: &Error, locale: Locale) -> String {
     locale.text(&format!("error-{}", error.code()))
+}
+
+/// What to do about it.
+fn hint(error: &Error, locale: Locale) -> String {
+    let key = format!("error-{}-hint", error.code());
+    let Error::TooMany { retry_after } = error else { return locale.text(&key) };
+    let (key, wait) = match retry_after.as_secs() + 1 {
+        seconds @ ..=90 => (key, seconds),
+        seconds => (format!("{key}-minutes"), seconds.div_ceil(60)),
+    };
+    locale.text_with(&key, &HashMap::from([(Cow::from("wait"), FluentValue::from(wait))]))
 }

@@ -27,7 +27,7 @@ use tokio::time::sleep;
 use helpers::images::{encoded, free_port, quarters};
 use helpers::page::Page;
 use helpers::person::{Answer, Person};
-use helpers::process::{command, engines, kill};
+use helpers::process::{command, engines, kill, unlimit};
 use helpers::proxy::Proxy;
 use helpers::random::Random;
 use helpers::site::{database_on, folder};
@@ -347,7 +347,7 @@ async fn run(time: Duration, seed: u64) {
             command.arg("site").env("ROCKET_PORT", port.to_string()).stdout(std::process::Stdio::null());
             command.env("ROCKET_DATABASES", format!("{{sarangbang={{url=\"{database}\"}}}}"));
             command.env("ROCKET_IMAGES", format!("{{port={images_port}}}")).env("RUST_LOG", "error");
-            command.spawn().unwrap()
+            unlimit(&mut command).spawn().unwrap()
         })
     };
     let mut programs = vec![site("site 1", ports[0]), site("site 2", ports[1])];
@@ -356,7 +356,7 @@ async fn run(time: Duration, seed: u64) {
         let mut command = command(&images);
         command.arg("images").env("ROCKET_IMAGES", format!("{{port={images_port}}}"));
         command.env("ROCKET_PORT", ports[0].to_string()).env("RUST_LOG", "error");
-        command.stdout(std::process::Stdio::null()).spawn().unwrap()
+        unlimit(&mut command).stdout(std::process::Stdio::null()).spawn().unwrap()
     }));
     let mut proxies = Vec::new();
     for port in ports {

@@ -299,7 +299,7 @@ async fn many_edits_cost_a_page_nothing_and_forty_readers_at_once_are_all_answer
     assert_eq!(edit(&person, &room, 1, "edit 101 of 1").await.status, 303);
     assert_eq!(person.open(&room).await.texts()[0], "edit 101 of 1");
     let last = all.find_one(doc! { "text": "edit 101 of 1" }).await.unwrap().unwrap();
-    assert_eq!(last.get_i64("edits"), Ok(2), "counted from what is left in the index");
+    assert_eq!(last.get_i64("edits").unwrap(), 2, "counted from what is left in the index");
     assert_eq!(remove(&person, &room, 1).await.status, 303);
     let database = &site.database;
     until("the edits to be wiped", || async move { (holding(database, "of 1$").await == 0).then_some(()) }).await;

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::helpers::page::Page;
 use crate::helpers::person::Person;
-use crate::helpers::process::{Process, command};
+use crate::helpers::process::{Process, command, unlimit};
 use crate::helpers::random::Random;
 use crate::helpers::site::{folder, new_database};
 use crate::helpers::soon;
@@ -238,7 +238,7 @@ async fn a_hundred_thousand_requests_and_frames_cost_no_more_than_an_answer_each
     let mut command = command(&var);
     command.arg("site").env("ROCKET_DATABASES", format!("{{sarangbang={{url=\"{database}\"}}}}"));
     let program = Process::run({
-        command.env("RUST_LOG", "error");
+        unlimit(&mut command).env("RUST_LOG", "error");
         command
     })
     .await;

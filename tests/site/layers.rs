@@ -12,8 +12,8 @@ const LAYERS: [&[&str]; 8] = [
     &["live"],
     &["views"],
     &["models"],
-    &["peer", "engine", "http", "metrics"],
-    &["config", "error", "keeper", "priority", "say", "ticket"],
+    &["peer", "engine", "http", "limit", "metrics"],
+    &["cache", "config", "error", "keeper", "priority", "say", "ticket"],
 ];
 
 fn layer(module: &str) -> usize {

@@ -1,6 +1,7 @@
 //! What one instance must know although no hint reaches it.
 
 use mongodb::Client;
+use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 
 use crate::helpers::database_proxy::DatabaseProxy;
@@ -49,11 +50,10 @@ async fn a_name_that_was_changed_behind_an_instances_back_is_shown_within_a_minu
     assert_eq!(reader.open(&room).await.chats[&1].nickname, "gildong");
 
     let users = Client::with_uri_str(&site.database).await.unwrap().default_database().unwrap();
-    let changed = users.collection::<Document>("user").update_one(
-        doc! { "_id": author.parse::<mongodb::bson::oid::ObjectId>().unwrap() },
-        doc! { "$set": { "nickname": "renamed" } },
-    );
-    assert_eq!(changed.await.unwrap().modified_count, 1);
+    let users = users.collection::<Document>("user");
+    let key = doc! { "_id": ObjectId::parse_str(&author).unwrap() };
+    let changed = users.update_one(key, doc! { "$set": { "nickname": "renamed" } }).await.unwrap();
+    assert_eq!(changed.modified_count, 1);
     until("the page to show the new name", || async {
         (reader.open(&room).await.chats[&1].nickname == "renamed").then_some(())
     })

@@ -21,6 +21,7 @@ mod hostile;
 mod images;
 mod languages;
 mod layers;
+mod limits;
 mod log;
 mod lost_hints;
 mod metrics;

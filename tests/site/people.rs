@@ -79,10 +79,12 @@ async fn ten_failures_close_the_door_and_say_for_how_long() {
     let seconds: u64 = refused.retry_after.unwrap().parse().unwrap();
     assert!((1..=180).contains(&seconds));
     assert!(text_of(&refused.body, "h1").is_some());
+    assert_eq!(text_of(&refused.body, "#kept [name=userId]").as_deref(), Some("gildong"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_can_have_signed_up_with_counts_as_a_failure_too() {
+    // By the network: there is no account to count it for.
     let site = Site::start().await;
     for n in 0..10 {
         let (id, password) = if n % 2 == 0 { ("?", PASSWORD) } else { ("gildong", "short") };

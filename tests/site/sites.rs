@@ -334,3 +334,69 @@ async fn what_another_site_removed_is_not_handed_out_of_memory() {
         assert!(!news.contains("word 5."), "from {since}: {news}");
     }
 }
+
+/// A request through nginx from an address of this machine, which are many: 127.0.0.0/8.
+fn client_at(address: [u8; 4]) -> reqwest::Client {
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+    client.local_address(std::net::IpAddr::from(address)).build().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nginx_as_in_the_sample_stops_a_flood_and_passes_ordinary_use_and_addresses() {
+    let (database, var) = (new_database(), folder("nginx-limits"));
+    let ports: [u16; 4] = std::array::from_fn(|_| free_port());
+    let [front, one, other, images] = ports;
+    let url = format!("http://127.0.0.1:{front}");
+    let mut command = command(&var);
+    command.arg("site").env("ROCKET_PORT", one.to_string()).env("ROCKET_PROXIES", "[\"127.0.0.1\"]");
+    command.env("ROCKET_DATABASES", format!("{{sarangbang={{url=\"{database}\"}}}}"));
+    command.env("ROCKET_SITE", format!("{{url=\"{url}\"}}"));
+    let _site = Process::run(command).await;
+    let nginx = Nginx::start(&var, front, [one, other], images).await;
+    let person = Person::new(&nginx.address);
+    person.sign_up("gildong").await;
+    let room = person.make_room("ordinary").await;
+    let mut live = person.follow(&room, 0).await;
+
+    // A flood of sign-ups that need no hash, for their fields are wrong.
+    let flood = client_at([127, 0, 0, 7]);
+    let sign_ups = futures_util::future::join_all((0..200).map(|_| async {
+        let answer = flood.post(format!("{}/user", nginx.address)).form(&[("userId", "?")]).send().await.unwrap();
+        let waits = answer.headers().contains_key("retry-after");
+        assert!(answer.status() != 429 || waits, "a refusal says when to try again");
+        answer.status().as_u16()
+    }));
+    let sign_ups = sign_ups.await;
+    let count = |status| sign_ups.iter().filter(|answer| **answer == status).count();
+    assert!(count(422) >= 60 && count(429) >= 50, "{} passed, {} were stopped", count(422), count(429));
+    assert_eq!(count(422) + count(429), 200);
+
+    // Somebody else, and a busy room, are not held back.
+    Person::new(&nginx.address).sign_up("guest").await;
+    for round in 0..10 {
+        futures_util::future::join_all((0..50).map(|n| {
+            let (person, room) = (&person, &room);
+            async move { drop(person.say(room, &format!("chat {round} {n}")).await) }
+        }))
+        .await;
+    }
+    let mut page = Page::default();
+    live.until(&mut page, 500).await;
+    page.assert_whole(500);
+
+    // The site learns each client's own address.
+    for n in 0..11 {
+        let form = [("userId", "nobody"), ("userPassword", "wrong password")];
+        let answer = client_at([127, 0, 0, 8]).post(format!("{}/session", nginx.address)).form(&form).send().await;
+        assert_eq!(answer.unwrap().status(), if n < 10 { 422 } else { 429 }, "guess {n}");
+    }
+    let elsewhere = [("userId", "gildong"), ("userPassword", PASSWORD)];
+    let answer = client_at([127, 0, 0, 9]).post(format!("{}/session", nginx.address)).form(&elsewhere).send().await;
+    assert_eq!(answer.unwrap().status(), 303);
+
+    // A head of 20 KB reaches no site.
+    let long = client_at([127, 0, 0, 9]).get(format!("{}/alive", nginx.address)).header("X-Long", "x".repeat(20_000));
+    assert_eq!(long.send().await.unwrap().status(), 400);
+    let allowed = client_at([127, 0, 0, 9]).get(format!("{}/alive", nginx.address)).header("X-Long", "x".repeat(8_000));
+    assert_eq!(allowed.send().await.unwrap().status(), 200);
+}

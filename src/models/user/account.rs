@@ -1,12 +1,11 @@
 //! What people do with their own account.
 
-use std::net::IpAddr;
-
 use mongodb::bson::{Document, doc};
 
 use super::{Theme, User};
 use crate::error::{Error, Fault, Result};
 use crate::models::checked::{Nickname, Password, PicturePath};
+use crate::models::password::Lane;
 use crate::models::{Database, Session, UserId};
 
 /// What a person says of themselves, and how they want their pages.
@@ -45,23 +44,22 @@ impl User {
     /// A repeated change to the same password succeeds: the answer to the first one may have been lost.
     ///
     /// # Errors
-    /// `oldPassword: WrongPassword`, `TooMany` after ten of them, or the database's.
+    /// `oldPassword: WrongPassword`, `TooMany` after ten of them in this session, or the database's.
     pub async fn change_password(
         &self,
         db: &Database,
         (old, new): (Password, Password),
         session: &Session,
-        address: IpAddr,
     ) -> Result<()> {
         // Read from the database: the caller's copy may be older than a change whose answer was lost.
         let now = db.users.one(doc! { "_id": self.id }).await?.ok_or(Error::NotFound)?;
         let is_repeated = now.exempt.as_ref() == Some(&session.id)
-            && db.passwords.verify(Some(new.clone()), Some(&now.password)).await?;
+            && db.passwords.verify(Lane::Known, Some(new.clone()), Some(&now.password)).await?;
         if is_repeated {
             return Ok(());
         }
-        now.prove(db, "oldPassword", old, address).await?;
-        let password = db.passwords.hash(new).await?;
+        now.prove(db, "oldPassword", old, session).await?;
+        let password = db.passwords.hash(Lane::Known, new).await?;
         // Of two changes at once the second one's old password is wrong by now.
         let proved = doc! { "_id": self.id, "password": &now.password };
         let set = doc! { "password": password, "exempt": session.id.to_string() };
@@ -113,9 +111,9 @@ impl User {
     /// Begins to leave: says the password.
     ///
     /// # Errors
-    /// `userPassword: WrongPassword`, `TooMany` after ten of them, or the database's.
-    pub async fn confirm(&self, db: &Database, password: Password, address: IpAddr) -> Result<()> {
-        self.prove(db, "userPassword", password, address).await
+    /// `userPassword: WrongPassword`, `TooMany` after ten of them in this session, or the database's.
+    pub async fn confirm(&self, db: &Database, password: Password, session: &Session) -> Result<()> {
+        self.prove(db, "userPassword", password, session).await
     }
 
     /// Leaves for good: what was said stays, by nobody.
@@ -126,10 +124,11 @@ impl User {
         db.users.delete(doc! { "_id": self.id }).await
     }
 
-    /// Has them say their password once more.
-    async fn prove(&self, db: &Database, field: &'static str, password: Password, address: IpAddr) -> Result<()> {
-        let attempt = db.throttle.try_as(Some(&self.login), address).await?;
-        let right = db.passwords.verify(Some(password), Some(&self.password)).await;
+    /// Has a signed-in person give their password once more. Failures count by session, so what happens at the sign-in
+    /// form changes nothing here.
+    async fn prove(&self, db: &Database, field: &'static str, password: Password, session: &Session) -> Result<()> {
+        let attempt = db.throttle.by_session(&session.id).await?;
+        let right = db.passwords.verify(Lane::Known, Some(password), Some(&self.password)).await;
         let proof = attempt.settle(right.map(|right| right.then_some(())))?;
         proof.ok_or_else(|| Error::field(field, Fault::WrongPassword))
     }

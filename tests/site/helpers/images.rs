@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use image::{ImageFormat, Rgb, RgbImage};
 use reqwest::multipart::{Form, Part};
+use rocket::figment::Figment;
 use rocket::figment::providers::Serialized;
 use rocket::{Ignite, Rocket, Shutdown};
 use sarangbang::config::{Settings, defaults};
@@ -32,13 +33,19 @@ impl Images {
 
     /// The same with another secret.
     pub async fn start_with(secret: Secret, site: &str, port: u16, folder: &Path) -> Self {
+        Self::configured(Figment::new(), secret, site, port, folder).await
+    }
+
+    /// The same with more settings.
+    pub async fn configured(settings: Figment, secret: Secret, site: &str, port: u16, folder: &Path) -> Self {
         let figment = defaults()
             .merge(Serialized::default("shutdown.ctrlc", false))
             .merge(Serialized::default("shutdown.signals", Vec::<String>::new()))
             .merge(Serialized::default("site.url", site))
             .merge(Serialized::default("site.internal_url", site))
             .merge(Serialized::default("images.port", port))
-            .merge(Serialized::default("images.dir", folder));
+            .merge(Serialized::default("images.dir", folder))
+            .merge(settings);
         let server = images::build(Settings::from(figment).unwrap(), secret).unwrap().ignite().await.unwrap();
         let shutdown = server.shutdown();
         let running = tokio::spawn(server.launch());
@@ -58,9 +65,14 @@ impl Images {
 
 /// A site with its image server.
 pub async fn both(name: &str) -> (Site, Images, PathBuf) {
+    both_with(name, Figment::new()).await
+}
+
+/// The same with more settings.
+pub async fn both_with(name: &str, settings: Figment) -> (Site, Images, PathBuf) {
     let (port, folder) = (free_port(), super::site::folder(name));
-    let site = Site::alone(("images.port", port)).await;
-    let images = Images::start(&site.address, port, &folder).await;
+    let site = Site::configured(settings.clone().merge(Serialized::default("images.port", port))).await;
+    let images = Images::configured(settings, secret(), &site.address, port, &folder).await;
     (site, images, folder)
 }
 

@@ -56,6 +56,13 @@ pub fn command(var: &Path) -> Command {
     command
 }
 
+/// Switches off all rates and the limits on sockets of a [`command`], for tests of many requests.
+pub fn unlimit(command: &mut Command) -> &mut Command {
+    command
+        .env("ROCKET_RATES", "{signups=0, rooms=0, chats=0, edits=0, uploads=0}")
+        .env("ROCKET_SOCKETS", "{user=0, address=0}")
+}
+
 /// Sends a process a signal.
 pub fn kill(signal: &str, process: u32) {
     let status = std::process::Command::new("kill").args(["-s", signal, &process.to_string()]).status();

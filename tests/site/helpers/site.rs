@@ -1,11 +1,13 @@
 //! A whole site in the test's own process, on a free port and a database of its own.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 
 use rocket::fairing::AdHoc;
 use rocket::figment::providers::Serialized;
+use rocket::figment::{Figment, Provider};
 use rocket::{Ignite, Rocket, Shutdown};
 use sarangbang::config::{Settings, defaults};
 use sarangbang::engine::Engine;
@@ -36,10 +38,15 @@ impl Site {
     }
 
     /// The same with a setting.
-    pub async fn alone(setting: (&str, impl Serialize)) -> Self {
+    pub async fn alone((key, value): (&str, impl Serialize)) -> Self {
+        Self::configured(Serialized::default(key, value)).await
+    }
+
+    /// The same with several settings.
+    pub async fn configured(settings: impl Provider) -> Self {
         let database = new_database();
         let db = Database::open_own(&database).await.unwrap();
-        Self::launch(db, &database, setting).await
+        Self::launch(db, &database, settings).await
     }
 
     /// A site on data that may be there already.
@@ -53,16 +60,16 @@ impl Site {
     }
 
     /// A site with a setting, on a database that others may share.
-    pub async fn with(database: &str, setting: (&str, impl Serialize)) -> Self {
-        Self::launch(Database::open(database).await.unwrap(), database, setting).await
+    pub async fn with(database: &str, (key, value): (&str, impl Serialize)) -> Self {
+        Self::launch(Database::open(database).await.unwrap(), database, Serialized::default(key, value)).await
     }
 
-    async fn launch(db: Arc<Database>, database: &str, (key, value): (&str, impl Serialize)) -> Self {
+    async fn launch(db: Arc<Database>, database: &str, settings: impl Provider) -> Self {
         let figment = defaults()
             .merge(Serialized::default("port", 0))
             .merge(Serialized::default("shutdown.ctrlc", false))
             .merge(Serialized::default("shutdown.signals", Vec::<String>::new()))
-            .merge(Serialized::default(key, value));
+            .merge(settings);
         let settings = Settings::from(figment).unwrap();
         let (told, port) = oneshot::channel();
         let tell = AdHoc::on_liftoff("Tell the port", |rocket| {
@@ -94,6 +101,13 @@ impl Site {
         self.shutdown.notify();
         soon("the site to stop", self.running).await.unwrap().unwrap();
     }
+}
+
+/// The settings that switch all rates and the limits on sockets off, for tests of many requests.
+pub fn unlimited() -> Figment {
+    let off = ["signups", "rooms", "chats", "edits", "uploads"].map(|rate| (rate, 0));
+    Figment::from(Serialized::default("rates", HashMap::from(off)))
+        .merge(Serialized::default("sockets", HashMap::from([("user", 0), ("address", 0)])))
 }
 
 /// What the servers of the tests share.

@@ -1,0 +1,41 @@
+//! The address that a request comes from, as both servers see it.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+/// Returns the client's address: the peer's, or behind a configured proxy the one that the proxy saw. Each proxy appends
+/// its own peer to `X-Forwarded-For`, so the last entry that is no configured proxy is the client.
+pub fn client_address<'h>(peer: IpAddr, forwarded: impl Iterator<Item = &'h str>, proxies: &[IpNet]) -> IpAddr {
+    let is_proxy = |address: &IpAddr| proxies.iter().any(|proxy| proxy.contains(address));
+    let mut last = peer.to_canonical();
+    if !is_proxy(&last) {
+        return last;
+    }
+    let seen: Vec<&str> = forwarded.flat_map(|header| header.split(',')).collect();
+    for address in seen.into_iter().rev().map_while(|address| address.trim().parse::<IpAddr>().ok()) {
+        last = address.to_canonical();
+        if !is_proxy(&last) {
+            break;
+        }
+    }
+    last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_configured_proxy_appended_counts() {
+        let proxies = ["10.0.0.0/8".parse().unwrap()];
+        let from = |peer: &str, headers: &[&str]| {
+            client_address(peer.parse().unwrap(), headers.iter().copied(), &proxies).to_string()
+        };
+        assert_eq!(from("192.0.2.1", &["203.0.113.9"]), "192.0.2.1", "a stranger is not believed");
+        assert_eq!(from("10.0.0.1", &[]), "10.0.0.1");
+        assert_eq!(from("10.0.0.1", &["198.51.100.1, 203.0.113.9"]), "203.0.113.9");
+        assert_eq!(from("10.0.0.1", &["203.0.113.9", "10.0.0.2"]), "203.0.113.9");
+        assert_eq!(from("::ffff:10.0.0.1", &["203.0.113.9, nonsense"]), "10.0.0.1");
+    }
+}
