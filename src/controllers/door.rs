@@ -14,6 +14,8 @@ use super::visitor::Visitor;
 use crate::error::{Error, Foreign};
 use crate::http::{self, Gate};
 use crate::models::{self, RoomId};
+use crate::peer::Peer;
+use crate::ticket::Purpose;
 
 /// The routes, each behind the door.
 pub(super) fn guarded(routes: Vec<Route>) -> Vec<Route> {
@@ -67,14 +69,22 @@ pub fn gate() -> Gate {
         let mut path = request.uri().path().segments();
         match (request.method(), [path.next(), path.next(), path.next(), path.next()]) {
             (Method::Get | Method::Head, [Some("health" | "alive" | "metrics"), None, ..]) => true,
-            // The image server reaches the site at an address of its own. These two routes check its ticket.
-            (Method::Get, [Some("image"), Some(_), None, _])
-            | (Method::Put, [Some("user"), Some(_), Some("image"), None]) => {
-                request.headers().get_one("Authorization").is_some_and(|value| value.starts_with("Bearer "))
+            // The image server reaches the site at an address of its own, with a ticket.
+            (Method::Get, [Some("image"), Some(_), None, _]) => {
+                let path = request.uri().path();
+                let peer = request.rocket().state::<Peer>();
+                peer.zip(bearer(request))
+                    .is_some_and(|(peer, ticket)| peer.secret().admits(ticket, Purpose::Ask, path.as_str()))
             }
+            // This ticket is about a field of the form, so the route checks it.
+            (Method::Put, [Some("user"), Some(_), Some("image"), None]) => bearer(request).is_some(),
             _ => false,
         }
     })
+}
+
+fn bearer<'r>(request: &'r Request<'_>) -> Option<&'r str> {
+    request.headers().get_one("Authorization")?.strip_prefix("Bearer ")
 }
 
 /// Checks that a request comes from a page of the site, or from no page at all.

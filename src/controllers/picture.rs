@@ -80,11 +80,13 @@ async fn record(
     id: UserId,
     form: Form<Put<'_>>,
     bearer: Bearer<'_>,
+    visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     images: &State<Peer>,
 ) -> Result<Answer> {
     if !images.secret().admits(bearer.0, Purpose::Record, &format!("{id} {}", form.path)) {
-        return Err(Error::Forbidden);
+        // Only a valid ticket is good at any host name.
+        return Err(if visitor.is_misdirected() { Error::Misdirected } else { Error::Forbidden });
     }
     let path = PicturePath::parse(form.path).map_err(|fault| Error::field("path", fault))?;
     let before = User::change_picture(db, id, Some(&path)).await?;

@@ -121,6 +121,11 @@ impl<'r> Visitor<'r> {
         http::host(self.request).filter(|_| http::accepts_host(self.request))?.with_port(images.port)
     }
 
+    /// Whether the site does not answer at the host that the request was sent to.
+    pub(super) fn is_misdirected(&self) -> bool {
+        !http::accepts_host(self.request)
+    }
+
     /// The site's templates.
     pub fn views(&self) -> Result<&'r Views> {
         self.state()
