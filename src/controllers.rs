@@ -22,7 +22,7 @@ pub mod visitor;
 use rocket::{Catcher, Route};
 
 pub use access::{Access, TARGET as ACCESS};
-pub use headers::{content_security, shield};
+pub use headers::{content_security, last_cookie, shield};
 
 use crate::metrics;
 

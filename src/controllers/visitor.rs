@@ -52,6 +52,8 @@ struct Known {
     signed_in: OnceLock<Arc<SignedIn>>,
     /// Why a guard refused: taken by the catcher that answers.
     refusal: Mutex<Option<Error>>,
+    /// What [`super::last_cookie`] sends.
+    last_cookie: Mutex<Option<Cookie<'static>>>,
 }
 
 impl<'r> Visitor<'r> {
@@ -198,24 +200,40 @@ impl<'r> Visitor<'r> {
 
     /// Has a browser that nobody is signed in with any more keep what it is.
     pub(super) fn keep_device(&self, device: &Device) {
-        self.set(DEVICE, device.to_string());
+        self.set_last(self.cookie(DEVICE, device.to_string()));
     }
 
     /// Has it forget that, if it has it: the session's cookie says the same.
     pub(super) fn forget_device(&self) {
         if self.cookies().get(DEVICE).is_some() {
-            self.cookies().remove(Cookie::build(DEVICE).path("/"));
+            let mut cookie = self.cookie(DEVICE, String::new());
+            cookie.make_removal();
+            self.set_last(cookie);
         }
     }
 
+    /// The cookie that goes behind all others of the answer.
+    pub(super) fn take_last_cookie(&self) -> Option<Cookie<'static>> {
+        self.known().last_cookie.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Rocket sends its own cookies in any order, and some programs read the first one only: that is the session's.
+    fn set_last(&self, cookie: Cookie<'static>) {
+        *self.known().last_cookie.lock().unwrap_or_else(PoisonError::into_inner) = Some(cookie);
+    }
+
     fn set(&self, name: &'static str, value: String) {
-        let cookie = Cookie::build((name, value))
+        self.cookies().add(self.cookie(name, value));
+    }
+
+    fn cookie(&self, name: &'static str, value: String) -> Cookie<'static> {
+        Cookie::build((name, value))
             .path("/")
             .http_only(true)
             .same_site(SameSite::Lax)
             .secure(self.is_secure())
-            .max_age(COOKIE_LIFE);
-        self.cookies().add(cookie);
+            .max_age(COOKIE_LIFE)
+            .build()
     }
 
     pub(super) fn settings(&self) -> &'r Settings {
