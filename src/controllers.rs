@@ -26,7 +26,7 @@ use rocket::{Catcher, Route};
 pub use access::{Access, TARGET as ACCESS};
 pub use cookies::CookieNames;
 pub use door::gate;
-pub use headers::{content_security, shield};
+pub use headers::{content_security, last_cookie, shield};
 pub use notices::{Notices, unlisted_proxies};
 
 use crate::metrics;

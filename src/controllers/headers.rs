@@ -22,6 +22,17 @@ pub fn content_security() -> AdHoc {
     })
 }
 
+/// Adds the cookie that goes behind all others.
+pub fn last_cookie() -> AdHoc {
+    AdHoc::on_response("Last cookie", |request, response| {
+        Box::pin(async move {
+            if let Some(cookie) = Visitor::of(request).take_last_cookie() {
+                response.adjoin_header(&cookie);
+            }
+        })
+    })
+}
+
 /// The headers.
 pub fn shield() -> Shield {
     Shield::new()

@@ -48,6 +48,8 @@ struct Known {
     signed_in: OnceLock<Arc<SignedIn>>,
     /// Why a guard refused: taken by the catcher that answers.
     refusal: Mutex<Option<Error>>,
+    /// What [`super::last_cookie`] sends.
+    last_cookie: Mutex<Option<Cookie<'static>>>,
 }
 
 impl<'r> Visitor<'r> {
@@ -223,27 +225,44 @@ impl<'r> Visitor<'r> {
 
     /// Has a browser that nobody is signed in with any more keep what it is.
     pub(super) fn keep_device(&self, device: &Device) {
-        self.set(|names| names.device(self.is_secure()), device.to_string());
+        let Some(names) = self.cookie_names() else { return };
+        self.set_last(self.cookie(names.device(self.is_secure()), device.to_string()));
     }
 
     /// Has it forget that, if it has it: the session's cookie says the same.
     pub(super) fn forget_device(&self) {
-        let is_sent =
-            |names: &CookieNames| cookies::sent(self.request, names.device(self.is_secure())).next().is_some();
-        if self.cookie_names().is_some_and(is_sent) {
-            self.unset(|names| names.device(self.is_secure()));
+        let Some(names) = self.cookie_names() else { return };
+        let name = names.device(self.is_secure());
+        if cookies::sent(self.request, name).next().is_some() {
+            let mut cookie = self.cookie(name, String::new());
+            cookie.make_removal();
+            self.set_last(cookie);
         }
+    }
+
+    /// The cookie that goes behind all others of the answer.
+    pub(super) fn take_last_cookie(&self) -> Option<Cookie<'static>> {
+        self.known().last_cookie.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Rocket sends its own cookies in any order, and some programs read the first one only: that is the session's.
+    fn set_last(&self, cookie: Cookie<'static>) {
+        *self.known().last_cookie.lock().unwrap_or_else(PoisonError::into_inner) = Some(cookie);
     }
 
     fn set(&self, name: impl FnOnce(&'r CookieNames) -> &'r str, value: String) {
         let Some(names) = self.cookie_names() else { return };
-        let cookie = Cookie::build((name(names).to_owned(), value))
+        self.cookies().add(self.cookie(name(names), value));
+    }
+
+    fn cookie(&self, name: &str, value: String) -> Cookie<'static> {
+        Cookie::build((name.to_owned(), value))
             .path("/")
             .http_only(true)
             .same_site(SameSite::Lax)
             .secure(self.is_secure())
-            .max_age(COOKIE_LIFE);
-        self.cookies().add(cookie);
+            .max_age(COOKIE_LIFE)
+            .build()
     }
 
     fn unset(&self, name: impl FnOnce(&'r CookieNames) -> &'r str) {

@@ -108,12 +108,15 @@ async fn a_browser_proves_by_one_cookie_at_a_time_that_it_is_known() {
     let person = site.person("gildong").await;
     let session = cookies(&person);
     assert_eq!(session.len(), 1, "{session:?}");
-    person.post("/session", &[("_method", "delete")]).await;
+    let out = person.post("/session", &[("_method", "delete")]).await;
+    let name = session.keys().next().unwrap();
+    assert!(out.cookie.unwrap().starts_with(&format!("{name}=;")), "the session's cookie comes first");
     let device = cookies(&person);
     assert_eq!(device.keys().collect::<Vec<_>>(), ["device"]);
     assert!(session.values().next().unwrap().ends_with(&device["device"]));
     assert_eq!(person.get_json("/user/me").await.status, 401, "it opens nothing");
-    person.sign_in("gildong", PASSWORD).await;
+    let again = person.sign_in("gildong", PASSWORD).await;
+    assert!(again.cookie.unwrap().starts_with(&format!("{name}=")), "and here too");
     assert!(cookies(&person).len() == 1 && !cookies(&person).contains_key("device"));
 
     // A cookie of a version that knew no browsers.
