@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
+use jiff::tz::TimeZone;
 use mongodb::options::ConnectionString;
 use rocket::data::ByteUnit;
 use rocket::figment::{
@@ -73,8 +74,8 @@ pub struct Site {
     /// `site.hosts`: the `Host` headers that the site accepts without `site.url`, besides IP addresses and `localhost`.
     /// Default none.
     pub hosts: Vec<String>,
-    /// `site.zone`: the IANA name of the time zone of pages without JavaScript. Absent: the system's.
-    pub zone: Option<String>,
+    /// `site.zone`: the IANA name of the time zone of pages without JavaScript. Absent: the system's, else UTC.
+    pub zone: TimeZone,
 }
 
 /// `rates`: how often a minute a person, and an address, may do something. 0 means no limit.
@@ -153,7 +154,7 @@ impl Settings {
                 url: url(&rocket, "site.url")?,
                 internal_url: url(&rocket, "site.internal_url")?.unwrap_or(local(here)?),
                 hosts: optional(&rocket, "site.hosts")?.unwrap_or_default(),
-                zone: optional(&rocket, "site.zone")?,
+                zone: zone(&rocket)?,
             },
             images: Images {
                 address: there.0,
@@ -220,6 +221,14 @@ fn url(figment: &Figment, key: &str) -> Result<Option<Url>, String> {
     let Some(text) = optional::<String>(figment, key)? else { return Ok(None) };
     let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.path() == "/");
     url.map(Some).ok_or_else(|| keys::unusable(figment, key))
+}
+
+/// The time zone of pages without JavaScript.
+fn zone(figment: &Figment) -> Result<TimeZone, String> {
+    match optional::<String>(figment, "site.zone")? {
+        Some(name) => TimeZone::get(&name).map_err(|_| keys::unusable(figment, "site.zone")),
+        None => Ok(TimeZone::try_system().unwrap_or(TimeZone::UTC)),
+    }
 }
 
 /// Where a server is reached from its own machine.

@@ -18,6 +18,7 @@ use crate::models::{Database, Lease};
 use crate::peer::Peer;
 use crate::ticket::Secret;
 use crate::views::Views;
+use crate::views::time::Clock;
 
 const OTHER: &str = "Another site is running on this database, and it is a standalone server, which serves one site. \
                      Stop the other one, or make the server a replica set (of one member, if you like).";
@@ -162,7 +163,7 @@ fn key(figment: &Figment, name: &str) -> String {
 /// # Errors
 /// A template that cannot be read.
 pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Rocket<Build>, String> {
-    let views = Views::new()?;
+    let views = Views::new(Clock::new(settings.site.zone.clone()))?;
     let images = Peer::new(settings.images.internal_url.clone(), secret)?;
     let hub = Hub::new(Arc::clone(&db), views.clone());
     let (stopped, closed) = (Arc::clone(&hub), Arc::clone(&db));

@@ -154,16 +154,16 @@ async fn follow(
     let page = &page.fragment.view;
     let feed = hub.feed(&room, Some(page.upto)).await?;
     let first = page.articles.first().map_or(page.upto + 1, |article| article.view.seq);
-    let (views, locale) = (visitor.views()?, visitor.locale());
+    let (views, locale, mut day) = (visitor.views()?, visitor.locale(), None);
     let view = Stream {
         theme: who.user.theme.map(Theme::as_str),
         room: Room::new(&room, db, &who.user),
         upto: page.upto,
-        elements: page.elements(views, locale)?,
+        elements: page.elements(views, locale, &mut day)?,
     };
     let lost = lost(id, views, locale)?;
     let head = views.render("chats/stream.html.tera", locale, &view)? + &lost;
-    let reader = Reading { user: who.user.clone(), session: who.session.clone(), locale, lost };
+    let reader = Reading { user: who.user.clone(), session: who.session.clone(), locale, day, lost };
     let chunks = stream::page(head, feed, first, reader, Arc::clone(hub)).map(String::into_bytes);
     drop(live);
     Ok((ContentType::HTML, NoStore(ByteStream(chunks))))
@@ -294,6 +294,7 @@ async fn page(
     };
     let (seq, before, removed) = (chat.seq, chat.no + 1, chat.removed);
     let (editable, removable) = (chat.is_edited_by(&who.user), chat.is_removed_by(&who.user));
+    let feed = Feed { articles: vec![article(chat, hub).await?], upto: seq, closed: false };
     let view = Permalink {
         me: Me::from(&who.user),
         room: Room::new(room, db, &who.user),
@@ -302,7 +303,7 @@ async fn page(
         removed,
         editable: editable && !removed,
         removable: removable && !removed,
-        element: article(chat, hub).await?.element(visitor.views()?, visitor.locale())?.to_string(),
+        element: feed.elements(visitor.views()?, visitor.locale(), &mut None)?,
         text,
         faults,
     };

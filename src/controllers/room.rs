@@ -204,7 +204,7 @@ pub(super) async fn page(
         me: Me::from(&who.user),
         room: view,
         upto: page.fragment.view.upto,
-        elements: page.fragment.view.elements(views, locale)?,
+        elements: page.fragment.view.elements(views, locale, &mut None)?,
         before: page.before,
         past: draft.before.is_some(),
         presence: views::presence(&presence, views, locale)?.to_string(),

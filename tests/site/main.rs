@@ -29,3 +29,4 @@ mod reading;
 mod rooms;
 mod safety;
 mod sites;
+mod times;
