@@ -124,6 +124,7 @@ typing = typing…
 gone = This room is no more. What you see below was not sent.
 reconnecting = Reconnecting…
 lost = The connection seems to be lost.
+stream-held-back = New messages cannot come in live here. Load the page again to see them.
 load-again = Load the page again
 offline = You are offline. New chats come when you are back.
 

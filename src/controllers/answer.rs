@@ -100,12 +100,16 @@ impl From<Error> for Refusal {
     }
 }
 
-/// Keeps an answer out of every cache: made for one person, at one moment.
-pub struct NoStore<R>(pub R);
+/// Has proxies pass an answer on as it is written. nginx holds back what it buffers and what it compresses, other proxies
+/// what they compress. Like every answer it is kept out of every cache.
+pub struct Unbuffered<R>(pub R);
 
-impl<'r, 'o: 'r, R: Responder<'r, 'o>> Responder<'r, 'o> for NoStore<R> {
+impl<'r, 'o: 'r, R: Responder<'r, 'o>> Responder<'r, 'o> for Unbuffered<R> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'o> {
-        Response::build_from(self.0.respond_to(request)?).raw_header("Cache-Control", "no-store").ok()
+        Response::build_from(self.0.respond_to(request)?)
+            .raw_header("Cache-Control", "no-store, no-transform")
+            .raw_header("X-Accel-Buffering", "no")
+            .ok()
     }
 }
 

@@ -10,7 +10,7 @@ use rocket::response::stream::ByteStream;
 use rocket::{FromForm, Route, State, delete, get, post, put, routes, uri};
 use tokio::time::timeout;
 
-use super::answer::{Answer, NoStore, Refusal};
+use super::answer::{Answer, Refusal, Unbuffered};
 use super::param::{Asked, Number};
 use super::room::{self, Draft};
 use super::visitor::{Reader, SignedIn, Visitor};
@@ -109,7 +109,7 @@ async fn index(
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
-) -> Result<Answer> {
+) -> Result<Unbuffered<Answer>> {
     let room = who.user.room(db, id).await?;
     let (before, since) = (window.before.number("before", 1)?, window.since.number("since", 0)?);
     let wait = window.wait.number("wait", 0)?.filter(|_| since.is_some());
@@ -117,7 +117,7 @@ async fn index(
         return Err(Error::field("before", Fault::Number));
     }
     let Some(since) = since else {
-        return fragment(&visitor, &hub.page(&room, before).await?.fragment);
+        return fragment(&visitor, &hub.page(&room, before).await?.fragment).map(Unbuffered);
     };
     let mut feed = hub.feed(&room, Some(since)).await?;
     let mut news = patiently(feed.now()).await??;
@@ -129,14 +129,14 @@ async fn index(
             () = hub.stopping() => None,
         };
         if news.is_none() {
-            return Ok(Answer::no_content());
+            return Ok(Unbuffered(Answer::no_content()));
         }
     }
     if news.as_ref().is_some_and(|news| news.view.closed) {
         return Err(Error::NotFound);
     }
     let nothing = || Arc::new(Fragment::new(Feed { articles: Vec::new(), upto: since, closed: false }));
-    fragment(&visitor, &news.unwrap_or_else(nothing))
+    fragment(&visitor, &news.unwrap_or_else(nothing)).map(Unbuffered)
 }
 
 /// An endless page of the latest chats and of all that come, for browsers without script.
@@ -147,7 +147,7 @@ async fn follow(
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
-) -> Result<(ContentType, NoStore<ByteStream<impl Pieces<Item = Vec<u8>> + use<>>>)> {
+) -> Result<(ContentType, Unbuffered<ByteStream<impl Pieces<Item = Vec<u8>> + use<>>>)> {
     let room = who.user.room(db, id).await?;
     // Subscribed before the page is read: what comes between the two comes again.
     let (live, page) = (hub.room(&room).await?, hub.page(&room, None).await?);
@@ -166,7 +166,7 @@ async fn follow(
     let reader = Reading { user: who.user.clone(), session: who.session.clone(), locale, day, lost };
     let chunks = stream::page(head, feed, first, reader, Arc::clone(hub)).map(String::into_bytes);
     drop(live);
-    Ok((ContentType::HTML, NoStore(ByteStream(chunks))))
+    Ok((ContentType::HTML, Unbuffered(ByteStream(chunks))))
 }
 
 /// Says something.

@@ -29,4 +29,5 @@ mod reading;
 mod rooms;
 mod safety;
 mod sites;
+mod streams;
 mod times;

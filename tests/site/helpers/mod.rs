@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod devtools;
 pub mod images;
+pub mod nginx;
 pub mod page;
 pub mod person;
 pub mod process;
