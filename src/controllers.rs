@@ -8,6 +8,7 @@ mod asset;
 mod chat;
 mod door;
 mod encoding;
+mod form;
 mod headers;
 mod health;
 mod live;
@@ -22,6 +23,7 @@ pub mod visitor;
 use rocket::{Catcher, Route};
 
 pub use access::{Access, TARGET as ACCESS};
+pub use form::LargeForms;
 pub use headers::{content_security, shield};
 
 use crate::metrics;

@@ -176,6 +176,7 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
         .manage(views)
         .manage(hub)
         .manage(images)
+        .manage(controllers::LargeForms::default())
         .mount("/", controllers::routes())
         .register("/", controllers::catchers())
         .attach(controllers::Access(access_log))

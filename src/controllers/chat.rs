@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Stream as Pieces, StreamExt};
-use rocket::form::Form;
 use rocket::http::{ContentType, Status};
 use rocket::response::stream::ByteStream;
-use rocket::{FromForm, Route, State, delete, get, post, put, routes, uri};
+use rocket::{FromForm, Route, State, delete, get, post, put, routes};
 use tokio::time::timeout;
 
-use super::answer::{Answer, Refusal, Unbuffered};
+use super::answer::{Answer, Unbuffered};
+use super::form::{Nothing, Sent};
 use super::param::{Asked, Number};
 use super::room::{self, Draft};
 use super::visitor::{Reader, SignedIn, Visitor};
@@ -21,7 +21,7 @@ use crate::models::checked::{ChatText, Nonce};
 use crate::models::user::Theme;
 use crate::models::{self, Chat, Database, Log, RoomId, patiently};
 use crate::views::chat::{Article, Feed, Fragment};
-use crate::views::error::{Kept, Messages, messages};
+use crate::views::error::{Messages, messages};
 use crate::views::room::{Composer, Permalink, Room, Stream, lost};
 use crate::views::user::Me;
 
@@ -40,8 +40,6 @@ struct Words<'r> {
     text: &'r str,
     #[field(default = "")]
     nonce: &'r str,
-    /// Who wrote it, as the page knows: another one may have signed in since in the same browser.
-    author: Option<&'r str>,
 }
 
 impl Words<'_> {
@@ -63,33 +61,12 @@ impl Words<'_> {
         };
         Ok(Composer { text: self.text.into(), nonce, faults: messages(faults, visitor.locale()) })
     }
-
-    fn kept(&self, room: RoomId) -> Kept {
-        Kept {
-            action: uri!(create(id = room)).to_string(),
-            typed: vec![("text", self.text.into())],
-            hidden: vec![("nonce", self.nonce.into())],
-            password: false,
-        }
-    }
 }
 
-/// What is typed to edit a chat.
+/// What is typed to edit a chat. Without a text the chat stays as it is.
 #[derive(FromForm)]
 struct Edit<'r> {
-    #[field(default = "")]
-    text: &'r str,
-}
-
-impl Edit<'_> {
-    fn kept(&self, room: RoomId, seq: i64) -> Kept {
-        Kept {
-            action: uri!(update(id = room, seq = Number(seq))).to_string(),
-            typed: vec![("text", self.text.into())],
-            hidden: vec![("_method", "put".into())],
-            password: false,
-        }
-    }
+    text: Option<&'r str>,
 }
 
 /// What part of a room to read.
@@ -173,17 +150,13 @@ async fn follow(
 #[post("/room/<id>/chat", data = "<form>")]
 async fn create(
     id: RoomId,
-    form: Form<Words<'_>>,
+    form: Sent<Words<'_>>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
-) -> Result<Answer, Refusal> {
-    let keeping = |error| Refusal::keeping(error, form.kept(id));
-    let who = visitor.signed_in().await.map_err(keeping)?;
-    if form.author.is_some_and(|author| author != who.user.id.to_string()) {
-        return Err(keeping(Error::SignedOut));
-    }
-    let room = who.user.room(db, id).await.map_err(keeping)?;
+) -> Result<Answer> {
+    let who = visitor.signed_in().await?;
+    let room = who.user.room(db, id).await?;
     let said = async {
         let (text, nonce) = form.checked()?;
         let said = room.log(db).say(&who.user, text, nonce).await?;
@@ -201,10 +174,10 @@ async fn create(
         Ok(said) => Ok(Answer::see_other(format!("{}#chat-{}", room::path(id), said.chat.seq))),
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
             let draft = Draft { composer: Some(form.composer(&faults, &visitor)?), ..Draft::default() };
-            let page = room::page(&who, &visitor, db, hub, &room, draft).await.map_err(keeping)?;
+            let page = room::page(&who, &visitor, db, hub, &room, draft).await?;
             Ok(page.with_status(Status::UnprocessableEntity))
         }
-        Err(error) => Err(keeping(error)),
+        Err(error) => Err(error),
     }
 }
 
@@ -231,36 +204,37 @@ async fn show(
 async fn update(
     id: RoomId,
     seq: Number,
-    form: Form<Edit<'_>>,
+    form: Sent<Edit<'_>>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
-) -> Result<Answer, Refusal> {
-    let keeping = |error| Refusal::keeping(error, form.kept(id, seq.0));
-    let who = visitor.signed_in().await.map_err(keeping)?;
-    let room = who.user.room(db, id).await.map_err(keeping)?;
+) -> Result<Answer> {
+    let who = visitor.signed_in().await?;
+    let room = who.user.room(db, id).await?;
     let edited = async {
-        let text = ChatText::parse(form.text).map_err(|fault| Error::field("text", fault))?;
+        let Some(text) = form.text else { return room.log(db).editable(&who.user, seq.0).await };
+        let text = ChatText::parse(text).map_err(|fault| Error::field("text", fault))?;
         room.log(db).edit(&who.user, seq.0, text).await
     };
     match edited.await {
         Ok(chat) if visitor.wants_json() => Ok(json(chat, hub).await?),
         Ok(chat) => Ok(Answer::see_other(path_in_room(&room.log(db), &chat))),
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
-            let chat = room.log(db).chat(seq.0).await.map_err(keeping)?;
-            let page = page(&who, &visitor, db, hub, &room, chat, Some((form.text, &faults))).await.map_err(keeping)?;
+            let (chat, typed) = (room.log(db).chat(seq.0).await?, form.text.unwrap_or_default());
+            let page = page(&who, &visitor, db, hub, &room, chat, Some((typed, &faults))).await?;
             Ok(page.with_status(Status::UnprocessableEntity))
         }
-        Err(error) => Err(keeping(error)),
+        Err(error) => Err(error),
     }
 }
 
 /// Removes a chat.
-#[delete("/room/<id>/chat/<seq>")]
+#[delete("/room/<id>/chat/<seq>", data = "<_form>")]
 async fn destroy(
     id: RoomId,
     seq: Number,
     who: &SignedIn,
+    _form: Sent<Nothing>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,

@@ -9,6 +9,7 @@ use rocket::request::Request;
 use rocket::route::{Handler, Outcome, Route};
 use url::Url;
 
+use super::form;
 use super::param::Number;
 use super::visitor::Visitor;
 use crate::error::Error;
@@ -49,6 +50,9 @@ impl Handler for Door {
         let changes = !matches!(request.method(), Method::Get | Method::Head | Method::Options);
         let upgrades = request.headers().contains("Upgrade");
         if (changes || upgrades) && is_foreign(request) {
+            if changes {
+                form::keep(request, data).await;
+            }
             return Outcome::from(request, Error::Foreign);
         }
         if self.leads_nowhere(request) {

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use rocket::form::Form;
 use rocket::http::Status;
 use rocket::{FromForm, Route, State, delete, post, routes, uri};
 
-use super::answer::{Answer, Refusal};
+use super::answer::Answer;
+use super::form::{Nothing, Sent};
 use super::user::{self, welcome};
 use super::visitor::Visitor;
 use crate::error::{Error, Result};
 use crate::live::Hub;
 use crate::models::checked::{Login, Password};
 use crate::models::{Database, User};
-use crate::views::error::{Kept, messages};
+use crate::views::error::messages;
 use crate::views::user::{Door, Typed};
 
 /// The routes.
@@ -32,25 +32,14 @@ struct SignIn<'r> {
     next: &'r str,
 }
 
-impl SignIn<'_> {
-    fn kept(&self) -> Kept {
-        Kept {
-            action: uri!(create).to_string(),
-            typed: vec![("userId", self.id.into())],
-            hidden: vec![("next", self.next.into())],
-            password: true,
-        }
-    }
-}
-
 /// Signs in.
 #[post("/session", data = "<form>")]
 async fn create(
-    form: Form<SignIn<'_>>,
+    form: Sent<SignIn<'_>>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
-) -> Result<Answer, Refusal> {
+) -> Result<Answer> {
     let signed_in = async {
         // What could not have been signed up with is refused like what was not.
         let (login, password) = (Login::parse(form.id).ok(), Password::parse(form.password).ok());
@@ -65,13 +54,18 @@ async fn create(
             let page = Answer::page(&visitor, "users/door.html.tera", &door)?;
             Ok(page.with_status(Status::UnprocessableEntity))
         }
-        answer => answer.map_err(|error| Refusal::keeping(error, form.kept())),
+        answer => answer,
     }
 }
 
 /// Signs out: the cookie opens nothing any more, and the session's sockets close.
-#[delete("/session")]
-async fn destroy(visitor: Visitor<'_>, db: &State<Arc<Database>>, hub: &State<Arc<Hub>>) -> Result<Answer> {
+#[delete("/session", data = "<_form>")]
+async fn destroy(
+    _form: Sent<Nothing>,
+    visitor: Visitor<'_>,
+    db: &State<Arc<Database>>,
+    hub: &State<Arc<Hub>>,
+) -> Result<Answer> {
     let who = visitor.signed_in().await?;
     hub.end(db, std::slice::from_ref(&who.session)).await?;
     visitor.forget();

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use rocket::form::Form;
 use rocket::http::Status;
 use rocket::{FromForm, Route, State, get, post, routes, uri};
 
-use super::answer::{Answer, Refusal};
+use super::answer::Answer;
+use super::form::Sent;
 use super::param::Asked;
 use super::room;
 use super::visitor::{Reader, Visitor};
@@ -15,7 +15,7 @@ use crate::live::Hub;
 use crate::models::checked::{Login, Nickname, Password};
 use crate::models::{Database, Session, User, UserId};
 use crate::views::Locale;
-use crate::views::error::{Kept, messages};
+use crate::views::error::messages;
 use crate::views::user::{Card, Door, Me, Typed, UserJson};
 
 /// The routes.
@@ -51,15 +51,6 @@ impl SignUp<'_> {
     fn typed(&self) -> Typed {
         Typed { userId: self.id.into(), userNickname: self.nickname.into(), ..Typed::default() }
     }
-
-    fn kept(&self) -> Kept {
-        Kept {
-            action: uri!(create).to_string(),
-            typed: vec![("userId", self.id.into()), ("userNickname", self.nickname.into())],
-            hidden: vec![("next", self.next.into())],
-            password: true,
-        }
-    }
 }
 
 /// Where to sign up and sign in, and where a language is chosen before that.
@@ -83,11 +74,11 @@ async fn door(next: Option<&str>, lang: Option<&str>, visitor: Visitor<'_>) -> R
 /// Signs up, and in.
 #[post("/user", data = "<form>")]
 async fn create(
-    form: Form<SignUp<'_>>,
+    form: Sent<SignUp<'_>>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
-) -> Result<Answer, Refusal> {
+) -> Result<Answer> {
     let signed_up = async {
         let (login, password, nickname) = form.checked()?;
         let user = User::sign_up(db, login, password, nickname).await?;
@@ -100,7 +91,7 @@ async fn create(
             let page = Answer::page(&visitor, "users/door.html.tera", &door)?;
             Ok(page.with_status(Status::UnprocessableEntity))
         }
-        answer => answer.map_err(|error| Refusal::keeping(error, form.kept())),
+        answer => answer,
     }
 }
 

@@ -32,11 +32,15 @@ pub struct ErrorPage {
     code: &'static str,
     message: String,
     kept: Option<Kept>,
+    /// The id of the user whose page the form stood on.
+    author: Option<String>,
+    /// That user's nickname, where the form is refused for it and somebody has that id.
+    author_nickname: Option<String>,
     /// The number of the request, as the log has it.
     id: String,
 }
 
-/// A form that could not be taken for now.
+/// A form that was refused.
 #[derive(Clone, Debug, Serialize)]
 pub struct Kept {
     /// Where it was sent.
@@ -44,9 +48,11 @@ pub struct Kept {
     /// Its fields that are typed by people, in order; a password is none of them.
     pub typed: Vec<(&'static str, String)>,
     /// Those that are not.
-    pub hidden: Vec<(&'static str, String)>,
+    pub hidden: Vec<(String, String)>,
     /// Whether a password has to be typed again.
     pub password: bool,
+    /// Whether it is offered to be sent again; otherwise its text is shown to be copied.
+    pub is_sendable: bool,
 }
 
 /// An error in JSON.
@@ -67,12 +73,16 @@ impl ErrorPage {
     /// be. No form is kept, and the request has no number.
     pub fn new(error: &Error, locale: Locale, me: Option<Me>, signed_in: bool) -> Self {
         let (status, code, message) = (error.status(), error.code(), message(error, locale));
-        Self { me, signed_in, status, code, message, kept: None, id: String::new() }
+        let author_nickname = match error {
+            Error::WrongAuthor { nickname } => nickname.clone(),
+            _ => None,
+        };
+        Self { me, signed_in, status, code, message, kept: None, author: None, author_nickname, id: String::new() }
     }
 
-    /// The same with a form to send again.
-    pub fn keeping(self, kept: Option<Kept>) -> Self {
-        Self { kept, ..self }
+    /// The same with the form that was refused, and the id of the user whose page it stood on.
+    pub fn keeping(self, kept: Option<Kept>, author: Option<&str>) -> Self {
+        Self { kept, author: author.map(str::to_owned), ..self }
     }
 
     /// The same with the number of the request, as the log has it.
@@ -93,5 +103,16 @@ impl ErrorJson {
 }
 
 fn message(error: &Error, locale: Locale) -> String {
-    locale.text(&format!("error-{}", error.code()))
+    let values = match error {
+        Error::WrongAuthor { nickname } => {
+            HashMap::from([(Cow::from("author"), FluentValue::from(author(nickname.as_deref(), locale)))])
+        }
+        _ => HashMap::new(),
+    };
+    locale.text_with(&format!("error-{}", error.code()), &values)
+}
+
+/// How an error names the user whose page a form stood on.
+fn author(nickname: Option<&str>, locale: Locale) -> String {
+    nickname.map_or_else(|| locale.text("deleted-user"), str::to_owned)
 }

@@ -15,6 +15,7 @@ mod edits;
 mod engine;
 mod face;
 mod feeds;
+mod forms;
 mod generated;
 mod hostile;
 mod images;
