@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
+use jiff::tz::TimeZone;
 use mongodb::options::ConnectionString;
 use rocket::data::ByteUnit;
 use rocket::figment::{
@@ -76,8 +77,8 @@ pub struct Site {
     /// `site.hosts`: the `Host` headers that the site accepts without `site.url`, besides IP addresses and `localhost`.
     /// Default none.
     pub hosts: Vec<Host>,
-    /// `site.zone`: the IANA name of the time zone of pages without JavaScript. Absent: the system's.
-    pub zone: Option<String>,
+    /// `site.zone`: the IANA name of the time zone of pages without JavaScript. Absent: the system's, else UTC.
+    pub zone: TimeZone,
 }
 
 /// `rates`: how often a minute a person, and an address, may do something. 0 means no limit.
@@ -156,7 +157,7 @@ impl Settings {
                 url: url(&rocket, "site.url")?,
                 internal_url: url(&rocket, "site.internal_url")?.unwrap_or(local(here)?),
                 hosts: hosts(&rocket)?,
-                zone: optional(&rocket, "site.zone")?,
+                zone: zone(&rocket)?,
             },
             images: Images {
                 address: there.0,
@@ -249,6 +250,14 @@ fn hosts(figment: &Figment) -> Result<Vec<Host>, String> {
     let hosts = optional::<Vec<String>>(figment, "site.hosts")?.unwrap_or_default();
     let hosts = hosts.iter().map(|text| text.parse()).collect::<Result<_, _>>();
     hosts.map_err(|()| keys::unusable(figment, "site.hosts"))
+}
+
+/// The time zone of pages without JavaScript.
+fn zone(figment: &Figment) -> Result<TimeZone, String> {
+    match optional::<String>(figment, "site.zone")? {
+        Some(name) => TimeZone::get(&name).map_err(|_| keys::unusable(figment, "site.zone")),
+        None => Ok(TimeZone::try_system().unwrap_or(TimeZone::UTC)),
+    }
 }
 
 /// Where a server is reached from its own machine.

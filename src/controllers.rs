@@ -9,6 +9,7 @@ mod chat;
 mod cookies;
 mod door;
 mod encoding;
+mod form;
 mod headers;
 mod health;
 mod live;
@@ -26,6 +27,7 @@ use rocket::{Catcher, Route};
 pub use access::{Access, TARGET as ACCESS};
 pub use cookies::CookieNames;
 pub use door::gate;
+pub use form::LargeForms;
 pub use headers::{content_security, last_cookie, shield};
 pub use notices::{Notices, unlisted_proxies};
 

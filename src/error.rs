@@ -29,6 +29,12 @@ pub enum Error {
     /// A cursor beyond the end of the log: 409. The reader holds something that this log does not.
     #[error("beyond the end of the log")]
     Beyond,
+    /// Sent from the page of another user than the one who is signed in: 409.
+    #[error("sent from another user's page")]
+    WrongAuthor {
+        /// Whose page it was; `None` where nobody has that id.
+        nickname: Option<String>,
+    },
     /// The body is larger than any form of ours: 413.
     #[error("too large")]
     TooLarge,
@@ -63,7 +69,7 @@ impl Error {
             Self::SignedOut => 401,
             Self::Forbidden | Self::Foreign(_) => 403,
             Self::NotFound => 404,
-            Self::Beyond => 409,
+            Self::Beyond | Self::WrongAuthor { .. } => 409,
             Self::TooLarge => 413,
             Self::Misdirected => 421,
             Self::Invalid(_) => 422,
@@ -86,6 +92,7 @@ impl Error {
             Self::Foreign(Foreign::Address) => "other-address",
             Self::NotFound => "not-found",
             Self::Beyond => "beyond",
+            Self::WrongAuthor { .. } => "wrong-author",
             Self::TooLarge => "too-large",
             Self::Misdirected => "misdirected",
             Self::Invalid(_) => "invalid",

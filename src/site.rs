@@ -19,6 +19,7 @@ use crate::models::{Database, Lease};
 use crate::peer::Peer;
 use crate::ticket::Secret;
 use crate::views::Views;
+use crate::views::time::Clock;
 
 const OTHER: &str = "Another site is running on this database, and it is a standalone server, which serves one site. \
                      Stop the other one, or make the server a replica set (of one member, if you like).";
@@ -163,7 +164,7 @@ fn key(figment: &Figment, name: &str) -> String {
 /// # Errors
 /// A template that cannot be read.
 pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Rocket<Build>, String> {
-    let views = Views::new()?;
+    let views = Views::new(Clock::new(settings.site.zone.clone()))?;
     db.budget().set_limit(settings.cache);
     let cookies = controllers::CookieNames::new(&secret, db.name());
     let notices = controllers::Notices::new(&settings.var);
@@ -183,6 +184,7 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
         .manage(cookies)
         .manage(notices)
         .manage(limits)
+        .manage(controllers::LargeForms::default())
         .mount("/", controllers::routes())
         .register("/", controllers::catchers())
         .attach(controllers::gate())

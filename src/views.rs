@@ -10,17 +10,19 @@ mod particle;
 pub mod picture;
 pub mod room;
 mod text;
+pub mod time;
 pub mod user;
 
 use std::sync::{Arc, OnceLock};
 
 use rust_embed::Embed;
 use serde::Serialize;
-use tera::{Context, Tera};
+use tera::{Context, Kwargs, State, Tera};
 
 use crate::cache::{Budget, Charge};
 use crate::error::{Error, Result};
 pub use locale::Locale;
+use time::{Clock, Form};
 
 #[derive(Embed)]
 #[folder = "templates/"]
@@ -28,18 +30,27 @@ struct Templates;
 
 /// The templates, ready to render. Shared by the whole site.
 #[derive(Clone)]
-pub struct Views(Arc<Tera>);
+pub struct Views {
+    tera: Arc<Tera>,
+    /// What tells the time on pages.
+    pub clock: Clock,
+}
 
 impl Views {
-    /// Reads all templates.
+    /// Reads all templates. Pages without script show times by `clock`.
     ///
     /// # Errors
     /// The template and the line that cannot be read.
-    pub fn new() -> Result<Self, String> {
+    pub fn new(clock: Clock) -> Result<Self, String> {
         let mut tera = Tera::new();
         tera.autoescape_on(vec![".html.tera", ".svg.tera"]);
         tera.register_function("t", locale::t);
-        tera.register_filter("clock", chat::clock);
+        for (name, form) in [("clock", Form::Clock), ("moment", Form::Moment), ("in_full", Form::Full)] {
+            let clock = clock.clone();
+            tera.register_filter(name, move |at: &str, _: Kwargs, state: &State<'_>| {
+                Locale::of(state).map(|locale| clock.words_of(at, form, locale))
+            });
+        }
         tera.register_filter("encoded", locale::encoded);
         tera.global_context().insert("assets", &assets::prefix());
         tera.global_context().insert("locales", &Locale::all().map(locale::Choice::from).collect::<Vec<_>>());
@@ -47,7 +58,7 @@ impl Views {
             .filter_map(|name| Some((name.to_string(), String::from_utf8(Templates::get(&name)?.data.into()).ok()?)))
             .collect();
         tera.add_raw_templates(texts).map_err(|error| error.to_string())?;
-        Ok(Self(Arc::new(tera)))
+        Ok(Self { tera: Arc::new(tera), clock })
     }
 
     /// Renders a template in a language. Its variables are the fields of `view`, and `locale`.
@@ -58,7 +69,7 @@ impl Views {
         let render = || {
             let mut context = Context::from_serialize(view)?;
             context.insert("locale", locale.tag());
-            self.0.render(template, &context)
+            self.tera.render(template, &context)
         };
         render().map_err(|error| Error::Internal(format!("{template}: {error}")))
     }

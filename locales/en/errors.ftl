@@ -16,6 +16,8 @@ error-not-found = There is nothing here.
 error-not-found-hint = It may have been deleted, or the address has a typo in it.
 error-beyond = This page has seen more than the room holds.
 error-beyond-hint = Load the room again.
+error-wrong-author = This form is from {"\u2068"}{ $author }{"\u2069"}’s page.
+error-wrong-author-hint = You are signed in as {"\u2068"}{ $me }{"\u2069"} now, so nothing was sent or changed.
 error-too-large = That is too large.
 error-too-large-hint = A form takes up to 64 KiB. Go back, and send it in parts.
 error-misdirected = This site does not answer at this address.
@@ -51,6 +53,10 @@ fault-number = That number cannot be used.
 
 request-id = Request number:
 
+kept-copy = Copy what you typed before you leave this page.
+send-as = Send as {"\u2068"}{ $name }{"\u2069"}
+sign-in-as = Sign in as {"\u2068"}{ $name }{"\u2069"}
+switch-hint = To send it as {"\u2068"}{ $name }{"\u2069"}, sign in as them in a new tab first. You are signed out here.
 kept-text = Your words
 kept-name = Name
 kept-topic = What it is about

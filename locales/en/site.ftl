@@ -125,6 +125,7 @@ typing = typing…
 gone = This room is no more. What you see below was not sent.
 reconnecting = Reconnecting…
 lost = The connection seems to be lost.
+stream-held-back = New messages cannot come in live here. Load the page again to see them.
 load-again = Load the page again
 offline = You are offline. New chats come when you are back.
 
@@ -133,3 +134,47 @@ offline-title = The site cannot be reached
 offline-hint = You may be offline, or the site is away for a moment. What was said is safe.
 try-again = Try again
 no-chat-yet = Nobody has said anything yet.
+
+# Times. { $hour } counts from 0 to 23, { $hour12 } from 1 to 12; { $weekday } from 1, which is Monday. Only these, { $half }
+# and { $month } may choose a text; { $clock } is time-clock, { $date } is time-day.
+time-clock = { $hour12 }:{ $minute } { $half ->
+    [am] AM
+   *[pm] PM
+}
+time-day = { $weekday ->
+    [1] Monday
+    [2] Tuesday
+    [3] Wednesday
+    [4] Thursday
+    [5] Friday
+    [6] Saturday
+   *[7] Sunday
+}, { $month ->
+    [1] January
+    [2] February
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] August
+    [9] September
+    [10] October
+    [11] November
+   *[12] December
+} { $day }, { $year }
+time-moment = { $month ->
+    [1] Jan
+    [2] Feb
+    [3] Mar
+    [4] Apr
+    [5] May
+    [6] Jun
+    [7] Jul
+    [8] Aug
+    [9] Sep
+    [10] Oct
+    [11] Nov
+   *[12] Dec
+} { $day }, { $year }, { $clock }
+time-full = { $date } at { $clock } ({ $zone })

@@ -16,6 +16,8 @@ error-not-found = 여기에는 아무것도 없습니다.
 error-not-found-hint = 삭제되었거나 주소가 잘못되었을 수 있습니다.
 error-beyond = 이 화면은 방의 지금 내용과 맞지 않습니다.
 error-beyond-hint = 방을 다시 열어 주세요.
+error-wrong-author = {"\u2068"}{ $author }{"\u2069"}님의 화면에서 보낸 내용입니다.
+error-wrong-author-hint = 지금은 {"\u2068"}{ $me }{"\u2069"}님으로 로그인되어 있어 아무것도 보내거나 바꾸지 않았습니다.
 error-too-large = 보내신 내용이 너무 깁니다.
 error-too-large-hint = 한 번에 64KiB까지 보낼 수 있습니다. 뒤로 돌아가 나누어 보내 주세요.
 error-misdirected = 이 주소로는 접속할 수 없습니다.
@@ -48,6 +50,10 @@ fault-number = 쓸 수 없는 숫자입니다.
 
 request-id = 요청 번호:
 
+kept-copy = 이 화면을 떠나기 전에 입력한 내용을 복사해 두세요.
+send-as = {"\u2068"}{ $name }{"\u2069"}님으로 보내기
+sign-in-as = {"\u2068"}{ $name }{"\u2069"}님으로 로그인
+switch-hint = {"\u2068"}{ $name }{"\u2069"}님으로 보내려면 새 탭에서 먼저 로그인해 주세요. 지금 계정에서는 로그아웃됩니다.
 kept-text = 쓰신 글
 kept-name = 방 이름
 kept-topic = 방 소개

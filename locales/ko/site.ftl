@@ -125,6 +125,7 @@ typing = 입력 중…
 gone = 이 방은 삭제되었습니다. 아래 대화는 보내지 못했습니다.
 reconnecting = 다시 연결하는 중입니다…
 lost = 연결이 끊어진 것 같습니다.
+stream-held-back = 새 메시지를 바로 받아 올 수 없습니다. 화면을 다시 불러오면 볼 수 있습니다.
 load-again = 다시 불러오기
 offline = 오프라인입니다. 다시 연결되면 새 대화가 보입니다.
 
@@ -133,3 +134,21 @@ offline-title = 사이트에 연결할 수 없습니다
 offline-hint = 인터넷 연결이 끊겼거나 사이트가 잠시 멈춘 것 같습니다. 나눈 대화는 그대로 남아 있으니 안심하세요.
 try-again = 다시 시도하기
 no-chat-yet = 아직 나눈 대화가 없습니다.
+
+# 시각. { $hour }은 0~23, { $hour12 }는 1~12, { $weekday }는 월요일이 1입니다. 문구를 고르는 데는 이 셋과 { $half }, { $month }만
+# 쓸 수 있습니다. { $clock }은 time-clock, { $date }는 time-day입니다.
+time-clock = { $half ->
+    [am] 오전
+   *[pm] 오후
+} { $hour12 }:{ $minute }
+time-day = { $year }년 { $month }월 { $day }일 { $weekday ->
+    [1] 월요일
+    [2] 화요일
+    [3] 수요일
+    [4] 목요일
+    [5] 금요일
+    [6] 토요일
+   *[7] 일요일
+}
+time-moment = { $year }년 { $month }월 { $day }일 { $clock }
+time-full = { $date } { $clock } ({ $zone })

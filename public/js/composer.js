@@ -136,7 +136,7 @@ export class Composer {
   async #change(chat, text) {
     let why = this.#form.dataset.refused;
     try {
-      const body = new URLSearchParams({ text });
+      const body = new URLSearchParams({ text, author: document.body.dataset.me });
       const headers = { Accept: "application/json" };
       const answer = await fetch(chat, { method: "PUT", body, headers, signal: AbortSignal.timeout(PATIENCE) });
       if (answer.ok) {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use rocket::form::Form;
 use rocket::http::Status;
 use rocket::{FromForm, Route, State, delete, get, put, routes, uri};
 
-use super::answer::{Answer, Refusal};
+use super::answer::Answer;
+use super::form::{Nothing, Sent};
 use super::visitor::{Reader, SignedIn, Visitor};
 use super::{picture, user};
 use crate::error::{Error, Fault, Faults, Result};
@@ -18,7 +18,7 @@ use crate::models::{Database, User};
 use crate::peer::Peer;
 use crate::ticket::Purpose;
 use crate::views::Locale;
-use crate::views::error::{Kept, messages};
+use crate::views::error::messages;
 use crate::views::user::{Account, Me, Session, Upload, UserJson};
 
 /// The routes.
@@ -74,18 +74,6 @@ impl Change<'_> {
     fn is_of_passwords(&self) -> bool {
         self.old.is_some() || self.new.is_some()
     }
-
-    fn kept(&self) -> Kept {
-        let nickname = self.nickname.map(|nickname| ("userNickname", nickname.into()));
-        let chosen = [("locale", self.locale), ("theme", self.theme)];
-        let chosen = chosen.into_iter().filter_map(|(name, chosen)| Some((name, chosen?.into())));
-        Kept {
-            action: uri!(update).to_string(),
-            typed: nickname.into_iter().collect(),
-            hidden: [("_method", "put".into())].into_iter().chain(chosen).collect(),
-            password: false,
-        }
-    }
 }
 
 /// What is typed to leave.
@@ -136,17 +124,13 @@ pub(super) async fn show(
 /// Changes nickname and language, or the password.
 #[put("/user/me", data = "<form>")]
 async fn update(
-    form: Form<Change<'_>>,
+    form: Sent<Change<'_>>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
     images: &State<Peer>,
-) -> Result<Answer, Refusal> {
-    let keeping = |error| match form.is_of_passwords() {
-        true => Refusal::from(error),
-        false => Refusal::keeping(error, form.kept()),
-    };
-    let who = visitor.signed_in().await.map_err(keeping)?;
+) -> Result<Answer> {
+    let who = visitor.signed_in().await?;
     let changed = async {
         if form.is_of_passwords() {
             who.user.change_password(db, form.passwords()?, &who.session).await?;
@@ -170,7 +154,7 @@ async fn update(
         Ok(done) => Ok(Answer::see_other(uri!(show(done = Some(done), picture = _)))),
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
             let faults = messages(&faults, visitor.locale());
-            let mut account = account(&who, &visitor, db, images).await.map_err(keeping)?;
+            let mut account = account(&who, &visitor, db, images).await?;
             match form.is_of_passwords() {
                 true => account.password_faults = faults,
                 false => account.faults = faults,
@@ -180,19 +164,19 @@ async fn update(
             account.nickname = form.nickname.map_or(account.nickname, str::to_owned);
             refused(&visitor, &account)
         }
-        Err(error) => Err(keeping(error)),
+        Err(error) => Err(error),
     }
 }
 
 /// Leaves for good. What was said stays, by nobody.
 #[delete("/user/me", data = "<form>")]
 async fn destroy(
-    form: Form<Leave<'_>>,
+    form: Sent<Leave<'_>>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
     images: &State<Peer>,
-) -> Result<Answer, Refusal> {
+) -> Result<Answer> {
     let who = visitor.signed_in().await?;
     let left = async {
         let password = known(form.password).map_err(|fault| Error::field("userPassword", fault))?;
@@ -219,15 +203,16 @@ async fn destroy(
             let leave_faults = messages(&faults, visitor.locale());
             refused(&visitor, &Account { leave_faults, ..account(&who, &visitor, db, images).await? })
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }
 
 /// Ends one of one's sessions.
-#[delete("/user/me/session/<session>")]
+#[delete("/user/me/session/<session>", data = "<_form>")]
 async fn end_session(
     session: &str,
     who: &SignedIn,
+    _form: Sent<Nothing>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
@@ -239,9 +224,10 @@ async fn end_session(
 }
 
 /// Ends all of one's sessions but this one.
-#[delete("/user/me/session")]
+#[delete("/user/me/session", data = "<_form>")]
 async fn end_other_sessions(
     who: &SignedIn,
+    _form: Sent<Nothing>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
@@ -274,7 +260,7 @@ async fn account(who: &SignedIn, visitor: &Visitor<'_>, db: &Database, images: &
     })
 }
 
-fn refused(visitor: &Visitor<'_>, account: &Account) -> Result<Answer, Refusal> {
+fn refused(visitor: &Visitor<'_>, account: &Account) -> Result<Answer> {
     let page = Answer::page(visitor, "users/me.html.tera", account)?;
     Ok(page.with_status(Status::UnprocessableEntity))
 }

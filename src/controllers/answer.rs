@@ -26,12 +26,6 @@ pub struct Answer {
     shrinks: bool,
 }
 
-/// Why there is no answer, with the form to send again if there was one.
-pub struct Refusal {
-    error: Error,
-    kept: Option<Kept>,
-}
-
 impl Answer {
     /// A page.
     ///
@@ -87,27 +81,16 @@ impl Answer {
     }
 }
 
-impl Refusal {
-    /// The error, keeping what was typed if it is worth sending again.
-    pub fn keeping(error: Error, kept: Kept) -> Self {
-        let again =
-            matches!(error, Error::SignedOut | Error::TooMany { .. } | Error::Unavailable(_) | Error::Internal(_));
-        Self { error, kept: again.then_some(kept) }
-    }
-}
+/// Has proxies pass an answer on as it is written. nginx holds back what it buffers and what it compresses, other proxies
+/// what they compress. Like every answer it is kept out of every cache.
+pub struct Unbuffered<R>(pub R);
 
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        Self { error, kept: None }
-    }
-}
-
-/// Keeps an answer out of every cache: made for one person, at one moment.
-pub struct NoStore<R>(pub R);
-
-impl<'r, 'o: 'r, R: Responder<'r, 'o>> Responder<'r, 'o> for NoStore<R> {
+impl<'r, 'o: 'r, R: Responder<'r, 'o>> Responder<'r, 'o> for Unbuffered<R> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'o> {
-        Response::build_from(self.0.respond_to(request)?).raw_header("Cache-Control", "no-store").ok()
+        Response::build_from(self.0.respond_to(request)?)
+            .raw_header("Cache-Control", "no-store, no-transform")
+            .raw_header("X-Accel-Buffering", "no")
+            .ok()
     }
 }
 
@@ -130,10 +113,10 @@ impl<'r> Responder<'r, 'static> for Answer {
     }
 }
 
-impl<'r> Responder<'r, 'static> for Refusal {
+impl<'r> Responder<'r, 'static> for Error {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let visitor = Visitor::of(request);
-        match &self.error {
+        match &self {
             Error::Internal(cause) => {
                 log::error!("{} {}: {}", request.method(), clip(request.uri().path().as_str()), clip(cause));
             }
@@ -142,9 +125,9 @@ impl<'r> Responder<'r, 'static> for Refusal {
             }
             _ => {}
         }
-        let status = Status::new(self.error.status());
+        let status = Status::new(self.status());
         let mut response = error_answer(&visitor, &self).with_status(status).respond_to(request)?;
-        match self.error {
+        match self {
             Error::TooMany { retry_after } => {
                 response.set_header(Header::new("Retry-After", (retry_after.as_secs() + 1).to_string()));
             }
@@ -155,26 +138,30 @@ impl<'r> Responder<'r, 'static> for Refusal {
     }
 }
 
-impl<'r> Responder<'r, 'static> for Error {
-    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        Refusal::from(self).respond_to(request)
-    }
-}
-
-fn error_answer(visitor: &Visitor<'_>, refusal: &Refusal) -> Answer {
+fn error_answer(visitor: &Visitor<'_>, error: &Error) -> Answer {
     let locale = visitor.locale();
     let answer = if visitor.wants_json() {
-        Answer::json(&ErrorJson::new(&refusal.error, locale))
+        Answer::json(&ErrorJson::new(error, locale))
     } else {
-        let signed_in = visitor.has_session() && !matches!(refusal.error, Error::SignedOut);
-        let page = ErrorPage::new(&refusal.error, locale, visitor.me(), signed_in);
-        let page = page.keeping(refusal.kept.clone()).numbered(visitor.request_id());
+        let signed_in = visitor.has_session() && !matches!(error, Error::SignedOut);
+        let page = ErrorPage::new(error, locale, visitor.me(), signed_in);
+        let page = page.keeping(kept(visitor, error), visitor.author()).numbered(visitor.request_id());
         Answer::page(visitor, "errors/show.html.tera", &page)
     };
     answer.unwrap_or_else(|error| {
         log::error!("no error page: {error}");
         Answer::fragment(&locale.text("error-internal"))
     })
+}
+
+/// The form to send again, or the text to copy where sending again is no use. A form that nobody could read has neither.
+fn kept(visitor: &Visitor<'_>, error: &Error) -> Option<Kept> {
+    match error {
+        Error::SignedOut | Error::WrongAuthor { .. } | Error::TooLarge => visitor.kept(true),
+        Error::TooMany { .. } | Error::Unavailable(_) | Error::Internal(_) => visitor.kept(true),
+        Error::Forbidden | Error::Foreign | Error::NotFound => visitor.kept(false),
+        Error::Malformed | Error::Beyond | Error::Invalid(_) => None,
+    }
 }
 
 /// What answers where no route does.

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Stream as Pieces, StreamExt};
-use rocket::form::Form;
 use rocket::http::{ContentType, Status};
 use rocket::response::stream::ByteStream;
-use rocket::{FromForm, Route, State, delete, get, post, put, routes, uri};
+use rocket::{FromForm, Route, State, delete, get, post, put, routes};
 use tokio::time::timeout;
 
-use super::answer::{Answer, NoStore, Refusal};
+use super::answer::{Answer, Unbuffered};
+use super::form::{Nothing, Sent};
 use super::param::{Asked, Number};
 use super::room::{self, Draft};
 use super::visitor::{Reader, SignedIn, Visitor};
@@ -22,7 +22,7 @@ use crate::models::checked::{ChatText, Nonce};
 use crate::models::user::Theme;
 use crate::models::{self, Chat, Database, Log, RoomId, patiently};
 use crate::views::chat::{Article, Feed, Fragment};
-use crate::views::error::{Kept, Messages, messages};
+use crate::views::error::{Messages, messages};
 use crate::views::room::{Composer, Permalink, Room, Stream, lost};
 use crate::views::user::Me;
 
@@ -41,8 +41,6 @@ struct Words<'r> {
     text: &'r str,
     #[field(default = "")]
     nonce: &'r str,
-    /// Who wrote it, as the page knows: another one may have signed in since in the same browser.
-    author: Option<&'r str>,
 }
 
 impl Words<'_> {
@@ -64,33 +62,12 @@ impl Words<'_> {
         };
         Ok(Composer { text: self.text.into(), nonce, faults: messages(faults, visitor.locale()) })
     }
-
-    fn kept(&self, room: RoomId) -> Kept {
-        Kept {
-            action: uri!(create(id = room)).to_string(),
-            typed: vec![("text", self.text.into())],
-            hidden: vec![("nonce", self.nonce.into())],
-            password: false,
-        }
-    }
 }
 
-/// What is typed to edit a chat.
+/// What is typed to edit a chat. Without a text the chat stays as it is.
 #[derive(FromForm)]
 struct Edit<'r> {
-    #[field(default = "")]
-    text: &'r str,
-}
-
-impl Edit<'_> {
-    fn kept(&self, room: RoomId, seq: i64) -> Kept {
-        Kept {
-            action: uri!(update(id = room, seq = Number(seq))).to_string(),
-            typed: vec![("text", self.text.into())],
-            hidden: vec![("_method", "put".into())],
-            password: false,
-        }
-    }
+    text: Option<&'r str>,
 }
 
 /// What part of a room to read.
@@ -110,7 +87,7 @@ async fn index(
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
-) -> Result<Answer> {
+) -> Result<Unbuffered<Answer>> {
     let room = who.user.room(db, id).await?;
     let (before, since) = (window.before.number("before", 1)?, window.since.number("since", 0)?);
     let wait = window.wait.number("wait", 0)?.filter(|_| since.is_some());
@@ -118,7 +95,7 @@ async fn index(
         return Err(Error::field("before", Fault::Number));
     }
     let Some(since) = since else {
-        return fragment(&visitor, &hub.page(&room, before).await?.fragment);
+        return fragment(&visitor, &hub.page(&room, before).await?.fragment).map(Unbuffered);
     };
     let mut feed = hub.feed(&room, Some(since)).await?;
     let mut news = patiently(feed.now()).await??;
@@ -130,14 +107,14 @@ async fn index(
             () = hub.stopping() => None,
         };
         if news.is_none() {
-            return Ok(Answer::no_content());
+            return Ok(Unbuffered(Answer::no_content()));
         }
     }
     if news.as_ref().is_some_and(|news| news.view.closed) {
         return Err(Error::NotFound);
     }
     let nothing = || Arc::new(Fragment::new(Feed { articles: Vec::new(), upto: since, closed: false }));
-    fragment(&visitor, &news.unwrap_or_else(nothing))
+    fragment(&visitor, &news.unwrap_or_else(nothing)).map(Unbuffered)
 }
 
 /// An endless page of the latest chats and of all that come, for browsers without script.
@@ -148,45 +125,41 @@ async fn follow(
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
-) -> Result<(ContentType, NoStore<ByteStream<impl Pieces<Item = Vec<u8>> + use<>>>)> {
+) -> Result<(ContentType, Unbuffered<ByteStream<impl Pieces<Item = Vec<u8>> + use<>>>)> {
     let room = who.user.room(db, id).await?;
     // Subscribed before the page is read: what comes between the two comes again.
     let (live, page) = (hub.room(&room).await?, hub.page(&room, None).await?);
     let page = &page.fragment.view;
     let feed = hub.feed(&room, Some(page.upto)).await?;
     let first = page.articles.first().map_or(page.upto + 1, |article| article.view.seq);
-    let (views, locale) = (visitor.views()?, visitor.locale());
+    let (views, locale, mut day) = (visitor.views()?, visitor.locale(), None);
     let view = Stream {
         theme: who.user.theme.map(Theme::as_str),
         room: Room::new(&room, db, &who.user),
         upto: page.upto,
-        elements: page.elements(views, locale)?,
+        elements: page.elements(views, locale, &mut day)?,
     };
     let lost = lost(id, views, locale)?;
     let head = views.render("chats/stream.html.tera", locale, &view)? + &lost;
-    let reader = Reading { user: who.user.clone(), session: who.session.clone(), locale, lost };
+    let reader = Reading { user: who.user.clone(), session: who.session.clone(), locale, day, lost };
     let chunks = stream::page(head, feed, first, reader, Arc::clone(hub)).map(String::into_bytes);
     drop(live);
-    Ok((ContentType::HTML, NoStore(ByteStream(chunks))))
+    Ok((ContentType::HTML, Unbuffered(ByteStream(chunks))))
 }
 
 /// Says something.
 #[post("/room/<id>/chat", data = "<form>")]
 async fn create(
     id: RoomId,
-    form: Form<Words<'_>>,
+    form: Sent<Words<'_>>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
     limits: &State<Limits>,
-) -> Result<Answer, Refusal> {
-    let keeping = |error| Refusal::keeping(error, form.kept(id));
-    let who = visitor.signed_in().await.map_err(keeping)?;
-    if form.author.is_some_and(|author| author != who.user.id.to_string()) {
-        return Err(keeping(Error::SignedOut));
-    }
-    limits.chats.take(who.user.id, visitor.address()).map_err(keeping)?;
-    let room = who.user.room(db, id).await.map_err(keeping)?;
+) -> Result<Answer> {
+    let who = visitor.signed_in().await?;
+    limits.chats.take(who.user.id, visitor.address())?;
+    let room = who.user.room(db, id).await?;
     let said = async {
         let (text, nonce) = form.checked()?;
         let said = room.log(db).say(&who.user, text, nonce).await?;
@@ -204,10 +177,10 @@ async fn create(
         Ok(said) => Ok(Answer::see_other(format!("{}#chat-{}", room::path(id), said.chat.seq))),
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
             let draft = Draft { composer: Some(form.composer(&faults, &visitor)?), ..Draft::default() };
-            let page = room::page(&who, &visitor, db, hub, &room, draft).await.map_err(keeping)?;
+            let page = room::page(&who, &visitor, db, hub, &room, draft).await?;
             Ok(page.with_status(Status::UnprocessableEntity))
         }
-        Err(error) => Err(keeping(error)),
+        Err(error) => Err(error),
     }
 }
 
@@ -234,38 +207,39 @@ async fn show(
 async fn update(
     id: RoomId,
     seq: Number,
-    form: Form<Edit<'_>>,
+    form: Sent<Edit<'_>>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
     limits: &State<Limits>,
-) -> Result<Answer, Refusal> {
-    let keeping = |error| Refusal::keeping(error, form.kept(id, seq.0));
-    let who = visitor.signed_in().await.map_err(keeping)?;
-    limits.edits.take(who.user.id, visitor.address()).map_err(keeping)?;
-    let room = who.user.room(db, id).await.map_err(keeping)?;
+) -> Result<Answer> {
+    let who = visitor.signed_in().await?;
+    limits.edits.take(who.user.id, visitor.address())?;
+    let room = who.user.room(db, id).await?;
     let edited = async {
-        let text = ChatText::parse(form.text).map_err(|fault| Error::field("text", fault))?;
+        let Some(text) = form.text else { return room.log(db).editable(&who.user, seq.0).await };
+        let text = ChatText::parse(text).map_err(|fault| Error::field("text", fault))?;
         room.log(db).edit(&who.user, seq.0, text).await
     };
     match edited.await {
         Ok(chat) if visitor.wants_json() => Ok(json(chat, hub).await?),
         Ok(chat) => Ok(Answer::see_other(path_in_room(&room.log(db), &chat))),
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
-            let chat = room.log(db).chat(seq.0).await.map_err(keeping)?;
-            let page = page(&who, &visitor, db, hub, &room, chat, Some((form.text, &faults))).await.map_err(keeping)?;
+            let (chat, typed) = (room.log(db).chat(seq.0).await?, form.text.unwrap_or_default());
+            let page = page(&who, &visitor, db, hub, &room, chat, Some((typed, &faults))).await?;
             Ok(page.with_status(Status::UnprocessableEntity))
         }
-        Err(error) => Err(keeping(error)),
+        Err(error) => Err(error),
     }
 }
 
 /// Removes a chat.
-#[delete("/room/<id>/chat/<seq>")]
+#[delete("/room/<id>/chat/<seq>", data = "<_form>")]
 async fn destroy(
     id: RoomId,
     seq: Number,
     who: &SignedIn,
+    _form: Sent<Nothing>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
@@ -301,6 +275,7 @@ async fn page(
     };
     let (seq, before, removed) = (chat.seq, chat.no + 1, chat.removed);
     let (editable, removable) = (chat.is_edited_by(&who.user), chat.is_removed_by(&who.user));
+    let feed = Feed { articles: vec![article(chat, hub).await?], upto: seq, closed: false };
     let view = Permalink {
         me: Me::from(&who.user),
         room: Room::new(room, db, &who.user),
@@ -309,7 +284,7 @@ async fn page(
         removed,
         editable: editable && !removed,
         removable: removable && !removed,
-        element: article(chat, hub).await?.element(visitor.views()?, visitor.locale())?.to_string(),
+        element: feed.elements(visitor.views()?, visitor.locale(), &mut None)?,
         text,
         faults,
     };

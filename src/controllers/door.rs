@@ -8,6 +8,7 @@ use rocket::http::{Method, Status};
 use rocket::request::Request;
 use rocket::route::{Handler, Outcome, Route};
 
+use super::form;
 use super::notices::Notices;
 use super::param::Number;
 use super::visitor::Visitor;
@@ -54,6 +55,9 @@ impl Handler for Door {
         if (changes || upgrades)
             && let Err(foreign) = check_origin(request)
         {
+            if changes {
+                form::keep(request, data).await;
+            }
             return Outcome::from(request, Error::Foreign(foreign));
         }
         if self.leads_nowhere(request) {

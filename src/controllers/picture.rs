@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use rocket::form::Form;
 use rocket::http::{ContentType, Header};
 use rocket::outcome::Outcome;
 use rocket::request::{FromRequest, Request};
@@ -10,6 +9,7 @@ use rocket::{FromForm, Responder, Route, State, delete, get, put, routes, uri};
 
 use super::account;
 use super::answer::Answer;
+use super::form::{Nothing, Sent};
 use super::visitor::{SignedIn, Visitor};
 use crate::error::{Error, Result};
 use crate::models::checked::PicturePath;
@@ -78,7 +78,7 @@ async fn show(
 #[put("/user/<id>/image", data = "<form>")]
 async fn record(
     id: UserId,
-    form: Form<Put<'_>>,
+    form: Sent<Put<'_>>,
     bearer: Bearer<'_>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
@@ -95,9 +95,10 @@ async fn record(
 }
 
 /// One's own picture goes; one is drawn again.
-#[delete("/user/me/picture")]
+#[delete("/user/me/picture", data = "<_form>")]
 async fn remove(
     who: &SignedIn,
+    _form: Sent<Nothing>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     images: &State<Peer>,

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use rocket::form::Form;
 use rocket::http::Status;
 use rocket::{FromForm, Route, State, delete, get, post, put, routes, uri};
 use serde_json::json;
 
-use super::answer::{Answer, Refusal};
+use super::answer::Answer;
+use super::form::{Nothing, Sent};
 use super::param::Asked;
 use super::visitor::{Reader, SignedIn, Visitor};
 use crate::error::{Error, Faults, Result};
@@ -15,7 +15,7 @@ use crate::limit::Limits;
 use crate::live::Hub;
 use crate::models::checked::{RoomName, Topic};
 use crate::models::{self, Database, RoomId};
-use crate::views::error::{Kept, messages};
+use crate::views::error::messages;
 use crate::views::room::{self as views, Composer, Listed, Neighbour, Room, Rooms, Show, Typed};
 use crate::views::user::Me;
 
@@ -32,35 +32,41 @@ pub(super) fn routes() -> Vec<Route> {
 /// What is typed about a room.
 #[derive(FromForm)]
 struct About<'r> {
-    #[field(default = "")]
-    name: &'r str,
-    #[field(default = "")]
-    topic: &'r str,
+    name: Option<&'r str>,
+    topic: Option<&'r str>,
 }
 
 impl About<'_> {
+    /// The name and topic of a new room.
     fn checked(&self) -> Result<(RoomName, Topic)> {
-        let mut faults = Faults::default();
-        let name = faults.check("name", RoomName::parse(self.name));
-        let topic = faults.check("topic", Topic::parse(self.topic));
-        match (name, topic) {
-            (Some(name), Some(topic)) => Ok((name, topic)),
-            _ => Err(Error::Invalid(faults)),
-        }
+        parse(self.name.unwrap_or_default(), self.topic.unwrap_or_default())
     }
 
-    fn typed(&self, faults: &Faults, visitor: &Visitor<'_>) -> Typed {
-        Typed { name: self.name.into(), topic: self.topic.into(), faults: messages(faults, visitor.locale()) }
+    /// The name and topic of a room once what is typed is changed; the rest stays.
+    fn checked_for(&self, room: &models::Room) -> Result<(RoomName, Topic)> {
+        parse(self.name.unwrap_or(room.name.as_str()), self.topic.unwrap_or(room.topic.as_str()))
     }
 
-    fn kept(&self, action: impl ToString, method: Option<&str>) -> Kept {
-        Kept {
-            action: action.to_string(),
-            typed: vec![("name", self.name.into()), ("topic", self.topic.into())],
-            hidden: method.map(|method| ("_method", method.into())).into_iter().collect(),
-            password: false,
+    /// What the form shows again; what was not typed is as in `stored`.
+    fn typed(&self, stored: Typed, faults: &Faults, visitor: &Visitor<'_>) -> Typed {
+        Typed {
+            name: self.name.map_or(stored.name, str::to_owned),
+            topic: self.topic.map_or(stored.topic, str::to_owned),
+            faults: messages(faults, visitor.locale()),
         }
     }
+}
+
+fn parse(name: &str, topic: &str) -> Result<(RoomName, Topic)> {
+    let mut faults = Faults::default();
+    let name = faults.check("name", RoomName::parse(name));
+    let topic = faults.check("topic", Topic::parse(topic));
+    name.zip(topic).ok_or(Error::Invalid(faults))
+}
+
+/// The name and topic of a room, as its form shows them.
+fn stored(room: &models::Room) -> Typed {
+    Typed { name: room.name.as_str().into(), topic: room.topic.as_str().into(), ..Typed::default() }
 }
 
 /// The site begins with its rooms.
@@ -85,15 +91,14 @@ async fn index(
 /// Makes a room.
 #[post("/room", data = "<form>")]
 async fn create(
-    form: Form<About<'_>>,
+    form: Sent<About<'_>>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
     limits: &State<Limits>,
-) -> Result<Answer, Refusal> {
-    let keeping = |error| Refusal::keeping(error, form.kept(uri!(create), None));
-    let who = visitor.signed_in().await.map_err(keeping)?;
-    limits.rooms.take(who.user.id, visitor.address()).map_err(keeping)?;
+) -> Result<Answer> {
+    let who = visitor.signed_in().await?;
+    limits.rooms.take(who.user.id, visitor.address())?;
     let made = async {
         let (name, topic) = form.checked()?;
         who.user.make_room(db, name, topic).await
@@ -104,10 +109,11 @@ async fn create(
         }
         Ok(room) => Ok(Answer::see_other(path(room.id))),
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
-            let page = rooms(&who, &visitor, db, hub, 1, form.typed(&faults, &visitor)).await.map_err(keeping)?;
+            let typed = form.typed(Typed::default(), &faults, &visitor);
+            let page = rooms(&who, &visitor, db, hub, 1, typed).await?;
             Ok(page.with_status(Status::UnprocessableEntity))
         }
-        Err(error) => Err(keeping(error)),
+        Err(error) => Err(error),
     }
 }
 
@@ -130,33 +136,39 @@ async fn show(
 #[put("/room/<id>", data = "<form>")]
 async fn update(
     id: RoomId,
-    form: Form<About<'_>>,
+    form: Sent<About<'_>>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
-) -> Result<Answer, Refusal> {
-    let keeping = |error| Refusal::keeping(error, form.kept(path(id), Some("put")));
-    let who = visitor.signed_in().await.map_err(keeping)?;
-    let room = who.user.own_room(db, id).await.map_err(keeping)?;
+) -> Result<Answer> {
+    let who = visitor.signed_in().await?;
+    let room = who.user.own_room(db, id).await?;
     let changed = async {
-        let (name, topic) = form.checked()?;
+        let (name, topic) = form.checked_for(&room)?;
         room.change(db, name, topic).await
     };
     match changed.await {
         Ok(()) if visitor.wants_json() => Ok(Answer::json(&Room::new(&who.user.room(db, id).await?, db, &who.user))?),
         Ok(()) => Ok(Answer::see_other(path(id))),
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
-            let draft = Draft { typed: Some(form.typed(&faults, &visitor)), ..Draft::default() };
-            let page = page(&who, &visitor, db, hub, &room, draft).await.map_err(keeping)?;
+            let typed = form.typed(stored(&room), &faults, &visitor);
+            let draft = Draft { typed: Some(typed), ..Draft::default() };
+            let page = page(&who, &visitor, db, hub, &room, draft).await?;
             Ok(page.with_status(Status::UnprocessableEntity))
         }
-        Err(error) => Err(keeping(error)),
+        Err(error) => Err(error),
     }
 }
 
 /// Closes a room for good.
-#[delete("/room/<id>")]
-async fn destroy(id: RoomId, who: &SignedIn, visitor: Visitor<'_>, db: &State<Arc<Database>>) -> Result<Answer> {
+#[delete("/room/<id>", data = "<_form>")]
+async fn destroy(
+    id: RoomId,
+    who: &SignedIn,
+    _form: Sent<Nothing>,
+    visitor: Visitor<'_>,
+    db: &State<Arc<Database>>,
+) -> Result<Answer> {
     let room = who.user.own_room(db, id).await?;
     room.close(db, &who.user).await?;
     match visitor.wants_json() {
@@ -201,13 +213,12 @@ pub(super) async fn page(
         Some(live) => (live.presence.here().borrow().clone(), live.presence.typing().borrow().clone()),
         None => Default::default(),
     };
-    let typed = Typed { name: room.name.as_str().into(), topic: room.topic.as_str().into(), ..Typed::default() };
     let show = Show {
         state: "",
         me: Me::from(&who.user),
         room: view,
         upto: page.fragment.view.upto,
-        elements: page.fragment.view.elements(views, locale)?,
+        elements: page.fragment.view.elements(views, locale, &mut None)?,
         before: page.before,
         past: draft.before.is_some(),
         presence: views::presence(&presence, views, locale)?.to_string(),
@@ -216,7 +227,7 @@ pub(super) async fn page(
             Some(composer) => composer,
             None => Composer { nonce: models::checked::Nonce::random()?.as_str().into(), ..Composer::default() },
         },
-        typed: draft.typed.unwrap_or(typed),
+        typed: draft.typed.unwrap_or_else(|| stored(room)),
         // Last, so that it takes no patience from what was asked for.
         rooms: neighbours(who, db, hub, room.id).await,
     };

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use rocket::form::Form;
 use rocket::http::Status;
 use rocket::{FromForm, Route, State, delete, post, routes, uri};
 
-use super::answer::{Answer, Refusal};
+use super::answer::Answer;
+use super::form::{Nothing, Sent};
 use super::user::{self, welcome};
 use super::visitor::Visitor;
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ use crate::models::checked::{Login, Password};
 use crate::models::user::Client;
 use crate::models::{Database, User};
 use crate::peer::Peer;
-use crate::views::error::{Kept, messages};
+use crate::views::error::messages;
 use crate::views::user::{Door, Typed};
 
 /// The routes.
@@ -34,26 +34,15 @@ struct SignIn<'r> {
     next: &'r str,
 }
 
-impl SignIn<'_> {
-    fn kept(&self) -> Kept {
-        Kept {
-            action: uri!(create).to_string(),
-            typed: vec![("userId", self.id.into())],
-            hidden: vec![("next", self.next.into())],
-            password: true,
-        }
-    }
-}
-
 /// Signs in.
 #[post("/session", data = "<form>")]
 async fn create(
-    form: Form<SignIn<'_>>,
+    form: Sent<SignIn<'_>>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
     images: &State<Peer>,
-) -> Result<Answer, Refusal> {
+) -> Result<Answer> {
     let secret = images.secret();
     let signed_in = async {
         // What could not have been signed up with is refused like what was not.
@@ -70,13 +59,14 @@ async fn create(
             let page = Answer::page(&visitor, "users/door.html.tera", &door)?;
             Ok(page.with_status(Status::UnprocessableEntity))
         }
-        answer => answer.map_err(|error| Refusal::keeping(error, form.kept())),
+        answer => answer,
     }
 }
 
 /// Signs out: the cookie opens nothing any more, and the session's sockets close. The browser stays known to the account.
-#[delete("/session")]
+#[delete("/session", data = "<_form>")]
 async fn destroy(
+    _form: Sent<Nothing>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,

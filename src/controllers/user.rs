@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use rocket::form::Form;
 use rocket::http::Status;
 use rocket::{FromForm, Route, State, get, post, routes, uri};
 
-use super::answer::{Answer, Refusal};
+use super::answer::Answer;
+use super::form::Sent;
 use super::param::Asked;
 use super::room;
 use super::visitor::{Reader, Visitor};
@@ -18,7 +18,7 @@ use crate::models::{Database, Device, Session, User, UserId};
 use crate::peer::Peer;
 use crate::ticket::Secret;
 use crate::views::Locale;
-use crate::views::error::{Kept, messages};
+use crate::views::error::messages;
 use crate::views::user::{Card, Door, Me, Typed, UserJson};
 
 /// The routes.
@@ -54,15 +54,6 @@ impl SignUp<'_> {
     fn typed(&self) -> Typed {
         Typed { userId: self.id.into(), userNickname: self.nickname.into(), ..Typed::default() }
     }
-
-    fn kept(&self) -> Kept {
-        Kept {
-            action: uri!(create).to_string(),
-            typed: vec![("userId", self.id.into()), ("userNickname", self.nickname.into())],
-            hidden: vec![("next", self.next.into())],
-            password: true,
-        }
-    }
 }
 
 /// Where to sign up and sign in, and where a language is chosen before that.
@@ -86,13 +77,13 @@ async fn door(next: Option<&str>, lang: Option<&str>, visitor: Visitor<'_>) -> R
 /// Signs up, and in.
 #[post("/user", data = "<form>")]
 async fn create(
-    form: Form<SignUp<'_>>,
+    form: Sent<SignUp<'_>>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
     images: &State<Peer>,
     limits: &State<Limits>,
-) -> Result<Answer, Refusal> {
+) -> Result<Answer> {
     let signed_up = async {
         limits.signups.take_at(visitor.address())?;
         let (login, password, nickname) = form.checked()?;
@@ -106,7 +97,7 @@ async fn create(
             let page = Answer::page(&visitor, "users/door.html.tera", &door)?;
             Ok(page.with_status(Status::UnprocessableEntity))
         }
-        answer => answer.map_err(|error| Refusal::keeping(error, form.kept())),
+        answer => answer,
     }
 }
 

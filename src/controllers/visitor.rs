@@ -11,12 +11,14 @@ use url::Url;
 
 use super::access;
 use super::cookies::{self, CookieNames, OLD_LOCALE, OLD_SESSION};
+use super::form::Fields;
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::http;
 use crate::models::session::Token;
 use crate::models::{Database, Device, Session, User};
 use crate::ticket::Secret;
+use crate::views::error::Kept;
 use crate::views::user::Me;
 use crate::views::{Locale, Views};
 
@@ -50,6 +52,8 @@ struct Known {
     refusal: Mutex<Option<Error>>,
     /// What [`super::last_cookie`] sends.
     last_cookie: Mutex<Option<Cookie<'static>>>,
+    /// The form that the request sent, for an error page that keeps it.
+    fields: OnceLock<Fields>,
 }
 
 impl<'r> Visitor<'r> {
@@ -196,6 +200,21 @@ impl<'r> Visitor<'r> {
         self.known().refusal.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Keeps the form of this request until it is answered.
+    pub(super) fn keep_fields(&self, fields: Fields) -> &'r Fields {
+        self.known().fields.get_or_init(|| fields)
+    }
+
+    /// The form of this request as an error page keeps it; `is_sendable`: whether the page offers to send it again.
+    pub(super) fn kept(&self, is_sendable: bool) -> Option<Kept> {
+        self.known().fields.get()?.kept(self.request, is_sendable)
+    }
+
+    /// The user whose page the form of this request stood on.
+    pub(super) fn author(&self) -> Option<&'r str> {
+        self.known().fields.get()?.author()
+    }
+
     /// Has the browser keep a session's token.
     pub fn keep(&self, token: &Token) {
         self.set(|names| names.session(self.is_secure()), token.as_str().to_owned());
@@ -297,9 +316,14 @@ impl<'r> Visitor<'r> {
 
     /// Refuses as a guard.
     pub(super) fn refuse<T>(&self, error: Error) -> Outcome<T, (Status, ()), Status> {
+        Outcome::Error((self.hold(error), ()))
+    }
+
+    /// Holds an error for the catcher that answers; returns its status.
+    pub(super) fn hold(&self, error: Error) -> Status {
         let status = Status::new(error.status());
         *self.known().refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-        Outcome::Error((status, ()))
+        status
     }
 }
 

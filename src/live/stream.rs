@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, stream};
+use jiff::civil::Date;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -36,6 +37,8 @@ pub struct Reading {
     pub session: Session,
     /// In which language.
     pub locale: Locale,
+    /// The day that the page has come to.
+    pub day: Option<Date>,
     /// What every piece ends with.
     pub lost: String,
 }
@@ -48,6 +51,7 @@ struct Page {
     hub: Arc<Hub>,
     held: Held,
     locale: Locale,
+    day: Option<Date>,
     lost: String,
     session: Session,
     /// The chats from here to there are on the page.
@@ -68,6 +72,7 @@ pub fn page(head: String, feed: Feed, first: i64, reading: Reading, hub: Arc<Hub
         news: feed.news(),
         hub: Arc::clone(&hub),
         locale: reading.locale,
+        day: reading.day,
         lost: reading.lost,
         first,
         chats: 0,
@@ -123,8 +128,8 @@ impl Page {
         if articles.is_empty() {
             return (self.lost.clone(), true);
         }
-        let fragment = Fragment::new(chat::Feed { articles, upto: self.upto, closed: false });
-        match fragment.element(&self.hub.views, self.locale) {
+        let feed = chat::Feed { articles, upto: self.upto, closed: false };
+        match feed.element(&self.hub.views, self.locale, &mut self.day) {
             Ok(element) => (format!("{element}\n{}", self.lost), true),
             Err(error) => {
                 log::error!("{error}");

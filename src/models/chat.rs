@@ -99,13 +99,7 @@ impl Log {
     /// `Forbidden` to all but its author, `NotFound` when it is missing or was removed, `text: EditedOften`, or the
     /// database's.
     pub async fn edit(self: &Arc<Self>, by: &User, seq: i64, text: ChatText) -> Result<Chat> {
-        let mut chat = self.chat(seq).await?;
-        if !chat.is_edited_by(by) {
-            return Err(Error::Forbidden);
-        }
-        if chat.removed {
-            return Err(Error::NotFound);
-        }
+        let mut chat = self.editable(by, seq).await?;
         if chat.text == text.as_str() {
             return Ok(chat);
         }
@@ -116,6 +110,19 @@ impl Log {
             }
             Appended::Gone | Appended::Closed => Err(Error::NotFound),
             Appended::Enough => Err(Error::field("text", Fault::EditedOften)),
+        }
+    }
+
+    /// Returns a chat that this person may edit.
+    ///
+    /// # Errors
+    /// `Forbidden` to all but its author, `NotFound` when it is missing or was removed, or the database's.
+    pub async fn editable(&self, by: &User, seq: i64) -> Result<Chat> {
+        let chat = self.chat(seq).await?;
+        match chat.is_edited_by(by) {
+            false => Err(Error::Forbidden),
+            true if chat.removed => Err(Error::NotFound),
+            true => Ok(chat),
         }
     }
 

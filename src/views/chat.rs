@@ -2,13 +2,18 @@
 
 use std::sync::{Arc, OnceLock};
 
+use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::Serialize;
-use tera::{Kwargs, State};
 
+use super::time::{self, Form};
 use super::{Locale, Rendered, Views, text};
 use crate::error::Result;
 use crate::models;
 use crate::models::checked::Nickname;
+
+/// What a chat's element begins with.
+const TAG: &str = "<article";
 
 /// A chat, joined with its author's nickname.
 #[derive(Clone, Debug, Serialize)]
@@ -28,6 +33,9 @@ pub struct Chat {
     html: OnceLock<String>,
     /// RFC 3339, in UTC, with milliseconds.
     at: String,
+    /// The same, to be counted with.
+    #[serde(skip)]
+    time: Timestamp,
     removed: bool,
 }
 
@@ -68,7 +76,8 @@ impl Chat {
             nickname: nickname.map(|nickname| nickname.as_str().to_owned()),
             html: OnceLock::new(),
             text: chat.text,
-            at: chat.at.try_to_rfc3339_string().unwrap_or_default(),
+            at: time::rfc3339(chat.at),
+            time: time::timestamp(chat.at),
             removed: chat.removed,
         }
     }
@@ -108,16 +117,44 @@ impl Article {
 }
 
 impl Feed {
-    /// The elements of its chats, one after the other.
+    /// Returns the elements of its chats, one after the other. The first chat of each day names it in `data-day`: that
+    /// depends on the chats before it, so it is no part of the rendering that everybody shares. `day` is the last day that
+    /// the page has come to. It never goes back, even where the server's clock did.
     ///
     /// # Errors
     /// `Internal` when the template does not fit.
-    pub fn elements(&self, views: &Views, locale: Locale) -> Result<String> {
+    pub fn elements(&self, views: &Views, locale: Locale, day: &mut Option<Date>) -> Result<String> {
         let mut elements = String::new();
         for article in &self.articles {
-            elements.push_str(&article.element(views, locale)?);
+            let (element, chat) = (article.element(views, locale)?, &article.view);
+            let date = views.clock.date(chat.time);
+            match element.strip_prefix(TAG) {
+                Some(rest) if !chat.removed && day.is_none_or(|day| day < date) => {
+                    *day = Some(date);
+                    elements.push_str(TAG);
+                    elements.push_str(" data-day=\"");
+                    text::escape(&mut elements, &views.clock.words(chat.time, Form::Day, locale));
+                    elements.push('"');
+                    elements.push_str(rest);
+                }
+                _ => elements.push_str(&element),
+            }
         }
         Ok(elements)
+    }
+
+    /// Returns the element that holds its chats; `day` as in [`Feed::elements`].
+    ///
+    /// # Errors
+    /// `Internal` when the template does not fit.
+    pub fn element(&self, views: &Views, locale: Locale, day: &mut Option<Date>) -> Result<String> {
+        #[derive(Serialize)]
+        struct View {
+            upto: i64,
+            elements: String,
+        }
+        let view = View { upto: self.upto, elements: self.elements(views, locale, day)? };
+        views.render("chats/_fragment.html.tera", locale, &view)
     }
 
     /// The same in JSON.
@@ -132,20 +169,6 @@ impl Fragment {
     /// # Errors
     /// `Internal` when the template does not fit.
     pub fn element(&self, views: &Views, locale: Locale) -> Result<Arc<str>> {
-        #[derive(Serialize)]
-        struct View {
-            upto: i64,
-            elements: String,
-        }
-        self.html(locale, |feed| {
-            let view = View { upto: feed.upto, elements: feed.elements(views, locale)? };
-            views.render("chats/_fragment.html.tera", locale, &view)
-        })
+        self.html(locale, |feed| feed.element(views, locale, &mut None))
     }
-}
-
-/// `at | clock` in templates: `2026-11-24 08:01 UTC` of an RFC 3339 time. The page puts it in the reader's zone.
-pub(super) fn clock(at: &str, _: Kwargs, _: &State<'_>) -> String {
-    let minute = at.get(..16).unwrap_or(at);
-    format!("{} UTC", minute.replace('T', " "))
 }

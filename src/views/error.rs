@@ -33,11 +33,15 @@ pub struct ErrorPage {
     message: String,
     hint: String,
     kept: Option<Kept>,
+    /// The id of the user whose page the form stood on.
+    author: Option<String>,
+    /// That user's nickname, where the form is refused for it and somebody has that id.
+    author_nickname: Option<String>,
     /// The number of the request, as the log has it.
     id: String,
 }
 
-/// A form that could not be taken for now.
+/// A form that was refused.
 #[derive(Clone, Debug, Serialize)]
 pub struct Kept {
     /// Where it was sent.
@@ -45,9 +49,11 @@ pub struct Kept {
     /// Its fields that are typed by people, in order; a password is none of them.
     pub typed: Vec<(&'static str, String)>,
     /// Those that are not.
-    pub hidden: Vec<(&'static str, String)>,
+    pub hidden: Vec<(String, String)>,
     /// Whether a password has to be typed again.
     pub password: bool,
+    /// Whether it is offered to be sent again; otherwise its text is shown to be copied.
+    pub is_sendable: bool,
 }
 
 /// An error in JSON.
@@ -68,13 +74,19 @@ impl ErrorPage {
     /// be. No form is kept, and the request has no number.
     pub fn new(error: &Error, locale: Locale, me: Option<Me>, signed_in: bool) -> Self {
         let (status, code) = (error.status(), error.code());
-        let (message, hint) = (message(error, locale), hint(error, locale));
-        Self { me, signed_in, status, code, message, hint, kept: None, id: String::new() }
+        let reader = me.as_ref().map(|me| me.nickname.as_str());
+        let (message, hint) = (message(error, locale), hint(error, locale, reader.unwrap_or_default()));
+        let author_nickname = match error {
+            Error::WrongAuthor { nickname } => nickname.clone(),
+            _ => None,
+        };
+        let (kept, author, id) = (None, None, String::new());
+        Self { me, signed_in, status, code, message, hint, kept, author, author_nickname, id }
     }
 
-    /// The same with a form to send again.
-    pub fn keeping(self, kept: Option<Kept>) -> Self {
-        Self { kept, ..self }
+    /// The same with the form that was refused, and the id of the user whose page it stood on.
+    pub fn keeping(self, kept: Option<Kept>, author: Option<&str>) -> Self {
+        Self { kept, author: author.map(str::to_owned), ..self }
     }
 
     /// The same with the number of the request, as the log has it.
@@ -95,13 +107,26 @@ impl ErrorJson {
 }
 
 fn message(error: &Error, locale: Locale) -> String {
-    locale.text(&format!("error-{}", error.code()))
+    let values = match error {
+        Error::WrongAuthor { nickname } => {
+            HashMap::from([(Cow::from("author"), FluentValue::from(author(nickname.as_deref(), locale)))])
+        }
+        _ => HashMap::new(),
+    };
+    locale.text_with(&format!("error-{}", error.code()), &values)
+}
+
+/// How an error names the user whose page a form stood on.
+fn author(nickname: Option<&str>, locale: Locale) -> String {
+    nickname.map_or_else(|| locale.text("deleted-user"), str::to_owned)
 }
 
 /// What to do about it.
-fn hint(error: &Error, locale: Locale) -> String {
+fn hint(error: &Error, locale: Locale, reader: &str) -> String {
     let key = format!("error-{}-hint", error.code());
-    let Error::TooMany { retry_after } = error else { return locale.text(&key) };
+    let Error::TooMany { retry_after } = error else {
+        return locale.text_with(&key, &HashMap::from([(Cow::from("me"), FluentValue::from(reader))]));
+    };
     let (key, wait) = match retry_after.as_secs() + 1 {
         seconds @ ..=90 => (key, seconds),
         seconds => (format!("{key}-minutes"), seconds.div_ceil(60)),

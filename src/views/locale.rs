@@ -51,6 +51,12 @@ impl Locale {
         Self::all().find(|locale| locale.tag() == tag)
     }
 
+    /// The language of the page that a template renders.
+    pub(super) fn of(state: &State<'_>) -> TeraResult<Self> {
+        let tag: String = state.get("locale")?.unwrap_or_default();
+        Ok(Self::tagged(&tag).unwrap_or(Self(0)))
+    }
+
     /// The one that an `Accept-Language` header likes best.
     pub fn accepted(header: &str) -> Self {
         let wanted = accepted_languages::parse(&by_weight(header));
@@ -108,8 +114,7 @@ impl From<Locale> for Choice {
 
 /// `t(key="…", …)` in templates: the text of a key in the page's language, with the other arguments as values.
 pub(super) fn t(values: Kwargs, state: &State<'_>) -> TeraResult<Value> {
-    let tag: String = state.get("locale")?.unwrap_or_default();
-    let locale = Locale::tagged(&tag).unwrap_or(Locale(0));
+    let locale = Locale::of(state)?;
     let key: String = values.must_get("key")?;
     let mut texts = HashMap::new();
     for (name, value) in values.iter().filter(|(name, _)| name.as_str() != Some("key")) {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::error::Messages;
 use super::user::Me;
-use super::{Locale, Rendered, Views, text};
+use super::{Locale, Rendered, Views, text, time};
 use crate::error::Result;
 use crate::models;
 use crate::models::checked::Nickname;
@@ -181,7 +181,7 @@ impl Room {
             topic: room.topic.as_str().to_owned(),
             owner: room.owner.to_string(),
             chats: room.chats(db),
-            last: room.last_at(db).and_then(|at| at.try_to_rfc3339_string().ok()),
+            last: room.last_at(db).map(time::rfc3339),
             mine: room.is_changed_by(reader),
         }
     }
@@ -197,8 +197,8 @@ impl Listed {
 impl Excerpt {
     /// A chat on one line.
     pub fn of(chat: &models::Chat) -> Self {
-        let at = chat.at.try_to_rfc3339_string().unwrap_or_default();
-        Self { author: chat.author, seq: chat.seq, text: text::excerpt(&chat.text, EXCERPT), at }
+        let (text, at) = (text::excerpt(&chat.text, EXCERPT), time::rfc3339(chat.at));
+        Self { author: chat.author, seq: chat.seq, text, at }
     }
 
     /// Returns about how many bytes it takes.

@@ -135,7 +135,7 @@ fn wrap(html: &mut String, before: &str, code: &str, after: &str) {
 }
 
 /// Writes text that is no markup, neither between tags nor in a quoted attribute.
-fn escape(html: &mut String, text: &str) {
+pub(super) fn escape(html: &mut String, text: &str) {
     for c in text.chars() {
         match c {
             '&' => html.push_str("&amp;"),

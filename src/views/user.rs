@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::error::Messages;
+use super::time;
 use crate::models;
 use crate::models::user::Theme;
 
@@ -10,7 +11,7 @@ use crate::models::user::Theme;
 #[derive(Clone, Default, Serialize)]
 pub struct Me {
     id: String,
-    nickname: String,
+    pub(super) nickname: String,
     theme: Option<&'static str>,
 }
 
@@ -112,7 +113,7 @@ impl Session {
             id: session.id.to_string(),
             browser: session.browser.clone(),
             address: session.address.clone(),
-            seen: session.seen.try_to_rfc3339_string().unwrap_or_default(),
+            seen: time::rfc3339(session.seen),
             this: session.id == reader.id,
         }
     }

@@ -174,6 +174,11 @@ async fn a_setting_that_cannot_be_used_is_told_with_its_place_its_value_and_what
         ("ROCKET_TLS", "{certs=\"a.pem\"}", "ROCKET_TLS: there is no key tls; there are address, port"),
         ("ROCKET_VAR", "7", "ROCKET_VAR: var is 7; it takes the path of a folder"),
         ("ROCKET_SITE", "{url=\"chat.example\"}", "ROCKET_SITE: site.url is \"chat.example\"; it takes an address"),
+        (
+            "ROCKET_SITE",
+            "{zone=\"Nowhere\"}",
+            "ROCKET_SITE: site.zone is \"Nowhere\"; it takes the name of a time zone",
+        ),
         ("ROCKET_SITE", "{url=\"ftp://chat.example\"}", "site.url is \"ftp://chat.example\"; it takes"),
         (
             "ROCKET_SITE",

@@ -4,6 +4,7 @@ pub mod browser;
 pub mod database_proxy;
 pub mod devtools;
 pub mod images;
+pub mod nginx;
 pub mod page;
 pub mod person;
 pub mod process;
