@@ -109,6 +109,8 @@ async fn a_log_that_shrinks_while_it_scrolls_stays_at_its_end() {
              const frame = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
              log.scrollTop -= 20;
              await frame();
+             // Outside of a frame: the next one begins with the event and ends with what has changed its size.
+             await new Promise((resolve) => setTimeout(resolve, 5));
              log.scrollTop = log.scrollHeight;
              document.getElementById('composer').style.paddingBlockStart = '200px';
              await frame();",
