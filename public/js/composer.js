@@ -28,7 +28,8 @@ export class Composer {
   #types;
   #edited;
   #last;
-  #typed = 0;
+  /** When typing was last reported, by a clock that nobody sets. */
+  #typed = -Infinity;
   /** The address of the chat that is changed, and what was typed before. */
   #chat = null;
   #before = "";
@@ -133,7 +134,7 @@ export class Composer {
     }
     this.#send(this.#text.value);
     // Who said something types no more, until they do.
-    this.#typed = 0;
+    this.#typed = -Infinity;
     this.#put("");
     this.#text.focus();
   }
@@ -189,8 +190,8 @@ export class Composer {
     this.#left.textContent = (left < 0 ? over : words).replace("#", Math.abs(left));
     this.#left.classList.toggle("over", left < 0);
     if (!this.#chat) this.#keep();
-    if (!isTyped || Date.now() - this.#typed < TYPING) return;
-    this.#typed = Date.now();
+    if (!isTyped || performance.now() - this.#typed < TYPING) return;
+    this.#typed = performance.now();
     this.#types();
   }
 

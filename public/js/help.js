@@ -30,15 +30,16 @@ export const cut = (text, most) => {
 };
 
 let audio = null;
-let rung = 0;
+/** By a clock that nobody sets. */
+let rung = -Infinity;
 
 /** Rings now and then, where the browser lets it. */
 const ring = () => {
-  if (Date.now() - rung < QUIET) return;
+  if (performance.now() - rung < QUIET) return;
   try {
     audio ??= new AudioContext();
     if (audio.state !== "running") return void audio.resume();
-    rung = Date.now();
+    rung = performance.now();
     const tone = audio.createOscillator();
     const loudness = audio.createGain();
     tone.frequency.value = 660;

@@ -186,3 +186,26 @@ async fn a_clock_of_the_browser_that_is_wrong_changes_no_order() {
         browser.close().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_of_the_browser_that_is_set_back_hides_no_typing() {
+    let site = Site::start().await;
+    let browser = Browser::open(true).await;
+    let count = "window.reports = 0;
+         const send = WebSocket.prototype.send;
+         WebSocket.prototype.send = function (text) { window.reports++; send.call(this, text); };";
+    browser.on_new_pages(&format!("{CLOCK} {count}")).await;
+    browser.sign_up(&site.address, "gildong").await;
+    browser.make_room("typing").await;
+    browser.find("#connection[data-state=connected]").await;
+    let reports = || async { browser.run("return window.reports;", json!([])).await.as_u64().unwrap() };
+    browser.type_into("#composer textarea", "a").await;
+    assert_eq!(reports().await, 1);
+    browser.run("setClock(Date.now() - 3_600_000);", json!([])).await;
+    until("another report", || async {
+        browser.type_into("#composer textarea", "a").await;
+        (reports().await > 1).then_some(())
+    })
+    .await;
+    browser.close().await;
+}
