@@ -139,7 +139,8 @@ pub enum Foreign {
     Address,
 }
 
-/// Why one field is refused. Its sentence is `fault-<code>` in `locales/`, with `limit` where there is one.
+/// Why one field is refused. Its sentence is `fault-<code>` in `locales/`, with `limit` or `character` where the
+/// fault carries one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing that can be seen was typed.
@@ -148,10 +149,12 @@ pub enum Fault {
     TooShort(usize),
     /// More than so many characters.
     TooLong(usize),
-    /// A control character or one that turns the direction of text.
-    Control,
-    /// A character that this field does not take.
-    Alphabet,
+    /// A control character, or a character that changes the direction of text.
+    Control(char),
+    /// A character that the field does not accept.
+    Alphabet(char),
+    /// Not the path of a picture.
+    Path,
     /// Another one has it already.
     Taken,
     /// The nonce was used for another text.
@@ -177,8 +180,9 @@ impl Fault {
             Self::Empty => "empty",
             Self::TooShort(_) => "too-short",
             Self::TooLong(_) => "too-long",
-            Self::Control => "control",
-            Self::Alphabet => "alphabet",
+            Self::Control(_) => "control",
+            Self::Alphabet(_) => "alphabet",
+            Self::Path => "path",
             Self::Taken => "taken",
             Self::NonceUsed => "nonce-used",
             Self::EditedOften => "edited-often",
@@ -194,6 +198,14 @@ impl Fault {
     pub fn limit(self) -> Option<usize> {
         match self {
             Self::TooShort(limit) | Self::TooLong(limit) => Some(limit),
+            _ => None,
+        }
+    }
+
+    /// Returns the first refused character, if the fault is about a character.
+    pub fn character(self) -> Option<char> {
+        match self {
+            Self::Control(character) | Self::Alphabet(character) => Some(character),
             _ => None,
         }
     }

@@ -40,8 +40,9 @@ error-unavailable-hint = Try again in a moment.
 fault-empty = Write something here.
 fault-too-short = At least { $limit } characters, please.
 fault-too-long = At most { $limit } characters, please.
-fault-control = There are characters here that cannot be shown.
-fault-alphabet = There are characters here that this field does not take.
+fault-control = Remove { $character }. It cannot be used here.
+fault-alphabet = Not allowed here: { $character }
+fault-path = That is not the path of a picture.
 fault-taken = Somebody has that one already.
 fault-nonce-used = This form was sent before with other words. Send it again to say these as well.
 fault-edited-often = This has been edited too often. Say it anew.
@@ -50,6 +51,10 @@ fault-wrong-password = That is not your password.
 fault-language = Choose one of the languages.
 fault-theme = Choose one of the colours.
 fault-number = That number cannot be used.
+
+character-space = a space
+character-tab = a tab
+character-line-break = a line break
 
 request-id = Request number:
 

@@ -37,8 +37,9 @@ error-unavailable-hint = 잠시 후 다시 시도해 주세요.
 fault-empty = 내용을 입력해 주세요.
 fault-too-short = { $limit }자 이상 입력해 주세요.
 fault-too-long = { $limit }자까지 쓸 수 있습니다.
-fault-control = 보이지 않는 제어 문자가 들어 있습니다.
-fault-alphabet = 쓸 수 없는 글자가 들어 있습니다.
+fault-control = 쓸 수 없는 문자가 있습니다: { $character }. 지우고 다시 시도해 주세요.
+fault-alphabet = 쓸 수 없는 글자가 있습니다: { $character }
+fault-path = 사진 경로가 아닙니다.
 fault-taken = 이미 사용 중입니다.
 fault-nonce-used = 같은 입력창에서 이미 다른 대화를 보냈습니다. 다시 보내면 이 대화도 올라갑니다.
 fault-edited-often = 너무 여러 번 고친 대화입니다. 새로 써 주세요.
@@ -47,6 +48,10 @@ fault-wrong-password = 비밀번호가 맞지 않습니다.
 fault-language = 목록에 있는 언어를 골라 주세요.
 fault-theme = 목록에 있는 화면 색을 골라 주세요.
 fault-number = 쓸 수 없는 숫자입니다.
+
+character-space = 공백
+character-tab = 탭
+character-line-break = 줄 바꿈
 
 request-id = 요청 번호:
 

@@ -7,12 +7,15 @@ const PATIENCE = 15_000;
 const MOST = 4_000;
 const NEAR = 300;
 
+/** Returns whether the device has a touch screen and no mouse: its keyboard has no other key for a new line. */
+export const isTouch = () => matchMedia("(hover: none) and (pointer: coarse)").matches;
+
 /**
- * Whether a key sends. While a syllable is composed Enter belongs to the input method; Safari ends the composition before
- * the key comes, and says so by its code only.
+ * Returns whether a key sends: Enter, on touch screens only with Ctrl or ⌘. While a syllable is composed Enter belongs to
+ * the input method; Safari ends the composition before the key comes, and says so by its code only.
  */
-export const sends = ({ key, shiftKey, isComposing, keyCode }) =>
-  key === "Enter" && !shiftKey && !isComposing && keyCode !== 229;
+export const sends = ({ key, shiftKey, ctrlKey, metaKey, isComposing, keyCode }) =>
+  key === "Enter" && !shiftKey && !isComposing && keyCode !== 229 && (ctrlKey || metaKey || !isTouch());
 
 export class Composer {
   #form;
@@ -25,7 +28,8 @@ export class Composer {
   #types;
   #edited;
   #last;
-  #typed = 0;
+  /** When typing was last reported, by a clock that nobody sets. */
+  #typed = -Infinity;
   /** The address of the chat that is changed, and what was typed before. */
   #chat = null;
   #before = "";
@@ -39,7 +43,7 @@ export class Composer {
 
   /**
    * `send` takes the words; `types` is called now and then while they are typed. `key` is what they are kept under.
-   * `last` answers the address of one's last chat; `edited` is called when one was changed.
+   * `last` answers the address of one's last chat; `edited` is called with the entry of a change.
    */
   constructor(form, { key, send, types, last, edited }) {
     this.#form = form;
@@ -54,6 +58,7 @@ export class Composer {
     this.#edited = edited;
     // The browser would bring back, as a draft, the words of a chat that was being changed.
     this.#text.autocomplete = "off";
+    this.#text.enterKeyHint = isTouch() ? "enter" : "send";
     try {
       this.#text.value ||= sessionStorage.getItem(key) ?? "";
     } catch {
@@ -65,6 +70,7 @@ export class Composer {
     });
     this.#text.addEventListener("keydown", (event) => this.#pressed(event));
     this.#text.addEventListener("input", () => this.#changed());
+    addEventListener("resize", () => this.#grow());
     this.#editing.querySelector("button").addEventListener("click", () => this.#stop());
     this.#changed(false);
   }
@@ -128,7 +134,7 @@ export class Composer {
     }
     this.#send(this.#text.value);
     // Who said something types no more, until they do.
-    this.#typed = 0;
+    this.#typed = -Infinity;
     this.#put("");
     this.#text.focus();
   }
@@ -141,7 +147,7 @@ export class Composer {
       const answer = await fetch(chat, { method: "PUT", body, headers, signal: AbortSignal.timeout(PATIENCE) });
       if (answer.ok) {
         if (this.#chat === chat && this.#text.value === text) this.#stop();
-        return this.#edited();
+        return this.#edited((await answer.json()).rev);
       }
       const { error = {} } = await answer.json();
       why = error.fields?.text ?? error.message ?? why;
@@ -167,15 +173,25 @@ export class Composer {
     this.#changed(false);
   }
 
+  /** Makes the field as high as its text, where style sheets cannot. */
+  #grow() {
+    if (CSS.supports("field-sizing", "content")) return;
+    const { style } = this.#text;
+    style.height = "auto";
+    const { scrollHeight, offsetHeight, clientHeight } = this.#text;
+    style.height = `${scrollHeight + offsetHeight - clientHeight}px`;
+  }
+
   #changed(isTyped = true) {
+    this.#grow();
     const left = this.#remaining();
     this.#left.hidden = left > NEAR;
     const { words, over } = this.#left.dataset;
     this.#left.textContent = (left < 0 ? over : words).replace("#", Math.abs(left));
     this.#left.classList.toggle("over", left < 0);
     if (!this.#chat) this.#keep();
-    if (!isTyped || Date.now() - this.#typed < TYPING) return;
-    this.#typed = Date.now();
+    if (!isTyped || performance.now() - this.#typed < TYPING) return;
+    this.#typed = performance.now();
     this.#types();
   }
 

@@ -12,6 +12,15 @@ const REFUSALS = 2;
 const WAIT = 25;
 /** How long any answer may take on its way, besides. */
 const PATIENCE = 10_000;
+/** How long an open socket may be silent. The site sends a beat every 25 s, which may be late. */
+const SILENCE = 55_000;
+/** The same when someone comes back to the page: one beat is missing. */
+const SHORT_SILENCE = 30_000;
+/** How often that is checked, and after what gap between two checks the machine must have slept. */
+const CHECK = 5_000;
+const SLEPT = 30_000;
+/** How long a socket may take to bring what the site has already answered by HTTP. */
+const GRACE = 2_000;
 
 /** A pause that ends early when it is given up. */
 const sleep = (pause, given) =>
@@ -19,6 +28,14 @@ const sleep = (pause, given) =>
     setTimeout(resolve, pause);
     given.addEventListener("abort", resolve);
   });
+
+/** Returns the present. One of the two clocks stands still while the machine sleeps, the other may be set. */
+const present = () => ({ clock: Date.now(), run: performance.now() });
+
+const sinceThen = (then) => {
+  const now = present();
+  return Math.max(now.clock - then.clock, now.run - then.run);
+};
 
 export class Follower {
   #room;
@@ -33,6 +50,9 @@ export class Follower {
   #timer = 0;
   #steady = 0;
   #over = false;
+  /** When the socket brought something, and when that was last checked. */
+  #heard = present();
+  #checked = present();
 
   /**
    * `hear` is given each message; `tell` the state: "connected", "reconnecting", "offline", or "gone" for a room that is
@@ -49,7 +69,13 @@ export class Follower {
     addEventListener("offline", () => this.#tell("offline"));
     addEventListener("pagehide", () => this.#socket?.close());
     addEventListener("pageshow", (event) => event.persisted && this.#now());
-    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#now());
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) return;
+      this.#checked = present();
+      this.#now();
+      this.#checkSilence(SHORT_SILENCE);
+    });
+    setInterval(() => this.#check(), CHECK);
     this.#connect();
   }
 
@@ -63,9 +89,30 @@ export class Follower {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send("typing");
   }
 
-  /** Asks for what is new by now, where the socket does not bring it. */
-  async look() {
-    if (this.#socket?.readyState !== WebSocket.OPEN) await this.#ask();
+  /** Gets entry `rev`, which the site has acknowledged: by HTTP if the socket does not bring it. */
+  async look(rev) {
+    const socket = this.#socket;
+    const heard = this.#heard;
+    if (socket?.readyState === WebSocket.OPEN) await new Promise((resolve) => setTimeout(resolve, GRACE));
+    if (this.#cursor >= rev) return;
+    const leaves = await this.#ask();
+    // An open socket that brought nothing at all meanwhile is probably dead.
+    if (!leaves && socket && socket === this.#socket && heard === this.#heard) this.#connect();
+  }
+
+  /** Replaces a socket that is open but dead. A connection may break without an end that arrives here. */
+  #check() {
+    const gap = sinceThen(this.#checked);
+    this.#checked = present();
+    // Pages in the background are checked less often, and not because the machine slept.
+    if (gap > SLEPT && !document.hidden && this.#socket?.readyState === WebSocket.OPEN) return this.#connect();
+    this.#checkSilence(SILENCE);
+  }
+
+  #checkSilence(longest) {
+    if (this.#socket?.readyState !== WebSocket.OPEN || sinceThen(this.#heard) < longest) return;
+    this.#lost();
+    this.#connect();
   }
 
   #connect() {
@@ -83,6 +130,7 @@ export class Follower {
     socket.onopen = () => {
       if (socket !== this.#socket) return;
       opened = true;
+      this.#heard = present();
       this.#tell("connected");
       clearTimeout(this.#steady);
       // And some grant it and cut it: until it has held for a while the page goes on asking.
@@ -92,7 +140,11 @@ export class Follower {
         this.#polling = null;
       }, STEADY);
     };
-    socket.onmessage = ({ data }) => socket === this.#socket && this.#hear(data);
+    socket.onmessage = ({ data }) => {
+      if (socket !== this.#socket) return;
+      this.#heard = present();
+      this.#hear(data);
+    };
     socket.onclose = ({ code }) => socket === this.#socket && this.#closed(code, opened);
   }
 

@@ -2,6 +2,8 @@
 
 /** The least between two sounds. */
 const QUIET = 3_000;
+/** The longest text of a notice, in UTF-16 units. */
+const NOTICE = 200;
 
 const kept = (key) => {
   try {
@@ -19,16 +21,25 @@ const keep = (key, on) => {
   }
 };
 
+/** Returns the first whole characters, as people see them, of a text. */
+export const cut = (text, most) => {
+  if (text.length <= most) return text;
+  const graphemes = new Intl.Segmenter(document.documentElement.lang).segment(text);
+  // The grapheme in which the limit lies is left out.
+  return `${text.slice(0, graphemes.containing(most - 1).index)}…`;
+};
+
 let audio = null;
-let rung = 0;
+/** By a clock that nobody sets. */
+let rung = -Infinity;
 
 /** Rings now and then, where the browser lets it. */
 const ring = () => {
-  if (Date.now() - rung < QUIET) return;
+  if (performance.now() - rung < QUIET) return;
   try {
     audio ??= new AudioContext();
     if (audio.state !== "running") return void audio.resume();
-    rung = Date.now();
+    rung = performance.now();
     const tone = audio.createOscillator();
     const loudness = audio.createGain();
     tone.frequency.value = 660;
@@ -73,7 +84,7 @@ export function help({ dialog, button, room }) {
     const body = `${chat.querySelector(".nickname").textContent}: ${chat.querySelector(".text").textContent}`;
     // One a room at a time. Some browsers let only workers do it.
     try {
-      new Notification(room, { body: body.slice(0, 200), tag: location.pathname }).onclick = () => focus();
+      new Notification(room, { body: cut(body, NOTICE), tag: location.pathname }).onclick = () => focus();
     } catch {
       notices.checked = false;
       keep("notices", false);

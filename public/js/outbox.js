@@ -7,43 +7,112 @@ const LONGEST_PAUSE = 30_000;
 const PATIENCE = 15_000;
 /** After so many refusals it says why. */
 const REFUSALS = 3;
-/** What waited this long in a room that nobody opened is forgotten. */
-const OLDEST = 30 * 24 * 3_600_000;
+/** What has waited this long is sent only if its author still wants that. It is never deleted: clocks may be wrong. */
+const OLD = 30 * 24 * 3_600_000;
 
 const newNonce = () => {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 };
 
-/** A list in the browser's storage, shared by its tabs. Where it cannot be stored it lasts as long as the page. */
+const stored = (key) => {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    // Forbidden.
+    return null;
+  }
+};
+
+const remove = (key) => {
+  try {
+    localStorage.removeItem(key);
+  } catch {
+    // Forbidden.
+  }
+};
+
+const keys = () => {
+  try {
+    return Object.keys(localStorage);
+  } catch {
+    // Forbidden.
+    return [];
+  }
+};
+
+const parsed = (json) => {
+  try {
+    return JSON.parse(json);
+  } catch {
+    // Not ours.
+    return null;
+  }
+};
+
+/**
+ * A list in the browser's storage, shared by its tabs. Each item has a key of its own, so that tabs that write at the same
+ * time overwrite nothing of each other. An item that cannot be stored lasts as long as the page.
+ */
 class Kept {
-  #key;
-  #items = [];
-  #isStored = true;
+  #prefix;
+  /** Items that are not stored, by key. */
+  #unstored = new Map();
 
+  /** Earlier versions kept the whole list under `key`. */
   constructor(key) {
-    this.#key = key;
+    this.#prefix = `${key} `;
+    const list = parsed(stored(key));
+    if (!Array.isArray(list)) return;
+    list.forEach((item) => this.add(item));
+    remove(key);
+    // There is room for them now.
+    for (const [itemKey, item] of this.#unstored) this.#write(itemKey, item);
   }
 
+  /** The items in the order in which they were added. */
   get items() {
-    try {
-      if (this.#isStored) return JSON.parse(localStorage.getItem(this.#key)) ?? [];
-    } catch {
-      // Forbidden.
-    }
-    return this.#items;
+    return this.#entries().map(([, item]) => item);
   }
 
-  set items(items) {
-    this.#items = items;
+  add(item) {
+    const [last = ""] = this.#entries().at(-1) ?? [];
+    const order = (Number.parseInt(last.slice(this.#prefix.length), 10) || 0) + 1;
+    this.#write(`${this.#prefix}${String(order).padStart(12, "0")} ${item.nonce}`, item);
+  }
+
+  /** Changes an item, unless it is gone meanwhile. */
+  change(nonce, change) {
+    for (const [key, item] of this.#entries()) if (item.nonce === nonce) this.#write(key, { ...item, ...change });
+  }
+
+  drop(nonce) {
+    for (const [key, item] of this.#entries()) if (item.nonce === nonce) this.#remove(key);
+  }
+
+  #entries() {
+    const entries = new Map(this.#unstored);
+    for (const key of keys()) {
+      const isItem = key.startsWith(this.#prefix) && !entries.has(key);
+      const item = isItem ? parsed(stored(key)) : null;
+      if (typeof item?.text === "string") entries.set(key, item);
+    }
+    return [...entries].sort(([one], [other]) => (one < other ? -1 : 1));
+  }
+
+  #write(key, item) {
     try {
-      if (items.length) localStorage.setItem(this.#key, JSON.stringify(items));
-      else localStorage.removeItem(this.#key);
-      this.#isStored = true;
+      localStorage.setItem(key, JSON.stringify(item));
+      this.#unstored.delete(key);
     } catch {
       // Full, or forbidden.
-      this.#isStored = false;
+      this.#unstored.set(key, item);
     }
+  }
+
+  #remove(key) {
+    this.#unstored.delete(key);
+    remove(key);
   }
 }
 
@@ -58,6 +127,8 @@ export class Outbox {
   #sending = false;
   #failures = 0;
   #timer = 0;
+  /** The nonces of what is too old to be sent without asking. */
+  #old;
 
   /**
    * `list` shows what waits; `words` are the texts of its states. `refused` is asked to take a text back that was refused
@@ -72,7 +143,7 @@ export class Outbox {
     this.#refused = refused;
     this.#sent = sent;
     const now = Date.now();
-    this.#kept.items = this.#kept.items.filter(({ at }) => now - at < OLDEST);
+    this.#old = new Set(this.#kept.items.filter(({ at }) => now - at > OLD).map(({ nonce }) => nonce));
     addEventListener("online", () => this.flush());
     addEventListener("storage", () => this.#show());
     this.#show();
@@ -86,7 +157,7 @@ export class Outbox {
 
   /** Takes words to be said. */
   add(text) {
-    this.#kept.items = [...this.#kept.items, { nonce: newNonce(), text, at: Date.now(), refusals: 0, why: "" }];
+    this.#kept.add({ nonce: newNonce(), text, at: Date.now(), refusals: 0, why: "" });
     this.#show();
     this.flush();
   }
@@ -117,7 +188,7 @@ export class Outbox {
   }
 
   #next() {
-    return this.#kept.items.find(({ final }) => !final);
+    return this.#kept.items.find(({ final, nonce }) => !final && !this.#old.has(nonce));
   }
 
   /** Sends one; answers whether the next one may follow. */
@@ -159,12 +230,12 @@ export class Outbox {
   }
 
   #change(nonce, change) {
-    this.#kept.items = this.#kept.items.map((item) => (item.nonce === nonce ? { ...item, ...change } : item));
+    this.#kept.change(nonce, change);
     this.#show();
   }
 
   #drop(nonce) {
-    this.#kept.items = this.#kept.items.filter((item) => item.nonce !== nonce);
+    this.#kept.drop(nonce);
     this.#show();
   }
 
@@ -181,12 +252,13 @@ export class Outbox {
     }
     for (const item of items) {
       const element = this.#shown(item.nonce) ?? this.#list.appendChild(this.#element(item));
-      element.classList.toggle("refused", Boolean(item.why));
+      const why = item.why || (this.#old.has(item.nonce) ? this.#words.old : "");
+      element.classList.toggle("refused", Boolean(why));
       const state = element.querySelector(".state");
-      state.textContent = item.why || this.#words.waiting;
+      state.textContent = why || this.#words.waiting;
       // What goes out at once is not read out twice.
-      state.role = item.why ? "alert" : null;
-      element.querySelector(".choices").hidden = !item.why;
+      state.role = why ? "alert" : null;
+      element.querySelector(".choices").hidden = !why;
     }
   }
 
@@ -210,6 +282,7 @@ export class Outbox {
       choices.append(made, " ");
     };
     button("retry", () => {
+      this.#old.delete(nonce);
       this.#change(nonce, { refusals: 0, why: "", final: false });
       this.flush();
     });

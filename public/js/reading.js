@@ -3,6 +3,8 @@
 
 /** How far from the end, in pixels, still counts as the end. */
 const END = 80;
+/** How many older pages are loaded to come back to a place. */
+const PAGES = 20;
 
 export class Reading {
   #feed;
@@ -15,6 +17,8 @@ export class Reading {
   #isAtEnd = !location.hash;
   #below = 0;
   #unseen = 0;
+  /** Where the log was scrolled to when that was last looked at. */
+  #top = 0;
   /** The last that was read before the line. */
   #line = 0;
 
@@ -32,6 +36,7 @@ export class Reading {
     resized.observe(scroller);
     resized.observe(feed);
     document.addEventListener("visibilitychange", () => this.#looked());
+    this.#top = scroller.scrollTop;
     this.#line = this.#kept();
     // Who has read all sees what comes.
     if (![...feed.children].some((chat) => this.#isUnread(chat))) this.#line = 0;
@@ -42,7 +47,25 @@ export class Reading {
   goToEnd() {
     this.#isAtEnd = true;
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#top = this.#scroller.scrollTop;
     this.#read();
+  }
+
+  /** Returns the first chat in view and its distance from the top of the log, or null at the end. */
+  place() {
+    const chat = this.#isAtEnd ? null : this.#firstInView();
+    return chat && { id: chat.id, top: Math.round(chat.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top) };
+  }
+
+  /** Goes to a place. `loadMore` loads older chats until it is there, and returns whether there were more. */
+  async goTo({ id, top }, loadMore) {
+    this.#isAtEnd = false;
+    for (let page = 0; page < PAGES && !document.getElementById(id); page++) if (!(await loadMore())) break;
+    const chat = document.getElementById(id);
+    // The chat is gone, or too far up.
+    if (!chat || chat.hidden) return this.goToEnd();
+    const { top: now } = chat.getBoundingClientRect();
+    this.#scroller.scrollTop += now - this.#scroller.getBoundingClientRect().top - top;
   }
 
   /** Changes the feed by `change`, which answers the chats that others have just said, and holds the view. */
@@ -93,7 +116,11 @@ export class Reading {
 
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    this.#isAtEnd = scrollHeight - scrollTop - clientHeight < END;
+    const isNearEnd = scrollHeight - scrollTop - clientHeight < END;
+    // The log may have become smaller since it was scrolled, before anybody is told: only scrolling up leaves the end.
+    const hasGoneUp = scrollTop < this.#top;
+    this.#top = scrollTop;
+    this.#isAtEnd = isNearEnd || (this.#isAtEnd && !hasGoneUp);
     if (this.#isAtEnd) this.#read();
   }
 

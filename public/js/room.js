@@ -1,18 +1,23 @@
 // A room's page, live. Everything here works as plain forms and links too.
 
-import { Composer } from "./composer.js";
+import { Composer, isTouch } from "./composer.js";
 import { dress } from "./dress.js";
 import { Follower } from "./follow.js";
 import { help } from "./help.js";
+import { keepPlace, keptPlace } from "./history.js";
 import { loadOlder } from "./older.js";
 import { Outbox } from "./outbox.js";
 import { parse, placeAll, replace } from "./place.js";
+import { Announcer, quietly } from "./quiet.js";
 import { Reading } from "./reading.js";
 
 const me = document.body.dataset.me;
 const byId = (id) => document.getElementById(id);
 const feed = byId("feed");
 const scroller = byId("log");
+/** So many chats at once are counted, not read out one by one. */
+const BULK = 3;
+const announcer = new Announcer(byId("announcement"));
 /** Anew each time: the site replaces it when it has something to say about it. */
 const connection = () => byId("connection");
 const composer = byId("composer");
@@ -42,17 +47,26 @@ const hear = (message) => {
   const seen = Number(feed.dataset.upto);
   const upto = Number(element.dataset.upto);
   feed.dataset.upto = Math.max(seen, upto);
-  const news = reading.steadily(() => {
-    const chats = placeAll(feed, element);
-    placed(chats);
-    return chats.filter(({ hidden, dataset }) => !hidden && Number(dataset.seq) > seen && dataset.author !== me);
-  });
+  const isNews = ({ hidden, dataset }) => !hidden && Number(dataset.seq) > seen && dataset.author !== me;
+  const insert = () =>
+    reading.steadily(() => {
+      const chats = placeAll(feed, element);
+      placed(chats);
+      return chats.filter(isNews);
+    });
+  const isBulk = [...element.children].filter(isNews).length > BULK;
+  const news = isBulk ? quietly(feed, insert) : insert();
+  if (isBulk) announcer.add("newer", news.length);
   follower.seen(upto);
   if (news.length) tell(news.at(-1));
 };
 
 const reading = new Reading({ feed, scroller, button: byId("new-chats"), me, key: `read ${me} ${feed.dataset.room}` });
-if (!location.hash) reading.goToEnd();
+// Someone who comes back by the browser's button reads on where they left off.
+const isBack = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
+const place = isBack ? keptPlace() : null;
+if (!place && !location.hash) reading.goToEnd();
+keepPlace(() => reading.place());
 const tell = help({ dialog: byId("help"), button: byId("open-help"), room: byId("room-name").textContent });
 
 const follower = new Follower({
@@ -77,7 +91,7 @@ const writing = new Composer(composer, {
   },
   types: () => follower.type(),
   last: () => [...feed.querySelectorAll(".own:not([hidden]) .at")].at(-1)?.href,
-  edited: () => follower.look(),
+  edited: (rev) => follower.look(rev),
 });
 feed.addEventListener("click", (event) => {
   if (!event.target.matches(".change") || event.metaKey || event.ctrlKey || event.shiftKey) return;
@@ -95,15 +109,19 @@ outbox = new Outbox({
   sent: (seq) => {
     // What is older than the page's end does not come any more.
     if (byId(`chat-${seq}`) || seq <= Number(feed.dataset.upto)) outbox.arrived(seq);
-    else follower.look();
+    else follower.look(seq);
   },
 });
 
 const older = byId("older");
-if (older) {
-  const above = (chats) => {
-    placed(chats);
-    reading.drawLine();
-  };
-  loadOlder({ link: older, scroller, feed, placed: above });
+const above = (chats) => {
+  placed(chats);
+  reading.drawLine();
+  announcer.add("older", chats.filter(({ hidden }) => !hidden).length);
+};
+const loadMore = older ? loadOlder({ link: older, scroller, feed, placed: above }) : () => false;
+if (place) reading.goTo(place, loadMore);
+// Coming with a keyboard to write on, and not to a certain chat.
+if (!place && !location.hash && !isTouch() && document.activeElement === document.body) {
+  composer.elements.text.focus({ preventScroll: true });
 }

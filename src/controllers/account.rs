@@ -250,6 +250,7 @@ async fn account(who: &SignedIn, visitor: &Visitor<'_>, db: &Database, images: &
     };
     Ok(Account {
         me: Me::from(&who.user),
+        login: who.user.login.as_str().to_owned(),
         chosen: who.user.locale.clone().unwrap_or_default(),
         theme: who.user.theme.map(Theme::as_str).unwrap_or_default().to_owned(),
         sessions: sessions.iter().map(|session| Session::new(session, &who.session)).collect(),

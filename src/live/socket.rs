@@ -25,6 +25,8 @@ use crate::views::{Locale, room};
 /// Between pings, and how long one may go unanswered.
 const PING: Duration = Duration::from_secs(25);
 const PONG: Duration = Duration::from_secs(20);
+/// The frame that goes with each ping. Scripts cannot see pings, and need a sign that the connection works.
+const BEAT: &str = r#"<i id="beat"></i>"#;
 
 /// Who opens a socket.
 pub struct Visitor {
@@ -192,6 +194,7 @@ impl Socket {
             // The answer may have come while something was sent.
             return self.wire.hear().now_or_never().unwrap_or(Err(End::Stalled));
         }
+        self.wire.tell(BEAT).await?;
         (self.wake, self.is_asked) = (Instant::now() + PONG, true);
         self.wire.ping().await.map(|()| Heard::Nothing)
     }

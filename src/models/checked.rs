@@ -28,7 +28,7 @@ impl Login {
         for c in login.chars() {
             let is_mark = is_combining_mark(c) && after_letter;
             if !is_visible(c) || !(c.is_alphanumeric() || is_mark || matches!(c, '_' | '-' | '.')) {
-                return Err(Fault::Alphabet);
+                return Err(Fault::Alphabet(c));
             }
             after_letter = is_mark || c.is_alphabetic();
         }
@@ -79,9 +79,7 @@ impl Password {
     /// `Empty`, `TooShort`, `TooLong` or `Control`.
     pub fn parse(typed: &str) -> Result<Self, Fault> {
         let password: String = typed.nfc().collect();
-        if password.chars().any(|c| c.is_control() || overrides_text(c)) {
-            return Err(Fault::Control);
-        }
+        reject(&password, |c| c.is_control() || overrides_text(c), Fault::Control)?;
         // Spaces are as good as other keys; what no key types is not.
         if !password.chars().any(|c| c == ' ' || is_visible(c)) {
             return Err(Fault::Empty);
@@ -165,9 +163,8 @@ impl ChatText {
         let text = typed.replace("\r\n", "\n").replace('\r', "\n");
         let text = text.trim_end();
         // Isolates are left to writers of two directions: they end with the block that a chat is.
-        if text.chars().any(|c| (c.is_control() && !matches!(c, '\n' | '\t')) || overrides_text(c)) {
-            return Err(Fault::Control);
-        }
+        let is_refused = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || overrides_text(c);
+        reject(text, is_refused, Fault::Control)?;
         if !text.chars().any(is_visible) {
             return Err(Fault::Empty);
         }
@@ -190,9 +187,7 @@ impl Nonce {
     /// # Errors
     /// `Empty`, `TooLong` or `Alphabet`.
     pub fn parse(typed: &str) -> Result<Self, Fault> {
-        if !typed.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) {
-            return Err(Fault::Alphabet);
-        }
+        reject(typed, |c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')), Fault::Alphabet)?;
         within(1, 64, typed.len())?;
         Ok(Self(typed.to_owned()))
     }
@@ -220,12 +215,12 @@ pub struct PicturePath(String);
 
 impl PicturePath {
     /// # Errors
-    /// `Alphabet`.
+    /// `Path`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let hash = text.strip_prefix("/image/").and_then(|name| name.strip_suffix(".jpg"));
         let is_hash =
             |hash: &str| hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if hash.is_some_and(is_hash) { Ok(Self(text.to_owned())) } else { Err(Fault::Alphabet) }
+        if hash.is_some_and(is_hash) { Ok(Self(text.to_owned())) } else { Err(Fault::Path) }
     }
 
     /// The path of the larger file.
@@ -242,9 +237,7 @@ impl PicturePath {
 /// One line: ends trimmed, spaces collapsed, without what cannot be seen or turns its surroundings.
 fn line(typed: &str) -> Result<String, Fault> {
     let typed = typed.trim();
-    if typed.chars().any(|c| c.is_control() || turns_text(c) || matches!(c, '\u{2028}' | '\u{2029}')) {
-        return Err(Fault::Control);
-    }
+    reject(typed, |c| c.is_control() || turns_text(c) || matches!(c, '\u{2028}' | '\u{2029}'), Fault::Control)?;
     if !typed.chars().any(is_visible) {
         return Err(Fault::Empty);
     }
@@ -259,6 +252,11 @@ fn key(text: &str) -> String {
 
 fn collapse(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Refuses a text with the first character for which `is_refused` holds.
+fn reject(text: &str, is_refused: impl Fn(char) -> bool, fault: fn(char) -> Fault) -> Result<(), Fault> {
+    text.chars().find(|c| is_refused(*c)).map_or(Ok(()), |c| Err(fault(c)))
 }
 
 fn within(least: usize, most: usize, length: usize) -> Result<(), Fault> {
@@ -281,7 +279,7 @@ fn turns_text(c: char) -> bool {
 }
 
 /// Whether a character shows by itself: not white space, not a joiner or another of zero width, not a filler.
-fn is_visible(c: char) -> bool {
+pub fn is_visible(c: char) -> bool {
     !(c.is_whitespace()
         || c.is_control()
         || matches!(c,
@@ -310,9 +308,17 @@ mod tests {
         assert_eq!(Login::parse("ab"), Err(Fault::TooShort(3)));
         assert_eq!(Login::parse(&"가".repeat(33)), Err(Fault::TooLong(32)));
         assert!(Login::parse(&"가".repeat(32)).is_ok());
-        for typed in ["a b c", "abc!", "abc/", "abc\u{200d}d", "😀😀😀", "\u{301}abc", "ab\u{1160}c", "ab.\u{301}c"]
-        {
-            assert_eq!(Login::parse(typed), Err(Fault::Alphabet), "{typed}");
+        for (typed, refused) in [
+            ("a b c", ' '),
+            ("abc!", '!'),
+            ("abc/?", '/'),
+            ("abc\u{200d}d", '\u{200d}'),
+            ("a😀😀", '😀'),
+            ("\u{301}abc", '\u{301}'),
+            ("ab\u{1160}c", '\u{1160}'),
+            ("ab.\u{301}c", '\u{301}'),
+        ] {
+            assert_eq!(Login::parse(typed), Err(Fault::Alphabet(refused)), "{typed}");
         }
         assert_eq!(Login::parse("   "), Err(Fault::Empty));
         for typed in ["हिन्दी", "ไทยแลนด์", "ë̀ee", &"ß".repeat(32)] {
@@ -335,13 +341,14 @@ mod tests {
             assert_eq!(Nickname::parse(unseen), Err(Fault::Empty), "{unseen:?}");
             assert_eq!(ChatText::parse(unseen), Err(Fault::Empty), "{unseen:?}");
         }
-        for turning in ["a\u{202e}b", "a\u{202a}b", "a\u{0}b", "a\u{1b}[2Jb", "a\u{7f}b"] {
-            assert_eq!(RoomName::parse(turning), Err(Fault::Control), "{turning:?}");
-            assert_eq!(ChatText::parse(turning), Err(Fault::Control), "{turning:?}");
+        for turning in ['\u{202e}', '\u{202a}', '\u{0}', '\u{1b}', '\u{7f}'] {
+            let typed = format!("a{turning}b\u{202d}c");
+            assert_eq!(RoomName::parse(&typed), Err(Fault::Control(turning)), "{turning:?}");
+            assert_eq!(ChatText::parse(&typed), Err(Fault::Control(turning)), "{turning:?}");
         }
-        assert_eq!(Nickname::parse("a\u{2067}b"), Err(Fault::Control));
+        assert_eq!(Nickname::parse("a\u{2067}b"), Err(Fault::Control('\u{2067}')));
         assert!(ChatText::parse("a \u{2067}b\u{2069}").is_ok());
-        assert_eq!(Topic::parse("one\ntwo"), Err(Fault::Control));
+        assert_eq!(Topic::parse("one\ntwo"), Err(Fault::Control('\n')));
         assert_eq!(Topic::parse("\u{200b}").unwrap(), Topic::default());
     }
 
@@ -377,7 +384,7 @@ mod tests {
         assert_eq!(composed.as_bytes(), decomposed.as_bytes());
         assert!(matches!(Password::parse("1234567"), Err(Fault::TooShort(8))));
         assert!(matches!(Password::parse(&"\u{200b}".repeat(8)), Err(Fault::Empty)));
-        assert!(matches!(Password::parse("password\u{202e}"), Err(Fault::Control)));
+        assert!(matches!(Password::parse("password\u{202e}"), Err(Fault::Control('\u{202e}'))));
         assert!(Password::parse("        ").is_ok());
     }
 
@@ -386,6 +393,6 @@ mod tests {
         assert!(Nonce::parse(&"aZ9_-".repeat(12)).is_ok());
         assert_eq!(Nonce::parse(""), Err(Fault::Empty));
         assert_eq!(Nonce::parse(&"a".repeat(65)), Err(Fault::TooLong(64)));
-        assert_eq!(Nonce::parse("가"), Err(Fault::Alphabet));
+        assert_eq!(Nonce::parse("a가"), Err(Fault::Alphabet('가')));
     }
 }

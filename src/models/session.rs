@@ -12,6 +12,7 @@ use futures_util::future::join_all;
 use mongodb::bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use unicode_segmentation::UnicodeSegmentation;
 
 use super::{Database, Device, User, UserId};
 use crate::error::{Error, Fault, Result};
@@ -20,6 +21,8 @@ use crate::error::{Error, Fault, Result};
 pub const LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How old its `seen` may be before it is written again.
 const SEEN: Duration = Duration::from_secs(60 * 60);
+/// The longest kept name of a browser, in characters.
+const BROWSER: usize = 200;
 
 /// The key of a session: the SHA-256 of its token, in base64url. Safe to keep and to log, unlike the token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -99,7 +102,7 @@ impl Session {
         let session = Self {
             id: Token::id(&token.0),
             user: user.id,
-            browser: browser.chars().take(200).collect(),
+            browser: cut(browser, BROWSER),
             address: address.to_string(),
             // Read with the password that was verified: a change meanwhile ends this session too.
             epoch: user.epoch,
@@ -206,6 +209,30 @@ impl Session {
     }
 }
 
+/// Returns the first whole graphemes of a text, in at most `most` characters.
+fn cut(text: &str, most: usize) -> String {
+    let mut count = 0;
+    let fits = text.graphemes(true).take_while(|grapheme| {
+        count += grapheme.chars().count();
+        count <= most
+    });
+    fits.collect()
+}
+
 fn after(at: DateTime, span: Duration) -> DateTime {
     DateTime::from_millis(at.timestamp_millis().saturating_add_unsigned(span.as_millis() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_name_is_cut_between_graphemes() {
+        let family = "👩‍👩‍👧‍👦";
+        let name = format!("{}{family}", "x".repeat(BROWSER - 3));
+        assert_eq!(cut(&name, BROWSER), "x".repeat(BROWSER - 3));
+        assert_eq!(cut(&name, BROWSER + 4), name);
+        assert_eq!(cut("", BROWSER), "");
+    }
 }

@@ -22,7 +22,8 @@ pub struct User {
     /// The opaque id.
     #[serde(rename = "_id")]
     pub id: UserId,
-    login: Login,
+    /// What they sign in with.
+    pub login: Login,
     /// The name that others see.
     pub nickname: Nickname,
     /// Where their picture is on the image server; none: one is drawn.

@@ -1,25 +1,42 @@
 //! Errors, in the reader's words.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use fluent_templates::fluent_bundle::FluentValue;
 use serde::Serialize;
+use unicode_normalization::char::is_combining_mark;
 
 use super::Locale;
 use super::user::Me;
-use crate::error::{Error, Faults};
+use crate::error::{Error, Fault, Faults};
+use crate::models::checked::is_visible;
 
 /// What is wrong, by field.
 pub type Messages = BTreeMap<&'static str, String>;
 
 /// The sentences for refused fields.
 pub fn messages(faults: &Faults, locale: Locale) -> Messages {
-    let message = |fault: crate::error::Fault| {
-        let limit = fault.limit().map(|limit| (Cow::from("limit"), FluentValue::from(limit)));
-        locale.text_with(&format!("fault-{}", fault.code()), &HashMap::from_iter(limit))
-    };
-    faults.0.iter().map(|(field, fault)| (*field, message(*fault))).collect()
+    faults.0.iter().map(|(field, fault)| (*field, sentence(*fault, locale))).collect()
+}
+
+fn sentence(fault: Fault, locale: Locale) -> String {
+    let limit = fault.limit().map(|limit| (Cow::from("limit"), FluentValue::from(limit)));
+    let named = fault.character().map(|character| name_of(character, locale));
+    let character = named.map(|name| (Cow::from("character"), FluentValue::from(name)));
+    locale.text_with(&format!("fault-{}", fault.code()), &limit.into_iter().chain(character).collect())
+}
+
+/// Names a character: a word for white space, the character itself if it is visible, else its code point.
+fn name_of(character: char, locale: Locale) -> String {
+    match character {
+        ' ' => locale.text("character-space"),
+        '\t' => locale.text("character-tab"),
+        '\n' | '\r' | '\u{2028}' | '\u{2029}' => locale.text("character-line-break"),
+        // Isolated, because it may be of the other direction.
+        _ if is_visible(character) && !is_combining_mark(character) => format!("\u{2068}{character}\u{2069}"),
+        _ => format!("U+{:04X}", u32::from(character)),
+    }
 }
 
 /// An error page.
@@ -132,4 +149,29 @@ fn hint(error: &Error, locale: Locale, reader: &str) -> String {
         seconds => (format!("{key}-minutes"), seconds.div_ceil(60)),
     };
     locale.text_with(&key, &HashMap::from([(Cow::from("wait"), FluentValue::from(wait))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_character_is_named_so_that_it_can_be_seen() {
+        let said = |tag, fault| sentence(fault, Locale::tagged(tag).unwrap());
+        for (character, english, korean) in [
+            ('\u{202e}', "U+202E", "U+202E"),
+            ('\u{0}', "U+0000", "U+0000"),
+            ('\u{301}', "U+0301", "U+0301"),
+            ('\u{200d}', "U+200D", "U+200D"),
+            (' ', "a space", "공백"),
+            ('\n', "a line break", "줄 바꿈"),
+            ('!', "\u{2068}!\u{2069}", "\u{2068}!\u{2069}"),
+            ('😀', "\u{2068}😀\u{2069}", "\u{2068}😀\u{2069}"),
+        ] {
+            for fault in [Fault::Control(character), Fault::Alphabet(character)] {
+                assert!(said("en", fault).contains(english), "{}", said("en", fault));
+                assert!(said("ko", fault).contains(korean), "{}", said("ko", fault));
+            }
+        }
+    }
 }

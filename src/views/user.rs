@@ -62,6 +62,8 @@ pub struct Card {
 pub struct Account {
     /// Whose it is.
     pub me: Me,
+    /// The id that they sign in with. Password managers need it beside a password.
+    pub login: String,
     /// The language they chose; empty for the browser's.
     pub chosen: String,
     /// The colours they chose; empty for the system's.

@@ -94,6 +94,38 @@ async fn who_reads_further_up_stays_there_and_is_told_how_many_are_new() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_shrinks_while_it_scrolls_stays_at_its_end() {
+    let site = Site::start().await;
+    let (browser, guest, room) = in_a_room(&site).await;
+    for n in 0..60 {
+        guest.say(&room, &format!("chat {n}")).await;
+    }
+    browser.find("#chat-60").await;
+    until("the end", || async { (place(&browser).await.1 < 2).then_some(()) }).await;
+    // The log is told that it was scrolled to its end only when something else has taken room already.
+    browser
+        .run_async(
+            "const log = document.getElementById('log');
+             const frame = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+             log.scrollTop -= 20;
+             await frame();
+             // Outside of a frame: the next one begins with the event and ends with what has changed its size.
+             await new Promise((resolve) => setTimeout(resolve, 5));
+             log.scrollTop = log.scrollHeight;
+             document.getElementById('composer').style.paddingBlockStart = '200px';
+             await frame();",
+        )
+        .await;
+    until("the end again", || async { (place(&browser).await.1 < 2).then_some(()) }).await;
+    // Someone who scrolls up leaves the end.
+    browser.run("document.getElementById('log').scrollTop -= 300;", json!([])).await;
+    let _ = guest.say(&room, "news").await;
+    browser.find("#new-chats:not([hidden])").await;
+    assert!(place(&browser).await.1 >= 300);
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_comes_to_a_certain_chat_stays_there() {
     let site = Site::start().await;
     let (browser, guest, room) = in_a_room(&site).await;

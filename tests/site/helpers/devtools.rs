@@ -40,6 +40,7 @@ pub struct Key {
 
 pub const TAB: Key = Key { name: "Tab", number: 9, text: "", modifiers: 0, command: None };
 pub const SHIFT_TAB: Key = Key { modifiers: 8, ..TAB };
+pub const CONTROL_ENTER: Key = Key { modifiers: 2, text: "", ..ENTER };
 pub const ENTER: Key = Key { name: "Enter", number: 13, text: "\r", modifiers: 0, command: None };
 pub const SPACE: Key = Key { name: "Space", number: 32, text: " ", modifiers: 0, command: None };
 pub const SELECT_ALL: Key = Key { name: "KeyA", number: 65, text: "", modifiers: 2, command: Some("selectAll") };
@@ -83,6 +84,11 @@ impl Browser {
     pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let command = DevTools { command: command.to_owned(), parameters };
         self.client.issue_cmd(command.clone()).await.unwrap_or_else(|error| panic!("{command:?}: {error}"))
+    }
+
+    /// Runs a script in each page from now on, before those of the page.
+    pub async fn on_new_pages(&self, script: &str) {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
     }
 
     /// Runs a script on the page; answers what it returns.

@@ -15,6 +15,7 @@ pub struct Proxy {
     /// How many requests have come.
     pub requests: Arc<AtomicUsize>,
     cut: Arc<Notify>,
+    freeze: Arc<Notify>,
     running: AbortHandle,
 }
 
@@ -26,25 +27,32 @@ impl Proxy {
         let (site, requests) = (site.strip_prefix("http://").unwrap().to_owned(), Arc::new(AtomicUsize::new(0)));
         let (counted, strips, cut) = (Arc::clone(&requests), Arc::new(strips), Arc::new(Notify::new()));
         let cutting = Arc::clone(&cut);
+        let freeze = Arc::new(Notify::new());
+        let freezing = Arc::clone(&freeze);
         let running = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((from, _)) = listener.accept().await {
                 let (site, counted, strips) = (site.clone(), Arc::clone(&counted), Arc::clone(&strips));
-                let cutting = Arc::clone(&cutting);
+                let (cutting, freezing) = (Arc::clone(&cutting), Arc::clone(&freezing));
                 connections.spawn(async move {
                     tokio::select! {
-                        _ = pass(from, &site, &counted, &*strips) => {}
+                        _ = pass(from, &site, &counted, &*strips, &freezing) => {}
                         () = cutting.notified() => {}
                     }
                 });
             }
         });
-        Self { address, requests, cut, running: running.abort_handle() }
+        Self { address, requests, cut, freeze, running: running.abort_handle() }
     }
 
     /// Cuts all connections that are open.
     pub fn cut(&self) {
         self.cut.notify_waiters();
+    }
+
+    /// Stops forwarding on all connections that are open, without closing them. New connections work.
+    pub fn freeze(&self) {
+        self.freeze.notify_waiters();
     }
 }
 
@@ -59,6 +67,7 @@ async fn pass(
     site: &str,
     requests: &AtomicUsize,
     strips: &(dyn Fn() -> bool + Send + Sync),
+    freezing: &Notify,
 ) -> std::io::Result<()> {
     let mut read = Vec::new();
     let end = loop {
@@ -84,6 +93,8 @@ async fn pass(
     let mut to = TcpStream::connect(site).await?;
     to.write_all(lines.join("\r\n").as_bytes()).await?;
     to.write_all(&read[end..]).await?;
-    copy_bidirectional(&mut from, &mut to).await?;
-    Ok(())
+    tokio::select! {
+        copied = copy_bidirectional(&mut from, &mut to) => copied.map(|_| ()),
+        () = freezing.notified() => std::future::pending().await,
+    }
 }
