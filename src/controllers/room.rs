@@ -8,11 +8,12 @@ use rocket::{FromForm, Route, State, delete, get, post, put, routes, uri};
 use serde_json::json;
 
 use super::answer::{Answer, Refusal};
-use super::param::Asked;
+use super::param::{Asked, page_of};
 use super::visitor::{Reader, SignedIn, Visitor};
 use crate::error::{Error, Faults, Result};
 use crate::live::Hub;
-use crate::models::checked::{RoomName, Topic};
+use crate::models::checked::{Nonce, RoomName, Topic};
+use crate::models::room::{Created, Place};
 use crate::models::{self, Database, RoomId};
 use crate::views::error::{Kept, messages};
 use crate::views::room::{self as views, Composer, Listed, Neighbour, Room, Rooms, Show, Typed};
@@ -35,6 +36,8 @@ struct About<'r> {
     name: &'r str,
     #[field(default = "")]
     topic: &'r str,
+    /// Makes a repeated request create one room. Optional.
+    nonce: Option<&'r str>,
 }
 
 impl About<'_> {
@@ -48,15 +51,22 @@ impl About<'_> {
         }
     }
 
+    fn checked_with_nonce(&self) -> Result<(RoomName, Topic, Option<Nonce>)> {
+        let (name, topic) = self.checked()?;
+        let nonce = self.nonce.map(Nonce::parse).transpose().map_err(|fault| Error::field("nonce", fault))?;
+        Ok((name, topic, nonce))
+    }
+
     fn typed(&self, faults: &Faults, visitor: &Visitor<'_>) -> Typed {
         Typed { name: self.name.into(), topic: self.topic.into(), faults: messages(faults, visitor.locale()) }
     }
 
     fn kept(&self, action: impl ToString, method: Option<&str>) -> Kept {
+        let hidden = [("_method", method), ("nonce", self.nonce)];
         Kept {
             action: action.to_string(),
             typed: vec![("name", self.name.into()), ("topic", self.topic.into())],
-            hidden: method.map(|method| ("_method", method.into())).into_iter().collect(),
+            hidden: hidden.into_iter().filter_map(|(name, value)| Some((name, value?.into()))).collect(),
             password: false,
         }
     }
@@ -77,8 +87,7 @@ async fn index(
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
 ) -> Result<Answer> {
-    let page = page.number("page", 1)?.unwrap_or(1);
-    rooms(&who, &visitor, db, hub, page as usize, Typed::default()).await
+    rooms(&who, &visitor, db, hub, page.place("page")?, Typed::default()).await
 }
 
 /// Makes a room.
@@ -92,16 +101,23 @@ async fn create(
     let keeping = |error| Refusal::keeping(error, form.kept(uri!(create), None));
     let who = visitor.signed_in().await.map_err(keeping)?;
     let made = async {
-        let (name, topic) = form.checked()?;
-        who.user.make_room(db, name, topic).await
+        let (name, topic, nonce) = form.checked_with_nonce()?;
+        who.user.request_room(db, name, topic, nonce.as_ref()).await
     };
     match made.await {
-        Ok(room) if visitor.wants_json() => {
-            Ok(Answer::json(&Room::new(&room, db, &who.user))?.with_status(Status::Created))
+        Ok(made) => {
+            let (room, status) = match &made {
+                Created::Now(room) => (room, Status::Created),
+                Created::Before(room) => (room, Status::Ok),
+            };
+            match visitor.wants_json() {
+                true => Ok(Answer::json(&Room::new(room, db, &who.user))?.with_status(status)),
+                false => Ok(Answer::see_other(path(room.id))),
+            }
         }
-        Ok(room) => Ok(Answer::see_other(path(room.id))),
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
-            let page = rooms(&who, &visitor, db, hub, 1, form.typed(&faults, &visitor)).await.map_err(keeping)?;
+            let typed = form.typed(&faults, &visitor);
+            let page = rooms(&who, &visitor, db, hub, Place::Page(1), typed).await.map_err(keeping)?;
             Ok(page.with_status(Status::UnprocessableEntity))
         }
         Err(error) => Err(keeping(error)),
@@ -211,7 +227,7 @@ pub(super) async fn page(
         typing: views::typing(&typing, views, locale)?.to_string(),
         composer: match draft.composer {
             Some(composer) => composer,
-            None => Composer { nonce: models::checked::Nonce::random()?.as_str().into(), ..Composer::default() },
+            None => Composer { nonce: Nonce::random()?.as_str().into(), ..Composer::default() },
         },
         typed: draft.typed.unwrap_or(typed),
         // Last, so that it takes no patience from what was asked for.
@@ -222,15 +238,8 @@ pub(super) async fn page(
 
 /// The first rooms of the list, beside the one that is read. That comes also without them.
 async fn neighbours(who: &SignedIn, db: &Database, hub: &Hub, current: RoomId) -> Vec<Neighbour> {
-    match who.user.rooms_lately(db).await {
-        Ok(rooms) => {
-            rooms.iter().take(NEIGHBOURS).map(|room| Neighbour::new(room, current, hub.here(room.id))).collect()
-        }
-        Err(error) => {
-            log::debug!("a room is shown without the others: {error}");
-            Vec::new()
-        }
-    }
+    let rooms = who.user.first_rooms(db, NEIGHBOURS).await;
+    rooms.iter().map(|room| Neighbour::new(room, current, hub.here(room.id))).collect()
 }
 
 async fn rooms(
@@ -238,20 +247,18 @@ async fn rooms(
     visitor: &Visitor<'_>,
     db: &Database,
     hub: &Hub,
-    page: usize,
+    place: Place,
     typed: Typed,
 ) -> Result<Answer> {
-    let all = who.user.rooms(db).await?;
-    let pages = all.len().div_ceil(PAGE).max(1);
-    let page = page.min(pages);
-    let shown: Vec<_> = all.into_iter().skip((page - 1) * PAGE).take(PAGE).collect();
-    let listed = shown.iter().map(|room| Room::new(room, db, &who.user)).zip(hub.glances(&shown).await);
+    let listing = who.user.rooms(db, place, PAGE).await?;
+    let glances = hub.glances(&listing.rooms).await;
+    let listed = listing.rooms.iter().map(|room| Room::new(room, db, &who.user)).zip(glances);
     let rooms: Vec<_> = listed.map(|(room, glance)| Listed::new(room, glance)).collect();
-    match visitor.wants_json() {
-        true => Answer::json(&json!({ "rooms": rooms, "page": page, "pages": pages })),
-        false => {
-            let view = Rooms { me: Me::from(&who.user), rooms, page, pages, typed };
-            Answer::page(visitor, "rooms/index.html.tera", &view)
-        }
+    let [previous, next] = [listing.previous, listing.next].map(|place| place.map(page_of));
+    if visitor.wants_json() {
+        return Answer::json(&json!({ "rooms": rooms, "page": listing.page, "previous": previous, "next": next }));
     }
+    let nonce = Nonce::random()?.as_str().into();
+    let view = Rooms { me: Me::from(&who.user), rooms, previous, next, nonce, typed };
+    Answer::page(visitor, "rooms/index.html.tera", &view)
 }

@@ -12,15 +12,15 @@ use mongodb::options::{
     WriteConcern,
 };
 use mongodb::{Client, IndexModel};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::chore::Chore;
+use super::chore::{Chore, Running};
 use super::lease;
 use super::log::{Entry, Log, Top};
 use super::password::Passwords;
 use super::patience::PATIENCE;
 use super::restore::Marker;
-use super::room::{Directory, Name};
+use super::room::{Name, RoomList};
 use super::signal::{self, Sites, Stored};
 use super::table::{Desk, Table};
 use super::throttle::Throttle;
@@ -29,6 +29,8 @@ use crate::error::Result;
 
 /// How long the first connection may take: at start the database may still be starting too.
 pub(super) const START: Duration = Duration::from_secs(30);
+/// How often an instance looks for jobs of lost instances.
+const MAINTENANCE: Duration = Duration::from_secs(10);
 /// Connections at most. The driver's 10 would make readers of pages wait for each other.
 const POOL: u32 = 64;
 /// The database's name where the connection string has none.
@@ -48,10 +50,12 @@ pub struct Database {
     pub(super) signals: Table<Stored>,
     pub(super) leases: Table<lease::Stored>,
     pub(super) markers: Table<Marker>,
+    /// The jobs that this instance runs.
+    pub(super) running: Running,
     pub(super) sites: Arc<Sites>,
     pub(super) passwords: Passwords,
     pub(super) throttle: Throttle,
-    pub(super) directory: Directory,
+    pub(super) room_list: RoomList,
     /// The logs in use, by room. A log takes its key out when it is dropped; locked for a line.
     pub(super) logs: Mutex<HashMap<RoomId, Weak<Log>>>,
     /// The highest committed top that this site has seen of each room; locked for a line.
@@ -83,6 +87,8 @@ impl Database {
         this.confirm_indexes().await.map_err(failed)?;
         this.announce().await.map_err(failed)?;
         this.resume_chores().await.map_err(failed)?;
+        this.room_list.load(&this).await.map_err(failed)?;
+        tokio::spawn(maintain(Arc::downgrade(&this)));
         Ok(this)
     }
 
@@ -116,10 +122,11 @@ impl Database {
             signals: Table::new(database.collection_with_options("signal", options.clone()), &desk),
             leases: Table::new(database.collection_with_options("lease", options.clone()), &desk),
             markers: Table::new(database.collection_with_options("restore", options), &desk),
+            running: Running::default(),
             sites,
             passwords: Passwords::new(),
             throttle: Throttle::default(),
-            directory: Directory::default(),
+            room_list: RoomList::default(),
             logs: Mutex::default(),
             tops: Mutex::default(),
             database,
@@ -134,6 +141,8 @@ impl Database {
         self.sessions.collection.create_index(expiring("expires", Duration::ZERO)).await?;
         self.sessions.collection.create_index(IndexModel::builder().keys(doc! { "user": 1 }).build()).await?;
         self.rooms.collection.create_index(unique(doc! { "no": 1 })).await?;
+        self.rooms.collection.create_index(IndexModel::builder().keys(doc! { "open": 1, "no": 1 }).build()).await?;
+        self.rooms.collection.create_index(IndexModel::builder().keys(doc! { "active": 1 }).build()).await?;
         self.signals.collection.create_index(expiring("at", signal::LIFE)).await?;
         self.chats.collection.create_index(unique(doc! { "room": 1, "seq": 1 })).await?;
         self.chats.collection.create_index(unique_where(doc! { "room": 1, "of": 1, "seq": 1 }, "of")).await?;
@@ -158,6 +167,22 @@ impl Database {
     pub async fn ping(&self) -> Result<()> {
         let database = self.database.clone();
         self.desk.ask(async move { database.run_command(doc! { "ping": 1 }).await }).await.map(drop)
+    }
+}
+
+/// Does what is due from time to time, for as long as the database is in use: takes over jobs, keeps the list of rooms.
+async fn maintain(database: Weak<Database>) {
+    let mut ticks = interval(MAINTENANCE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(db) = database.upgrade() else { return };
+        if let Err(error) = db.resume_chores().await {
+            log::debug!("jobs not taken over: {error}");
+        }
+        if let Err(error) = db.room_list.maintain(&db).await {
+            log::debug!("room list not maintained: {error}");
+        }
     }
 }
 

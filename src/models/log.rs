@@ -348,10 +348,14 @@ impl Database {
     }
 
     pub(super) fn raise(&self, room: RoomId, top: Top) {
-        let mut tops = self.tops.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = tops.entry(room).or_default();
-        if top.seq > seen.seq {
+        {
+            let mut tops = self.tops.lock().unwrap_or_else(PoisonError::into_inner);
+            let seen = tops.entry(room).or_default();
+            if top.seq <= seen.seq {
+                return;
+            }
             *seen = top;
         }
+        self.room_list.raise(room, top);
     }
 }
