@@ -258,7 +258,7 @@ async fn rooms(
     if visitor.wants_json() {
         return Answer::json(&json!({ "rooms": rooms, "page": listing.page, "previous": previous, "next": next }));
     }
-    let nonce = Nonce::random()?.as_str().into();
+    let nonce = who.user.room_nonce(db);
     let view = Rooms { me: Me::from(&who.user), rooms, previous, next, nonce, typed };
     Answer::page(visitor, "rooms/index.html.tera", &view)
 }

@@ -94,6 +94,12 @@ impl User {
         db.room_list.first(db, count).await
     }
 
+    /// Returns a nonce for the form that creates a room. It changes whenever a room was created; until then the page
+    /// with the form stays the same, byte for byte.
+    pub fn room_nonce(&self, db: &Database) -> String {
+        format!("{}-{}", self.id, db.room_list.top())
+    }
+
     /// Creates a room of one's own.
     ///
     /// # Errors

@@ -194,6 +194,25 @@ async fn rooms_of_an_earlier_version_are_listed_by_activity_and_then_by_number()
     assert_eq!(person.make_room("new").await, format!("/room/{}", room_id(&rooms, 2_501).await));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms_behind_many_closed_ones_are_listed() {
+    let database = new_database();
+    store_rooms(&database, 1..=6_000).await;
+    let client = Client::with_uri_str(&database).await.unwrap();
+    let rooms = client.default_database().unwrap().collection::<Document>("room");
+    let spam = doc! { "no": { "$gt": 15, "$lte": 6_000 } };
+    rooms.update_many(spam, doc! { "$set": { "open": false } }).await.unwrap();
+    let site = Site::on(&database).await;
+    let person = site.person("gildong").await;
+    let json = person.get_json("/room").await.json();
+    assert_eq!((json["rooms"].as_array().unwrap().len(), json["next"].is_null()), (14, true));
+    // A page by number skips them with few queries.
+    for (page, count) in [("b6001", 0), ("a0", 0)] {
+        let listed = person.get_json(&format!("/room?page={page}")).await.json();
+        assert_eq!(listed["rooms"].as_array().unwrap().len(), count, "all are in the recent set");
+    }
+}
+
 async fn room_id(rooms: &mongodb::Collection<Document>, no: i64) -> String {
     rooms.find_one(doc! { "no": no }).await.unwrap().unwrap().get_object_id("_id").unwrap().to_hex()
 }
@@ -330,6 +349,31 @@ async fn rooms_made_on_two_sites_at_once_all_stand() {
         (rooms == 40).then_some(rooms)
     });
     assert_eq!(listed.await, 40);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_another_site_changes_or_closes_is_listed_as_it_is() {
+    let database = new_database();
+    let (here, there) = (Site::on(&database).await, Site::on(&database).await);
+    let (one, other) = (here.person("gildong").await, there.person("chunhyang").await);
+    let (first, second) = (one.make_room("first").await, one.make_room("second").await);
+    let names = async || {
+        let json = other.get_json("/room").await.json();
+        assert!(json["next"].is_null(), "nothing is left for another page");
+        json["rooms"].as_array().unwrap().iter().map(|room| room["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let listed = async |expected: &[&str]| {
+        let is_listed = || async {
+            let names: Vec<String> = names().await;
+            (names == expected).then_some(())
+        };
+        until(&format!("{expected:?} to be listed"), is_listed).await;
+    };
+    listed(&["second", "first"]).await;
+    assert_eq!(one.post(&first, &[("_method", "put"), ("name", "renamed")]).await.status, 303);
+    listed(&["second", "renamed"]).await;
+    assert_eq!(one.post(&second, &[("_method", "delete")]).await.status, 303);
+    listed(&["renamed"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,6 +40,8 @@ const WINDOW: i64 = 128;
 const WIDEST: i64 = 4_096;
 /// Windows that one page of the tail reads at most. After that the page is short and has a link to the next one.
 const WINDOWS: usize = 24;
+/// How long a start waits for the recent set to be filled.
+const START: Duration = Duration::from_secs(20);
 /// Writes at once while the recent set is filled.
 const AT_ONCE: usize = 16;
 
@@ -128,7 +130,8 @@ impl Outline {
 }
 
 impl RoomList {
-    /// Reads the recent set at the start. Fills it where it is missing, as in data of an earlier version.
+    /// Reads the recent set at the start. Fills it where it is missing, as in data of an earlier version; a start waits
+    /// for that a while.
     pub(in crate::models) async fn load(&self, db: &Database) -> Result<()> {
         self.read_active(db, 0).await?;
         let is_short = {
@@ -136,7 +139,14 @@ impl RoomList {
             recent.read_whole = Some(Instant::now());
             recent.order.len() < KEPT / 2
         };
-        if is_short { self.fill(db).await } else { Ok(()) }
+        if is_short {
+            match timeout(START, self.fill(db)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => log::warn!("room list not filled: error={error}. It is tried again."),
+                Err(_) => log::warn!("room list not filled within {START:?}. This continues in the background."),
+            }
+        }
+        Ok(())
     }
 
     /// Does what is due from time to time: fills a set that has shrunk, unsets `active` on rooms that left the set.
@@ -230,6 +240,10 @@ impl RoomList {
             page = pages();
             rooms = self.slice(db, (page - 1) * size, size, LIST_AGE).await?;
         }
+        if rooms.is_empty() && self.has_tail(db).await? {
+            // The set is not filled yet.
+            return self.page_below(db, i64::MAX, size).await;
+        }
         let next = match page < pages() {
             true => Some(Place::Page(page + 1)),
             false if self.has_tail(db).await? => Some(Place::Below(Room::top(db).await? + 1)),
@@ -295,8 +309,7 @@ impl RoomList {
         width: i64,
     ) -> Result<i64> {
         let mut found: Vec<Room> = db.rooms.all(window(low, high)).await?;
-        // A wide window costs nothing only where it is empty.
-        let width = if found.is_empty() { (width * 2).min(WIDEST) } else { WINDOW };
+        let width = next_width(width, found.is_empty());
         found.sort_by_key(|room| std::cmp::Reverse(room.no));
         let recent = self.recent();
         rooms.extend(found.into_iter().filter(|room| !recent.rooms.contains_key(&room.id)).map(Arc::new));
@@ -318,10 +331,14 @@ impl RoomList {
             return Ok(false);
         }
         // Other instances may have created rooms.
-        let (top, mut low) = (Room::top(db).await?, complete_to);
-        while low < top {
-            let high = (low + WINDOW).min(top);
+        let (top, mut low, mut width) = (Room::top(db).await?, complete_to, WINDOW);
+        for _ in 0..WINDOWS {
+            if low >= top {
+                return Ok(false);
+            }
+            let high = (low + width).min(top);
             let found: Vec<Outline> = db.rooms.outlines(window(low, high), Outline::fields()).await?;
+            width = next_width(width, found.is_empty());
             let mut recent = self.recent();
             found.iter().for_each(|room| recent.insert(room.id, room.activity()));
             if recent.complete_to.is_none() {
@@ -330,7 +347,8 @@ impl RoomList {
             recent.complete_to = Some(high);
             low = high;
         }
-        Ok(false)
+        // The windows are used up.
+        Ok(low < top)
     }
 
     /// Returns rooms of the recent set, none of them older than `age`. Reads those that are not in memory with one query.
@@ -518,6 +536,11 @@ impl Recent {
             }
         }
     }
+}
+
+/// Returns the width of the window after one of this width. A wide window costs nothing only where it is empty.
+fn next_width(width: i64, is_empty: bool) -> i64 {
+    if is_empty { (width * 2).min(WIDEST) } else { WINDOW }
 }
 
 /// The open rooms with numbers in `(low, high]`.
