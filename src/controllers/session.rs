@@ -11,7 +11,7 @@ use super::user::{self, welcome};
 use super::visitor::Visitor;
 use crate::error::{Error, Result};
 use crate::live::Hub;
-use crate::models::checked::{Login, Nonce, Password};
+use crate::models::checked::{Login, Password};
 use crate::models::{Database, User};
 use crate::views::error::{Kept, messages};
 use crate::views::user::{Door, Typed};
@@ -61,8 +61,8 @@ async fn create(
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
             let faults = messages(&faults, visitor.locale());
             let typed = Typed { userId: form.id.into(), faults, ..Typed::default() };
-            let nonce = Nonce::random()?.as_str().into();
-            let door = Door { next: form.next.into(), nonce, sign_in: typed, ..Door::default() };
+            // Without a nonce: the page is the same whatever was wrong.
+            let door = Door { next: form.next.into(), sign_in: typed, ..Door::default() };
             let page = Answer::page(&visitor, "users/door.html.tera", &door)?;
             Ok(page.with_status(Status::UnprocessableEntity))
         }
