@@ -7,6 +7,7 @@ mod store;
 mod upload;
 
 use std::collections::{BTreeSet, HashMap};
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use rocket::http::Status;
 use rocket::{Build, Request, Rocket, Route, State, catch, catchers, delete, get, options, routes};
 use serde_json::json;
 use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use crate::config::Settings;
@@ -42,7 +44,7 @@ const MEMORY: u64 = 1_536 << 20;
 
 /// What the image server works with.
 struct Works {
-    store: Store,
+    store: Arc<Store>,
     site: Peer,
     decoders: Arc<Semaphore>,
     receivers: Semaphore,
@@ -52,6 +54,17 @@ struct Works {
     uploads: Mutex<HashMap<String, usize>>,
     /// Uploads a minute, by user and by address.
     rate: Rate,
+}
+
+impl Works {
+    /// Works on the files, on a thread that may wait for the disk.
+    async fn disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let store = Arc::clone(&self.store);
+        spawn_blocking(move || work(&store)).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
 }
 
 /// The image server, not launched yet.
@@ -64,7 +77,7 @@ pub fn build(settings: Settings, secret: Secret) -> Result<Rocket<Build>, String
         .map_err(|error| format!("The folder {} cannot be used for pictures: {error}.", images.dir.display()))?;
     let site = Peer::new(settings.site.internal_url.clone(), secret)?;
     let works = Arc::new(Works {
-        store,
+        store: Arc::new(store),
         site,
         decoders: Arc::new(Semaphore::new(DECODERS)),
         receivers: Semaphore::new(RECEIVERS),
@@ -106,7 +119,8 @@ fn preflight(caller: Caller<'_>) -> Answer {
 #[get("/image/<name>")]
 async fn show(name: &str, caller: Caller<'_>, works: &State<Arc<Works>>) -> Answer {
     let Some(name) = Name::parse(name) else { return Answer::bare(Status::NotFound) };
-    match works.store.read(&name) {
+    let wanted = name.clone();
+    match works.disk(move |store| store.read(&wanted)).await {
         Ok(_) if caller.has(name.as_str()) => Answer::not_modified(&name),
         Ok(bytes) => Answer::picture(&name, bytes),
         Err(_) => Answer::bare(Status::NotFound),
@@ -115,12 +129,12 @@ async fn show(name: &str, caller: Caller<'_>, works: &State<Arc<Works>>) -> Answ
 
 /// Forgets a picture that the site says nobody has.
 #[delete("/image/<name>")]
-fn forget(name: &str, bearer: Bearer<'_>, works: &State<Arc<Works>>) -> Answer {
+async fn forget(name: &str, bearer: Bearer<'_>, works: &State<Arc<Works>>) -> Answer {
     let Some(name) = Name::parse(name) else { return Answer::bare(Status::NotFound) };
     if !works.site.secret().admits(bearer.0, Purpose::Forget, &name.path()) {
         return Answer::bare(Status::Forbidden);
     }
-    match works.store.remove(&name) {
+    match works.disk(move |store| store.remove(&name)).await {
         Ok(()) => Answer::bare(Status::NoContent),
         Err(error) => {
             log::error!("a picture cannot be removed: {error}");
@@ -153,18 +167,22 @@ fn caught(status: Status, request: &Request<'_>) -> Answer {
 /// it: what a crash or a site that could not be reached has left, and what was replaced. Where the site says nothing,
 /// nothing is removed, and it is asked again.
 async fn sweep(works: Arc<Works>) {
-    let (mut asked, mut all) = (BTreeSet::new(), Instant::now() + SWEEP);
+    let (mut asked, mut all) = (Arc::new(BTreeSet::new()), Instant::now() + SWEEP);
     loop {
         if Instant::now() >= all {
-            (asked, all) = (BTreeSet::new(), Instant::now() + SWEEP);
+            (asked, all) = (Arc::default(), Instant::now() + SWEEP);
         }
-        let (settled, next) = works.store.settled().unwrap_or_default();
+        let known = Arc::clone(&asked);
+        let (settled, next) = works.disk(move |store| store.settled(&known)).await.unwrap_or_else(|error| {
+            log::error!("Cannot read the folder of pictures: {error}.");
+            Default::default()
+        });
         let mut pause = next.map_or(LOOK, |next| next.min(LOOK));
-        for name in settled.difference(&asked.clone()) {
+        for name in settled {
             match works.site.is_used(&name.path()).await {
-                Said::Yes => drop(asked.insert(name.clone())),
+                Said::Yes => drop(Arc::make_mut(&mut asked).insert(name)),
                 Said::No => {
-                    if let Err(error) = works.store.remove(name) {
+                    if let Err(error) = works.disk(move |store| store.remove(&name)).await {
                         log::error!("a picture cannot be removed: {error}");
                     }
                 }

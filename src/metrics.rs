@@ -45,6 +45,8 @@ pub struct Metrics {
     pub appends: Histogram,
     /// Seconds until a question to the database was answered.
     pub questions: Histogram,
+    /// Documents that queries have returned.
+    pub documents_read: IntCounter,
     /// Questions to the database that failed, or were not answered in time.
     pub database_errors: IntCounter,
     /// Pictures that were taken or refused, by `result`, in seconds.
@@ -85,6 +87,8 @@ impl Metrics {
                 "Until the database had answered a question.",
                 &SECONDS,
             ),
+            documents_read: kept
+                .made(IntCounter::new("sarangbang_documents_read_total", "Documents that queries have returned.")),
             database_errors: kept.made(IntCounter::new(
                 "sarangbang_database_errors_total",
                 "Questions to the database that failed, or were not answered in time.",

@@ -97,7 +97,6 @@ back-to-rooms = To the rooms
 pages = Pages
 page-before = Previous
 page-after = Next
-page-of = Page { $page } of { $pages }
 
 log = Chats
 older-chats = Older chats

@@ -98,7 +98,6 @@ back-to-rooms = 방 목록으로
 pages = 쪽 이동
 page-before = 이전
 page-after = 다음
-page-of = { $pages }쪽 중 { $page }쪽
 
 log = 대화
 older-chats = 지난 대화 더 보기

@@ -8,12 +8,13 @@ use serde_json::json;
 
 use super::answer::Answer;
 use super::form::{Nothing, Sent};
-use super::param::Asked;
+use super::param::{Asked, page_of};
 use super::visitor::{Reader, SignedIn, Visitor};
 use crate::error::{Error, Faults, Result};
 use crate::limit::Limits;
 use crate::live::Hub;
-use crate::models::checked::{RoomName, Topic};
+use crate::models::checked::{Nonce, RoomName, Topic};
+use crate::models::room::{Created, Place};
 use crate::models::{self, Database, RoomId};
 use crate::views::error::messages;
 use crate::views::room::{self as views, Composer, Listed, Neighbour, Room, Rooms, Show, Typed};
@@ -34,12 +35,20 @@ pub(super) fn routes() -> Vec<Route> {
 struct About<'r> {
     name: Option<&'r str>,
     topic: Option<&'r str>,
+    /// Makes a repeated request create one room. Optional.
+    nonce: Option<&'r str>,
 }
 
 impl About<'_> {
     /// The name and topic of a new room.
     fn checked(&self) -> Result<(RoomName, Topic)> {
         parse(self.name.unwrap_or_default(), self.topic.unwrap_or_default())
+    }
+
+    fn checked_with_nonce(&self) -> Result<(RoomName, Topic, Option<Nonce>)> {
+        let (name, topic) = self.checked()?;
+        let nonce = self.nonce.map(Nonce::parse).transpose().map_err(|fault| Error::field("nonce", fault))?;
+        Ok((name, topic, nonce))
     }
 
     /// The name and topic of a room once what is typed is changed; the rest stays.
@@ -84,8 +93,7 @@ async fn index(
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
 ) -> Result<Answer> {
-    let page = page.number("page", 1)?.unwrap_or(1);
-    rooms(&who, &visitor, db, hub, page as usize, Typed::default()).await
+    rooms(&who, &visitor, db, hub, page.place("page")?, Typed::default()).await
 }
 
 /// Makes a room.
@@ -100,17 +108,23 @@ async fn create(
     let who = visitor.signed_in().await?;
     limits.rooms.take(who.user.id, visitor.address())?;
     let made = async {
-        let (name, topic) = form.checked()?;
-        who.user.make_room(db, name, topic).await
+        let (name, topic, nonce) = form.checked_with_nonce()?;
+        who.user.request_room(db, name, topic, nonce.as_ref()).await
     };
     match made.await {
-        Ok(room) if visitor.wants_json() => {
-            Ok(Answer::json(&Room::new(&room, db, &who.user))?.with_status(Status::Created))
+        Ok(made) => {
+            let (room, status) = match &made {
+                Created::Now(room) => (room, Status::Created),
+                Created::Before(room) => (room, Status::Ok),
+            };
+            match visitor.wants_json() {
+                true => Ok(Answer::json(&Room::new(room, db, &who.user))?.with_status(status)),
+                false => Ok(Answer::see_other(path(room.id))),
+            }
         }
-        Ok(room) => Ok(Answer::see_other(path(room.id))),
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
             let typed = form.typed(Typed::default(), &faults, &visitor);
-            let page = rooms(&who, &visitor, db, hub, 1, typed).await?;
+            let page = rooms(&who, &visitor, db, hub, Place::Page(1), typed).await?;
             Ok(page.with_status(Status::UnprocessableEntity))
         }
         Err(error) => Err(error),
@@ -225,7 +239,7 @@ pub(super) async fn page(
         typing: views::typing(&typing, views, locale)?.to_string(),
         composer: match draft.composer {
             Some(composer) => composer,
-            None => Composer { nonce: models::checked::Nonce::random()?.as_str().into(), ..Composer::default() },
+            None => Composer { nonce: Nonce::random()?.as_str().into(), ..Composer::default() },
         },
         typed: draft.typed.unwrap_or_else(|| stored(room)),
         // Last, so that it takes no patience from what was asked for.
@@ -236,15 +250,8 @@ pub(super) async fn page(
 
 /// The first rooms of the list, beside the one that is read. That comes also without them.
 async fn neighbours(who: &SignedIn, db: &Database, hub: &Hub, current: RoomId) -> Vec<Neighbour> {
-    match who.user.rooms_lately(db).await {
-        Ok(rooms) => {
-            rooms.iter().take(NEIGHBOURS).map(|room| Neighbour::new(room, current, hub.here(room.id))).collect()
-        }
-        Err(error) => {
-            log::debug!("a room is shown without the others: {error}");
-            Vec::new()
-        }
-    }
+    let rooms = who.user.first_rooms(db, NEIGHBOURS).await;
+    rooms.iter().map(|room| Neighbour::new(room, current, hub.here(room.id))).collect()
 }
 
 async fn rooms(
@@ -252,20 +259,18 @@ async fn rooms(
     visitor: &Visitor<'_>,
     db: &Database,
     hub: &Hub,
-    page: usize,
+    place: Place,
     typed: Typed,
 ) -> Result<Answer> {
-    let all = who.user.rooms(db).await?;
-    let pages = all.len().div_ceil(PAGE).max(1);
-    let page = page.min(pages);
-    let shown: Vec<_> = all.into_iter().skip((page - 1) * PAGE).take(PAGE).collect();
-    let listed = shown.iter().map(|room| Room::new(room, db, &who.user)).zip(hub.glances(&shown).await);
+    let listing = who.user.rooms(db, place, PAGE).await?;
+    let glances = hub.glances(&listing.rooms).await;
+    let listed = listing.rooms.iter().map(|room| Room::new(room, db, &who.user)).zip(glances);
     let rooms: Vec<_> = listed.map(|(room, glance)| Listed::new(room, glance)).collect();
-    match visitor.wants_json() {
-        true => Answer::json(&json!({ "rooms": rooms, "page": page, "pages": pages })),
-        false => {
-            let view = Rooms { me: Me::from(&who.user), rooms, page, pages, typed };
-            Answer::page(visitor, "rooms/index.html.tera", &view)
-        }
+    let [previous, next] = [listing.previous, listing.next].map(|place| place.map(page_of));
+    if visitor.wants_json() {
+        return Answer::json(&json!({ "rooms": rooms, "page": listing.page, "previous": previous, "next": next }));
     }
+    let nonce = who.user.room_nonce(db);
+    let view = Rooms { me: Me::from(&who.user), rooms, previous, next, nonce, typed };
+    Answer::page(visitor, "rooms/index.html.tera", &view)
 }

@@ -55,6 +55,7 @@ async fn create(
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
             let faults = messages(&faults, visitor.locale());
             let typed = Typed { userId: form.id.into(), faults, ..Typed::default() };
+            // Without a nonce: the page is the same whatever was wrong.
             let door = Door { next: form.next.into(), sign_in: typed, ..Door::default() };
             let page = Answer::page(&visitor, "users/door.html.tera", &door)?;
             Ok(page.with_status(Status::UnprocessableEntity))

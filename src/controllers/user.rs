@@ -13,7 +13,7 @@ use super::visitor::{Reader, Visitor};
 use crate::error::{Error, Faults, Result};
 use crate::limit::Limits;
 use crate::live::Hub;
-use crate::models::checked::{Login, Nickname, Password};
+use crate::models::checked::{Login, Nickname, Nonce, Password};
 use crate::models::{Database, Device, Session, User, UserId};
 use crate::peer::Peer;
 use crate::ticket::Secret;
@@ -35,18 +35,23 @@ struct SignUp<'r> {
     password: &'r str,
     #[field(name = "userNickname", default = "")]
     nickname: &'r str,
+    /// Makes a repeated request create one account. Optional.
+    nonce: Option<&'r str>,
     #[field(default = "")]
     next: &'r str,
 }
 
 impl SignUp<'_> {
-    fn checked(&self) -> Result<(Login, Password, Nickname)> {
+    fn checked(&self) -> Result<(Login, Password, Nickname, Option<Nonce>)> {
         let mut faults = Faults::default();
         let login = faults.check("userId", Login::parse(self.id));
         let password = faults.check("userPassword", Password::parse(self.password));
         let nickname = faults.check("userNickname", Nickname::parse(self.nickname));
+        let nonce = self.nonce.and_then(|nonce| faults.check("nonce", Nonce::parse(nonce)));
         match (login, password, nickname) {
-            (Some(login), Some(password), Some(nickname)) => Ok((login, password, nickname)),
+            (Some(login), Some(password), Some(nickname)) if self.nonce.is_some() == nonce.is_some() => {
+                Ok((login, password, nickname, nonce))
+            }
             _ => Err(Error::Invalid(faults)),
         }
     }
@@ -67,7 +72,8 @@ async fn door(next: Option<&str>, lang: Option<&str>, visitor: Visitor<'_>) -> R
         Ok(_) => Ok(Answer::see_other(uri!(room::index(page = _)))),
         Err(Error::SignedOut) if visitor.wants_json() => Answer::json(&serde_json::json!({ "next": next })),
         Err(Error::SignedOut) => {
-            let door = Door { next: next.unwrap_or_default().into(), ..Door::default() };
+            let nonce = Nonce::random()?.as_str().into();
+            let door = Door { next: next.unwrap_or_default().into(), nonce, ..Door::default() };
             Answer::page(&visitor, "users/door.html.tera", &door)
         }
         Err(error) => Err(error),
@@ -86,18 +92,31 @@ async fn create(
 ) -> Result<Answer> {
     let signed_up = async {
         limits.signups.take_at(visitor.address())?;
-        let (login, password, nickname) = form.checked()?;
-        let user = User::sign_up(db, login, password, nickname).await?;
+        let user = sign_up(&form, &visitor, db).await?;
         welcome(&visitor, db, hub, images.secret(), &user, form.next).await
     };
     match signed_up.await {
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
             let typed = Typed { faults: messages(&faults, visitor.locale()), ..form.typed() };
-            let door = Door { next: form.next.into(), sign_up: typed, ..Door::default() };
+            let nonce = Nonce::random()?.as_str().into();
+            let door = Door { next: form.next.into(), nonce, sign_up: typed, ..Door::default() };
             let page = Answer::page(&visitor, "users/door.html.tera", &door)?;
             Ok(page.with_status(Status::UnprocessableEntity))
         }
         answer => answer,
+    }
+}
+
+/// Creates an account, or finds the one that the same form created before.
+async fn sign_up(form: &SignUp<'_>, visitor: &Visitor<'_>, db: &Database) -> Result<User> {
+    let (login, password, nickname, nonce) = form.checked()?;
+    match (User::request_sign_up(db, login, password, nickname, nonce.clone()).await, nonce) {
+        (Err(Error::Invalid(taken)), Some(nonce)) => {
+            let (login, password, ..) = form.checked()?;
+            let before = User::signed_up_before(db, login, password, &nonce, visitor.address()).await?;
+            before.ok_or(Error::Invalid(taken))
+        }
+        (signed_up, _) => signed_up,
     }
 }
 

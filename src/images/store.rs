@@ -15,6 +15,9 @@ use super::compress::Small;
 /// How long a file is left alone after it was written: the site may not know of it yet, but does within seconds.
 const FRESH: Duration = Duration::from_secs(60);
 
+/// How old a half-written file is before it is removed: longer than any write takes.
+const STUCK: Duration = Duration::from_secs(10 * 60);
+
 /// The folder with the pictures.
 pub(super) struct Store {
     folder: PathBuf,
@@ -102,13 +105,21 @@ impl Store {
         Ok(())
     }
 
-    /// The pictures that were not written just now, those among them of which a crash has left one file; and how long
-    /// until the next of the others is that old.
-    pub(super) fn settled(&self) -> io::Result<(BTreeSet<Name>, Option<Duration>)> {
+    /// Returns the pictures that were not written just now, without those in `known`, and how long until the next one
+    /// of the others is that old. A picture of which a crash has left one file counts. Half-written files are removed.
+    pub(super) fn settled(&self, known: &BTreeSet<Name>) -> io::Result<(BTreeSet<Name>, Option<Duration>)> {
         let (mut settled, mut next) = (BTreeSet::new(), None);
         for entry in fs::read_dir(&self.folder)? {
-            let Some(name) = entry?.file_name().to_str().and_then(Name::parse) else { continue };
+            let entry = entry?;
+            let Some(name) = entry.file_name().to_str().and_then(Name::parse) else {
+                remove_stuck(&entry.path());
+                continue;
+            };
             let name = name.large();
+            // Only a file that is not known is looked at.
+            if known.contains(&name) || settled.contains(&name) {
+                continue;
+            }
             match self.freshness(&name) {
                 None => drop(settled.insert(name)),
                 Some(left) => next = Some(next.map_or(left, |next: Duration| next.min(left))),
@@ -133,16 +144,78 @@ impl Store {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let part = self.folder.join(format!("{:016x}.part", u64::from_ne_bytes(random)));
-        let mut file = File::create_new(&part)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(part, self.folder.join(name.as_str()))
+        let written = || {
+            let mut file = File::create_new(&part)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&part, self.folder.join(name.as_str()))
+        };
+        // A full disk stays full if the half-written file stays.
+        written().inspect_err(|_| drop(fs::remove_file(&part)))
+    }
+}
+
+/// Removes a half-written file that nobody writes to any more.
+fn remove_stuck(path: &Path) {
+    let is_part = path.extension().is_some_and(|ending| ending == "part");
+    let modified = || fs::metadata(path).and_then(|file| file.modified()).ok();
+    let is_old = |at: SystemTime| SystemTime::now().duration_since(at).is_ok_and(|age| age > STUCK);
+    if is_part
+        && modified().is_some_and(is_old)
+        && let Err(error) = fs::remove_file(path)
+    {
+        log::warn!("half-written file not removed: path={} error={error}", path.display());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        (folder, store)
+    }
+
+    fn parts(folder: &Path) -> usize {
+        let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        files.filter(|path| path.extension().is_some_and(|ending| ending == "part")).count()
+    }
+
+    #[test]
+    fn a_write_that_fails_leaves_no_file() {
+        let (folder, store) = store();
+        let picture = Small { large: b"large".to_vec(), small: b"small".to_vec() };
+        // A folder of the picture's name: the last step fails.
+        fs::create_dir(folder.path().join(Name::of(&picture.large).as_str())).unwrap();
+        assert!(store.keep(&picture).is_err());
+        assert_eq!(parts(folder.path()), 0);
+    }
+
+    #[test]
+    fn the_sweep_removes_a_half_written_file_once_nobody_writes_to_it() {
+        let (folder, store) = store();
+        let part = File::create(folder.path().join("0123456789abcdef.part")).unwrap();
+        store.settled(&BTreeSet::new()).unwrap();
+        assert_eq!(parts(folder.path()), 1);
+        part.set_modified(SystemTime::now() - STUCK * 2).unwrap();
+        store.settled(&BTreeSet::new()).unwrap();
+        assert_eq!(parts(folder.path()), 0);
+    }
+
+    #[test]
+    fn known_pictures_are_not_looked_at_again() {
+        let (folder, store) = store();
+        let name = store.keep(&Small { large: b"large".to_vec(), small: b"small".to_vec() }).unwrap();
+        for file in [name.as_str(), name.small().as_str()] {
+            let file = File::options().write(true).open(folder.path().join(file)).unwrap();
+            file.set_modified(SystemTime::now() - FRESH * 2).unwrap();
+        }
+        let settled = |known: &BTreeSet<Name>| store.settled(known).unwrap().0;
+        assert_eq!(settled(&BTreeSet::new()), BTreeSet::from([name.clone()]));
+        assert_eq!(settled(&BTreeSet::from([name])), BTreeSet::new());
+    }
 
     #[test]
     fn a_name_is_a_hash_and_nothing_else() {

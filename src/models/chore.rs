@@ -1,16 +1,19 @@
 //! `chore`: what is left to do behind an entry, which has the say: wiping what a removed chat said, purging what a
-//! closed room holds. Written down before the entry is appended, and crossed out when it is done, so that what a crash
-//! leaves is found by the next start. Doing one twice, or at two sites, is harmless.
+//! closed room holds. It is stored before the entry is appended, and deleted when it is done. A job of an instance that
+//! was lost is taken over by any other one within a minute, or by the next start. Running one twice, or in two
+//! instances at once, is harmless.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::{Bson, DateTime, doc};
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use super::log::{FENCE, Kind};
+use super::signal::SiteId;
 use super::table::ABANDONED;
 use super::{Database, Log, RoomId};
 use crate::error::{Error, Result};
@@ -25,6 +28,41 @@ const LATE_WRITES: Duration = Duration::from_secs(60);
 const YOUNG: Duration = Duration::from_secs(15);
 /// The pause before a chore is tried again when the database is away.
 const AGAIN: Duration = Duration::from_secs(2);
+/// How long a job of this instance may be stored before it runs: longer than any request that stored it.
+const IDLE: Duration = Duration::from_secs(60);
+/// Jobs that one look takes over at most.
+const TAKEN_OVER: usize = 256;
+
+/// The jobs that run in this instance.
+#[derive(Clone, Default)]
+pub(super) struct Running(Arc<Mutex<HashSet<ObjectId>>>);
+
+/// A job in the set of those that run, until this is dropped.
+struct Run {
+    running: Running,
+    id: ObjectId,
+}
+
+impl Running {
+    /// Returns `None` when the job runs already.
+    fn start(&self, id: ObjectId) -> Option<Run> {
+        self.jobs().insert(id).then(|| Run { running: self.clone(), id })
+    }
+
+    fn contains(&self, id: ObjectId) -> bool {
+        self.jobs().contains(&id)
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, HashSet<ObjectId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.running.jobs().remove(&self.id);
+    }
+}
 
 /// Something to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,12 +73,15 @@ pub(super) struct Chore {
     /// The chat whose text is wiped; none: the room is purged.
     #[serde(skip_serializing_if = "Option::is_none")]
     of: Option<i64>,
+    /// The instance that runs it. Earlier versions did not store it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    site: Option<SiteId>,
 }
 
 impl Chore {
     /// Writes a chore down.
     pub(super) async fn note(db: &Database, room: RoomId, of: Option<i64>) -> Result<Self> {
-        let chore = Self { id: ObjectId::new(), room, of };
+        let chore = Self { id: ObjectId::new(), room, of, site: Some(db.sites.own()) };
         db.chores.insert(chore.clone()).await?;
         Ok(chore)
     }
@@ -56,7 +97,9 @@ impl Chore {
     }
 
     fn begin_after(self, pause: Duration, log: Arc<Log>) {
+        let Some(run) = log.db().running.start(self.id) else { return };
         tokio::spawn(async move {
+            let _run = run;
             sleep(pause).await;
             while let Err(error) = self.run(&log).await {
                 log::debug!("room {}: a chore waits: {error}", self.room);
@@ -133,24 +176,44 @@ impl Log {
 }
 
 impl Database {
-    /// Begins what others have left to do.
+    /// Runs the jobs that nobody runs: those of instances that were lost.
     ///
     /// # Errors
     /// The database's.
     pub(super) async fn resume_chores(self: &Arc<Self>) -> Result<()> {
-        for chore in self.chores.all(doc! {}).await? {
+        let jobs = self.chores.all(doc! {}).await?;
+        for chore in jobs.into_iter().filter(|chore| self.is_left(chore)).take(TAKEN_OVER) {
             match self.room_of(&chore).await {
-                // Another site may have noted it, and be about to append.
                 Ok(log) => {
-                    let age = DateTime::now().saturating_duration_since(chore.id.timestamp());
-                    chore.begin_after(YOUNG.saturating_sub(age), log);
+                    if self.claim(&chore).await? {
+                        // The instance that stored it may be about to append.
+                        let age = DateTime::now().saturating_duration_since(chore.id.timestamp());
+                        chore.begin_after(YOUNG.saturating_sub(age), log);
+                    }
                 }
-                // Its room never stood.
+                // Its room was never created.
                 Err(Error::NotFound) => chore.cross_out(self).await?,
                 Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    /// Returns whether no instance runs a job, as far as this one knows.
+    fn is_left(&self, chore: &Chore) -> bool {
+        let age = DateTime::now().saturating_duration_since(chore.id.timestamp());
+        match chore.site {
+            _ if self.running.contains(chore.id) => false,
+            Some(site) if site == self.sites.own() => age > IDLE,
+            Some(site) => !self.sites.may_run(site),
+            None => true,
+        }
+    }
+
+    /// Makes this instance the one that runs a job, unless another one was faster.
+    async fn claim(&self, chore: &Chore) -> Result<bool> {
+        let as_seen = doc! { "_id": chore.id, "site": chore.site.map_or(Bson::Null, Bson::ObjectId) };
+        self.chores.update(as_seen, doc! { "$set": { "site": self.sites.own() } }).await
     }
 
     async fn room_of(self: &Arc<Self>, chore: &Chore) -> Result<Arc<Log>> {

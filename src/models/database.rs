@@ -12,15 +12,15 @@ use mongodb::options::{
     WriteConcern,
 };
 use mongodb::{Client, IndexModel};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::chore::Chore;
+use super::chore::{Chore, Running};
 use super::lease;
 use super::log::{Entry, Log, Top};
 use super::password::Passwords;
 use super::patience::PATIENCE;
 use super::restore::Marker;
-use super::room::{Directory, Name};
+use super::room::{Name, RoomList};
 use super::signal::{self, Sites, Stored};
 use super::table::{ABANDONED, Desk, Table};
 use super::throttle::Throttle;
@@ -30,6 +30,8 @@ use crate::error::Result;
 
 /// How long the first connection may take: at start the database may still be starting too.
 pub(super) const START: Duration = Duration::from_secs(30);
+/// How often an instance looks for jobs of lost instances.
+const MAINTENANCE: Duration = Duration::from_secs(10);
 /// Connections at most. The driver's 10 would make readers of pages wait for each other.
 const POOL: u32 = 64;
 /// How long the head of a log is kept that is not in use, and the most bytes of all of them.
@@ -54,12 +56,14 @@ pub struct Database {
     pub(super) signals: Table<Stored>,
     pub(super) leases: Table<lease::Stored>,
     pub(super) markers: Table<Marker>,
+    /// The jobs that this instance runs.
+    pub(super) running: Running,
     pub(super) sites: Arc<Sites>,
     pub(super) passwords: Passwords,
     pub(super) throttle: Throttle,
-    pub(super) directory: Directory,
     /// When a write of this process, or of the one before it, may have been left without an answer. Locked for a line.
     doubt: Mutex<Option<Instant>>,
+    pub(super) room_list: RoomList,
     /// The logs in use, by room. A log takes its key out when it is dropped; locked for a line.
     pub(super) logs: Mutex<HashMap<RoomId, Weak<Log>>>,
     /// The highest committed entry that this instance has seen of a room lately. A log in use has its own.
@@ -92,6 +96,8 @@ impl Database {
         this.confirm_indexes().await.map_err(failed)?;
         this.announce().await.map_err(failed)?;
         this.resume_chores().await.map_err(failed)?;
+        this.room_list.load(&this).await.map_err(failed)?;
+        tokio::spawn(maintain(Arc::downgrade(&this)));
         Ok(this)
     }
 
@@ -125,10 +131,11 @@ impl Database {
             signals: Table::new(database.collection_with_options("signal", options.clone()), &desk, &budget),
             leases: Table::new(database.collection_with_options("lease", options.clone()), &desk, &budget),
             markers: Table::new(database.collection_with_options("restore", options), &desk, &budget),
+            running: Running::default(),
             sites,
             passwords: Passwords::new(),
             throttle: Throttle::default(),
-            directory: Directory::default(),
+            room_list: RoomList::default(),
             doubt: Mutex::new(Some(Instant::now())),
             logs: Mutex::default(),
             heads: Cache::new(&budget, HEAD_AGE, HEADS_BYTES),
@@ -145,6 +152,8 @@ impl Database {
         self.sessions.collection.create_index(expiring("expires", Duration::ZERO)).await?;
         self.sessions.collection.create_index(IndexModel::builder().keys(doc! { "user": 1 }).build()).await?;
         self.rooms.collection.create_index(unique(doc! { "no": 1 })).await?;
+        self.rooms.collection.create_index(IndexModel::builder().keys(doc! { "open": 1, "no": 1 }).build()).await?;
+        self.rooms.collection.create_index(IndexModel::builder().keys(doc! { "active": 1 }).build()).await?;
         self.signals.collection.create_index(expiring("at", signal::LIFE)).await?;
         self.chats.collection.create_index(unique(doc! { "room": 1, "seq": 1 })).await?;
         self.chats.collection.create_index(sparse(doc! { "room": 1, "of": 1, "kind": 1, "seq": 1 }, "of")).await?;
@@ -175,6 +184,7 @@ impl Database {
     pub(super) fn raise(&self, room: RoomId, head: Top) {
         if self.top(room).is_none_or(|seen| seen.seq < head.seq) {
             self.heads.insert(self.heads.version(), room, head, size_of::<Top>());
+            self.room_list.raise(room, head);
         }
     }
 
@@ -218,6 +228,22 @@ impl Database {
     pub async fn ping(&self) -> Result<()> {
         let database = self.database.clone();
         self.desk.ask(async move { database.run_command(doc! { "ping": 1 }).await }).await.map(drop)
+    }
+}
+
+/// Does what is due from time to time, for as long as the database is in use: takes over jobs, keeps the list of rooms.
+async fn maintain(database: Weak<Database>) {
+    let mut ticks = interval(MAINTENANCE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(db) = database.upgrade() else { return };
+        if let Err(error) = db.resume_chores().await {
+            log::debug!("jobs not taken over: {error}");
+        }
+        if let Err(error) = db.room_list.maintain(&db).await {
+            log::debug!("room list not maintained: {error}");
+        }
     }
 }
 

@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use mongodb::bson::oid::ObjectId;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::checked::Nonce;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -49,3 +52,18 @@ id!(
     /// A room's `_id`.
     RoomId
 );
+
+impl RoomId {
+    /// Returns the id of the room that a request creates: the same for the same owner, nonce and name.
+    pub(super) fn of_request(owner: UserId, nonce: &Nonce, name: &str) -> Self {
+        let mut hash = Sha256::new();
+        // The owner has a fixed length, and a nonce has no line break.
+        hash.update(owner.0.bytes());
+        hash.update(nonce.as_str());
+        hash.update("\n");
+        hash.update(name);
+        let mut id = [0; 12];
+        id.iter_mut().zip(hash.finalize()).for_each(|(byte, hashed)| *byte = hashed);
+        Self(ObjectId::from_bytes(id))
+    }
+}

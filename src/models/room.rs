@@ -3,7 +3,7 @@
 //! Rooms are numbered without a gap like the entries of a log, by compare-and-set, so that the list is
 //! read in bounded windows. A closed room keeps its number; its name is free again.
 
-mod directory;
+mod list;
 mod name;
 
 use std::sync::Arc;
@@ -11,13 +11,14 @@ use std::sync::Arc;
 use mongodb::bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
 
-use super::checked::{RoomName, Topic};
+use super::checked::{Nonce, RoomName, Topic};
 use super::chore::Chore;
 use super::log::{Top, gallop};
 use super::{Database, Log, RoomId, User, UserId};
 use crate::error::{Error, Fault, Result};
 
-pub(super) use directory::Directory;
+pub(super) use list::RoomList;
+pub use list::{Listing, Place};
 pub(super) use name::Name;
 
 /// One room.
@@ -44,6 +45,17 @@ pub struct Room {
     /// Whether the entries of its log, all but the last one, are deleted or about to be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) purged: bool,
+    /// When something last happened in it, only while it belongs to the recent set of the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    active: Option<DateTime>,
+}
+
+/// A room that a request asked for.
+pub enum Created {
+    /// The request created it.
+    Now(Room),
+    /// The same request created it before.
+    Before(Room),
 }
 
 impl User {
@@ -70,46 +82,94 @@ impl User {
         if room.is_changed_by(self) { Ok(room) } else { Err(Error::Forbidden) }
     }
 
-    /// All the rooms that this person may see, the one with the latest chat first.
+    /// Returns one page of the rooms that this person may see.
+    ///
+    /// The recently active rooms come first, the one with the latest activity at the top. All others follow by number.
     ///
     /// # Errors
     /// The database's.
-    pub async fn rooms(&self, db: &Database) -> Result<Vec<Arc<Room>>> {
-        db.directory.rooms(db).await
+    pub async fn rooms(&self, db: &Database, place: Place, size: usize) -> Result<Listing> {
+        db.room_list.page(db, place, size).await
     }
 
-    /// The same as they were listed a moment ago: to be shown beside what was asked for, at no question's cost.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn rooms_lately(&self, db: &Database) -> Result<Vec<Arc<Room>>> {
-        db.directory.rooms_lately(db).await
+    /// Returns the first rooms of the list, as they were at most ten seconds ago. Returns fewer rather than fail.
+    pub async fn first_rooms(&self, db: &Database, count: usize) -> Vec<Arc<Room>> {
+        db.room_list.first(db, count).await
     }
 
-    /// Makes a room of one's own.
+    /// Returns a nonce for the form that creates a room. It changes whenever a room was created; until then the page
+    /// with the form stays the same, byte for byte.
+    pub fn room_nonce(&self, db: &Database) -> String {
+        format!("{}-{}", self.id, db.room_list.top())
+    }
+
+    /// Creates a room of one's own.
     ///
     /// # Errors
     /// `name: Taken`, or the database's.
     pub async fn make_room(&self, db: &Database, name: RoomName, topic: Topic) -> Result<Room> {
+        match self.request_room(db, name, topic, None).await? {
+            Created::Now(room) | Created::Before(room) => Ok(room),
+        }
+    }
+
+    /// Creates a room of one's own. With a nonce, the same request creates one room, however often it is sent.
+    ///
+    /// # Errors
+    /// As [`User::make_room`].
+    pub async fn request_room(
+        &self,
+        db: &Database,
+        name: RoomName,
+        topic: Topic,
+        nonce: Option<&Nonce>,
+    ) -> Result<Created> {
+        let mut id = nonce.map(|nonce| RoomId::of_request(self.id, nonce, &name.key()));
+        if let Some(requested) = id {
+            match Room::by_id(db, requested).await? {
+                Some(room) if room.open => return Ok(Created::Before(room)),
+                // It was closed since. The request asks for another room.
+                Some(_) => id = None,
+                None => {}
+            }
+        }
         let (at, last) = (DateTime::now(), Top::default());
-        let mut room =
-            Room { id: RoomId::new(), no: 0, rev: 0, name, open: true, topic, owner: self.id, at, last, purged: false };
+        let mut room = Room {
+            id: id.unwrap_or_else(RoomId::new),
+            no: 0,
+            rev: 0,
+            name,
+            open: true,
+            topic,
+            owner: self.id,
+            at,
+            last,
+            purged: false,
+            active: Some(at),
+        };
         let Some(name) = Name::take(db, &room.name, room.id).await? else {
             return Err(Error::field("name", Fault::Taken));
         };
-        // A number that went to a room made in the same moment is refused; the next one is tried.
+        // The number may go to a room that is created in the same moment. Then the next one is tried.
         loop {
             room.no = match Room::top(db).await {
                 Ok(top) => top + 1,
                 Err(error) => {
-                    // Nothing stands by the name. What cannot be freed now is void in a moment.
-                    let _ = Name::free(Some(name), db).await;
+                    // The same request may be under way twice, and the other one needs the name. An unused hold expires.
+                    if id.is_none() {
+                        let _ = Name::free(Some(name), db).await;
+                    }
                     return Err(error);
                 }
             };
             if db.rooms.insert(room.clone()).await? {
-                db.directory.add(&room);
-                return Ok(room);
+                db.room_list.add(db, &room);
+                return Ok(Created::Now(room));
+            }
+            if let Some(id) = id
+                && let Some(room) = Room::by_id(db, id).await?
+            {
+                return Ok(Created::Before(room));
             }
         }
     }
@@ -162,7 +222,7 @@ impl Room {
             let set = doc! { "name": name.as_str(), "topic": topic.as_str() };
             let change = doc! { "$set": set, "$inc": { "rev": 1_i64 } };
             if db.rooms.update(as_seen, change).await? {
-                db.directory.forget();
+                db.room_list.invalidate(room.id);
                 return Name::free(old, db).await;
             }
             match Self::by_id(db, room.id).await? {
@@ -197,9 +257,9 @@ impl Room {
 
     /// What follows from the log's end, which has the say.
     pub(super) async fn finish_closing(&self, db: &Database) -> Result<()> {
-        let closed = doc! { "$set": { "open": false } };
+        let closed = doc! { "$set": { "open": false }, "$unset": { "active": "" } };
         db.rooms.update(doc! { "_id": self.id }, closed).await?;
-        db.directory.forget();
+        db.room_list.remove(self.id);
         // Its name as it is now: somebody may have changed it since this was read.
         let name = Self::by_id(db, self.id).await?.map_or_else(|| self.name.clone(), |room| room.name);
         Name::free(Name::held(db, &name, self.id).await?, db).await
@@ -209,10 +269,12 @@ impl Room {
         db.rooms.one(doc! { "_id": id }).await
     }
 
-    /// The highest number that a room has.
+    /// Returns the highest number that a room has.
     async fn top(db: &Database) -> Result<i64> {
-        let seen = db.directory.top();
+        let seen = db.room_list.top();
         let found = gallop(seen, |no| async move { Ok(db.rooms.one(doc! { "no": no }).await?.map(|room| room.no)) });
-        Ok(found.await?.unwrap_or(seen))
+        let top = found.await?.unwrap_or(seen);
+        db.room_list.raise_top(top);
+        Ok(top)
     }
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::checked::Nickname;
-use super::log::{Entry, Kind};
+use super::log::Entry;
 use super::session::SessionId;
 use super::{Database, RoomId, UserId};
 use crate::error::Result;
@@ -140,6 +140,18 @@ impl Sites {
             let is_recent = others.own.is_some_and(|own| own.elapsed() < MAX_SILENCE);
             is_recent && others.heard.is_empty() && others.since.is_some_and(|since| since.elapsed() > ALIVE)
         }
+    }
+
+    /// Returns the name of this instance.
+    pub(super) fn own(&self) -> SiteId {
+        self.own
+    }
+
+    /// Returns whether another instance may be running. An instance that listens has to wait before it can tell.
+    pub(super) fn may_run(&self, site: SiteId) -> bool {
+        let mut others = self.others();
+        others.forget_silent();
+        others.heard.contains_key(&site) || others.since.is_some_and(|since| since.elapsed() < ALIVE)
     }
 
     fn has_others(&self) -> bool {
@@ -300,14 +312,11 @@ impl Database {
 
     /// Takes note of an entry that stands.
     fn see(&self, entry: &Entry) {
-        if entry.kind == Kind::Closed {
-            self.directory.forget();
-        }
         let log =
             self.logs.lock().unwrap_or_else(PoisonError::into_inner).get(&entry.room()).and_then(|log| log.upgrade());
         match log {
             Some(log) => log.raise(entry.into()),
-            // The list of rooms knows by it that something has changed.
+            // The list of rooms follows it.
             None => self.raise(entry.room(), entry.into()),
         }
     }

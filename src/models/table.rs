@@ -111,12 +111,16 @@ impl<T: Serialize + DeserializeOwned + Clone + Unpin + Send + Sync + 'static> Ta
 
     /// The document of a key, if there is one.
     pub(super) async fn one(&self, key: Document) -> Result<Option<T>> {
-        self.ask(|all| async move { all.find_one(key).await }).await
+        let found = self.ask(|all| async move { all.find_one(key).await }).await?;
+        METRICS.documents_read.inc_by(u64::from(found.is_some()));
+        Ok(found)
     }
 
     /// All documents of a key or a window, in no order.
     pub(super) async fn all(&self, window: Document) -> Result<Vec<T>> {
-        self.ask(|all| async move { all.find(window).await?.try_collect().await }).await
+        let found: Vec<T> = self.ask(|all| async move { all.find(window).await?.try_collect().await }).await?;
+        METRICS.documents_read.inc_by(found.len() as u64);
+        Ok(found)
     }
 
     /// The named fields of all documents of a key or a window, in no order.
@@ -124,10 +128,12 @@ impl<T: Serialize + DeserializeOwned + Clone + Unpin + Send + Sync + 'static> Ta
     where
         B: DeserializeOwned + Send + Sync + 'static,
     {
-        self.ask(
-            |all| async move { all.clone_with_type::<B>().find(window).projection(fields).await?.try_collect().await },
-        )
-        .await
+        let read = |all: Collection<T>| async move {
+            all.clone_with_type::<B>().find(window).projection(fields).await?.try_collect::<Vec<B>>().await
+        };
+        let found = self.ask(read).await?;
+        METRICS.documents_read.inc_by(found.len() as u64);
+        Ok(found)
     }
 
     /// Adds a document. Answers `false` when one of its keys is there already.
@@ -159,6 +165,18 @@ impl<T: Serialize + DeserializeOwned + Clone + Unpin + Send + Sync + 'static> Ta
     /// The same, and answers the document as it was before.
     pub(super) async fn update_and_get(&self, key: Document, change: Document) -> Result<Option<T>> {
         self.change(key, |all, key| async move { all.find_one_and_update(key, change).await }).await
+    }
+
+    /// Changes all documents of a window, in a task of its own. A failure is logged only.
+    pub(super) fn update_all_later(&self, window: Document, change: Document) {
+        let (all, desk, memo) = (self.collection.clone(), self.desk.clone(), Arc::clone(&self.memo));
+        tokio::spawn(async move {
+            let changed = desk.ask(async move { all.update_many(window, change).await }).await;
+            memo.forget(None);
+            if let Err(error) = changed {
+                log::warn!("documents not updated: {error}");
+            }
+        });
     }
 
     /// Removes all documents of a window.

@@ -4,17 +4,21 @@ mod account;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use mongodb::bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
 
-use super::checked::{Login, Nickname, Password, PicturePath};
+use super::checked::{Login, Nickname, Nonce, Password, PicturePath};
 use super::password::Lane;
 use super::session::SessionId;
 use super::{Database, Device, UserId};
 use crate::error::{Error, Fault, Result};
 use crate::ticket::Secret;
 pub use account::Profile;
+
+/// How long after a sign-up the same form, sent again, signs in.
+const RESENT: Duration = Duration::from_secs(10 * 60);
 
 /// One person.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,6 +53,9 @@ pub struct User {
     /// On the first user only. Of several who find nobody there, the unique index on it lets one be first.
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<bool>,
+    /// What the form that created the account carried, so that the same form is known again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nonce: Option<Nonce>,
     at: DateTime,
 }
 
@@ -101,6 +108,20 @@ impl User {
     /// # Errors
     /// `userId: Taken`, or the database's.
     pub async fn sign_up(db: &Database, login: Login, password: Password, nickname: Nickname) -> Result<Self> {
+        Self::request_sign_up(db, login, password, nickname, None).await
+    }
+
+    /// The same, with the nonce of the form: see [`User::signed_up_before`].
+    ///
+    /// # Errors
+    /// As [`User::sign_up`].
+    pub async fn request_sign_up(
+        db: &Database,
+        login: Login,
+        password: Password,
+        nickname: Nickname,
+        nonce: Option<Nonce>,
+    ) -> Result<Self> {
         // Looked at before the expensive hash; the index decides.
         if Self::by_login(db, &login).await?.is_some() {
             return Err(Error::field("userId", Fault::Taken));
@@ -119,6 +140,7 @@ impl User {
             theme: None,
             admin: first,
             first: first.then_some(true),
+            nonce,
             at: DateTime::now(),
         };
         if first && !db.users.insert(user.clone()).await? {
@@ -128,6 +150,31 @@ impl User {
             return Ok(user);
         }
         if db.users.insert(user.clone()).await? { Ok(user) } else { Err(Error::field("userId", Fault::Taken)) }
+    }
+
+    /// Returns the person who signed up with this id, password and nonce in the last minutes: the same form was sent
+    /// again, because its first answer was lost. Counts as an attempt to sign in.
+    ///
+    /// # Errors
+    /// `TooMany` after ten wrong passwords; the database's.
+    pub async fn signed_up_before(
+        db: &Database,
+        login: Login,
+        password: Password,
+        nonce: &Nonce,
+        address: IpAddr,
+    ) -> Result<Option<Self>> {
+        let is_same = |user: Self| {
+            let age = DateTime::now().saturating_duration_since(user.at);
+            user.nonce.as_ref() == Some(nonce) && age < RESENT
+        };
+        if !Self::by_login(db, &login).await?.is_some_and(is_same) {
+            return Ok(None);
+        }
+        match Self::sign_in(db, Some(login), Some(password), address).await {
+            Err(Error::Invalid(_)) => Ok(None),
+            signed_in => signed_in.map(Some),
+        }
     }
 
     /// Finds the person by what they sign in with; `None` is what nobody can have signed up with.
@@ -187,6 +234,11 @@ impl User {
     }
 
     async fn is_there_anybody(db: &Database) -> Result<bool> {
+        // An exact key. The bundled engine reads everybody to find anybody.
+        if db.users.one(doc! { "first": true }).await?.is_some() {
+            return Ok(true);
+        }
+        // The first user may have left.
         Ok(db.users.one(doc! {}).await?.is_some())
     }
 }

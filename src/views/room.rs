@@ -22,10 +22,12 @@ pub struct Rooms {
     pub me: Me,
     /// One page of them.
     pub rooms: Vec<Listed>,
-    /// This page's number, from 1.
-    pub page: usize,
-    /// How many pages there are; at least 1.
-    pub pages: usize,
+    /// What to ask `page` for the page before this one.
+    pub previous: Option<String>,
+    /// What to ask `page` for the page after this one.
+    pub next: Option<String>,
+    /// Makes a repeated request create one room.
+    pub nonce: String,
     /// What was typed into the form for a new room.
     pub typed: Typed,
 }

@@ -30,6 +30,8 @@ impl From<&models::User> for Me {
 pub struct Door {
     /// Where to go afterwards.
     pub next: String,
+    /// Makes a repeated sign-up create one account; may be empty.
+    pub nonce: String,
     /// What was typed into the sign-up form.
     pub sign_up: Typed,
     /// What was typed into the sign-in form.

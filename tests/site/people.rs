@@ -6,7 +6,8 @@ use mongodb::bson::{DateTime, Document, doc};
 
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::PASSWORD;
-use crate::helpers::site::Site;
+use crate::helpers::site::{Site, new_database};
+use crate::helpers::strait::Strait;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_of_many_at_once_is_admin_and_nobody_else() {
@@ -220,4 +221,47 @@ async fn a_person_has_a_card_and_a_picture() {
     assert!(picture.text().await.unwrap().contains(">홍</text>"));
     assert_eq!(person.get("/user/0123456789abcdef01234567").await.status, 404);
     assert_eq!(person.get("/user/0123456789abcdef01234567/image").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_up_that_answered_503_is_finished_by_the_same_form() {
+    let database = new_database();
+    let strait = Strait::before_answer_to(&database, ["insert", "an answer is lost"]).await;
+    let site = Site::on(&strait.database).await;
+    let person = site.visitor();
+    let door = person.get("/user").await.body;
+    let nonce = attribute_of(&door, "#sign-up [name=nonce]", "value").unwrap();
+    let form = |password| {
+        [("userId", "gildong"), ("userPassword", password), ("userNickname", "an answer is lost"), ("nonce", &nonce)]
+    };
+    let lost = person.post("/user", &form(PASSWORD)).await;
+    strait.holds().await;
+    assert_eq!(lost.status, 503);
+    assert_eq!(attribute_of(&lost.body, "[name=nonce]", "value").as_ref(), Some(&nonce), "the page sends it again");
+
+    let stranger = site.visitor();
+    let refused = stranger.post("/user", &form("another password")).await;
+    assert_eq!((refused.status, refused.fault("userId").is_some()), (422, true), "who knows the nonce only");
+    let mut other = form(PASSWORD);
+    other[3].1 = "another-nonce";
+    assert_eq!(stranger.post("/user", &other).await.status, 422, "who knows the password only");
+    assert_eq!(stranger.post("/user", &other[..3]).await.status, 422);
+
+    let again = person.post("/user", &form(PASSWORD)).await;
+    assert_eq!((again.status, again.cookie.is_some()), (303, true));
+    assert_eq!(person.get_json("/user/me").await.json()["nickname"], "an answer is lost");
+    strait.let_go();
+
+    // It is no way around the limit of attempts.
+    let mut statuses = Vec::new();
+    for _ in 0..11 {
+        statuses.push(stranger.post("/user", &form("another password")).await.status);
+    }
+    assert_eq!(statuses.last(), Some(&429), "{statuses:?}");
+
+    // Later it is a sign-up with an id that is taken.
+    let users = Client::with_uri_str(&database).await.unwrap().default_database().unwrap();
+    let long_ago = DateTime::from_millis(DateTime::now().timestamp_millis() - 11 * 60 * 1_000);
+    users.collection::<Document>("user").update_many(doc! {}, doc! { "$set": { "at": long_ago } }).await.unwrap();
+    assert_eq!(site.visitor().post("/user", &form(PASSWORD)).await.status, 422);
 }

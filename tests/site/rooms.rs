@@ -1,14 +1,21 @@
 //! Making, changing and deleting rooms.
 
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::time::Instant;
+
 use futures_util::future::join_all;
 use mongodb::Client;
+use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
+use sarangbang::engine::Engine;
 use sarangbang::models::checked::{Login, Nickname, Password, RoomName, Topic};
 use sarangbang::models::{Database, User};
 
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::{PASSWORD, Person};
-use crate::helpers::site::{Site, new_database};
+use crate::helpers::process::{Process, command};
+use crate::helpers::site::{Site, folder, new_database};
 use crate::helpers::strait::Strait;
 use crate::helpers::until;
 
@@ -93,7 +100,9 @@ async fn the_list_has_pages_and_the_room_with_the_latest_chat_first() {
     let mut names = Vec::new();
     for page in 1..=3 {
         let json = person.get_json(&format!("/room?page={page}")).await.json();
-        assert_eq!(json["pages"], 3);
+        let link = |page: i32| (1..=3).contains(&page).then(|| page.to_string());
+        assert_eq!((json["page"].as_i64(), json["previous"].as_str()), (Some(page.into()), link(page - 1).as_deref()));
+        assert_eq!(json["next"].as_str(), link(page + 1).as_deref());
         names.extend(json["rooms"].as_array().unwrap().iter().map(|room| room["name"].as_str().unwrap().to_owned()));
     }
     assert_eq!(names.len(), 110);
@@ -101,7 +110,229 @@ async fn the_list_has_pages_and_the_room_with_the_latest_chat_first() {
     names.dedup();
     assert_eq!(names.len(), 110);
     assert_eq!(person.get("/room?page=99").await.status, 200, "the last page");
-    assert_eq!(person.get("/room?page=0").await.status, 422);
+    for page in ["0", "-1", "x", "b", "b0", "a-1", "a1x", "c1", "01", "%2B1", "b99999999999999999999", ""] {
+        assert_eq!(person.get(&format!("/room?page={page}")).await.status, 422, "{page}");
+    }
+    for page in ["b1", "a0", "a9223372036854775807", "b9223372036854775807", "9223372036854775807"] {
+        assert_eq!(person.get(&format!("/room?page={page}")).await.status, 200, "{page}");
+    }
+}
+
+/// A room in the form in which earlier versions stored it. Every tenth one is closed.
+fn stored_room(no: i64, last: Option<DateTime>) -> Document {
+    let mut end = doc! { "seq": i64::from(last.is_some()), "no": i64::from(last.is_some()) };
+    end.extend(last.map(|at| ("at".to_owned(), at.into())));
+    doc! {
+        "no": no,
+        "rev": 0_i64,
+        "name": format!("stored {no}"),
+        "open": no % 10 != 0,
+        "topic": "",
+        "owner": ObjectId::from_bytes([1; 12]),
+        "at": DateTime::from_millis(1_700_000_000_000 + no),
+        "last": end,
+    }
+}
+
+/// Stores rooms, without a site.
+async fn store_rooms(database: &str, numbers: RangeInclusive<i64>) {
+    let client = Client::with_uri_str(database).await.unwrap();
+    // A program's own engine has the database of this name.
+    let database = client.default_database().unwrap_or_else(|| client.database("sarangbang"));
+    let rooms = database.collection::<Document>("room");
+    let (mut no, end) = (*numbers.start(), *numbers.end());
+    while no <= end {
+        let last = (no + 4_999).min(end);
+        rooms.insert_many((no..=last).map(|no| stored_room(no, None))).await.unwrap();
+        no = last + 1;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms_of_an_earlier_version_are_listed_by_activity_and_then_by_number() {
+    let database = new_database();
+    store_rooms(&database, 1..=2_500).await;
+    let client = Client::with_uri_str(&database).await.unwrap();
+    let rooms = client.default_database().unwrap().collection::<Document>("room");
+    // The one where something happened last is an old one.
+    let last = doc! { "$set": { "last": { "seq": 1_i64, "no": 1_i64, "at": DateTime::now() } } };
+    rooms.update_one(doc! { "no": 3 }, last).await.unwrap();
+    let site = Site::on(&database).await;
+    let person = site.person("gildong").await;
+
+    let walk = async |mut place: Option<String>, link: &str| {
+        let (mut names, mut pages) = (Vec::new(), Vec::new());
+        while let Some(page) = place {
+            let json = person.get_json(&format!("/room?page={page}")).await.json();
+            let listed = json["rooms"].as_array().unwrap();
+            assert!(!listed.is_empty() && listed.len() <= 50, "{page}");
+            names.extend(listed.iter().map(|room| room["name"].as_str().unwrap().to_owned()));
+            place = json[link].as_str().map(str::to_owned);
+            pages.push(page);
+        }
+        (names, pages)
+    };
+    let (names, pages) = walk(Some("1".into()), "next").await;
+    let open = (1..=2_500).rev().filter(|no| no % 10 != 0 && *no != 3).map(|no| format!("stored {no}"));
+    let expected: Vec<String> = std::iter::once("stored 3".to_owned()).chain(open).collect();
+    assert_eq!(names, expected);
+    assert_eq!(pages.len(), 45);
+
+    // And back.
+    let (_, back) = walk(pages.last().cloned(), "previous").await;
+    assert!(back.len() >= 45 && back.last().is_some_and(|page| page == "1"), "{back:?}");
+    let page = person.get(&format!("/room?page={}", pages[30])).await.body;
+    assert!(attribute_of(&page, "a[rel=next]", "href").is_some_and(|next| next.ends_with(&pages[31])));
+    assert!(attribute_of(&page, "a[rel=prev]", "href").is_some());
+
+    // A room moves up from wherever it was.
+    let id = rooms.find_one(doc! { "no": 7 }).await.unwrap().unwrap().get_object_id("_id").unwrap().to_hex();
+    person.say(&format!("/room/{id}"), "hello").await;
+    assert!(person.get("/room").await.body.find("stored 7<") < person.get("/room").await.body.find("stored 3<"));
+    let (after, _) = walk(Some("1".into()), "next").await;
+    assert_eq!((after.len(), &after[..2]), (names.len(), &["stored 7".to_owned(), "stored 3".to_owned()][..]));
+    assert_eq!(person.make_room("new").await, format!("/room/{}", room_id(&rooms, 2_501).await));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms_behind_many_closed_ones_are_listed() {
+    let database = new_database();
+    store_rooms(&database, 1..=6_000).await;
+    let client = Client::with_uri_str(&database).await.unwrap();
+    let rooms = client.default_database().unwrap().collection::<Document>("room");
+    let spam = doc! { "no": { "$gt": 15, "$lte": 6_000 } };
+    rooms.update_many(spam, doc! { "$set": { "open": false } }).await.unwrap();
+    let site = Site::on(&database).await;
+    let person = site.person("gildong").await;
+    let json = person.get_json("/room").await.json();
+    assert_eq!((json["rooms"].as_array().unwrap().len(), json["next"].is_null()), (14, true));
+    // A page by number skips them with few queries.
+    for (page, count) in [("b6001", 0), ("a0", 0)] {
+        let listed = person.get_json(&format!("/room?page={page}")).await.json();
+        assert_eq!(listed["rooms"].as_array().unwrap().len(), count, "all are in the recent set");
+    }
+}
+
+async fn room_id(rooms: &mongodb::Collection<Document>, no: i64) -> String {
+    rooms.find_one(doc! { "no": no }).await.unwrap().unwrap().get_object_id("_id").unwrap().to_hex()
+}
+
+/// How many rooms the test below stores.
+const MANY: i64 = 50_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_costs_the_same_with_few_and_with_many_rooms() {
+    let var = folder("many-rooms");
+    let many: i64 = std::env::var("ROOMS").map_or(MANY, |rooms| rooms.parse().unwrap());
+    // 60 open rooms, then many.
+    let few = list_costs(&var, 1..=67).await;
+    let lots = list_costs(&var, 71..=many).await;
+    println!("documents and queries: {few:?} of 67 rooms, {lots:?} of {many} rooms");
+    for (what, few, lots) in [("documents", few.0, lots.0), ("queries", few.1, lots.1)] {
+        assert!(lots <= few * 1.2, "{lots} {what} with {many} rooms, {few} with 67");
+    }
+}
+
+/// Stores rooms in the data of a program and starts it. Answers how many documents and queries the list takes then, and
+/// the rooms beside one: right after the start, again, and after rooms were created and renamed.
+async fn list_costs(var: &Path, numbers: RangeInclusive<i64>) -> (f64, f64) {
+    const TOKEN: &str = "a token of some length";
+    {
+        let begun = Instant::now();
+        let engine = Engine::start(&var.join("var")).await.unwrap();
+        store_rooms(engine.url(), numbers.clone()).await;
+        engine.stop().await;
+        println!("{numbers:?} stored in {:?}", begun.elapsed());
+    }
+    let mut command = command(var);
+    command.env("ROCKET_METRICS", format!("{{token=\"{TOKEN}\"}}"));
+    let begun = Instant::now();
+    let program = Process::run(command).await;
+    println!("started in {:?}", begun.elapsed());
+    let person = Person::new(&program.address);
+    person.sign_up(&format!("person{}", numbers.start())).await;
+    let count = async || {
+        let metrics = reqwest::Client::builder().no_proxy().build().unwrap();
+        let metrics = metrics.get(format!("{}/metrics", program.address)).bearer_auth(TOKEN);
+        let text = metrics.send().await.unwrap().text().await.unwrap();
+        let sample = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            line.unwrap().parse::<f64>().unwrap()
+        };
+        (sample("sarangbang_documents_read_total"), sample("sarangbang_database_seconds_count"))
+    };
+    let before = count().await;
+    let mut room = String::new();
+    for round in 0..3 {
+        let begun = Instant::now();
+        let list = person.get("/room").await;
+        println!("list in {:?}", begun.elapsed());
+        assert_eq!((list.status, list.body.matches("<li id=\"room-").count()), (200, 50));
+        room = person.make_room(&format!("{} {round}", numbers.start())).await;
+        assert!(person.get("/room").await.body.contains(&format!("{} {round}<", numbers.start())));
+        let begun = Instant::now();
+        let page = person.get(&room).await.body;
+        println!("room in {:?}", begun.elapsed());
+        assert_eq!(page.matches("<li data-room=").count(), 30);
+        person.post(&room, &[("_method", "put"), ("name", &format!("{} again {round}", numbers.start()))]).await;
+        assert!(person.get(&room).await.body.contains(&format!("again {round}</span>")));
+    }
+    let after = count().await;
+    for _ in 0..5 {
+        for path in ["/room", &room, "/room?page=2"] {
+            let begun = Instant::now();
+            assert_eq!(person.get(path).await.status, 200);
+            println!("{path} in {:?}", begun.elapsed());
+        }
+    }
+    program.signal("TERM");
+    program.ended().await;
+    (after.0 - before.0, after.1 - before.1)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_for_a_room_that_is_sent_again_creates_one_room() {
+    let site = Site::start().await;
+    let (person, guest) = (site.person("gildong").await, site.person("guest").await);
+    let form = [("name", "once"), ("topic", ""), ("nonce", "the-same")];
+    let sent = join_all((0..6).map(|_| person.post("/room", &form))).await;
+    let first = sent[0].location.clone().unwrap();
+    assert!(sent.iter().all(|answer| (answer.status, answer.location.as_ref()) == (303, Some(&first))));
+    assert_eq!(person.get_json("/room").await.json()["rooms"].as_array().unwrap().len(), 1);
+    let again = person.post_for_json("/room", &form).await;
+    assert_eq!((again.status, format!("/room/{}", again.json()["id"].as_str().unwrap())), (200, first.clone()));
+
+    assert_eq!(guest.post("/room", &form).await.status, 422, "another person's nonce");
+    assert_eq!(person.post("/room", &[("name", "once"), ("nonce", "another")]).await.status, 422, "another request");
+    let other = person.post("/room", &[("name", "other"), ("nonce", "the-same")]).await;
+    assert_eq!(other.status, 303);
+    assert_ne!(other.location.as_ref(), Some(&first), "another name");
+    let refused = person.post("/room", &[("name", "third"), ("nonce", "not/a/nonce")]).await;
+    assert_eq!((refused.status, refused.fault("nonce").is_some()), (422, true));
+
+    person.post(&first, &[("_method", "delete")]).await;
+    let next = person.post("/room", &form).await;
+    assert_eq!(next.status, 303);
+    assert_ne!(next.location, Some(first), "the room is closed, so there is another one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_whose_creation_answered_503_is_found_by_the_same_form() {
+    let database = new_database();
+    let strait = Strait::before_answer_to(&database, ["insert", "an answer is lost"]).await;
+    let site = Site::on(&strait.database).await;
+    let person = site.person("gildong").await;
+    let list = person.get("/room").await.body;
+    let nonce = attribute_of(&list, "#new-room [name=nonce]", "value").unwrap();
+    let form = [("name", "lost"), ("topic", "an answer is lost"), ("nonce", &nonce)];
+    let lost = person.post("/room", &form).await;
+    strait.holds().await;
+    assert_eq!(lost.status, 503);
+    assert_eq!(attribute_of(&lost.body, "[name=nonce]", "value").as_ref(), Some(&nonce), "the page sends it again");
+    let again = person.post("/room", &form).await;
+    assert_eq!(again.status, 303);
+    assert_eq!(text_of(&person.get(&again.location.unwrap()).await.body, "h1").as_deref(), Some("lost"));
+    strait.let_go();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,6 +349,31 @@ async fn rooms_made_on_two_sites_at_once_all_stand() {
         (rooms == 40).then_some(rooms)
     });
     assert_eq!(listed.await, 40);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_another_site_changes_or_closes_is_listed_as_it_is() {
+    let database = new_database();
+    let (here, there) = (Site::on(&database).await, Site::on(&database).await);
+    let (one, other) = (here.person("gildong").await, there.person("chunhyang").await);
+    let (first, second) = (one.make_room("first").await, one.make_room("second").await);
+    let names = async || {
+        let json = other.get_json("/room").await.json();
+        assert!(json["next"].is_null(), "nothing is left for another page");
+        json["rooms"].as_array().unwrap().iter().map(|room| room["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let listed = async |expected: &[&str]| {
+        let is_listed = || async {
+            let names: Vec<String> = names().await;
+            (names == expected).then_some(())
+        };
+        until(&format!("{expected:?} to be listed"), is_listed).await;
+    };
+    listed(&["second", "first"]).await;
+    assert_eq!(one.post(&first, &[("_method", "put"), ("name", "renamed")]).await.status, 303);
+    listed(&["second", "renamed"]).await;
+    assert_eq!(one.post(&second, &[("_method", "delete")]).await.status, 303);
+    listed(&["renamed"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -212,6 +212,37 @@ async fn a_room_that_was_purged_while_a_site_stood_still_ends_for_its_readers_to
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_lost_instance_left_to_do_is_done_by_another_one_that_runs() {
+    let database = new_database();
+    let (lost, lives) = (start("lost", &database).await, start("lives", &database).await);
+    let person = Person::new(&lost.address);
+    person.sign_up("gildong").await;
+    let room = person.make_room("left").await;
+    for n in 1..=3 {
+        person.say(&room, &format!("chat {n}")).await;
+    }
+    assert_eq!(person.post(&room, &[("_method", "delete")]).await.status, 303);
+    // The room is purged half a minute later.
+    lost.signal("KILL");
+    lost.ended().await;
+    let client = mongodb::Client::with_uri_str(&database).await.unwrap();
+    let (chats, jobs) = {
+        let database = client.default_database().unwrap();
+        ["chat", "chore"].map(|name| database.collection::<mongodb::bson::Document>(name)).into()
+    };
+    let of_whom = async || jobs.find_one(mongodb::bson::doc! {}).await.unwrap().unwrap().get_object_id("site").unwrap();
+    let first = of_whom().await;
+    until("the job to be taken over", || async { (of_whom().await != first).then_some(()) }).await;
+    until("all to be purged", || async {
+        let left = chats.count_documents(mongodb::bson::doc! {}).await.unwrap();
+        let is_done = jobs.find_one(mongodb::bson::doc! {}).await.unwrap().is_none();
+        (left == 1 && is_done).then_some(())
+    })
+    .await;
+    drop(lives);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn on_a_standalone_server_the_second_site_waits_for_a_dead_one_and_gives_way_to_a_living_one() {
     let database = new_database();
     let (one, other) = (Database::open(&database).await.unwrap(), Database::open(&database).await.unwrap());

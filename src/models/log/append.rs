@@ -355,9 +355,16 @@ impl Log {
     /// Writes down the hint at the top.
     pub(in crate::models) async fn note(&self) -> Result<()> {
         let Some(top) = self.head() else { return Ok(()) };
-        let room = doc! { "_id": self.room };
-        let last = doc! { "$max": { "last.seq": top.seq, "last.no": top.no, "last.at": top.at } };
-        self.db.rooms.update(room, last).await.map(drop)
+        let last = doc! { "last.seq": top.seq, "last.no": top.no, "last.at": top.at };
+        if let Some(at) = top.at.filter(|_| !top.closed) {
+            let (mut moved, open) = (last.clone(), doc! { "_id": self.room, "open": true });
+            moved.insert("active", at);
+            // The list of rooms is ordered by it. A closed room is not listed.
+            if self.db.rooms.update(open, doc! { "$max": moved }).await? {
+                return Ok(());
+            }
+        }
+        self.db.rooms.update(doc! { "_id": self.room }, doc! { "$max": last }).await.map(drop)
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

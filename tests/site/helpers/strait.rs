@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
@@ -20,6 +20,15 @@ pub struct Strait {
 impl Strait {
     /// A strait before a database. The first answer that has all these words is held back; the others pass.
     pub async fn before(database: &str, words: [&'static str; 2]) -> Self {
+        Self::holding(database, words, false).await
+    }
+
+    /// The same, which holds back the answer to the first request that has all these words.
+    pub async fn before_answer_to(database: &str, words: [&'static str; 2]) -> Self {
+        Self::holding(database, words, true).await
+    }
+
+    async fn holding(database: &str, words: [&'static str; 2], asked: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let here = listener.local_addr().unwrap().to_string();
         let there = database.strip_prefix("mongodb://").unwrap().split('/').next().unwrap().to_owned();
@@ -33,12 +42,28 @@ impl Strait {
                 connections.spawn(async move {
                     let (mut asks, mut hears) = site.into_split();
                     let (mut answers, mut questions) = TcpStream::connect(there).await.unwrap().into_split();
+                    let has_words = |read: &[u8]| {
+                        let text = String::from_utf8_lossy(read);
+                        words.iter().all(|word| text.contains(word))
+                    };
+                    let is_asked = AtomicBool::new(false);
+                    // Requests and answers of the tests are small: one reading has the whole of one.
+                    let request = async {
+                        let mut read = Vec::with_capacity(1 << 16);
+                        while asks.read_buf(&mut read).await.is_ok_and(|count| count > 0) {
+                            if asked && has_words(&read) {
+                                is_asked.store(true, Ordering::Relaxed);
+                            }
+                            if questions.write_all(&read).await.is_err() {
+                                return;
+                            }
+                            read.clear();
+                        }
+                    };
                     let answer = async {
-                        // Answers of the tests are small: one reading has the whole of one.
                         let mut read = Vec::with_capacity(1 << 16);
                         while answers.read_buf(&mut read).await.is_ok_and(|count| count > 0) {
-                            let text = String::from_utf8_lossy(&read);
-                            let holds = words.iter().all(|word| text.contains(word));
+                            let holds = if asked { is_asked.load(Ordering::Relaxed) } else { has_words(&read) };
                             if holds && first.swap(false, Ordering::Relaxed) {
                                 held.add_permits(1);
                                 // Closed once it is let go.
@@ -50,7 +75,7 @@ impl Strait {
                             read.clear();
                         }
                     };
-                    tokio::join!(answer, copy(&mut asks, &mut questions)).1
+                    tokio::join!(answer, request);
                 });
             }
         });

@@ -1,0 +1,623 @@
+//! The list of open rooms: the recently active rooms from memory, all others by room number.
+//!
+//! The cost of a page must not depend on the number of rooms. The bundled engine reads a whole window before it
+//! applies `limit`, and any number of rooms may be active within one second, so windows over the time of activity have
+//! no bound. Therefore the list has two parts:
+//!
+//! * The **recent set**: up to [`MOST`] rooms, ordered by their latest activity, in the memory of each instance. Those
+//!   rooms have the indexed field `active` in the database, so that a start reads the set with one bounded query.
+//! * The **tail**: every other open room, ordered by its number, newest first. Room numbers have no gaps, so a window
+//!   of numbers on the index `(open, no)` never returns more rooms than it is wide. Closed rooms cost nothing there.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt, stream};
+use mongodb::bson::{DateTime, Document, doc};
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::Room;
+use crate::error::Result;
+use crate::models::log::Top;
+use crate::models::{Database, RoomId, patiently};
+
+/// Rooms that stay in the recent set when it is trimmed.
+const KEPT: usize = 1_000;
+/// Rooms in the recent set at most: about 3 MiB if all of their documents are in memory.
+const MOST: usize = 2 * KEPT;
+/// How old a room's document may be in the list. Changes made by this instance are shown at once.
+const LIST_AGE: Duration = Duration::from_secs(1);
+/// The same for the rooms beside an open room.
+const SIDEBAR_AGE: Duration = Duration::from_secs(10);
+/// How long a room page waits for the rooms beside it.
+const SIDEBAR_PATIENCE: Duration = Duration::from_millis(500);
+/// Clocks of instances differ by less than this. After the same time the whole set is read again.
+const OVERLAP: Duration = Duration::from_secs(60);
+/// Room numbers in the first window of a walk, and in the widest one, which is used after empty windows.
+const WINDOW: i64 = 128;
+const WIDEST: i64 = 4_096;
+/// Windows that one page of the tail reads at most. After that the page is short and has a link to the next one.
+const WINDOWS: usize = 24;
+/// How long a start waits for the recent set to be filled.
+const START: Duration = Duration::from_secs(20);
+/// Writes at once while the recent set is filled.
+const AT_ONCE: usize = 16;
+
+/// Where a page of the list begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A page of the recent set, from 1. A number after the last page means the last page.
+    Page(usize),
+    /// The rooms of the tail with a number below this one.
+    Below(i64),
+    /// The rooms of the tail with a number above this one, nearest first.
+    Above(i64),
+}
+
+/// One page of the list.
+#[derive(Debug)]
+pub struct Listing {
+    /// The rooms in their order.
+    pub rooms: Vec<Arc<Room>>,
+    /// The number of the page, unless it belongs to the tail.
+    pub page: Option<usize>,
+    /// The page before it.
+    pub previous: Option<Place>,
+    /// The page after it.
+    pub next: Option<Place>,
+}
+
+/// The recent set of this instance.
+#[derive(Default)]
+pub(in crate::models) struct RoomList {
+    /// Written by every append and by every change of a room; locked for lines.
+    recent: Mutex<Recent>,
+    /// Held by the one request that reads documents or looks for the rooms of other instances.
+    reading: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Recent {
+    /// By activity, in milliseconds. An id tells apart rooms that were active in the same millisecond.
+    order: BTreeSet<(i64, RoomId)>,
+    rooms: HashMap<RoomId, Known>,
+    /// The highest room number that this instance has seen.
+    top: i64,
+    /// Every open room up to this number is in the set.
+    complete_to: Option<i64>,
+    /// Whether [`RoomList::fill`] has run.
+    is_filled: bool,
+    /// The activity up to which rooms have left the set, if the database does not know that yet.
+    trimmed: Option<i64>,
+    /// When this instance last looked for rooms of other instances, and when it last read the whole set.
+    looked: Option<Instant>,
+    read_whole: Option<Instant>,
+    /// Counts changes, so that a document that was read before a change is not kept.
+    version: u64,
+}
+
+struct Known {
+    active: i64,
+    /// The document, and when it was read.
+    document: Option<(Arc<Room>, Instant)>,
+}
+
+/// The fields that order a room.
+#[derive(Deserialize)]
+struct Outline {
+    #[serde(rename = "_id")]
+    id: RoomId,
+    no: i64,
+    open: bool,
+    at: DateTime,
+    #[serde(default)]
+    last: Top,
+    #[serde(default)]
+    active: Option<DateTime>,
+}
+
+impl Outline {
+    fn fields() -> Document {
+        doc! { "no": 1, "open": 1, "at": 1, "last": 1, "active": 1 }
+    }
+
+    /// The latest activity that is stored: the last entry, or the creation.
+    fn activity(&self) -> i64 {
+        self.active.max(self.last.at).max(Some(self.at)).unwrap_or(self.at).timestamp_millis()
+    }
+}
+
+impl RoomList {
+    /// Reads the recent set at the start. Fills it where it is missing, as in data of an earlier version; a start waits
+    /// for that a while.
+    pub(in crate::models) async fn load(&self, db: &Database) -> Result<()> {
+        self.read_active(db, 0).await?;
+        let is_short = {
+            let mut recent = self.recent();
+            recent.read_whole = Some(Instant::now());
+            recent.order.len() < KEPT / 2
+        };
+        if is_short {
+            match timeout(START, self.fill(db)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => log::warn!("room list not filled: error={error}. It is tried again."),
+                Err(_) => log::warn!("room list not filled within {START:?}. This continues in the background."),
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what is due from time to time: fills a set that has shrunk, unsets `active` on rooms that left the set.
+    pub(in crate::models) async fn maintain(&self, db: &Database) -> Result<()> {
+        self.store_trim(db);
+        let is_short = {
+            let recent = self.recent();
+            let least = if recent.is_filled { KEPT / 2 } else { KEPT };
+            recent.complete_to.is_none() && recent.order.len() < least
+        };
+        if is_short { self.fill(db).await } else { Ok(()) }
+    }
+
+    /// Returns one page of the list.
+    pub(super) async fn page(&self, db: &Database, place: Place, size: usize) -> Result<Listing> {
+        self.look(db, LIST_AGE).await?;
+        match place {
+            Place::Page(page) => self.recent_page(db, page, size).await,
+            Place::Below(no) => self.page_below(db, no, size).await,
+            Place::Above(no) => self.page_above(db, no, size).await,
+        }
+    }
+
+    /// Returns the first rooms of the list, from memory if their documents are younger than ten seconds.
+    pub(super) async fn first(&self, db: &Database, count: usize) -> Vec<Arc<Room>> {
+        let read = async {
+            self.look(db, SIDEBAR_AGE).await?;
+            self.slice(db, 0, count, SIDEBAR_AGE).await
+        };
+        match timeout(SIDEBAR_PATIENCE, read).await {
+            Ok(Ok(rooms)) => return rooms,
+            Ok(Err(error)) => log::debug!("room list: documents not read: {error}"),
+            Err(_) => log::debug!("room list: documents not read in time"),
+        }
+        self.recent().documents(0, count, Duration::MAX).into_iter().filter_map(|(_, room)| room).collect()
+    }
+
+    /// Returns the highest room number that this instance has seen.
+    pub(super) fn top(&self) -> i64 {
+        self.recent().top
+    }
+
+    pub(super) fn raise_top(&self, no: i64) {
+        let mut recent = self.recent();
+        recent.top = recent.top.max(no);
+    }
+
+    /// Adds a room that was just created.
+    pub(super) fn add(&self, db: &Database, room: &Room) {
+        {
+            let mut recent = self.recent();
+            recent.top = recent.top.max(room.no);
+            recent.insert(room.id, room.at.timestamp_millis());
+            if let Some(known) = recent.rooms.get_mut(&room.id) {
+                known.document = Some((Arc::new(room.clone()), Instant::now()));
+            }
+        }
+        self.store_trim(db);
+    }
+
+    /// Moves a room up after an entry was appended, or removes it after the last one.
+    pub(in crate::models) fn raise(&self, room: RoomId, top: Top) {
+        let mut recent = self.recent();
+        match top.at {
+            _ if top.closed => recent.remove(room),
+            Some(at) => recent.insert(room, at.timestamp_millis()),
+            None => {}
+        }
+    }
+
+    /// Removes a closed room.
+    pub(super) fn remove(&self, room: RoomId) {
+        self.recent().remove(room);
+    }
+
+    /// Invalidates the document of a room that was changed.
+    pub(super) fn invalidate(&self, room: RoomId) {
+        let mut recent = self.recent();
+        recent.version += 1;
+        if let Some(known) = recent.rooms.get_mut(&room) {
+            known.document = None;
+        }
+    }
+
+    async fn recent_page(&self, db: &Database, page: usize, size: usize) -> Result<Listing> {
+        let pages = || self.recent().order.len().div_ceil(size).max(1);
+        let mut page = page.clamp(1, pages());
+        let mut rooms = self.slice(db, (page - 1) * size, size, LIST_AGE).await?;
+        if rooms.is_empty() && page > pages() {
+            // The rooms of this page were closed by another instance.
+            page = pages();
+            rooms = self.slice(db, (page - 1) * size, size, LIST_AGE).await?;
+        }
+        if rooms.is_empty() && self.has_tail(db).await? {
+            // The set is not filled yet.
+            return self.page_below(db, i64::MAX, size).await;
+        }
+        let next = match page < pages() {
+            true => Some(Place::Page(page + 1)),
+            false if self.has_tail(db).await? => Some(Place::Below(Room::top(db).await? + 1)),
+            false => None,
+        };
+        Ok(Listing { rooms, page: Some(page), previous: (page > 1).then(|| Place::Page(page - 1)), next })
+    }
+
+    async fn page_below(&self, db: &Database, below: i64, size: usize) -> Result<Listing> {
+        let top = Room::top(db).await?;
+        let (mut rooms, mut high, mut width) = (Vec::new(), below.min(top + 1) - 1, WINDOW);
+        for _ in 0..WINDOWS {
+            if high <= 0 || rooms.len() > size {
+                break;
+            }
+            let low = (high - width).max(0);
+            width = self.read_window(db, low, high, &mut rooms, width).await?;
+            high = low;
+        }
+        let is_full = rooms.len() > size;
+        rooms.truncate(size);
+        let next = match rooms.last() {
+            Some(last) if is_full => Some(Place::Below(last.no)),
+            // The windows are used up.
+            _ if high > 0 => Some(Place::Below(high + 1)),
+            _ => None,
+        };
+        let previous = if below > top { Place::Page(usize::MAX) } else { Place::Above(below - 1) };
+        Ok(Listing { rooms, page: None, previous: Some(self.resolved(previous, size)), next })
+    }
+
+    async fn page_above(&self, db: &Database, above: i64, size: usize) -> Result<Listing> {
+        let top = Room::top(db).await?;
+        let (mut rooms, mut low, mut width) = (Vec::new(), above.clamp(0, top), WINDOW);
+        for _ in 0..WINDOWS {
+            if low >= top || rooms.len() > size {
+                break;
+            }
+            let high = (low + width).min(top);
+            width = self.read_window(db, low, high, &mut rooms, width).await?;
+            low = high;
+        }
+        rooms.sort_by_key(|room| room.no);
+        let is_full = rooms.len() > size;
+        rooms.truncate(size);
+        let previous = match rooms.last() {
+            Some(last) if is_full => Place::Above(last.no),
+            _ if low < top => Place::Above(low),
+            _ => Place::Page(usize::MAX),
+        };
+        rooms.reverse();
+        let next = Some(Place::Below(rooms.last().map_or(above.saturating_add(1), |room| room.no)));
+        Ok(Listing { rooms, page: None, previous: Some(self.resolved(previous, size)), next })
+    }
+
+    /// Reads a window of the tail, newest room first. Returns the width of the next window.
+    async fn read_window(
+        &self,
+        db: &Database,
+        low: i64,
+        high: i64,
+        rooms: &mut Vec<Arc<Room>>,
+        width: i64,
+    ) -> Result<i64> {
+        let mut found: Vec<Room> = db.rooms.all(window(low, high)).await?;
+        let width = next_width(width, found.is_empty());
+        found.sort_by_key(|room| std::cmp::Reverse(room.no));
+        let recent = self.recent();
+        rooms.extend(found.into_iter().filter(|room| !recent.rooms.contains_key(&room.id)).map(Arc::new));
+        Ok(width)
+    }
+
+    fn resolved(&self, place: Place, size: usize) -> Place {
+        match place {
+            Place::Page(page) => Place::Page(page.min(self.recent().order.len().div_ceil(size).max(1))),
+            place => place,
+        }
+    }
+
+    /// Returns whether there are open rooms that are not in the recent set. May be wrong after many rooms were closed.
+    async fn has_tail(&self, db: &Database) -> Result<bool> {
+        let complete_to = self.recent().complete_to;
+        let Some(complete_to) = complete_to else { return Ok(true) };
+        if db.is_alone() {
+            return Ok(false);
+        }
+        // Other instances may have created rooms.
+        let (top, mut low, mut width) = (Room::top(db).await?, complete_to, WINDOW);
+        for _ in 0..WINDOWS {
+            if low >= top {
+                return Ok(false);
+            }
+            let high = (low + width).min(top);
+            let found: Vec<Outline> = db.rooms.outlines(window(low, high), Outline::fields()).await?;
+            width = next_width(width, found.is_empty());
+            let mut recent = self.recent();
+            found.iter().for_each(|room| recent.insert(room.id, room.activity()));
+            if recent.complete_to.is_none() {
+                return Ok(true);
+            }
+            recent.complete_to = Some(high);
+            low = high;
+        }
+        // The windows are used up.
+        Ok(low < top)
+    }
+
+    /// Returns rooms of the recent set, none of them older than `age`. Reads those that are not in memory with one query.
+    async fn slice(&self, db: &Database, skip: usize, count: usize, age: Duration) -> Result<Vec<Arc<Room>>> {
+        let known = || {
+            let recent = self.recent();
+            let documents = recent.documents(skip, count, age);
+            (documents.iter().all(|(_, room)| room.is_some()), documents, recent.version)
+        };
+        loop {
+            if let (true, documents, _) = known() {
+                return Ok(documents.into_iter().filter_map(|(_, room)| room).collect());
+            }
+            let _reading = patiently(self.reading.lock()).await?;
+            let (is_whole, documents, version) = known();
+            if is_whole {
+                continue;
+            }
+            let missing: Vec<RoomId> =
+                documents.iter().filter(|(_, room)| room.is_none()).map(|(room, _)| *room).collect();
+            let read = db.rooms.all(doc! { "_id": { "$in": missing.clone() } }).await?;
+            let found: HashMap<RoomId, Arc<Room>> =
+                read.into_iter().filter(|room| room.open).map(|room| (room.id, Arc::new(room))).collect();
+            self.recent().keep(&missing, &found, version);
+            if missing.len() == found.len() {
+                let room = |(id, room): (RoomId, Option<Arc<Room>>)| room.or_else(|| found.get(&id).cloned());
+                return Ok(documents.into_iter().filter_map(room).collect());
+            }
+            // Another instance closed some. They have left the set, and others are shown instead.
+        }
+    }
+
+    /// Looks for rooms that other instances created or wrote in, at most once in `age`.
+    async fn look(&self, db: &Database, age: Duration) -> Result<()> {
+        let is_due = || self.recent().looked.is_none_or(|looked| looked.elapsed() >= age);
+        if db.is_alone() || !is_due() {
+            return Ok(());
+        }
+        let _reading = patiently(self.reading.lock()).await?;
+        if !is_due() {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let is_whole = self.recent().read_whole.is_none_or(|read| read.elapsed() >= OVERLAP);
+        let since = DateTime::now().timestamp_millis() - OVERLAP.as_millis() as i64;
+        self.read_active(db, if is_whole { 0 } else { since }).await?;
+        let mut recent = self.recent();
+        recent.looked = Some(begun);
+        if is_whole {
+            recent.read_whole = Some(begun);
+        }
+        Ok(())
+    }
+
+    /// Reads the rooms that have been active since a time, in milliseconds, from the stored recent set.
+    async fn read_active(&self, db: &Database, since: i64) -> Result<()> {
+        let window = doc! { "$gt": DateTime::from_millis(since), "$lte": DateTime::MAX };
+        let found: Vec<Outline> = db.rooms.outlines(doc! { "active": window }, Outline::fields()).await?;
+        let closed: Vec<RoomId> = found.iter().filter(|room| !room.open).map(|room| room.id).collect();
+        if !closed.is_empty() {
+            db.rooms.update_all_later(doc! { "_id": { "$in": closed } }, doc! { "$unset": { "active": "" } });
+        }
+        {
+            let mut recent = self.recent();
+            for room in found.iter().filter(|room| room.open) {
+                recent.top = recent.top.max(room.no);
+                recent.insert(room.id, room.activity());
+            }
+        }
+        self.store_trim(db);
+        Ok(())
+    }
+
+    /// Fills the recent set: walks over all open rooms once, keeps those with the latest activity, and stores them.
+    /// The newest is stored first, so that what an interruption leaves is the head of the list.
+    async fn fill(&self, db: &Database) -> Result<()> {
+        let (begun, top) = (Instant::now(), Room::top(db).await?);
+        let version = self.recent().version;
+        let (mut best, mut count) = (BTreeSet::new(), 0);
+        let (mut high, mut width) = (top, WINDOW);
+        while high > 0 {
+            let low = (high - width).max(0);
+            let found: Vec<Outline> = db.rooms.outlines(window(low, high), Outline::fields()).await?;
+            width = (width * 2).min(if found.is_empty() { WIDEST } else { WIDEST / 4 });
+            high = low;
+            count += found.len();
+            for room in found {
+                best.insert((room.activity(), room.id, room.active.is_some()));
+                if best.len() > KEPT {
+                    best.pop_first();
+                }
+            }
+        }
+        {
+            let mut recent = self.recent();
+            best.iter().for_each(|(active, room, _)| recent.insert(*room, *active));
+            recent.is_filled = true;
+            // Rooms that left the set meanwhile raise the version.
+            if count <= KEPT && recent.version == version {
+                recent.complete_to = Some(top);
+            }
+        }
+        let missing = best.into_iter().rev().filter(|(.., is_stored)| !is_stored).map(|(active, room, _)| {
+            let stored = doc! { "$max": { "active": DateTime::from_millis(active) } };
+            db.rooms.update(doc! { "_id": room, "open": true }, stored)
+        });
+        let stored: Vec<Result<bool>> = stream::iter(missing).buffered(AT_ONCE).collect().await;
+        let written = stored.len();
+        stored.into_iter().collect::<Result<Vec<_>>>()?;
+        if written > 0 {
+            log::info!("room list filled: rooms={count} stored={written} ms={}", begun.elapsed().as_millis());
+        }
+        Ok(())
+    }
+
+    /// Unsets `active` on the rooms that have left the set, in a task of its own.
+    fn store_trim(&self, db: &Database) {
+        let trimmed = self.recent().trimmed.take();
+        if let Some(active) = trimmed {
+            let window = doc! { "$gt": DateTime::from_millis(0), "$lte": DateTime::from_millis(active) };
+            db.rooms.update_all_later(doc! { "active": window }, doc! { "$unset": { "active": "" } });
+        }
+    }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Recent {
+    /// Adds a room, or moves it up. Activity never goes back.
+    fn insert(&mut self, room: RoomId, active: i64) {
+        match self.rooms.get_mut(&room) {
+            Some(known) if known.active >= active => return,
+            Some(known) => {
+                self.order.remove(&(known.active, room));
+                known.active = active;
+            }
+            None => drop(self.rooms.insert(room, Known { active, document: None })),
+        }
+        self.order.insert((active, room));
+        if self.order.len() > MOST {
+            self.trim();
+        }
+    }
+
+    /// Removes the rooms whose activity is the longest ago.
+    fn trim(&mut self) {
+        while self.order.len() > KEPT {
+            let Some((active, room)) = self.order.pop_first() else { return };
+            self.rooms.remove(&room);
+            self.trimmed = Some(active);
+        }
+        self.complete_to = None;
+        self.version += 1;
+    }
+
+    fn remove(&mut self, room: RoomId) {
+        self.version += 1;
+        if let Some(known) = self.rooms.remove(&room) {
+            self.order.remove(&(known.active, room));
+        }
+    }
+
+    /// Returns rooms in the order of the list, with the documents that are not older than `age`.
+    fn documents(&self, skip: usize, count: usize, age: Duration) -> Vec<(RoomId, Option<Arc<Room>>)> {
+        let document = |room: &RoomId| {
+            let (document, read) = self.rooms.get(room)?.document.as_ref()?;
+            (read.elapsed() < age).then(|| Arc::clone(document))
+        };
+        self.order.iter().rev().skip(skip).take(count).map(|(_, room)| (*room, document(room))).collect()
+    }
+
+    /// Keeps documents that were read, unless something has changed since `version`. Rooms without an open document
+    /// leave the set.
+    fn keep(&mut self, missing: &[RoomId], found: &HashMap<RoomId, Arc<Room>>, version: u64) {
+        let is_current = self.version == version;
+        for room in missing {
+            match (found.get(room), self.rooms.get_mut(room)) {
+                (Some(document), Some(known)) if is_current => {
+                    known.document = Some((Arc::clone(document), Instant::now()));
+                }
+                (None, Some(_)) => self.remove(*room),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Returns the width of the window after one of this width. A wide window costs nothing only where it is empty.
+fn next_width(width: i64, is_empty: bool) -> i64 {
+    if is_empty { (width * 2).min(WIDEST) } else { WINDOW }
+}
+
+/// The open rooms with numbers in `(low, high]`.
+fn window(low: i64, high: i64) -> Document {
+    doc! { "open": true, "no": { "$gt": low, "$lte": high } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room(number: usize) -> RoomId {
+        format!("{number:024x}").parse().unwrap()
+    }
+
+    fn top(at: i64, closed: bool) -> Top {
+        Top { seq: 1, no: 1, at: Some(DateTime::from_millis(at)), closed }
+    }
+
+    fn order(list: &RoomList) -> Vec<RoomId> {
+        list.recent().documents(0, MOST, Duration::MAX).into_iter().map(|(room, _)| room).collect()
+    }
+
+    #[test]
+    fn a_room_moves_up_with_its_activity_and_never_down() {
+        let list = RoomList::default();
+        for (number, at) in [(1, 10), (2, 20), (3, 30)] {
+            list.raise(room(number), top(at, false));
+        }
+        assert_eq!(order(&list), [room(3), room(2), room(1)]);
+        list.raise(room(1), top(40, false));
+        list.raise(room(3), top(5, false));
+        assert_eq!(order(&list), [room(1), room(3), room(2)]);
+        list.raise(room(3), top(50, true));
+        assert_eq!(order(&list), [room(1), room(2)]);
+    }
+
+    #[test]
+    fn the_set_is_bounded_and_loses_the_oldest_activity() {
+        let list = RoomList::default();
+        list.recent().complete_to = Some(0);
+        for number in 1..=MOST * 3 {
+            list.raise(room(number), top(number as i64, false));
+            let recent = list.recent();
+            assert!(recent.order.len() <= MOST && recent.order.len() == recent.rooms.len());
+        }
+        assert_eq!(order(&list)[..2], [room(MOST * 3), room(MOST * 3 - 1)]);
+        let recent = list.recent();
+        assert!(recent.complete_to.is_none() && recent.trimmed.is_some_and(|at| at < recent.order.first().unwrap().0));
+    }
+
+    #[test]
+    fn a_document_that_was_read_before_a_change_is_not_kept() {
+        let list = RoomList::default();
+        list.raise(room(1), top(1, false));
+        let document = Arc::new(Room {
+            id: room(1),
+            no: 1,
+            rev: 0,
+            name: crate::models::checked::RoomName::parse("name").unwrap(),
+            open: true,
+            topic: Default::default(),
+            owner: "0123456789abcdef01234567".parse().unwrap(),
+            at: DateTime::from_millis(1),
+            last: Top::default(),
+            active: None,
+        });
+        let found = HashMap::from([(room(1), document)]);
+        let is_known = |age| list.recent().documents(0, 1, age)[0].1.is_some();
+        let version = list.recent().version;
+        list.invalidate(room(1));
+        list.recent().keep(&[room(1)], &found, version);
+        assert!(!is_known(Duration::MAX));
+        let version = list.recent().version;
+        list.recent().keep(&[room(1)], &found, version);
+        assert!(is_known(LIST_AGE) && !is_known(Duration::ZERO));
+        list.recent().keep(&[room(1)], &HashMap::new(), version);
+        assert_eq!(order(&list), []);
+    }
+}
