@@ -159,8 +159,8 @@ fn kept(visitor: &Visitor<'_>, error: &Error) -> Option<Kept> {
     match error {
         Error::SignedOut | Error::WrongAuthor { .. } | Error::TooLarge => visitor.kept(true),
         Error::TooMany { .. } | Error::Unavailable(_) | Error::Internal(_) => visitor.kept(true),
-        Error::Forbidden | Error::Foreign | Error::NotFound => visitor.kept(false),
-        Error::Malformed | Error::Beyond | Error::Invalid(_) => None,
+        Error::Forbidden | Error::Foreign(_) | Error::NotFound => visitor.kept(false),
+        Error::Malformed | Error::Beyond | Error::Invalid(_) | Error::Misdirected | Error::HeadTooLarge => None,
     }
 }
 

@@ -117,7 +117,7 @@ impl Log {
     ///
     /// # Errors
     /// `Forbidden` to all but its author, `NotFound` when it is missing or was removed, or the database's.
-    pub async fn editable(&self, by: &User, seq: i64) -> Result<Chat> {
+    pub async fn editable(self: &Arc<Self>, by: &User, seq: i64) -> Result<Chat> {
         let chat = self.chat(seq).await?;
         match chat.is_edited_by(by) {
             false => Err(Error::Forbidden),

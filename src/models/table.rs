@@ -169,10 +169,10 @@ impl<T: Serialize + DeserializeOwned + Clone + Unpin + Send + Sync + 'static> Ta
 
     /// Changes all documents of a window, in a task of its own. A failure is logged only.
     pub(super) fn update_all_later(&self, window: Document, change: Document) {
-        let (all, desk, memo) = (self.collection.clone(), self.desk.clone(), Arc::clone(&self.memo));
+        let (all, desk, under_way) = (self.collection.clone(), self.desk.clone(), self.cache.change(None));
         tokio::spawn(async move {
             let changed = desk.ask(async move { all.update_many(window, change).await }).await;
-            memo.forget(None);
+            drop(under_way);
             if let Err(error) = changed {
                 log::warn!("documents not updated: {error}");
             }

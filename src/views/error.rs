@@ -1,7 +1,7 @@
 //! Errors, in the reader's words.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use fluent_templates::fluent_bundle::FluentValue;
 use serde::Serialize;

@@ -606,6 +606,7 @@ mod tests {
             owner: "0123456789abcdef01234567".parse().unwrap(),
             at: DateTime::from_millis(1),
             last: Top::default(),
+            purged: false,
             active: None,
         });
         let found = HashMap::from([(room(1), document)]);
