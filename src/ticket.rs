@@ -101,14 +101,6 @@ impl Secret {
         until >= now() && self.mac(purpose, subject, until).verify_slice(&mac).is_ok()
     }
 
-    /// Returns eight hexadecimal digits for a subject. They tell nothing about the secret.
-    pub fn name_of(&self, subject: &str) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).unwrap_or_else(|_| unreachable!("HMAC takes every key"));
-        // No purpose is called so.
-        mac.update(format!("name\n{subject}").as_bytes());
-        mac.finalize().into_bytes().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
-    }
-
     fn mac(&self, purpose: Purpose, subject: &str, until: u64) -> Hmac<Sha256> {
         // Any length of key will do.
         let mut mac = Hmac::new_from_slice(&self.0).unwrap_or_else(|_| unreachable!("HMAC takes every key"));

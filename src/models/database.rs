@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
@@ -22,6 +22,7 @@ use super::patience::PATIENCE;
 use super::restore::Marker;
 use super::room::{Directory, Name};
 use super::signal::{self, Sites, Stored};
+use super::site_id::site_id;
 use super::table::{Desk, Table};
 use super::throttle::Throttle;
 use super::{Room, RoomId, Session, User};
@@ -58,6 +59,8 @@ pub struct Database {
     pub(super) logs: Mutex<HashMap<RoomId, Weak<Log>>>,
     /// The highest committed top that this site has seen of each room; locked for a line.
     pub(super) tops: Mutex<HashMap<RoomId, Top>>,
+    /// Set before anything else uses the database.
+    site_id: OnceLock<String>,
 }
 
 impl Database {
@@ -83,6 +86,7 @@ impl Database {
         let this = Arc::new(self);
         Marker::refuse(&this).await?;
         this.confirm_indexes().await.map_err(failed)?;
+        let _ = this.site_id.set(site_id(&this.database).await.map_err(failed)?);
         this.announce().await.map_err(failed)?;
         this.resume_chores().await.map_err(failed)?;
         Ok(this)
@@ -124,6 +128,7 @@ impl Database {
             directory: Directory::default(),
             logs: Mutex::default(),
             tops: Mutex::default(),
+            site_id: OnceLock::new(),
             database,
             desk,
         }
@@ -149,9 +154,9 @@ impl Database {
         self.sites.is_shared()
     }
 
-    /// Returns the name of the database, which all instances on it share.
-    pub fn name(&self) -> &str {
-        self.database.name()
+    /// Returns the id of the site, which all instances on the database share.
+    pub fn site_id(&self) -> &str {
+        self.site_id.get().map_or("", String::as_str)
     }
 
     pub(super) fn database(&self) -> &mongodb::Database {
