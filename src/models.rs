@@ -15,6 +15,7 @@ pub mod restore;
 pub mod room;
 pub mod session;
 pub mod signal;
+mod site_id;
 mod table;
 mod throttle;
 pub mod user;

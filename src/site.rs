@@ -166,7 +166,7 @@ fn key(figment: &Figment, name: &str) -> String {
 pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Rocket<Build>, String> {
     let views = Views::new(Clock::new(settings.site.zone.clone()))?;
     db.budget().set_limit(settings.cache);
-    let cookies = controllers::CookieNames::new(&secret, db.name());
+    let cookies = controllers::CookieNames::new(db.site_id());
     let notices = controllers::Notices::new(&settings.var);
     let images = Peer::new(settings.images.internal_url.clone(), secret)?;
     let hub = Hub::new(Arc::clone(&db), views.clone());

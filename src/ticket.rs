@@ -103,14 +103,6 @@ impl Secret {
         until >= now() && self.mac(purpose, subject, until).verify_slice(&mac).is_ok()
     }
 
-    /// Returns eight hexadecimal digits for a subject. They tell nothing about the secret.
-    pub fn name_of(&self, subject: &str) -> String {
-        let mut mac = self.keyed();
-        // No purpose is called so.
-        mac.update(format!("name\n{subject}").as_bytes());
-        mac.finalize().into_bytes().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
-    }
-
     /// Returns a mark: 128 bits in base64url that only this secret makes of this subject. It has no end.
     pub fn mark(&self, subject: &str) -> String {
         let mac = self.mark_of(subject).finalize().into_bytes();

@@ -5,8 +5,6 @@
 
 use rocket::request::Request;
 
-use crate::ticket::Secret;
-
 /// The names before each site had its own. Browsers may still hold cookies under them.
 pub(super) const OLD_SESSION: &str = "session";
 pub(super) const OLD_LOCALE: &str = "locale";
@@ -23,9 +21,8 @@ pub struct CookieNames {
 }
 
 impl CookieNames {
-    /// Returns the names for a site, from the secret of its two servers and the name of its database.
-    pub fn new(secret: &Secret, database: &str) -> Self {
-        let site = secret.name_of(&format!("cookies of {database}"));
+    /// Returns the names for the site of this id.
+    pub fn new(site: &str) -> Self {
         Self {
             session: format!("{HOST_ONLY}sarangbang-{site}"),
             locale: format!("{HOST_ONLY}sarangbang-{site}-locale"),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
@@ -22,6 +22,7 @@ use super::patience::PATIENCE;
 use super::restore::Marker;
 use super::room::{Name, RoomList};
 use super::signal::{self, Sites, Stored};
+use super::site_id::site_id;
 use super::table::{ABANDONED, Desk, Table};
 use super::throttle::Throttle;
 use super::{Room, RoomId, Session, User};
@@ -69,6 +70,8 @@ pub struct Database {
     /// The highest committed entry that this instance has seen of a room lately. A log in use has its own.
     heads: Arc<Cache<RoomId, Top>>,
     budget: Arc<Budget>,
+    /// Set before anything else uses the database.
+    site_id: OnceLock<String>,
 }
 
 impl Database {
@@ -94,6 +97,7 @@ impl Database {
         let this = Arc::new(self);
         Marker::refuse(&this).await?;
         this.confirm_indexes().await.map_err(failed)?;
+        let _ = this.site_id.set(site_id(&this.database).await.map_err(failed)?);
         this.announce().await.map_err(failed)?;
         this.resume_chores().await.map_err(failed)?;
         this.room_list.load(&this).await.map_err(failed)?;
@@ -140,6 +144,7 @@ impl Database {
             logs: Mutex::default(),
             heads: Cache::new(&budget, HEAD_AGE, HEADS_BYTES),
             budget,
+            site_id: OnceLock::new(),
             database,
             desk,
         }
@@ -188,9 +193,9 @@ impl Database {
         }
     }
 
-    /// Returns the name of the database, which all instances on it share.
-    pub fn name(&self) -> &str {
-        self.database.name()
+    /// Returns the id of the site, which all instances on the database share.
+    pub fn site_id(&self) -> &str {
+        self.site_id.get().map_or("", String::as_str)
     }
 
     pub(super) fn database(&self) -> &mongodb::Database {
