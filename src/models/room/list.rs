@@ -7,7 +7,7 @@
 //! * The **recent set**: up to [`MOST`] rooms, ordered by their latest activity, in the memory of each instance. Those
 //!   rooms have the indexed field `active` in the database, so that a start reads the set with one bounded query.
 //! * The **tail**: every other open room, ordered by its number, newest first. Room numbers have no gaps, so a window
-//!   of numbers on the index `(open, no)` never returns more rooms than it is wide. Closed rooms cost nothing there.
+//!   of numbers never returns more rooms than it is wide. Closed rooms keep their numbers and are skipped.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,9 +35,11 @@ const SIDEBAR_AGE: Duration = Duration::from_secs(10);
 const SIDEBAR_PATIENCE: Duration = Duration::from_millis(500);
 /// Clocks of instances differ by less than this. After the same time the whole set is read again.
 const OVERLAP: Duration = Duration::from_secs(60);
-/// Room numbers in the first window of a walk, and in the widest one, which is used after empty windows.
+/// Room numbers in the first window of a page, and in the widest one, which is used where all rooms are closed.
 const WINDOW: i64 = 128;
-const WIDEST: i64 = 4_096;
+const WIDEST: i64 = 512;
+/// Room numbers in a window of [`RoomList::fill`].
+const FILL_WINDOW: i64 = 1_024;
 /// Windows that one page of the tail reads at most. After that the page is short and has a link to the next one.
 const WINDOWS: usize = 24;
 /// How long a start waits for the recent set to be filled.
@@ -309,6 +311,7 @@ impl RoomList {
         width: i64,
     ) -> Result<i64> {
         let mut found: Vec<Room> = db.rooms.all(window(low, high)).await?;
+        found.retain(|room| room.open);
         let width = next_width(width, found.is_empty());
         found.sort_by_key(|room| std::cmp::Reverse(room.no));
         let recent = self.recent();
@@ -337,7 +340,7 @@ impl RoomList {
                 return Ok(false);
             }
             let high = (low + width).min(top);
-            let found: Vec<Outline> = db.rooms.outlines(window(low, high), Outline::fields()).await?;
+            let found = open_rooms(db, low, high).await?;
             width = next_width(width, found.is_empty());
             let mut recent = self.recent();
             found.iter().for_each(|room| recent.insert(room.id, room.activity()));
@@ -428,11 +431,10 @@ impl RoomList {
         let (begun, top) = (Instant::now(), Room::top(db).await?);
         let version = self.recent().version;
         let (mut best, mut count) = (BTreeSet::new(), 0);
-        let (mut high, mut width) = (top, WINDOW);
+        let mut high = top;
         while high > 0 {
-            let low = (high - width).max(0);
-            let found: Vec<Outline> = db.rooms.outlines(window(low, high), Outline::fields()).await?;
-            width = (width * 2).min(if found.is_empty() { WIDEST } else { WIDEST / 4 });
+            let low = (high - FILL_WINDOW).max(0);
+            let found = open_rooms(db, low, high).await?;
             high = low;
             count += found.len();
             for room in found {
@@ -538,14 +540,21 @@ impl Recent {
     }
 }
 
-/// Returns the width of the window after one of this width. A wide window costs nothing only where it is empty.
+/// Returns the width of the window after one of this width.
 fn next_width(width: i64, is_empty: bool) -> i64 {
     if is_empty { (width * 2).min(WIDEST) } else { WINDOW }
 }
 
-/// The open rooms with numbers in `(low, high]`.
+/// Reads what orders the open rooms with numbers in `(low, high]`.
+async fn open_rooms(db: &Database, low: i64, high: i64) -> Result<Vec<Outline>> {
+    let mut found: Vec<Outline> = db.rooms.outlines(window(low, high), Outline::fields()).await?;
+    found.retain(|room| room.open);
+    Ok(found)
+}
+
+/// The rooms with numbers in `(low, high]`, closed ones included.
 fn window(low: i64, high: i64) -> Document {
-    doc! { "open": true, "no": { "$gt": low, "$lte": high } }
+    doc! { "no": { "$gt": low, "$lte": high } }
 }
 
 #[cfg(test)]
