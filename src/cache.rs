@@ -71,11 +71,20 @@ impl Budget {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Charges bytes, and evicts others if that is too much.
+    /// Charges bytes. The caller calls [`Budget::relieve`] when it holds no lock.
     pub(crate) fn charge(self: &Arc<Self>, bytes: usize) -> Charge {
         let mut charge = Charge { budget: Arc::clone(self), bytes: 0 };
         charge.resize(bytes);
         charge
+    }
+
+    /// Evicts if more is charged than the limit.
+    ///
+    /// Never called under a lock: dropping an evicted room or log takes the locks of their tables.
+    pub(crate) fn relieve(&self) {
+        if self.used() > self.limit.load(Ordering::Relaxed) {
+            self.evict();
+        }
     }
 
     /// Registers a cache. It is forgotten once it is dropped.
@@ -127,16 +136,11 @@ impl Charge {
     pub(crate) fn resize(&mut self, bytes: usize) {
         let used = &self.budget.used;
         if bytes > self.bytes {
-            let more = bytes - self.bytes;
-            let total = used.fetch_add(more, Ordering::Relaxed) + more;
-            self.bytes = bytes;
-            if total > self.budget.limit.load(Ordering::Relaxed) {
-                self.budget.evict();
-            }
+            used.fetch_add(bytes - self.bytes, Ordering::Relaxed);
         } else {
             used.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
-            self.bytes = bytes;
         }
+        self.bytes = bytes;
     }
 }
 
@@ -163,6 +167,7 @@ pub(crate) struct Version(u64);
 pub(crate) struct Cache<K, V> {
     /// Read and written by whoever looks something up; locked for lines.
     state: Mutex<State<K, V>>,
+    budget: Arc<Budget>,
     max_age: Duration,
     /// The most bytes of this cache alone.
     max_bytes: usize,
@@ -196,9 +201,10 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Cache<K, 
     pub(crate) fn new(budget: &Arc<Budget>, max_age: Duration, max_bytes: usize) -> Arc<Self> {
         let state = State { entries: HashMap::new(), charge: budget.charge(0), used: Instant::now() };
         let (version, changes) = (AtomicU64::default(), AtomicUsize::default());
-        let cache = Arc::new(Self { state: Mutex::new(state), max_age, max_bytes, version, changes });
+        let (state, budget) = (Mutex::new(state), Arc::clone(budget));
+        let cache = Arc::new(Self { state, budget, max_age, max_bytes, version, changes });
         let weak: Weak<dyn Evict> = Arc::downgrade(&(Arc::clone(&cache) as Arc<dyn Evict>));
-        budget.register(weak);
+        cache.budget.register(weak);
         cache
     }
 
@@ -223,9 +229,39 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Cache<K, 
 
     /// Inserts a value of so many bytes, unless something was invalidated since `version`.
     pub(crate) fn insert(&self, version: Version, key: K, value: V, bytes: usize) {
-        let (now, bytes) = (Instant::now(), bytes + OVERHEAD);
         let mut state = lock(&self.state);
-        if self.version() != version || self.changes.load(Ordering::Acquire) > 0 || bytes > self.max_bytes {
+        if self.version() == version && self.changes.load(Ordering::Acquire) == 0 {
+            self.store(&mut state, key, value, bytes);
+        }
+        drop(state);
+        self.budget.relieve();
+    }
+
+    /// Stores a value unless the stored one is as good, in one step. Returns whether it did.
+    pub(crate) fn insert_if(&self, key: K, value: V, bytes: usize, is_better: impl FnOnce(&V) -> bool) -> bool {
+        let mut state = lock(&self.state);
+        let is_stored = state.entries.get(&key).is_none_or(|stored| is_better(&stored.value));
+        if is_stored {
+            self.store(&mut state, key, value, bytes);
+        }
+        drop(state);
+        self.budget.relieve();
+        is_stored
+    }
+
+    /// Marks a value as read from its source just now. Whether it is used counts as before.
+    pub(crate) fn renew(&self, version: Version, key: &K) {
+        let mut state = lock(&self.state);
+        if self.version() == version
+            && let Some(stored) = state.entries.get_mut(key)
+        {
+            stored.inserted = Instant::now();
+        }
+    }
+
+    fn store(&self, state: &mut State<K, V>, key: K, value: V, bytes: usize) {
+        let (now, bytes) = (Instant::now(), bytes + OVERHEAD);
+        if bytes > self.max_bytes {
             return;
         }
         let stored = Stored { value, bytes, inserted: now, used: now };
@@ -257,11 +293,12 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Cache<K, 
         Change { cache: Arc::clone(self), key }
     }
 
-    /// Returns the entries that were inserted longer than `age` ago.
-    pub(crate) fn older_than(&self, age: Duration) -> Vec<(K, V)> {
+    /// Returns the entries that were inserted longer than `age` ago and looked up less than `used` ago.
+    pub(crate) fn older_than(&self, age: Duration, used: Duration) -> Vec<(K, V)> {
         let now = Instant::now();
         let state = lock(&self.state);
-        let old = state.entries.iter().filter(|(_, stored)| now - stored.inserted >= age);
+        let is_due = |stored: &Stored<V>| now - stored.inserted >= age && now - stored.used < used;
+        let old = state.entries.iter().filter(|(_, stored)| is_due(stored));
         old.map(|(key, stored)| (key.clone(), stored.value.clone())).collect()
     }
 
@@ -410,6 +447,7 @@ mod tests {
         assert_eq!(busy.len(), 60);
         assert!(idle.len() < 40);
         let held = budget.charge(70_000);
+        budget.relieve();
         assert!(busy.len() < 60);
         drop((idle, busy, held));
         assert_eq!(budget.used(), 0);

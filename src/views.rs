@@ -112,6 +112,7 @@ impl<T> Rendered<T> {
     pub fn charge_view(&self, bytes: usize) {
         if let Some(budget) = &self.budget {
             self.charge.get_or_init(|| budget.charge(bytes));
+            budget.relieve();
         }
     }
 
@@ -126,6 +127,10 @@ impl<T> Rendered<T> {
         }
         let text = Arc::<str>::from(render(&self.view)?);
         let _charge = self.budget.as_ref().map(|budget| budget.charge(text.len()));
-        Ok(once.get_or_init(|| Html { text, _charge }).text.clone())
+        let html = once.get_or_init(|| Html { text, _charge }).text.clone();
+        if let Some(budget) = &self.budget {
+            budget.relieve();
+        }
+        Ok(html)
     }
 }

@@ -130,7 +130,8 @@ impl Hub {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
-                if self.sockets.is_empty() {
+                // Long polls have sessions and no socket.
+                if self.sockets.is_empty() && self.sessions.open().is_empty() {
                     continue;
                 }
                 let there = self.db.ping().await.is_ok();

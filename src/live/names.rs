@@ -15,6 +15,8 @@ use crate::models::{Database, User, UserId};
 /// How old a name may get before it is read again, and how often that is checked.
 const REFRESH_AGE: Duration = Duration::from_secs(30);
 const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
+/// How long after its last use a name is read again.
+const USED: Duration = Duration::from_secs(10 * 60);
 /// How old a name may get while the database cannot be asked.
 const MAX_AGE: Duration = Duration::from_secs(120);
 /// The most bytes of all names.
@@ -86,7 +88,7 @@ impl Names {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            for some in self.cache.older_than(REFRESH_AGE).chunks(BATCH) {
+            for some in self.cache.older_than(REFRESH_AGE, USED).chunks(BATCH) {
                 let (version, ids) = (self.cache.version(), some.iter().map(|(user, _)| *user).collect::<Vec<_>>());
                 let mut found = match User::nicknames(&self.db, &ids).await {
                     Ok(found) => found,
@@ -98,8 +100,7 @@ impl Names {
                 for (user, before) in some {
                     let name = found.remove(user);
                     if name == *before {
-                        let bytes = name.as_ref().map_or(0, |name| name.as_str().len());
-                        self.cache.insert(version, *user, name, bytes);
+                        self.cache.renew(version, user);
                     } else {
                         changed(*user);
                     }

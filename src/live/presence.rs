@@ -65,7 +65,7 @@ struct Everybody {
     /// With the time when they last said so.
     typing: HashMap<UserId, Instant>,
     /// Who the other sites were told is here.
-    published: Vec<UserId>,
+    published: Option<Vec<UserId>>,
     /// Whether a task is at work that will tell.
     told: bool,
     /// Whether something has changed since that task looked last.
@@ -131,8 +131,7 @@ impl Presence {
 
     /// Tells the other sites who is here, and forgets those of them that have not told for long.
     pub(super) fn refresh(&self) {
-        self.change(|_| {});
-        self.publish();
+        self.change(|people| people.published = None);
     }
 
     /// Tells the other sites who is here.
@@ -156,8 +155,8 @@ impl Seat {
         self.room.change(|people| _ = people.typing.insert(self.user, Instant::now()));
         let Shared { db, room, names, .. } = &*self.room.0;
         if db.has_others()
-            && self.may_tell()
             && let Some(nickname) = names.known(self.user)
+            && self.may_tell()
         {
             db.tell(Signal::Typing { room: *room, user: self.user, nickname });
         }
@@ -214,8 +213,8 @@ impl Shared {
             people.changed = false;
             (here, typing, unnamed)
         };
-        self.publish_changes();
         let named = self.people_named(&here, unnamed, &typing).await;
+        self.publish_changes();
         let is_late = named.is_err();
         match named {
             Ok((here, typing)) => {
@@ -258,8 +257,8 @@ impl Shared {
         let mut people = self.people();
         let mut now: Vec<UserId> = people.here.keys().copied().collect();
         now.sort_unstable();
-        let changed = people.published != now;
-        people.published = now;
+        let changed = people.published.as_ref() != Some(&now) && (people.published.is_some() || !now.is_empty());
+        people.published = Some(now);
         drop(people);
         if changed {
             self.publish();

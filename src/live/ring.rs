@@ -109,25 +109,32 @@ impl Ring {
         if let Some((_, fragment)) = self.fragments.iter().find(|(cursor, _)| *cursor == seq) {
             return After::News(Arc::clone(fragment));
         }
-        let (mut upto, mut closed) = (self.upto, self.closed);
-        let (mut articles, mut bytes) = (Vec::new(), 0);
-        for (rev, article) in self.articles.range(seq + 1..) {
-            bytes += article.weight();
-            if bytes > AT_ONCE && !articles.is_empty() {
-                // All entries up to here are about these chats, or about chats that come later in a newer form.
-                // A chat may stand here in a form that the ring has not come to yet.
-                (upto, closed) = (upto.min(rev - 1), false);
-                break;
-            }
-            articles.push(Arc::clone(article));
-        }
-        articles.sort_unstable_by_key(|article| article.view.seq);
-        let fragment = Arc::new(Fragment::new(Feed { articles, upto, closed }).charged_to(&self.budget));
+        let articles = self.articles.range(seq + 1..).map(|(_, article)| Arc::clone(article));
+        let feed = first_part(articles, self.upto, self.closed);
+        let fragment = Arc::new(Fragment::new(feed).charged_to(&self.budget));
         self.used = Instant::now();
         self.fragments.truncate(FRAGMENTS - 1);
         self.fragments.push_front((seq, Arc::clone(&fragment)));
         After::News(fragment)
     }
+}
+
+/// Returns the first of some chats, in order of their revisions, that fit into one fragment: at most [`AT_ONCE`] bytes,
+/// but one chat always. `upto` and `closed` are true of all of them.
+pub(super) fn first_part(articles: impl Iterator<Item = Arc<Article>>, mut upto: i64, mut closed: bool) -> Feed {
+    let (mut part, mut bytes) = (Vec::new(), 0);
+    for article in articles {
+        bytes += article.weight();
+        if bytes > AT_ONCE && !part.is_empty() {
+            // All entries up to here are about these chats, or about chats that come later in a newer form. A chat may
+            // have a revision beyond `upto`.
+            (upto, closed) = (upto.min(article.view.rev - 1), false);
+            break;
+        }
+        part.push(article);
+    }
+    part.sort_unstable_by_key(|article| article.view.seq);
+    Feed { articles: part, upto, closed }
 }
 
 #[cfg(test)]

@@ -13,13 +13,13 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::hub::Hub;
 use super::presence::Presence;
-use super::ring::Ring;
+use super::ring::{Ring, first_part};
 use crate::cache::{Evict, IDLE, try_lock};
 use crate::error::{Error, Result};
 use crate::metrics::METRICS;
 use crate::models::log::Top;
 use crate::models::{Log, RoomId, patiently};
-use crate::views::chat::{Feed, Fragment};
+use crate::views::chat::Fragment;
 
 /// How long a lost hint stays unnoticed.
 const PROBE: Duration = Duration::from_secs(15);
@@ -161,8 +161,9 @@ impl LiveRoom {
             let _turn = self.hub.catch_ups.acquire().await;
             METRICS.catch_ups.inc();
             let news = self.log.news(since).await?;
-            let articles = self.hub.articles(news.chats).await?;
-            let feed = Feed { articles, upto: news.upto, closed: news.closed };
+            let mut articles = self.hub.articles(news.chats).await?;
+            articles.sort_unstable_by_key(|article| article.view.rev);
+            let feed = first_part(articles.into_iter(), news.upto, news.closed);
             Ok(Arc::new(Fragment::new(feed).charged_to(self.hub.db.budget())))
         };
         let read = AbortOnDropHandle::new(tokio::spawn(read)).await;

@@ -226,8 +226,11 @@ impl Socket {
     async fn tell_read(&mut self, read: Result<Option<Arc<Fragment>>>, feed: &Feed) -> Result<Left, End> {
         match read {
             Ok(Some(fragment)) => {
-                self.tell(fragment.element(&self.hub.views, self.visitor.locale)).await?;
-                if fragment.view.closed {
+                let (element, closed) = (fragment.element(&self.hub.views, self.visitor.locale), fragment.view.closed);
+                // A slow socket holds what it sends, not what that was rendered of.
+                drop(fragment);
+                self.tell(element).await?;
+                if closed {
                     return Err(End::RoomGone);
                 }
             }

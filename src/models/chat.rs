@@ -101,6 +101,8 @@ impl Log {
     pub async fn edit(self: &Arc<Self>, by: &User, seq: i64, text: ChatText) -> Result<Chat> {
         let mut chat = self.editable(by, seq).await?;
         if chat.text == text.as_str() {
+            // It may be this same edit, whose answer was lost.
+            self.db().ensure_durable().await?;
             return Ok(chat);
         }
         match self.append(Draft::edited(seq, by.id, text)).await? {
@@ -183,8 +185,8 @@ impl Log {
     /// `NotFound` when the log has ended; the database's.
     pub async fn end(&self) -> Result<Top> {
         let top = match self.head() {
-            // What no other site writes need not be asked for.
-            Some(top) if self.db().is_alone() => top,
+            // What no other instance writes need not be asked for.
+            Some(top) if self.db().is_alone() && top.seq >= self.start().seq => top,
             _ => self.top().await?,
         };
         if top.closed { Err(Error::NotFound) } else { Ok(top) }

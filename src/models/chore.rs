@@ -169,9 +169,21 @@ impl Log {
             seq = last;
             sleep(PAUSE).await;
         }
-        // A write that was held up on its way finds its number free.
-        sleep(LATE_WRITES).await;
-        self.db().chats.delete_all(doc! { "room": self.room, "seq": { "$gt": 0_i64, "$lt": top.seq } }).await
+        self.delete_late_writes(top.seq);
+        Ok(())
+    }
+
+    /// Deletes what was held up on its way and finds its number free, in a while. What comes later still is deleted by
+    /// the instance that reads it.
+    fn delete_late_writes(&self, end: i64) {
+        let (db, room) = (Arc::clone(self.db()), self.room);
+        tokio::spawn(async move {
+            sleep(LATE_WRITES).await;
+            let late = doc! { "room": room, "seq": { "$gt": 0_i64, "$lt": end } };
+            if let Err(error) = db.chats.delete_all(late).await {
+                log::debug!("room {room}: late writes not deleted: error={error}");
+            }
+        });
     }
 }
 

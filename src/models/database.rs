@@ -40,6 +40,8 @@ const HEAD_AGE: Duration = Duration::from_secs(60 * 60);
 const HEADS_BYTES: usize = 4 << 20;
 /// The database's name where the connection string has none.
 const NAME: &str = "sarangbang";
+/// The index on revisions of a chat in earlier versions.
+const OLD_INDEX: &str = "room_1_of_1_seq_1";
 /// The code of the error about a command that the server does not have.
 const COMMAND_NOT_FOUND: i32 = 59;
 
@@ -98,9 +100,10 @@ impl Database {
         Marker::refuse(&this).await?;
         this.confirm_indexes().await.map_err(failed)?;
         let _ = this.site_id.set(site_id(&this.database).await.map_err(failed)?);
-        this.announce().await.map_err(failed)?;
         this.resume_chores().await.map_err(failed)?;
         this.room_list.load(&this).await.map_err(failed)?;
+        // Last, so that the others hear of this instance until it sends heartbeats.
+        this.announce().await.map_err(failed)?;
         tokio::spawn(maintain(Arc::downgrade(&this)));
         Ok(this)
     }
@@ -161,9 +164,20 @@ impl Database {
         self.signals.collection.create_index(expiring("at", signal::LIFE)).await?;
         self.chats.collection.create_index(unique(doc! { "room": 1, "seq": 1 })).await?;
         self.chats.collection.create_index(sparse(doc! { "room": 1, "of": 1, "kind": 1, "seq": 1 }, "of")).await?;
+        self.drop_old_index().await?;
         self.chats.collection.create_index(sparse(doc! { "room": 1, "was": 1, "seq": 1 }, "was")).await?;
         self.chats.collection.create_index(unique_where(doc! { "room": 1, "no": 1 }, "no")).await?;
         self.chats.collection.create_index(unique_where(doc! { "room": 1, "author": 1, "nonce": 1 }, "nonce")).await?;
+        Ok(())
+    }
+
+    /// Drops an index of earlier versions, if it exists. It was unique, and the bundled engine keeps old keys of unique
+    /// indexes, so it would keep superseded edits.
+    async fn drop_old_index(&self) -> Result<(), MongoError> {
+        let names = self.chats.collection.list_index_names().await?;
+        if names.iter().any(|name| name == OLD_INDEX) {
+            self.chats.collection.drop_index(OLD_INDEX).await?;
+        }
         Ok(())
     }
 
@@ -186,10 +200,14 @@ impl Database {
     }
 
     pub(super) fn raise(&self, room: RoomId, head: Top) {
-        if self.top(room).is_none_or(|seen| seen.seq < head.seq) {
-            self.heads.insert(self.heads.version(), room, head, size_of::<Top>());
+        if self.heads.insert_if(room, head, size_of::<Top>(), |seen| seen.seq < head.seq) {
             self.room_list.raise(room, head);
         }
+    }
+
+    /// Drops the heads of logs that are not in use: another instance may have written there unheard.
+    pub(super) fn forget_heads(&self) {
+        self.heads.invalidate(None);
     }
 
     /// Returns the id of the site, which all instances on the database share.

@@ -103,6 +103,8 @@ pub(super) struct Mark {
     pub(super) kind: Kind,
     /// On *edited*: its number among the edits of the chat, unless an earlier version wrote it.
     pub(super) edits: Option<i64>,
+    /// The `seq` of the chat, on a superseded edit.
+    pub(super) was: Option<i64>,
 }
 
 /// The end of a log as somebody saw it.
@@ -170,6 +172,9 @@ pub struct Log {
     noting: AtomicBool,
     /// Whether a task marks superseded edits.
     superseding: AtomicBool,
+    /// Whether the budget of all caches knows this log: once it has kept an entry.
+    registered: AtomicBool,
+    this: Weak<Self>,
 }
 
 /// The last entries of a log, within [`RECENT_BYTES`] and the budget of all caches.
@@ -233,7 +238,7 @@ impl Log {
         if let Some(log) = logs.get(&room).and_then(Weak::upgrade) {
             return log;
         }
-        let log = Arc::new(Self {
+        let log = Arc::new_cyclic(|this| Self {
             db: Arc::clone(db),
             room,
             start,
@@ -242,13 +247,13 @@ impl Log {
             recent: Mutex::new(Recent::new(db.budget())),
             noting: AtomicBool::new(false),
             superseding: AtomicBool::new(false),
+            registered: AtomicBool::new(false),
+            this: Weak::clone(this),
             confirmed: Mutex::default(),
             head: watch::Sender::new(db.top(room).unwrap_or_default()),
             verified: AtomicI64::new(0),
         });
         logs.insert(room, Arc::downgrade(&log));
-        let weak: Weak<dyn Evict> = Arc::downgrade(&(Arc::clone(&log) as Arc<dyn Evict>));
-        db.budget().register(weak);
         log
     }
 
@@ -307,13 +312,16 @@ impl Log {
         }
         self.ensure_durable(last.seq).await?;
         match self.end_if_purged().await? {
-            Some(end) if last.seq < end.seq => {
-                let strays: Vec<ObjectId> = entries.iter().map(|entry| entry.id).collect();
+            Some(end) => {
+                let strays: Vec<ObjectId> =
+                    entries.iter().filter(|entry| entry.seq < end.seq).map(|entry| entry.id).collect();
+                if strays.is_empty() {
+                    return Ok(entries);
+                }
                 self.db.chats.delete_all(doc! { "_id": { "$in": strays } }).await?;
                 self.raise(end);
                 Ok(Vec::new())
             }
-            Some(_) => Ok(entries),
             None => {
                 self.verified.fetch_max(last.seq, Ordering::Relaxed);
                 Ok(entries)
@@ -381,7 +389,12 @@ impl Log {
     pub(super) async fn marks(&self, window: Document) -> Result<Vec<Mark>> {
         let mut query = doc! { "room": self.room };
         query.extend(window);
-        self.db.chats.outlines(query, doc! { "_id": 0, "seq": 1, "of": 1, "kind": 1, "edits": 1 }).await
+        self.db.chats.outlines(query, doc! { "_id": 0, "seq": 1, "of": 1, "kind": 1, "edits": 1, "was": 1 }).await
+    }
+
+    /// Returns the hint that the room held when this log came into use: its head is not below that.
+    pub(super) fn start(&self) -> Top {
+        self.start
     }
 
     pub(super) fn db(&self) -> &Arc<Database> {
@@ -409,6 +422,10 @@ impl Log {
             recent.used = Instant::now();
             entries.iter().for_each(|entry| recent.push(entry));
         }
+        if !self.registered.swap(true, Ordering::Relaxed) {
+            self.db.budget().register(Weak::clone(&self.this) as Weak<dyn Evict>);
+        }
+        self.db.budget().relieve();
         self.verified.fetch_max(last.seq, Ordering::Relaxed);
         self.raise(Top::from(&**last));
     }

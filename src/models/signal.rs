@@ -4,12 +4,12 @@
 //! Each site follows one change stream, of inserts on `chat` and `signal`. Whenever it opens, something may have been
 //! missed, and who listens is told so.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, deserialize_from_document, doc};
 use mongodb::change_stream::event::ChangeStreamEvent;
@@ -34,8 +34,12 @@ const MAX_SILENCE: Duration = Duration::from_secs(3);
 /// How long a starting instance waits, after it has announced itself, where another one may be running: until that one
 /// has heard of it, or no longer counts as the only one.
 const START_DELAY: Duration = Duration::from_secs(4);
-/// How long the stream may be silent before it is opened again.
-const DEAD_STREAM: Duration = Duration::from_secs(10);
+/// How long the stream may be silent before it is opened again. On a sharded cluster an idle shard may delay events by 10 s.
+const DEAD_STREAM: Duration = Duration::from_secs(30);
+/// Own heartbeats whose time of sending is known.
+const SENT: usize = 64;
+/// Logs that are read at once when the stream was opened.
+const AT_ONCE: usize = 16;
 /// The pause before the change stream is opened again.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -116,8 +120,10 @@ pub(super) struct Sites {
 struct Others {
     /// Since when they are listened to.
     since: Option<Instant>,
-    /// When this instance last received its own heartbeat.
+    /// When the last own heartbeat that came back was sent: a stream that lags is as bad as one that is silent.
     own: Option<Instant>,
+    /// When heartbeats were sent.
+    sent: VecDeque<(ObjectId, Instant)>,
     /// When each was last heard.
     heard: HashMap<SiteId, Instant>,
 }
@@ -151,7 +157,8 @@ impl Sites {
     pub(super) fn may_run(&self, site: SiteId) -> bool {
         let mut others = self.others();
         others.forget_silent();
-        others.heard.contains_key(&site) || others.since.is_some_and(|since| since.elapsed() < ALIVE)
+        let has_listened = others.since.is_some_and(|since| since.elapsed() >= ALIVE);
+        others.heard.contains_key(&site) || (self.is_shared && !has_listened)
     }
 
     fn has_others(&self) -> bool {
@@ -166,12 +173,21 @@ impl Sites {
     }
 
     fn heard(&self, site: SiteId) {
+        self.others().heard.insert(site, Instant::now());
+    }
+
+    /// Records that a signal of this instance is being sent.
+    fn sent(&self, signal: ObjectId) {
         let mut others = self.others();
-        if site == self.own {
-            others.own = Some(Instant::now());
-        } else {
-            others.heard.insert(site, Instant::now());
-        }
+        others.sent.truncate(SENT - 1);
+        others.sent.push_front((signal, Instant::now()));
+    }
+
+    /// Records that a signal of this instance came back.
+    fn came_back(&self, signal: ObjectId) {
+        let mut others = self.others();
+        let sent = others.sent.iter().find(|(id, _)| *id == signal).map(|(_, sent)| *sent);
+        others.own = others.own.max(sent);
     }
 
     fn others(&self) -> MutexGuard<'_, Others> {
@@ -249,6 +265,7 @@ impl Database {
 
     async fn send(&self, signal: Signal) -> Result<()> {
         let stored = Stored { id: ObjectId::new(), site: self.sites.own, at: DateTime::now(), signal };
+        self.sites.sent(stored.id);
         self.signals.insert(stored).await.map(drop)
     }
 
@@ -276,7 +293,7 @@ impl Database {
                         let Some(Ok(event)) = event else { break };
                         match self.read(event) {
                             Some(stored) if stored.site == self.sites.own => {
-                                self.sites.heard(stored.site);
+                                self.sites.came_back(stored.id);
                                 own = Instant::now();
                             }
                             Some(stored) => {
@@ -327,11 +344,13 @@ impl Database {
             let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
             logs.values().filter_map(|log| log.upgrade()).collect()
         };
-        for log in logs {
+        self.forget_heads();
+        let read = logs.into_iter().map(|log| async move {
             if let Err(error) = log.top().await {
-                log::debug!("room {}: its end was not looked at: {error}", log.room);
+                log::debug!("room {}: head not read: error={error}", log.room);
             }
-        }
+        });
+        stream::iter(read).buffer_unordered(AT_ONCE).collect::<()>().await;
     }
 }
 
@@ -345,23 +364,28 @@ mod tests {
     async fn an_instance_is_alone_while_it_hears_its_own_heartbeats_and_no_others() {
         assert!(Sites::new(false).is_alone(), "nobody else can be there");
         let sites = Sites::new(true);
+        let beat = || {
+            let signal = ObjectId::new();
+            sites.sent(signal);
+            sites.came_back(signal);
+        };
         advance(ALIVE * 2).await;
         assert!(!sites.is_alone(), "it does not listen");
         sites.listen(true);
-        sites.heard(sites.own);
+        beat();
         assert!(!sites.is_alone(), "one may not have spoken yet");
         advance(ALIVE + HEARTBEAT).await;
         assert!(!sites.is_alone(), "the stream is silent");
-        sites.heard(sites.own);
+        beat();
         assert!(sites.is_alone() && !sites.has_others());
         sites.heard(ObjectId::new());
         assert!(!sites.is_alone() && sites.has_others());
         advance(ALIVE + HEARTBEAT).await;
-        sites.heard(sites.own);
+        beat();
         assert!(sites.is_alone() && !sites.has_others());
         advance(MAX_SILENCE).await;
         assert!(!sites.is_alone(), "the stream has fallen silent");
-        sites.heard(sites.own);
+        beat();
         sites.listen(false);
         assert!(!sites.is_alone(), "what is told is not heard");
     }

@@ -2,13 +2,13 @@
 //! database share.
 
 use mongodb::bson::{Document, doc};
-use mongodb::error::{Error as MongoError, ErrorKind, WriteFailure};
+use mongodb::error::Error as MongoError;
 use mongodb::options::{Acknowledgment, CollectionOptions, ReadConcern, WriteConcern};
+
+use super::table::is_duplicate;
 
 /// The key of the document.
 const KEY: &str = "site";
-/// The code of the error about a key that is taken.
-const DUPLICATE: i32 = 11_000;
 
 /// Returns the site's id: eight hexadecimal digits, chosen at random by the first instance on the database.
 pub(super) async fn site_id(database: &mongodb::Database) -> Result<String, MongoError> {
@@ -33,8 +33,4 @@ pub(super) async fn site_id(database: &mongodb::Database) -> Result<String, Mong
         Err(error) if is_duplicate(&error) => Ok(kept().await?.unwrap_or(id)),
         Err(error) => Err(error),
     }
-}
-
-fn is_duplicate(error: &MongoError) -> bool {
-    matches!(&*error.kind, ErrorKind::Write(WriteFailure::WriteError(error)) if error.code == DUPLICATE)
 }

@@ -217,7 +217,7 @@ impl<T: Serialize + DeserializeOwned + Clone + Unpin + Send + Sync + 'static> Ta
 }
 
 /// Whether a write was refused because its key exists.
-fn is_duplicate(error: &MongoError) -> bool {
+pub(super) fn is_duplicate(error: &MongoError) -> bool {
     match &*error.kind {
         ErrorKind::Write(WriteFailure::WriteError(error)) => error.code == 11_000,
         ErrorKind::Command(error) => error.code == 11_000,

@@ -216,16 +216,29 @@ impl Log {
         about.dedup();
         let mut edits: HashMap<i64, i64> = HashMap::new();
         let mut removals: HashMap<i64, Option<Arc<Entry>>> = HashMap::new();
+        let mut unnumbered = Vec::new();
         for mark in self.marks(doc! { "of": { "$in": about } }).await? {
             let Some(of) = mark.of else { continue };
             match mark.kind {
-                Kind::Removed => drop(removals.insert(of, self.entry(mark.seq).await?.map(Arc::new))),
+                Kind::Removed => {
+                    // Acknowledged by reading it.
+                    self.db.ensure_durable().await?;
+                    removals.insert(of, self.entry(mark.seq).await?.map(Arc::new));
+                }
                 Kind::Edited => {
-                    // Edits of an earlier version have no number: they are counted.
                     let count = edits.entry(of).or_default();
                     *count = mark.edits.unwrap_or_default().max(*count + 1);
+                    if mark.edits.is_none() {
+                        unnumbered.push(of);
+                    }
                 }
                 _ => {}
+            }
+        }
+        if !unnumbered.is_empty() {
+            // Edits of an earlier version have no number: they are counted.
+            for mark in self.marks(doc! { "was": { "$in": unnumbered } }).await? {
+                *edits.entry(mark.was.unwrap_or_default()).or_default() += 1;
             }
         }
         for mut waiting in std::mem::take(batch) {

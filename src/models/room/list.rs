@@ -386,8 +386,10 @@ impl RoomList {
 
     /// Looks for rooms that other instances created or wrote in, at most once in `age`.
     async fn look(&self, db: &Database, age: Duration) -> Result<()> {
+        // Another instance may have created rooms before this one was alone.
+        let age = if db.is_alone() { OVERLAP } else { age };
         let is_due = || self.recent().looked.is_none_or(|looked| looked.elapsed() >= age);
-        if db.is_alone() || !is_due() {
+        if !is_due() {
             return Ok(());
         }
         let _reading = patiently(self.reading.lock()).await?;

@@ -19,6 +19,14 @@ pub struct Profile {
     pub theme: Option<Theme>,
 }
 
+/// Why a session may change the password.
+enum Proof {
+    /// It knows the old password.
+    OldPassword,
+    /// It has made the same change already.
+    Repeated,
+}
+
 impl User {
     /// Takes another profile.
     ///
@@ -53,12 +61,12 @@ impl User {
     ) -> Result<()> {
         // Read from the database: the caller's copy may be older than a change whose answer was lost.
         let now = db.users.one(doc! { "_id": self.id }).await?.ok_or(Error::NotFound)?;
-        let is_repeated = now.exempt.as_ref() == Some(&session.id)
-            && db.passwords.verify(Lane::Known, Some(new.clone()), Some(&now.password)).await?;
-        if is_repeated {
-            return Ok(());
+        let attempt = db.throttle.by_session(&session.id).await?;
+        let proof = attempt.settle(now.prove_change(db, old, &new, session).await)?;
+        match proof.ok_or_else(|| Error::field("oldPassword", Fault::WrongPassword))? {
+            Proof::Repeated => return db.ensure_durable().await,
+            Proof::OldPassword => {}
         }
-        now.prove(db, "oldPassword", old, session).await?;
         let password = db.passwords.hash(Lane::Known, new).await?;
         // Of two changes at once the second one's old password is wrong by now.
         let proved = doc! { "_id": self.id, "password": &now.password };
@@ -67,6 +75,21 @@ impl User {
             true => Ok(()),
             false => Err(Error::field("oldPassword", Fault::WrongPassword)),
         }
+    }
+
+    /// Returns what entitles a session to change the password to `new`; `None` when nothing does.
+    async fn prove_change(
+        &self,
+        db: &Database,
+        old: Password,
+        new: &Password,
+        session: &Session,
+    ) -> Result<Option<Proof>> {
+        let verify = async |password| db.passwords.verify(Lane::Known, Some(password), Some(&self.password)).await;
+        if self.exempt.as_ref() == Some(&session.id) && verify(new.clone()).await? {
+            return Ok(Some(Proof::Repeated));
+        }
+        Ok(verify(old).await?.then_some(Proof::OldPassword))
     }
 
     /// Revokes all sessions but `session`, in one write.
