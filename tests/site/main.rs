@@ -28,6 +28,7 @@ mod layers;
 mod limits;
 mod log;
 mod lost_hints;
+mod memory;
 mod metrics;
 mod openapi;
 mod origins;

@@ -96,3 +96,18 @@ async fn a_deleted_account_ends_its_sessions_with_the_same_write() {
         .await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ended_all_others_guesses_the_password_no_oftener_than_anybody() {
+    let site = Site::start().await;
+    let (_, thief) = owner_and_thief(&site).await;
+    assert_eq!(thief.post("/user/me/session", &[("_method", "delete")]).await.status, 303);
+    let guess = async |password: &str| {
+        let form = [("_method", "put"), ("oldPassword", "does not matter"), ("userPassword", password)];
+        thief.post("/user/me", &form).await.status
+    };
+    for n in 0..10 {
+        assert_eq!(guess(&format!("wrong password {n}")).await, 422);
+    }
+    assert_eq!(guess(PASSWORD).await, 429, "the right one is not told apart any more");
+}
