@@ -238,13 +238,13 @@ async fn update(
 async fn destroy(
     id: RoomId,
     seq: Number,
-    who: &SignedIn,
     _form: Sent<Nothing>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
     limits: &State<Limits>,
 ) -> Result<Answer> {
+    let who = visitor.signed_in().await?;
     limits.edits.take(who.user.id, visitor.address())?;
     let room = who.user.room(db, id).await?;
     let chat = room.log(db).remove(&who.user, seq.0).await?;
