@@ -3,8 +3,8 @@
 use ipnet::IpNet;
 
 use crate::config::Settings;
-use crate::controllers::unlisted_proxies;
 use crate::engine::Engine;
+use crate::http::unlisted_proxies;
 use crate::models::Database;
 use crate::peer::Peer;
 use crate::ticket::Secret;
