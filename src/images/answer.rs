@@ -113,7 +113,7 @@ impl Answer {
         let (caller, status) = (Caller(request), Status::new(error.status()));
         let locale = Locale::accepted(request.headers().get_one("Accept-Language").unwrap_or_default());
         if caller.wants_json() {
-            return Self::json(status, &ErrorJson::new(error, locale)).shared_with(&caller);
+            return Self::json(status, &ErrorJson::new(error, locale, None)).shared_with(&caller);
         }
         let text = |end| locale.text(&format!("error-{}{end}", error.code()));
         let (tag, message, hint) = (locale.tag(), text(""), text("-hint"));
