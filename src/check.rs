@@ -1,16 +1,20 @@
 //! `sarangbang check`: looks at what the configuration leads to, changes nothing, and says in plain words what is wrong.
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 
 use crate::config::Settings;
-use crate::controllers::unlisted_proxies;
 use crate::engine::Engine;
+use crate::http::unlisted_proxies;
 use crate::models::Database;
 use crate::peer::Peer;
 use crate::ticket::Secret;
 
 /// What was looked at: a sentence, or what is wrong with it.
 pub type Finding = Result<String, String>;
+
+/// How many seconds the clocks of the two servers may differ. A ticket is good for 600.
+const CLOCKS: u64 = 120;
 
 /// Looks at the database, the folders and the image server.
 pub async fn check(settings: &Settings) -> Vec<Finding> {
@@ -41,12 +45,24 @@ async fn images(settings: &Settings) -> Finding {
     let secret = Secret::configured(settings.images.secret.as_deref().unwrap_or("nothing is signed with this"))?;
     let peer = Peer::new(address.clone(), secret)?;
     match peer.is_there().await {
-        true => Ok(format!("The image server answers at {address}.")),
+        true => match peer.clock().await.and_then(difference) {
+            Some(seconds) => Err(format!(
+                "The clocks of this machine and of the image server at {address} are {seconds} s apart. Each server \
+                 refuses tickets of the other one that have expired by its own clock. Set both clocks, for example by NTP."
+            )),
+            None => Ok(format!("The image server answers at {address}.")),
+        },
         false => Err(format!(
             "No image server answers at {address}. `sarangbang` starts one; else start `sarangbang images`, or set \
              images.internal_url."
         )),
     }
+}
+
+/// Returns how many seconds a clock differs from the one of this machine, if these are more than [`CLOCKS`].
+fn difference(clock: Timestamp) -> Option<u64> {
+    let seconds = Timestamp::now().as_second().abs_diff(clock.as_second());
+    (seconds > CLOCKS).then_some(seconds)
 }
 
 fn addresses(settings: &Settings) -> Finding {

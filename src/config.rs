@@ -90,7 +90,7 @@ pub struct Rates {
     pub rooms: u32,
     /// `rates.chats`: chats posted. Default 6,000.
     pub chats: u32,
-    /// `rates.edits`: edits and removals. Default 600.
+    /// `rates.edits`: edits and removals of chats, changes of rooms and of profiles. Default 600.
     pub edits: u32,
     /// `rates.uploads`: files sent to the image server. Default 120.
     pub uploads: u32,

@@ -13,7 +13,6 @@ mod form;
 mod headers;
 mod health;
 mod live;
-mod notices;
 mod param;
 mod picture;
 mod room;
@@ -29,7 +28,6 @@ pub use cookies::CookieNames;
 pub use door::gate;
 pub use form::LargeForms;
 pub use headers::{content_security, last_cookie, shield};
-pub use notices::{Notices, unlisted_proxies};
 
 use crate::metrics;
 

@@ -1,13 +1,17 @@
-//! What both servers need to read a request: the bound on its head, its own address, lists with weights.
+//! What both servers need to read a request: the bound on its head, its own address, tokens, lists with weights.
 
+mod bearer;
 mod forwarded;
 mod head;
 mod host;
+mod notices;
 mod weighted;
 
-pub use forwarded::client_address;
+pub use bearer::bearer;
+pub use forwarded::{client_address, is_proxy, unlisted_proxy};
 pub use head::{Gate, Refusal, refusal};
 pub use host::{accepts_host, check_origin, host};
+pub use notices::{Notices, unlisted_proxies};
 pub use weighted::{prefers_json, takes_gzip};
 
 /// The most bytes of a header that go into a log line or an error page.

@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::config::Settings;
 use crate::error::Error;
-use crate::http::{self, Gate};
+use crate::http::{self, Gate, Notices};
 use crate::limit::Rate;
 use crate::metrics;
 use crate::peer::{Peer, Said};
@@ -88,13 +88,14 @@ pub fn build(settings: Settings, secret: Secret) -> Result<Rocket<Build>, String
     let figment = settings.rocket.clone();
     let figment =
         figment.merge(Serialized::global("address", images.address)).merge(Serialized::global("port", images.port));
-    let swept = Arc::clone(&works);
+    let (swept, notices) = (Arc::clone(&works), Notices::of_images(&settings.var));
     Ok(rocket::custom(figment)
         .manage(settings)
+        .manage(notices)
         .manage(works)
         .mount("/", routes())
         .register("/", catchers![caught])
-        // A picture is public, and the site asks for it at its internal address. Uploads look at the host themselves.
+        // A picture is public, and the site asks for it at its internal address. Uploads check the host after the ticket.
         .attach(Gate(|_| true))
         .attach(AdHoc::on_liftoff("Sweep", |_| Box::pin(async move { drop(tokio::spawn(sweep(swept))) }))))
 }
@@ -109,9 +110,9 @@ fn routes() -> Vec<Route> {
 /// Whether the site's pages may send pictures from another origin.
 #[options("/image")]
 fn preflight(caller: Caller<'_>) -> Answer {
-    match caller.check() {
-        Err(error @ Error::Misdirected) => caller.refuse(&error),
-        _ => Answer::preflight(&caller),
+    match caller.is_misdirected() {
+        true => caller.refuse(&Error::Misdirected),
+        false => Answer::preflight(&caller),
     }
 }
 

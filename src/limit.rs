@@ -27,7 +27,7 @@ pub struct Limits {
     pub rooms: Rate,
     /// Chats posted.
     pub chats: Rate,
-    /// Edits and removals of chats.
+    /// Edits and removals of chats, changes of rooms and of profiles.
     pub edits: Rate,
     /// Open sockets.
     pub sockets: Arc<Sockets>,
@@ -241,7 +241,8 @@ fn make_room(table: &mut HashMap<u64, Count>, now: Instant) {
     }
 }
 
-/// The network that an address stands for: a /64 of IPv6, for a household has as many, and one address of IPv4.
+/// Returns the network that limits count an address as: the /64 of an IPv6 address, because one household has a whole /64, or
+/// the IPv4 address itself.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),

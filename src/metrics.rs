@@ -15,6 +15,7 @@ use rocket::{Route, State, get, routes};
 use sha2::{Digest, Sha256};
 
 use crate::config::Settings;
+use crate::http;
 
 /// Seconds, from a cached page to a patience that has ended.
 const SECONDS: [f64; 13] = [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -117,9 +118,9 @@ pub fn routes() -> Vec<Route> {
 
 /// The counts of this process. Without a configured token there is no such page.
 #[get("/metrics")]
-fn show(authorization: Authorization<'_>, settings: &State<Settings>) -> Result<(ContentType, Vec<u8>), Status> {
+fn show(bearer: Bearer<'_>, settings: &State<Settings>) -> Result<(ContentType, Vec<u8>), Status> {
     let token = settings.metrics_token.as_deref().ok_or(Status::NotFound)?;
-    if !authorization.admits(token) {
+    if !bearer.admits(token) {
         return Err(Status::Forbidden);
     }
     let mut text = Vec::new();
@@ -127,23 +128,22 @@ fn show(authorization: Authorization<'_>, settings: &State<Settings>) -> Result<
     Ok((ContentType::new("text", "plain").with_params([("version", "0.0.4"), ("charset", "utf-8")]), text))
 }
 
-/// What a request says of who it is from.
-struct Authorization<'r>(Option<&'r str>);
+/// The Bearer token of a request.
+struct Bearer<'r>(Option<&'r str>);
 
-impl Authorization<'_> {
+impl Bearer<'_> {
     fn admits(&self, token: &str) -> bool {
-        let given = self.0.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
         // Of digests it says nothing how much of them is alike.
-        Sha256::digest(given) == Sha256::digest(token)
+        self.0.is_some_and(|given| Sha256::digest(given) == Sha256::digest(token))
     }
 }
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for Authorization<'r> {
+impl<'r> FromRequest<'r> for Bearer<'r> {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        Outcome::Success(Self(request.headers().get_one("Authorization")))
+        Outcome::Success(Self(http::bearer(request)))
     }
 }
 
@@ -177,9 +177,9 @@ mod tests {
     #[test]
     fn only_the_token_admits() {
         let token = "a token of some length";
-        assert!(Authorization(Some("Bearer a token of some length")).admits(token));
-        for other in [None, Some(""), Some("Bearer "), Some("Bearer a token"), Some("a token of some length")] {
-            assert!(!Authorization(other).admits(token));
+        assert!(Bearer(Some("a token of some length")).admits(token));
+        for other in [None, Some(""), Some("a token"), Some("Bearer a token of some length")] {
+            assert!(!Bearer(other).admits(token));
         }
     }
 }

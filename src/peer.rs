@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use reqwest::{Client, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -61,6 +63,13 @@ impl Peer {
     /// Whether it is there, and answers within [`PULSE`].
     pub async fn is_there(&self) -> bool {
         self.ask(self.client.get(self.at("/health")).timeout(PULSE)).await == Said::Yes
+    }
+
+    /// Returns its clock, from the `Date` of its answer, if it is there.
+    pub async fn clock(&self) -> Option<Timestamp> {
+        let answer = self.client.get(self.at("/health")).timeout(PULSE).send().await.ok()?.error_for_status().ok()?;
+        let date = answer.headers().get("Date")?.to_str().ok()?;
+        rfc2822::parse(date).ok().map(|date| date.timestamp())
     }
 
     /// The image server to the site: this user's picture is at this path.

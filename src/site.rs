@@ -11,6 +11,7 @@ use rocket::{Build, Rocket};
 use crate::config::Settings;
 use crate::controllers;
 use crate::engine::{self, Engine};
+use crate::http::Notices;
 use crate::images;
 use crate::keeper::{Keeper, Running, watched};
 use crate::limit::Limits;
@@ -167,7 +168,7 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
     let views = Views::new(Clock::new(settings.site.zone.clone()))?;
     db.budget().set_limit(settings.cache);
     let cookies = controllers::CookieNames::new(db.site_id());
-    let notices = controllers::Notices::new(&settings.var);
+    let notices = Notices::of_site(&settings.var);
     let images = Peer::new(settings.images.internal_url.clone(), secret)?;
     let hub = Hub::new(Arc::clone(&db), views.clone());
     let (stopped, closed) = (Arc::clone(&hub), Arc::clone(&db));

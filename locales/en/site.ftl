@@ -128,7 +128,7 @@ typing = typing…
 gone = This room is no more. What you see below was not sent.
 reconnecting = Reconnecting…
 lost = The connection seems to be lost.
-stream-held-back = New messages cannot come in live here. Load the page again to see them.
+stream-held-back = Live updates don’t work here. Reload to see new messages.
 load-again = Load the page again
 offline = You are offline. New chats come when you are back.
 

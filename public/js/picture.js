@@ -41,15 +41,21 @@ if (form) {
     button.disabled = true;
     progress.hidden = false;
     state.textContent = form.dataset.sending;
-    try {
-      const { status, response } = await send(progress);
-      // The page puts what became of it in words.
-      const code = status === 201 ? "stored" : (response?.error?.code ?? "unavailable");
-      location.assign(`/user/me?picture=${code}`);
-    } catch {
-      state.textContent = form.dataset.unavailable;
+    const stop = (message) => {
+      state.textContent = message;
       progress.hidden = true;
       button.disabled = false;
+    };
+    try {
+      const { status, response } = await send(progress);
+      const error = response?.error;
+      // An error with a hint is not about the picture, and the account page has no text for its code.
+      if (status !== 201 && error?.hint) return stop(`${error.message} ${error.hint}`);
+      // The account page has a text for each of these codes.
+      const code = status === 201 ? "stored" : (error?.code ?? "unavailable");
+      location.assign(`/user/me?picture=${code}`);
+    } catch {
+      stop(form.dataset.unavailable);
     }
   });
 }

@@ -1,4 +1,4 @@
-// Times in the reader's time zone and language. The server writes UTC, for browsers without script.
+// Times in the reader's time zone and language. For browsers without script the server writes them in `site.zone`.
 
 const DAY = 86_400_000;
 /** The longest wait until the clock is read again. A clock that is set tells no script. */

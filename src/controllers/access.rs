@@ -7,7 +7,6 @@ use rocket::tokio::time::Instant;
 use rocket::{Data, Request, Response};
 use serde_json::json;
 
-use super::notices::Notices;
 use super::visitor::Visitor;
 use crate::config::AccessLog;
 use crate::http::{FIELD, clip};
@@ -37,11 +36,6 @@ impl Fairing for Access {
 
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
         begun(request);
-        if let Some(notices) = request.rocket().state::<Notices>()
-            && let Some(peer) = Visitor::of(request).unlisted_proxy()
-        {
-            notices.name_proxy(peer);
-        }
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {

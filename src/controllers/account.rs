@@ -10,6 +10,7 @@ use super::form::{Nothing, Sent};
 use super::visitor::{Reader, SignedIn, Visitor};
 use super::{picture, user};
 use crate::error::{Error, Fault, Faults, Result};
+use crate::limit::Limits;
 use crate::live::Hub;
 use crate::models;
 use crate::models::checked::{Nickname, Password};
@@ -40,28 +41,19 @@ struct Change<'r> {
 }
 
 impl Change<'_> {
-    fn checked(&self, user: &User) -> Result<Profile> {
+    /// The fields that the form has, checked.
+    fn checked(&self) -> Result<Profile> {
         let mut faults = Faults::default();
-        let nickname = match self.nickname {
-            Some(typed) => faults.check("userNickname", Nickname::parse(typed)),
-            None => Some(user.nickname.clone()),
-        };
-        let locale = match self.locale {
-            Some("") => Some(None),
-            Some(tag) => faults.check("locale", Locale::tagged(tag).map(Some).ok_or(Fault::Language)),
-            None => Some(user.locale.as_deref().and_then(Locale::tagged)),
-        };
-        let theme = match self.theme {
-            Some("") => Some(None),
-            Some(typed) => faults.check("theme", Theme::parse(typed).map(Some)),
-            None => Some(user.theme),
-        };
-        match (nickname, locale, theme) {
-            (Some(nickname), Some(locale), Some(theme)) => {
-                Ok(Profile { nickname, locale: locale.map(Locale::tag), theme })
-            }
-            _ => Err(Error::Invalid(faults)),
-        }
+        let nickname = self.nickname.and_then(|typed| faults.check("userNickname", Nickname::parse(typed)));
+        let locale = self.locale.and_then(|typed| match typed {
+            "" => Some(None),
+            tag => faults.check("locale", Locale::tagged(tag).map(|locale| Some(locale.tag())).ok_or(Fault::Language)),
+        });
+        let theme = self.theme.and_then(|typed| match typed {
+            "" => Some(None),
+            typed => faults.check("theme", Theme::parse(typed).map(Some)),
+        });
+        if faults.0.is_empty() { Ok(Profile { nickname, locale, theme }) } else { Err(Error::Invalid(faults)) }
     }
 
     fn passwords(&self) -> Result<(Password, Password)> {
@@ -129,20 +121,28 @@ async fn update(
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
     images: &State<Peer>,
+    limits: &State<Limits>,
 ) -> Result<Answer> {
     let who = visitor.signed_in().await?;
+    // Passwords have a limit of their own.
+    if !form.is_of_passwords() {
+        limits.edits.take(who.user.id, visitor.address())?;
+    }
     let changed = async {
         if form.is_of_passwords() {
             who.user.change_password(db, form.passwords()?, &who.session).await?;
             hub.revoked(who.user.id).await;
             return Ok("password");
         }
-        let profile = form.checked(&who.user)?;
-        let locale = profile.locale.and_then(Locale::tagged);
-        who.user.change(db, profile).await?;
-        hub.changed(who.user.id);
-        if form.locale.is_some() {
-            visitor.keep_locale(locale);
+        let profile = form.checked()?;
+        let is_renamed = who.user.change(db, &profile).await;
+        // After an error nobody knows whether the database has the new nickname.
+        if profile.nickname.is_some() && !matches!(is_renamed, Ok(false)) {
+            hub.changed(who.user.id);
+        }
+        is_renamed?;
+        if let Some(locale) = profile.locale {
+            visitor.keep_locale(locale.and_then(Locale::tagged));
         }
         Ok("profile")
     };

@@ -141,7 +141,7 @@ impl<'r> Responder<'r, 'static> for Error {
 fn error_answer(visitor: &Visitor<'_>, error: &Error) -> Answer {
     let locale = visitor.locale();
     let answer = if visitor.wants_json() {
-        Answer::json(&ErrorJson::new(error, locale))
+        Answer::json(&ErrorJson::new(error, locale, visitor.me().as_ref()))
     } else {
         let signed_in = visitor.has_session() && !matches!(error, Error::SignedOut);
         let page = ErrorPage::new(error, locale, visitor.me(), signed_in);

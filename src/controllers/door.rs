@@ -9,11 +9,10 @@ use rocket::request::Request;
 use rocket::route::{Handler, Outcome, Route};
 
 use super::form;
-use super::notices::Notices;
 use super::param::Number;
 use super::visitor::Visitor;
 use crate::error::{Error, Foreign};
-use crate::http::{self, Gate};
+use crate::http::{self, Gate, Notices};
 use crate::models::{self, RoomId};
 use crate::peer::Peer;
 use crate::ticket::Purpose;
@@ -77,18 +76,14 @@ pub fn gate() -> Gate {
             (Method::Get, [Some("image"), Some(_), None, _]) => {
                 let path = request.uri().path();
                 let peer = request.rocket().state::<Peer>();
-                peer.zip(bearer(request))
+                peer.zip(http::bearer(request))
                     .is_some_and(|(peer, ticket)| peer.secret().admits(ticket, Purpose::Ask, path.as_str()))
             }
             // This ticket is about a field of the form, so the route checks it.
-            (Method::Put, [Some("user"), Some(_), Some("image"), None]) => bearer(request).is_some(),
+            (Method::Put, [Some("user"), Some(_), Some("image"), None]) => http::bearer(request).is_some(),
             _ => false,
         }
     })
-}
-
-fn bearer<'r>(request: &'r Request<'_>) -> Option<&'r str> {
-    request.headers().get_one("Authorization")?.strip_prefix("Bearer ")
 }
 
 /// Checks that a request comes from a page of the site, or from no page at all.

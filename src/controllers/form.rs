@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::models::{Database, User};
 use crate::views::error::Kept;
 
-/// The most fields of one form.
+/// The most fields of one form. With more the form is malformed.
 const FIELDS: usize = 128;
 /// The most bytes of a form that is too large and is read all the same, so that its text can be shown again.
 const KEPT: usize = 256 * 1024;
@@ -220,8 +220,9 @@ impl Body {
 /// The fields of a form as browsers send it. What is encoded is decoded leniently; the body itself is text.
 fn urlencoded(body: &[u8]) -> Result<Vec<(String, String)>> {
     str::from_utf8(body).map_err(|_| Error::Malformed)?;
-    let fields = form_urlencoded::parse(body).take(FIELDS);
-    Ok(fields.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+    let fields = form_urlencoded::parse(body).take(FIELDS + 1);
+    let fields: Vec<_> = fields.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    if fields.len() > FIELDS { Err(Error::Malformed) } else { Ok(fields) }
 }
 
 /// The fields of a multipart form: what programs send.
@@ -231,10 +232,10 @@ async fn multipart(kind: String, body: Vec<u8>) -> Result<Vec<(String, String)>>
     let mut fields = Vec::new();
     while let Some(field) = form.next_field().await.map_err(|_| Error::Malformed)? {
         let Some(name) = field.name().map(str::to_owned) else { continue };
-        fields.push((name, field.text().await.map_err(|_| Error::Malformed)?));
         if fields.len() == FIELDS {
-            break;
+            return Err(Error::Malformed);
         }
+        fields.push((name, field.text().await.map_err(|_| Error::Malformed)?));
     }
     Ok(fields)
 }

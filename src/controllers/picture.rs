@@ -12,6 +12,7 @@ use super::answer::Answer;
 use super::form::{Nothing, Sent};
 use super::visitor::{SignedIn, Visitor};
 use crate::error::{Error, Result};
+use crate::http;
 use crate::models::checked::PicturePath;
 use crate::models::{Database, User, UserId};
 use crate::peer::{Peer, Use};
@@ -134,7 +135,6 @@ impl<'r> FromRequest<'r> for Bearer<'r> {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, (rocket::http::Status, ()), rocket::http::Status> {
-        let header = request.headers().get_one("Authorization").and_then(|value| value.strip_prefix("Bearer "));
-        Outcome::Success(Self(header.unwrap_or_default()))
+        Outcome::Success(Self(http::bearer(request).unwrap_or_default()))
     }
 }

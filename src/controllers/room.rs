@@ -42,7 +42,10 @@ struct About<'r> {
 impl About<'_> {
     /// The name and topic of a new room.
     fn checked(&self) -> Result<(RoomName, Topic)> {
-        parse(self.name.unwrap_or_default(), self.topic.unwrap_or_default())
+        let mut faults = Faults::default();
+        let name = faults.check("name", RoomName::parse(self.name.unwrap_or_default()));
+        let topic = faults.check("topic", Topic::parse(self.topic.unwrap_or_default()));
+        name.zip(topic).ok_or(Error::Invalid(faults))
     }
 
     fn checked_with_nonce(&self) -> Result<(RoomName, Topic, Option<Nonce>)> {
@@ -51,9 +54,12 @@ impl About<'_> {
         Ok((name, topic, nonce))
     }
 
-    /// The name and topic of a room once what is typed is changed; the rest stays.
-    fn checked_for(&self, room: &models::Room) -> Result<(RoomName, Topic)> {
-        parse(self.name.unwrap_or(room.name.as_str()), self.topic.unwrap_or(room.topic.as_str()))
+    /// The fields that the form has, checked.
+    fn checked_present(&self) -> Result<(Option<RoomName>, Option<Topic>)> {
+        let mut faults = Faults::default();
+        let name = self.name.and_then(|name| faults.check("name", RoomName::parse(name)));
+        let topic = self.topic.and_then(|topic| faults.check("topic", Topic::parse(topic)));
+        if faults.0.is_empty() { Ok((name, topic)) } else { Err(Error::Invalid(faults)) }
     }
 
     /// What the form shows again; what was not typed is as in `stored`.
@@ -64,13 +70,6 @@ impl About<'_> {
             faults: messages(faults, visitor.locale()),
         }
     }
-}
-
-fn parse(name: &str, topic: &str) -> Result<(RoomName, Topic)> {
-    let mut faults = Faults::default();
-    let name = faults.check("name", RoomName::parse(name));
-    let topic = faults.check("topic", Topic::parse(topic));
-    name.zip(topic).ok_or(Error::Invalid(faults))
 }
 
 /// The name and topic of a room, as its form shows them.
@@ -154,11 +153,13 @@ async fn update(
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
+    limits: &State<Limits>,
 ) -> Result<Answer> {
     let who = visitor.signed_in().await?;
+    limits.edits.take(who.user.id, visitor.address())?;
     let room = who.user.own_room(db, id).await?;
     let changed = async {
-        let (name, topic) = form.checked_for(&room)?;
+        let (name, topic) = form.checked_present()?;
         room.change(db, name, topic).await
     };
     match changed.await {

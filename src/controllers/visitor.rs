@@ -71,13 +71,7 @@ impl<'r> Visitor<'r> {
 
     /// Whether a proxy that is believed has sent it on.
     pub(super) fn is_by_proxy(&self) -> bool {
-        self.request.remote().is_some_and(|peer| self.is_proxy(peer.ip().to_canonical()))
-    }
-
-    /// Returns the peer, if it sends `X-Forwarded-For` and is not in `proxies`.
-    pub(super) fn unlisted_proxy(&self) -> Option<IpAddr> {
-        let peer = self.request.remote()?.ip().to_canonical();
-        (self.request.headers().contains("X-Forwarded-For") && !self.is_proxy(peer)).then_some(peer)
+        self.request.remote().is_some_and(|peer| http::is_proxy(peer.ip(), &self.settings().proxies))
     }
 
     /// Whether it came by TLS, as far as that is known.
@@ -85,8 +79,7 @@ impl<'r> Visitor<'r> {
         if let Some(url) = &self.settings().site.url {
             return url.scheme() == "https";
         }
-        let peer = self.request.remote().map(|peer| peer.ip().to_canonical());
-        peer.is_some_and(|peer| self.is_proxy(peer))
+        self.is_by_proxy()
             && self.request.headers().get_one("X-Forwarded-Proto").is_some_and(|proto| proto.trim() == "https")
     }
 
@@ -234,7 +227,8 @@ impl<'r> Visitor<'r> {
         }
     }
 
-    /// The browser, if anybody signed in with it before. Any cookie may say so: it proves itself.
+    /// Returns the browser's device token, if anybody has signed in with this browser before. The token is signed, so any of the
+    /// cookies may carry it.
     pub(super) fn device(&self, secret: &Secret) -> Option<Device> {
         let sessions = self.tokens().map(|(token, _)| Token::device(token));
         let own = self.cookie_names().map(|names| cookies::sent(self.request, names.device(self.is_secure())));
@@ -242,13 +236,13 @@ impl<'r> Visitor<'r> {
         values.filter_map(|value| Device::read(secret, value)).max_by_key(Device::accounts)
     }
 
-    /// Has a browser that nobody is signed in with any more keep what it is.
+    /// Keeps the device token in a cookie of its own once nobody is signed in.
     pub(super) fn keep_device(&self, device: &Device) {
         let Some(names) = self.cookie_names() else { return };
         self.set_last(self.cookie(names.device(self.is_secure()), device.to_string()));
     }
 
-    /// Has it forget that, if it has it: the session's cookie says the same.
+    /// Removes that cookie, if there is one: the session's cookie carries the token too.
     pub(super) fn forget_device(&self) {
         let Some(names) = self.cookie_names() else { return };
         let name = names.device(self.is_secure());
@@ -308,10 +302,6 @@ impl<'r> Visitor<'r> {
 
     fn known(&self) -> &'r Known {
         self.request.local_cache(Known::default)
-    }
-
-    fn is_proxy(&self, address: IpAddr) -> bool {
-        self.settings().proxies.iter().any(|proxy| proxy.contains(&address))
     }
 
     /// Refuses as a guard.

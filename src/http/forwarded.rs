@@ -3,23 +3,41 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use rocket::request::Request;
+
+use crate::config::Settings;
 
 /// Returns the client's address: the peer's, or behind a configured proxy the one that the proxy saw. Each proxy appends
 /// its own peer to `X-Forwarded-For`, so the last entry that is no configured proxy is the client.
 pub fn client_address<'h>(peer: IpAddr, forwarded: impl Iterator<Item = &'h str>, proxies: &[IpNet]) -> IpAddr {
-    let is_proxy = |address: &IpAddr| proxies.iter().any(|proxy| proxy.contains(address));
     let mut last = peer.to_canonical();
-    if !is_proxy(&last) {
+    if !is_proxy(last, proxies) {
         return last;
     }
     let seen: Vec<&str> = forwarded.flat_map(|header| header.split(',')).collect();
     for address in seen.into_iter().rev().map_while(|address| address.trim().parse::<IpAddr>().ok()) {
         last = address.to_canonical();
-        if !is_proxy(&last) {
+        if !is_proxy(last, proxies) {
             break;
         }
     }
     last
+}
+
+/// Returns whether an address is a configured proxy.
+pub fn is_proxy(address: IpAddr, proxies: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    proxies.iter().any(|proxy| proxy.contains(&address))
+}
+
+/// Returns the peer of a request, if it sends `X-Forwarded-For` and is not in `proxies`.
+pub fn unlisted_proxy(request: &Request<'_>) -> Option<IpAddr> {
+    if !request.headers().contains("X-Forwarded-For") {
+        return None;
+    }
+    let settings: &Settings = request.rocket().state()?;
+    let peer = request.remote()?.ip().to_canonical();
+    (!is_proxy(peer, &settings.proxies)).then_some(peer)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use rocket::fairing::{Fairing, Info, Kind};
 use rocket::request::Request;
 use rocket::{Data, uri};
 
-use super::{accepts_host, clip};
+use super::{Notices, accepts_host, clip};
 use crate::error::Error;
 
 /// The most bytes of a request's head: its first line and its headers.
@@ -57,6 +57,7 @@ impl Fairing for Gate {
     }
 
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
+        Notices::look_at(request);
         let misdirected = || {
             let refused = !accepts_host(request) && !(self.0)(request);
             refused.then(|| Refusal::new(Reason::Misdirected, request))

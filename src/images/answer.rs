@@ -56,14 +56,20 @@ impl<'r> Caller<'r> {
         http::client_address(peer, self.0.headers().get("X-Forwarded-For"), proxies)
     }
 
-    /// Checks that a form may come from where it came from.
+    /// Returns whether the site does not answer at the host that the request was sent to. A valid ticket is good at any.
+    pub(super) fn is_misdirected(&self) -> bool {
+        !http::accepts_host(self.0)
+    }
+
+    /// Checks that a form may come from where it came from. A request without `Origin` may come to any host.
     ///
     /// # Errors
-    /// `Misdirected` or `Foreign`.
+    /// `Foreign`; at an unknown host `Misdirected` instead.
     pub(super) fn check(&self) -> Result<(), Error> {
-        if !http::accepts_host(self.0) {
-            return Err(Error::Misdirected);
-        }
+        self.check_page().map_err(|error| if self.is_misdirected() { Error::Misdirected } else { error })
+    }
+
+    fn check_page(&self) -> Result<(), Error> {
         let headers = self.0.headers();
         let Some(settings) = self.0.rocket().state() else { return Err(Error::Misdirected) };
         let home = self.home();
@@ -107,7 +113,7 @@ impl Answer {
         let (caller, status) = (Caller(request), Status::new(error.status()));
         let locale = Locale::accepted(request.headers().get_one("Accept-Language").unwrap_or_default());
         if caller.wants_json() {
-            return Self::json(status, &ErrorJson::new(error, locale)).shared_with(&caller);
+            return Self::json(status, &ErrorJson::new(error, locale, None)).shared_with(&caller);
         }
         let text = |end| locale.text(&format!("error-{}{end}", error.code()));
         let (tag, message, hint) = (locale.tag(), text(""), text("-hint"));
@@ -194,7 +200,7 @@ impl<'r> FromRequest<'r> for Bearer<'r> {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, (Status, ()), Status> {
-        match request.headers().get_one("Authorization").and_then(|value| value.strip_prefix("Bearer ")) {
+        match http::bearer(request) {
             Some(ticket) => Outcome::Success(Self(ticket)),
             None => Outcome::Error((Status::Forbidden, ())),
         }

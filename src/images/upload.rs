@@ -1,6 +1,5 @@
 //! An upload, step by step: the ticket, then the picture, then the files, then the site.
 
-use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +37,8 @@ const WORK: Duration = Duration::from_secs(20);
 enum Failure {
     /// No ticket, or none of ours: nothing of the picture was looked at.
     Ticket,
+    /// The same at a host at which the site does not answer.
+    Misdirected,
     /// The form is not one.
     Form,
     /// No picture was chosen.
@@ -55,6 +56,7 @@ impl Failure {
     fn code(self) -> &'static str {
         match self {
             Self::Ticket => "ticket",
+            Self::Misdirected => "misdirected",
             Self::Form => "form",
             Self::Missing => "missing",
             Self::TooLarge => "too-large",
@@ -70,6 +72,7 @@ impl Failure {
     fn status(self) -> Status {
         match self {
             Self::Ticket => Status::Forbidden,
+            Self::Misdirected => Status::MisdirectedRequest,
             Self::Form | Self::Missing | Self::Refused(_) => Status::UnprocessableEntity,
             Self::TooLarge => Status::PayloadTooLarge,
             Self::TooSlow => Status::RequestTimeout,
@@ -139,11 +142,12 @@ async fn create(data: Data<'_>, kind: Option<&ContentType>, caller: Caller<'_>, 
         return caller.refuse(&error);
     }
     let begun = Instant::now();
-    let taken = take(data, kind, caller.address(), works).await;
+    let taken = take(data, kind, caller, works).await;
     let result = taken.as_ref().map_or_else(|failure| failure.code(), |_| "stored");
     METRICS.image_jobs.with_label_values(&[result]).observe(begun.elapsed().as_secs_f64());
     match taken {
         Ok(path) => Answer::told(&caller, Status::Created, "stored", &json!({ "path": path })),
+        Err(Failure::Misdirected) => caller.refuse(&Error::Misdirected),
         Err(failure) => {
             let error = json!({ "code": failure.code(), "message": failure.code(), "fields": {} });
             let answer = Answer::told(&caller, failure.status(), failure.code(), &json!({ "error": error }));
@@ -155,11 +159,11 @@ async fn create(data: Data<'_>, kind: Option<&ContentType>, caller: Caller<'_>, 
 async fn take(
     data: Data<'_>,
     kind: Option<&ContentType>,
-    address: IpAddr,
+    caller: Caller<'_>,
     works: &Arc<Works>,
 ) -> Result<String, Failure> {
     let mut stream = data.open(BODY.bytes());
-    let arrival = timeout(ARRIVAL, receive(&mut stream, kind, address, works)).await.unwrap_or(Err(Failure::TooSlow));
+    let arrival = timeout(ARRIVAL, receive(&mut stream, kind, caller, works)).await.unwrap_or(Err(Failure::TooSlow));
     if arrival.as_ref().is_err_and(|failure| !matches!(failure, Failure::TooSlow)) {
         let_go(&mut stream, works).await;
     }
@@ -186,11 +190,13 @@ async fn let_go(stream: &mut DataStream<'_>, works: &Works) {
 async fn receive<'a>(
     stream: &mut DataStream<'_>,
     kind: Option<&ContentType>,
-    address: IpAddr,
+    caller: Caller<'_>,
     works: &'a Works,
 ) -> Result<Received<'a>, Failure> {
+    // Until there is a valid ticket the host comes before everything else that is wrong.
+    let refused = |failure| if caller.is_misdirected() { Failure::Misdirected } else { failure };
     let boundary = kind.filter(|kind| kind.is_form_data()).and_then(|kind| kind.param("boundary"));
-    let boundary = boundary.filter(|boundary| !boundary.is_empty()).ok_or(Failure::Form)?;
+    let boundary = boundary.filter(|boundary| !boundary.is_empty()).ok_or(Failure::Form).map_err(refused)?;
     let sizes =
         SizeLimit::new().whole_stream(PICTURE + FORM).for_field("ticket", 1 << 10).for_field("picture", PICTURE);
     let mut form = Multipart::with_reader_with_constraints(stream, boundary, Constraints::new().size_limit(sizes));
@@ -199,17 +205,18 @@ async fn receive<'a>(
         _ => Failure::Form,
     };
 
-    let ticket = form.next_field().await.map_err(failed)?.filter(|field| field.name() == Some("ticket"));
-    let ticket = ticket.ok_or(Failure::Ticket)?.text().await.map_err(failed)?;
-    let (user, ticket) = ticket.split_once('.').ok_or(Failure::Ticket)?;
-    if !works.site.secret().admits(ticket, Purpose::Upload, user) {
-        return Err(Failure::Ticket);
-    }
-    works.rate.take(user, address).map_err(|error| match error {
+    let user = async {
+        let ticket = form.next_field().await.map_err(failed)?.filter(|field| field.name() == Some("ticket"));
+        let ticket = ticket.ok_or(Failure::Ticket)?.text().await.map_err(failed)?;
+        let (user, ticket) = ticket.split_once('.').ok_or(Failure::Ticket)?;
+        let is_valid = works.site.secret().admits(ticket, Purpose::Upload, user);
+        is_valid.then(|| user.to_owned()).ok_or(Failure::Ticket)
+    };
+    let user = user.await.map_err(refused)?;
+    works.rate.take(&user, caller.address()).map_err(|error| match error {
         Error::TooMany { retry_after } => Failure::TooMany(retry_after),
         _ => Failure::Unavailable,
     })?;
-    let user = user.to_owned();
     let _upload = Upload::begin(works, &user)?;
     let Ok(Ok(_receiver)) = timeout(WORK / 4, works.receivers.acquire()).await else {
         return Err(Failure::Unavailable);

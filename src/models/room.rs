@@ -8,7 +8,7 @@ mod name;
 
 use std::sync::Arc;
 
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 
 use super::checked::{Nonce, RoomName, Topic};
@@ -113,7 +113,8 @@ impl User {
         }
     }
 
-    /// Creates a room of one's own. With a nonce, the same request creates one room, however often it is sent.
+    /// Creates a room of one's own. With a nonce, the same request creates one room, however often it is sent. A request
+    /// with another name or topic than the room has now is not the same.
     ///
     /// # Errors
     /// As [`User::make_room`].
@@ -127,8 +128,8 @@ impl User {
         let mut id = nonce.map(|nonce| RoomId::of_request(self.id, nonce, &name.key()));
         if let Some(requested) = id {
             match Room::by_id(db, requested).await? {
-                Some(room) if room.open => return Ok(Created::Before(room)),
-                // It was closed since. The request asks for another room.
+                Some(room) if room.is_of(&name, &topic) => return Ok(Created::Before(room)),
+                // It was closed or changed since, or the form was sent with other words.
                 Some(_) => id = None,
                 None => {}
             }
@@ -167,9 +168,13 @@ impl User {
                 return Ok(Created::Now(room));
             }
             if let Some(id) = id
-                && let Some(room) = Room::by_id(db, id).await?
+                && let Some(there) = Room::by_id(db, id).await?
             {
-                return Ok(Created::Before(room));
+                // The other request holds the name.
+                return match there.is_of(&room.name, &room.topic) {
+                    true => Ok(Created::Before(there)),
+                    false => Err(Error::field("name", Fault::Taken)),
+                };
             }
         }
     }
@@ -179,6 +184,11 @@ impl Room {
     /// Whether this person may change and close it.
     pub fn is_changed_by(&self, user: &User) -> bool {
         user.admin || user.id == self.owner
+    }
+
+    /// Returns whether it is open and has this name and topic.
+    fn is_of(&self, name: &RoomName, topic: &Topic) -> bool {
+        self.open && self.name == *name && self.topic == *topic
     }
 
     /// Its log.
@@ -201,26 +211,31 @@ impl Room {
         db.top(self.id).map_or(self.last.no, |top| top.no.max(self.last.no))
     }
 
-    /// Gives it another name and topic.
+    /// Gives it another name, another topic, or both. `None` leaves what is stored.
     ///
     /// # Errors
     /// `name: Taken`, `NotFound` when it was closed meanwhile, or the database's.
-    pub async fn change(&self, db: &Database, name: RoomName, topic: Topic) -> Result<()> {
+    pub async fn change(&self, db: &Database, name: Option<RoomName>, topic: Option<Topic>) -> Result<()> {
+        let mut set = Document::new();
+        set.extend(name.as_ref().map(|name| ("name".to_owned(), name.as_str().into())));
+        set.extend(topic.as_ref().map(|topic| ("topic".to_owned(), topic.as_str().into())));
+        if set.is_empty() {
+            return Ok(());
+        }
         let mut room = self.clone();
         loop {
             // Only another name is taken, and the old one freed.
             let (mut old, mut new) = (None, None);
-            if room.name.key() != name.key() {
+            if let Some(name) = name.as_ref().filter(|name| room.name.key() != name.key()) {
                 old = Name::held(db, &room.name, room.id).await?;
-                new = Name::take(db, &name, room.id).await?;
+                new = Name::take(db, name, room.id).await?;
                 if new.is_none() {
                     return Err(Error::field("name", Fault::Taken));
                 }
             }
             // Refused when somebody else has changed it meanwhile: who changes the name knows which one to free.
             let as_seen = doc! { "_id": room.id, "open": true, "rev": room.rev };
-            let set = doc! { "name": name.as_str(), "topic": topic.as_str() };
-            let change = doc! { "$set": set, "$inc": { "rev": 1_i64 } };
+            let change = doc! { "$set": set.clone(), "$inc": { "rev": 1_i64 } };
             if db.rooms.update(as_seen, change).await? {
                 db.room_list.invalidate(room.id);
                 return Name::free(old, db).await;

@@ -83,6 +83,8 @@ pub struct ErrorJson {
 struct Body {
     code: &'static str,
     message: String,
+    /// What to do about it, with the setting where one is wrong.
+    hint: String,
     fields: Messages,
 }
 
@@ -113,13 +115,14 @@ impl ErrorPage {
 }
 
 impl ErrorJson {
-    /// The same for bots.
-    pub fn new(error: &Error, locale: Locale) -> Self {
+    /// The same for programs. `reader` is who is signed in, if that is known.
+    pub fn new(error: &Error, locale: Locale, reader: Option<&Me>) -> Self {
         let fields = match error {
             Error::Invalid(faults) => messages(faults, locale),
             _ => Messages::new(),
         };
-        Self { error: Body { code: error.code(), message: message(error, locale), fields } }
+        let hint = hint(error, locale, reader.map(|me| me.nickname.as_str()).unwrap_or_default());
+        Self { error: Body { code: error.code(), message: message(error, locale), hint, fields } }
     }
 }
 

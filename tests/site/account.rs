@@ -1,10 +1,13 @@
 //! One's own account.
 
 use futures_util::future::join_all;
+use sarangbang::models::checked::{Login, Nickname, Password};
+use sarangbang::models::user::{Profile, Theme};
+use sarangbang::models::{Database, User};
 
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::{Answer, PASSWORD};
-use crate::helpers::site::Site;
+use crate::helpers::site::{Site, new_database};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_nickname_shows_on_every_page_live_chats_included() {
@@ -44,6 +47,24 @@ async fn a_chosen_language_goes_before_the_browsers() {
     assert_eq!(language().await, "ko");
     person.post("/user/me", &[("_method", "put"), ("locale", "")]).await;
     assert_eq!(language().await, "en");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_a_profile_keeps_fields_that_were_changed_meanwhile() {
+    let db = Database::open(&new_database()).await.unwrap();
+    let nickname = |text| Nickname::parse(text).unwrap();
+    let login = Login::parse("gildong").unwrap();
+    let user = User::sign_up(&db, login, Password::parse("password").unwrap(), nickname("old")).await.unwrap();
+    // All changes begin with the user as they signed up.
+    let looks = Profile { locale: Some(Some("ko")), theme: Some(Some(Theme::Dark)), ..Profile::default() };
+    let named = Profile { nickname: Some(nickname("new")), ..Profile::default() };
+    let plain = Profile { theme: Some(None), ..Profile::default() };
+    for (profile, is_renamed) in [(&looks, false), (&named, true), (&plain, false), (&named, false)] {
+        assert_eq!(user.change(&db, profile).await.unwrap(), is_renamed, "{profile:?}");
+    }
+    assert!(!user.change(&db, &Profile::default()).await.unwrap());
+    let user = User::find(&db, user.id).await.unwrap();
+    assert_eq!((user.nickname.as_str(), user.locale.as_deref(), user.theme), ("new", Some("ko"), None));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,14 +1,17 @@
 //! In a real browser, with script and without.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use image::{ImageFormat, Rgb, RgbImage};
+use rocket::figment::Figment;
+use rocket::figment::providers::Serialized;
 use sarangbang::engine::Engine;
 use serde_json::json;
 
 use crate::helpers::browser::Browser;
-use crate::helpers::images::{both, encoded, quarters};
+use crate::helpers::images::{Images, both, encoded, free_port, quarters};
 use crate::helpers::person::PASSWORD;
 use crate::helpers::process::{Process, engines, kill};
 use crate::helpers::proxy::Proxy;
@@ -444,6 +447,31 @@ async fn a_picture_on_its_way_is_shown_and_so_is_how_far_it_is() {
     let shown = shown.as_str().unwrap();
     let says = |line: &str| line.starts_with("false ") && line.ends_with(" Sending…");
     assert!(shown.split_terminator(';').any(|line| says(line) && !line.contains(" 0 ")), "{shown}");
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_upload_says_why_on_the_page() {
+    let (port, images_port, folder) = (free_port(), free_port(), folder("pictures-refused"));
+    // The proxy of this site does not send /image to the image server, so the site itself answers uploads.
+    let images = HashMap::from([("url", format!("http://127.0.0.1:{port}"))]);
+    let settings = Figment::from(Serialized::default("port", port)).merge(Serialized::default("images", images));
+    let site = Site::configured(settings.merge(Serialized::default("images.port", images_port))).await;
+    let _images = Images::start(&site.address, images_port, &folder).await;
+    let photo = folder.with_extension("jpg");
+    std::fs::write(&photo, encoded(&quarters(64, 64), ImageFormat::Jpeg)).unwrap();
+    let browser = Browser::open(true).await;
+    browser.sign_up(&site.address, "gildong").await;
+    browser.goto(&format!("{}/user/me", site.address)).await;
+    browser.type_into("#picture-file", photo.to_str().unwrap()).await;
+    browser.click("#picture button").await;
+    until("the page to say why", || async {
+        let state = browser.find("#picture-state").await.text().await.unwrap();
+        state.contains("There is nothing here. It may have been deleted").then_some(())
+    })
+    .await;
+    browser.find("#picture button:enabled").await;
+    assert_eq!(browser.count("#picture-progress:not([hidden])").await, 0);
     browser.close().await;
 }
 

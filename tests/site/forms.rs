@@ -1,5 +1,6 @@
 //! Forms: whose page they stand on, and what is kept of them when they are refused.
 
+use reqwest::multipart::Form;
 use rocket::http::Method;
 use sarangbang::controllers;
 use scraper::{ElementRef, Html, Selector};
@@ -256,6 +257,21 @@ async fn a_request_without_a_body_is_an_empty_form_and_a_put_changes_what_it_nam
     assert_eq!(Answer::read(empty).await.status, 303);
     let text = person.request("PUT", &room).header("Content-Type", "text/plain").body("text=a");
     assert_eq!(Answer::read(text).await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_with_too_many_fields_is_refused_and_not_cut() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    for (count, status) in [(128, 303), (129, 400)] {
+        let others = (1..count).map(|n| (format!("other{n}"), String::new()));
+        let fields: Vec<_> = others.chain([("name".into(), format!("room {count}"))]).collect();
+        assert_eq!(Answer::read(person.request("POST", "/room").form(&fields)).await.status, status);
+        let name = ("name".into(), format!("parts {count}"));
+        let fields = fields[..count - 1].iter().cloned().chain([name]);
+        let form = fields.fold(Form::new(), |form, (name, value)| form.text(name, value));
+        assert_eq!(Answer::read(person.request("POST", "/room").multipart(form)).await.status, status);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 
 /// From the top to the ground; those on one line do not know each other.
 #[rustfmt::skip]
-const LAYERS: [&[&str]; 8] = [
+const LAYERS: [&[&str]; 9] = [
     &["main"],
     &["site", "check", "backup"],
     &["controllers", "images"],
     &["live"],
     &["views"],
     &["models"],
-    &["peer", "engine", "http", "limit", "metrics"],
+    &["peer", "engine", "limit", "metrics"],
+    &["http"],
     &["cache", "config", "error", "keeper", "priority", "say", "ticket"],
 ];
 

@@ -202,6 +202,24 @@ async fn chats_edits_and_rooms_of_a_person_and_of_an_address_are_limited_and_wha
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn changes_of_rooms_and_profiles_count_as_edits_and_passwords_do_not() {
+    let site = behind_a_proxy(rates(&[("edits", 2)])).await;
+    let (person, here) = (site.person("gildong").await, "203.0.113.1");
+    let room = person.make_room("one").await;
+    let [rename, profile] = [("name", "two"), ("userNickname", "new")].map(|field| [("_method", "put"), field]);
+    assert_eq!(send(&person, here, "POST", &room, &rename).await.status, 303);
+    assert_eq!(send(&person, here, "POST", "/user/me", &profile).await.status, 303);
+    let refused = send(&person, here, "POST", "/user/me", &profile).await;
+    assert!(wait_of(&refused) <= 60);
+    assert_eq!(text_of(&refused.body, "#kept [name=userNickname]").as_deref(), Some("new"));
+    let refused = send(&person, here, "POST", &room, &rename).await;
+    assert!(wait_of(&refused) <= 60);
+    assert_eq!(text_of(&refused.body, "#kept [name=name]").as_deref(), Some("two"));
+    let password = [("_method", "put"), ("oldPassword", PASSWORD), ("userPassword", "a new password")];
+    assert_eq!(send(&person, here, "POST", "/user/me", &password).await.status, 303);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn zero_is_no_limit_and_the_defaults_leave_room() {
     let (limited, free) = (Site::start().await, Site::configured(unlimited()).await);
     for site in [&limited, &free] {

@@ -4,9 +4,11 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::header::{COOKIE, HeaderMap, SET_COOKIE};
+use reqwest::multipart::Form;
 use sarangbang::ticket::Purpose;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
+use crate::helpers::images::free_port;
 use crate::helpers::person::{Answer, PASSWORD, Person};
 use crate::helpers::process::{Process, command};
 use crate::helpers::site::{Site, folder, new_database, secret};
@@ -77,6 +79,7 @@ async fn without_an_address_the_site_answers_at_known_hosts_only() {
     assert!(page.contains("site.hosts") && page.contains("site.url"), "{page}");
     let json = ask("POST", "/user", EVIL, "application/json").await.json();
     assert_eq!(json["error"]["code"], "misdirected");
+    assert!(json["error"]["hint"].as_str().unwrap().contains("site.hosts"), "{json}");
     for strange in
         ["", "127.0.0.1.evil.example", "localhost.evil.example", "evil.example@127.0.0.1", "chat.example", "x:y:z"]
     {
@@ -171,6 +174,7 @@ async fn a_proxy_that_is_not_configured_is_named_on_the_page_in_the_log_once_and
     }
     let json = send("http://chat.local:8080", "application/json").await;
     assert_eq!(json.json()["error"]["code"], "other-port");
+    assert!(json.json()["error"]["hint"].as_str().unwrap().contains("site.url"), "{}", json.body);
     assert_eq!(send("http://evil.example", "application/json").await.json()["error"]["code"], "foreign-origin");
     assert_eq!(visitor.get("/the-end").await.status, 404);
     logged.says("/the-end").await;
@@ -202,6 +206,7 @@ async fn a_wrong_site_address_is_named_on_the_page() {
     let request = site.visitor().request("POST", "/user").header("Origin", &site.address);
     let answer = Answer::read(request.header("Accept", "application/json").form(&sign_up("gildong"))).await;
     assert_eq!((answer.status, &answer.json()["error"]["code"]), (403, &"other-address".into()));
+    assert!(answer.json()["error"]["hint"].as_str().unwrap().contains("site.url"), "{}", answer.body);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -227,12 +232,48 @@ async fn the_image_server_says_why_it_refuses() {
         assert!(page.status == status && page.body.contains(words), "{header:?}: {} {}", page.status, page.body);
         let told = send("POST", &[header, json]).await;
         assert_eq!((told.status, &told.json()["error"]["code"]), (status, &code.into()), "{header:?}");
+        let hint = told.json()["error"]["hint"].as_str().unwrap().to_owned();
+        assert!(page.body.contains(&hint) && !hint.is_empty(), "{header:?}: {hint}");
     }
     assert_eq!(send("OPTIONS", &[("Host", EVIL)]).await.status, 421);
     let passed = send("POST", &[("Origin", "null"), ("Sec-Fetch-Site", "same-origin"), json]).await;
     assert_eq!((passed.status, &passed.json()["error"]["code"]), (422, &"form".into()), "it is looked at");
     let request = visitor.request("GET", "/image/health").header("Host", EVIL);
     assert_eq!(Answer::read(request).await.status, 200, "pictures are public");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_image_server_takes_a_valid_ticket_at_any_host_and_names_an_unlisted_proxy_once() {
+    let var = folder("images-hosts");
+    std::fs::create_dir(var.join("var")).unwrap();
+    let mut started = command(&var);
+    let settings = format!("{{port={}, secret=\"the secret of the tests\"}}", free_port());
+    started.arg("images").env("ROCKET_IMAGES", settings);
+    let logged = Logged::run(started).await;
+    let visitor = Person::new(&logged.program.address);
+    let send = async |ticket: &str| {
+        let form = Form::new().text("ticket", ticket.to_owned());
+        let request = visitor.request("POST", "/image").header("Host", EVIL).header("X-Forwarded-For", "203.0.113.9");
+        Answer::read(request.header("Accept", "application/json").multipart(form)).await
+    };
+    let user = "6923f0c1e4b0a1b2c3d4e5f6";
+    for _ in 0..2 {
+        let passed = send(&format!("{user}.{}", secret().ticket(Purpose::Upload, user))).await;
+        assert_eq!((passed.status, &passed.json()["error"]["code"]), (422, &"missing".into()), "the ticket is valid");
+    }
+    for ticket in [format!("{user}.1.x"), "1".into(), secret().ticket(Purpose::Upload, user), "x".repeat(2_000)] {
+        let refused = send(&ticket).await;
+        assert_eq!((refused.status, &refused.json()["error"]["code"]), (421, &"misdirected".into()), "{ticket}");
+    }
+    let told = logged.says("sends X-Forwarded-For").await;
+    assert!(told.contains("127.0.0.1"), "{told}");
+    assert_eq!(logged.containing("sends X-Forwarded-For").len(), 1);
+    until("the peer to be named by check", || async {
+        let output = soon("the program to end", command(&var).arg("check").output()).await.unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        said.contains("127.0.0.1 sends X-Forwarded-For and is not in proxies").then_some(())
+    })
+    .await;
 }
 
 /// What an answer sets, with the names of cookies first.

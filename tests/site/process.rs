@@ -2,9 +2,11 @@
 
 use std::process::Stdio;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
+use tokio::sync::watch;
 
 use crate::helpers::images::free_port;
 use crate::helpers::page::text_of;
@@ -280,6 +282,53 @@ async fn it_says_what_the_configuration_leads_to_and_what_is_wrong_with_it() {
     let away = format!("{{port={}}}", free_port());
     let (is_right, _, wrong) = check(&[("ROCKET_IMAGES", &away)]).await;
     assert!(!is_right && wrong.contains("No image server answers"), "{wrong}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_says_that_the_clock_of_the_image_server_is_wrong() {
+    let var = folder("clocks");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (date, dates) = watch::channel(String::new());
+    // No test can set the clock of a process, so this server has a wrong `Date` only.
+    let server = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let date = dates.borrow().clone();
+            let answer = format!("HTTP/1.1 200 OK\r\n{date}Content-Length: 2\r\nConnection: close\r\n\r\n{{}}");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    let check = async |line: String| {
+        date.send(line).unwrap();
+        let mut command = command(&var);
+        command.arg("check").env("ROCKET_IMAGES", format!("{{port={port}}}"));
+        let output = soon("the program to end", command.output()).await.unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    let off_by = |seconds: i64| {
+        let time = Timestamp::now().checked_add(SignedDuration::from_secs(seconds)).unwrap();
+        format!("Date: {}\r\n", time.strftime("%a, %d %b %Y %H:%M:%S GMT"))
+    };
+    for (line, is_wrong) in [
+        (off_by(0), false),
+        (off_by(60), false),
+        (off_by(3_600), true),
+        (off_by(-3_600), true),
+        (String::new(), false),
+        ("Date: yesterday\r\n".into(), false),
+    ] {
+        let said = check(line.clone()).await;
+        assert_eq!(
+            (said.contains(" s apart"), said.contains("image server answers")),
+            (is_wrong, !is_wrong),
+            "{line}: {said}"
+        );
+    }
+    server.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]

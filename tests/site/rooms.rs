@@ -310,6 +310,19 @@ async fn a_request_for_a_room_that_is_sent_again_creates_one_room() {
     let refused = person.post("/room", &[("name", "third"), ("nonce", "not/a/nonce")]).await;
     assert_eq!((refused.status, refused.fault("nonce").is_some()), (422, true));
 
+    let topic = [("name", "once"), ("topic", "another topic"), ("nonce", "the-same")];
+    let refused = person.post("/room", &topic).await;
+    assert_eq!((refused.status, refused.fault("name").is_some()), (422, true), "another topic");
+    assert_eq!(attribute_of(&refused.body, "#new-room [name=topic]", "value").as_deref(), Some("another topic"));
+    person.post(&first, &[("_method", "put"), ("name", "renamed")]).await;
+    let free = person.post("/room", &topic).await;
+    assert_eq!(free.status, 303, "the name is free again");
+    let free = free.location.unwrap();
+    assert_ne!(free, first, "the room has another name now");
+    let stored = person.get_json(&free).await.json()["room"].clone();
+    assert_eq!((&stored["name"], &stored["topic"]), (&"once".into(), &"another topic".into()));
+    person.post(&free, &[("_method", "delete")]).await;
+
     person.post(&first, &[("_method", "delete")]).await;
     let next = person.post("/room", &form).await;
     assert_eq!(next.status, 303);
@@ -393,7 +406,7 @@ async fn a_room_that_is_renamed_and_edited_at_once_has_one_name_and_holds_it() {
         let made = owner.make_room(&here, name(&old), Topic::default()).await.unwrap();
         // All of them have the room as it was made.
         let changes = [(&here, &new), (&there, &old), (&here, &old), (&there, &new)];
-        let changes = changes.map(|(db, to)| made.change(db, name(to), Topic::default()));
+        let changes = changes.map(|(db, to)| made.change(db, Some(name(to)), None));
         join_all(changes).await.into_iter().for_each(|changed| changed.unwrap());
 
         let now = owner.room(&here, made.id).await.unwrap().name.as_str().to_owned();
@@ -401,6 +414,27 @@ async fn a_room_that_is_renamed_and_edited_at_once_has_one_name_and_holds_it() {
         assert!(owner.make_room(&there, name(&now), Topic::default()).await.is_err(), "{now} is held");
         owner.make_room(&there, name(free), Topic::default()).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_a_name_keeps_a_topic_that_was_changed_meanwhile() {
+    let database = new_database();
+    let (here, there) = (Database::open(&database).await.unwrap(), Database::open(&database).await.unwrap());
+    let owner = User::sign_up(
+        &here,
+        Login::parse("owner").unwrap(),
+        Password::parse("password").unwrap(),
+        Nickname::parse("owner").unwrap(),
+    );
+    let owner = owner.await.unwrap();
+    let (name, topic) = (|text| RoomName::parse(text).unwrap(), |text| Topic::parse(text).unwrap());
+    // Both changes begin with the room as it was created.
+    let made = owner.make_room(&here, name("old"), topic("old")).await.unwrap();
+    made.change(&there, None, Some(topic("new"))).await.unwrap();
+    made.change(&here, Some(name("new")), None).await.unwrap();
+    made.change(&there, None, None).await.unwrap();
+    let room = owner.room(&here, made.id).await.unwrap();
+    assert_eq!((room.name.as_str(), room.topic.as_str()), ("new", "new"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,15 +8,15 @@ use crate::models::checked::{Nickname, Password, PicturePath};
 use crate::models::password::Lane;
 use crate::models::{Database, Session, UserId};
 
-/// What a person says of themselves, and how they want their pages.
-#[derive(Debug)]
+/// The fields of a profile that a person changes. `None` leaves what is stored.
+#[derive(Debug, Default)]
 pub struct Profile {
     /// The name that others see.
-    pub nickname: Nickname,
-    /// A BCP 47 tag; none: the browser's.
-    pub locale: Option<&'static str>,
-    /// None: the system's.
-    pub theme: Option<Theme>,
+    pub nickname: Option<Nickname>,
+    /// A BCP 47 tag; `Some(None)`: the browser's language.
+    pub locale: Option<Option<&'static str>>,
+    /// `Some(None)`: the system's colours.
+    pub theme: Option<Option<Theme>>,
 }
 
 /// Why a session may change the password.
@@ -28,23 +28,30 @@ enum Proof {
 }
 
 impl User {
-    /// Takes another profile.
+    /// Changes the fields that are present. Returns whether the stored nickname is another one than before.
     ///
     /// # Errors
     /// The database's.
-    pub async fn change(&self, db: &Database, profile: Profile) -> Result<()> {
-        let (mut set, mut unset) = (doc! { "nickname": profile.nickname.as_str() }, Document::new());
-        for (key, value) in [("locale", profile.locale), ("theme", profile.theme.map(Theme::as_str))] {
-            match value {
-                Some(value) => set.insert(key, value),
-                None => unset.insert(key, ""),
-            };
+    pub async fn change(&self, db: &Database, profile: &Profile) -> Result<bool> {
+        let (mut set, mut unset) = (Document::new(), Document::new());
+        if let Some(nickname) = &profile.nickname {
+            set.insert("nickname", nickname.as_str());
         }
-        let mut change = doc! { "$set": set };
-        if !unset.is_empty() {
-            change.insert("$unset", unset);
+        let theme = profile.theme.map(|theme| theme.map(Theme::as_str));
+        for (key, field) in [("locale", profile.locale), ("theme", theme)] {
+            match field {
+                Some(Some(value)) => drop(set.insert(key, value)),
+                Some(None) => drop(unset.insert(key, "")),
+                None => {}
+            }
         }
-        db.users.update(doc! { "_id": self.id }, change).await.map(drop)
+        let parts = [("$set", set), ("$unset", unset)].into_iter().filter(|(_, fields)| !fields.is_empty());
+        let change: Document = parts.map(|(operator, fields)| (operator.to_owned(), fields.into())).collect();
+        if change.is_empty() {
+            return Ok(false);
+        }
+        let before = db.users.update_and_get(doc! { "_id": self.id }, change).await?;
+        Ok(before.is_some_and(|before| profile.nickname.as_ref().is_some_and(|now| *now != before.nickname)))
     }
 
     /// Changes the password and revokes all sessions but `session`, in one write.

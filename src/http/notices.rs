@@ -8,52 +8,70 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rocket::request::Request;
 use tokio::task::spawn_blocking;
 
-use crate::http::clip;
+use super::{clip, unlisted_proxy};
 
 /// The most peers that are named.
 const PEERS: usize = 16;
-/// The file in `var` that names them for `sarangbang check`.
-const FILE: &str = "unlisted-proxies";
+/// The files in `var` that name them for `sarangbang check`, one for each server.
+const FILES: [&str; 2] = ["unlisted-proxies", "unlisted-proxies-images"];
 
 /// The notices that were given since the start.
 pub struct Notices {
-    var: PathBuf,
+    file: PathBuf,
     peers: Arc<Mutex<BTreeSet<IpAddr>>>,
     origin: AtomicBool,
 }
 
 impl Notices {
-    /// Starts without notices. Those of the run before are forgotten.
-    pub fn new(var: &Path) -> Self {
-        // Without the file there is nothing to forget.
-        let _ = fs::remove_file(var.join(FILE));
-        Self { var: var.to_owned(), peers: Arc::default(), origin: AtomicBool::new(false) }
+    /// Starts the notices of the site without any. Those of the run before are forgotten.
+    pub fn of_site(var: &Path) -> Self {
+        Self::new(var.join(FILES[0]))
     }
 
-    /// Names a peer that sends `X-Forwarded-For` and is not in `proxies`.
-    pub(super) fn name_proxy(&self, peer: IpAddr) {
+    /// Starts the notices of the image server.
+    pub fn of_images(var: &Path) -> Self {
+        Self::new(var.join(FILES[1]))
+    }
+
+    fn new(file: PathBuf) -> Self {
+        // Without the file there is nothing to forget.
+        let _ = fs::remove_file(&file);
+        Self { file, peers: Arc::default(), origin: AtomicBool::new(false) }
+    }
+
+    /// Names the peer of a request if it sends `X-Forwarded-For` and is not in `proxies`.
+    pub(super) fn look_at(request: &Request<'_>) {
+        if let Some(peer) = unlisted_proxy(request)
+            && let Some(notices) = request.rocket().state::<Self>()
+        {
+            notices.name_proxy(peer);
+        }
+    }
+
+    fn name_proxy(&self, peer: IpAddr) {
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
         if peers.len() >= PEERS || !peers.insert(peer) {
             return;
         }
         drop(peers);
         log::warn!("{}", unlisted(peer));
-        let (var, peers) = (self.var.clone(), Arc::clone(&self.peers));
+        let (file, peers) = (self.file.clone(), Arc::clone(&self.peers));
         spawn_blocking(move || {
             // Locked while it is written, so that a later peer is not lost.
             let peers = peers.lock().unwrap_or_else(PoisonError::into_inner);
             let lines: String = peers.iter().map(|peer| format!("{peer}\n")).collect();
-            // A site without a folder of its own has the log only.
-            if let Err(error) = fs::write(var.join(FILE), lines) {
+            // A server without a folder of its own has the log only.
+            if let Err(error) = fs::write(file, lines) {
                 log::debug!("the peer is not named to `check`: {error}");
             }
         });
     }
 
     /// Says that forms of the site's own pages are refused, and what to set.
-    pub(super) fn name_origin(&self, origin: &str, host: &str) {
+    pub fn name_origin(&self, origin: &str, host: &str) {
         if !self.origin.swap(true, Ordering::Relaxed) {
             log::warn!(
                 "A form from {} was refused, as the request names the host {}. If people reach the site at {0}, set \
@@ -65,10 +83,11 @@ impl Notices {
     }
 }
 
-/// Returns the sentences about the peers that a running site has named.
+/// Returns the sentences about the peers that the running servers have named.
 pub fn unlisted_proxies(var: &Path) -> Vec<String> {
-    let lines = fs::read_to_string(var.join(FILE)).unwrap_or_default();
-    lines.lines().filter_map(|line| line.parse().ok()).take(PEERS).map(unlisted).collect()
+    let files = FILES.map(|file| fs::read_to_string(var.join(file)).unwrap_or_default());
+    let peers = files.iter().flat_map(|file| file.lines().filter_map(|line| line.parse().ok()).take(PEERS));
+    peers.collect::<BTreeSet<_>>().into_iter().map(unlisted).collect()
 }
 
 fn unlisted(peer: IpAddr) -> String {
