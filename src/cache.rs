@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, interval};
 
 /// The bytes that all caches hold together unless it is configured.
@@ -18,6 +19,8 @@ const DEFAULT_LIMIT: usize = 32 << 20;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 /// How long a cache that belongs to one room is kept without being used.
 pub(crate) const IDLE: Duration = Duration::from_secs(30);
+/// Bytes that caches must have given back before the allocator returns them to the system.
+const TRIM: usize = 8 << 20;
 /// How long after an eviction that freed too little the next one may start.
 const RETRY: Duration = Duration::from_millis(100);
 /// What an entry costs besides its value, in bytes: its key, its place in the table, its times.
@@ -37,6 +40,8 @@ pub(crate) trait Evict: Send + Sync {
 pub struct Budget {
     limit: AtomicUsize,
     used: AtomicUsize,
+    /// The most bytes that were charged since the allocator last returned memory to the system.
+    peak: AtomicUsize,
     /// Every cache, one or two a room in use; locked for a copy.
     caches: Mutex<Vec<Weak<dyn Evict>>>,
     /// Held by the one thread that evicts. When the last eviction freed too little.
@@ -54,6 +59,7 @@ impl Default for Budget {
         Self {
             limit: AtomicUsize::new(DEFAULT_LIMIT),
             used: AtomicUsize::default(),
+            peak: AtomicUsize::default(),
             caches: Mutex::default(),
             evicting: Mutex::default(),
         }
@@ -99,6 +105,18 @@ impl Budget {
             let now = ticks.tick().await;
             lock(&self.caches).retain(|cache| cache.strong_count() > 0);
             self.all().iter().for_each(|cache| cache.expire(now));
+            self.trim().await;
+        }
+    }
+
+    /// Has the allocator return memory to the system if much was given back.
+    async fn trim(&self) {
+        let used = self.used();
+        if self.peak.load(Ordering::Relaxed).saturating_sub(used) >= TRIM {
+            self.peak.store(used, Ordering::Relaxed);
+            if let Err(panic) = spawn_blocking(sarangbang_allocator::trim).await {
+                log::error!("memory not returned to the system: error={panic}");
+            }
         }
     }
 
@@ -136,7 +154,9 @@ impl Charge {
     pub(crate) fn resize(&mut self, bytes: usize) {
         let used = &self.budget.used;
         if bytes > self.bytes {
-            used.fetch_add(bytes - self.bytes, Ordering::Relaxed);
+            let more = bytes - self.bytes;
+            let total = used.fetch_add(more, Ordering::Relaxed) + more;
+            self.budget.peak.fetch_max(total, Ordering::Relaxed);
         } else {
             used.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
         }
