@@ -15,7 +15,7 @@ use crate::models::{Room, RoomId};
 use crate::views::room::{Excerpt, Glance, Said};
 
 /// How long a last chat is kept, and the most bytes of all of them.
-const MAX_AGE: Duration = Duration::from_secs(60);
+const MAX_AGE: Duration = Duration::from_secs(30);
 const MAX_BYTES: usize = 2 << 20;
 /// Logs that are read at once: a crowd on the main page leaves most of the connections to others.
 const READINGS: usize = 16;

@@ -15,7 +15,7 @@ use crate::models::{Room, RoomId, patiently};
 use crate::views::chat::{Feed, Fragment};
 
 /// How long a page is kept. Its chats are charged to the budget of all caches by themselves.
-const MAX_AGE: Duration = Duration::from_secs(60);
+const MAX_AGE: Duration = Duration::from_secs(30);
 const MAX_BYTES: usize = 1 << 20;
 
 /// A page of a room.

@@ -1,12 +1,15 @@
 //! What one member can make the site keep in memory.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use futures_util::stream;
+use tokio::time::{sleep, timeout};
 
 use crate::helpers::person::Person;
 use crate::helpers::process::{Process, command, unlimit};
 use crate::helpers::site::folder;
-use crate::helpers::until;
+use crate::helpers::PATIENCE;
 
 /// Rooms, and chats in each: with what is rendered of them some 100 MiB.
 const ROOMS: usize = 60;
@@ -55,5 +58,11 @@ async fn rooms_full_of_long_chats_take_no_more_than_the_caches_may_hold() {
         while !live.fragment().await.contains(&format!("data-no=\"{CHATS}\"")) {}
         assert_eq!(person.reload_all(room).await.chats.len(), CHATS);
     }
-    until("the memory to be given back", || async { (resident(process) < before + LEFT).then_some(()) }).await;
+    let given_back = async {
+        while resident(process) >= before + LEFT {
+            sleep(Duration::from_millis(500)).await;
+        }
+    };
+    let waited = timeout(PATIENCE * 3, given_back).await;
+    assert!(waited.is_ok(), "{} KiB are left of {growth}", resident(process).saturating_sub(before));
 }
