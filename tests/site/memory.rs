@@ -6,10 +6,10 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use tokio::time::{sleep, timeout};
 
+use crate::helpers::PATIENCE;
 use crate::helpers::person::Person;
 use crate::helpers::process::{Process, command, unlimit};
 use crate::helpers::site::folder;
-use crate::helpers::PATIENCE;
 
 /// Rooms, and chats in each: with what is rendered of them some 100 MiB.
 const ROOMS: usize = 60;
