@@ -195,8 +195,8 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
         .attach(controllers::last_cookie())
         .attach(AdHoc::on_liftoff("Follow the other sites, watch the database", |_| {
             Box::pin(async move {
-                tokio::spawn(watches.watch());
-                follows.map(|hub| tokio::spawn(hub.follow()));
+                tokio::spawn(watches.monitor());
+                follows.map(|hub| tokio::spawn(hub.run_cluster()));
             })
         }))
         .attach(AdHoc::on_shutdown("Close the sockets and the logs", |_| {

@@ -62,7 +62,7 @@ impl Handler for Door {
         if self.leads_nowhere(request) {
             return Outcome::forward(data, Status::NotFound);
         }
-        models::together(self.inside.handle(request, data)).await
+        models::with_shared_budget(self.inside.handle(request, data)).await
     }
 }
 

@@ -39,7 +39,7 @@ async fn show<'r>(
         Err(Error::Beyond) => Err(Error::Beyond),
         feed => Ok(feed?),
     };
-    let visitor = socket::Visitor {
+    let visitor = socket::SocketClient {
         user: who.user.clone(),
         session: who.session.clone(),
         address: visitor.address(),

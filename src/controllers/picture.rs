@@ -119,7 +119,7 @@ async fn ask(name: &str, bearer: Bearer<'_>, db: &State<Arc<Database>>, images: 
     if !images.secret().admits(bearer.0, Purpose::Ask, path.as_str()) {
         return Err(Error::Forbidden);
     }
-    Answer::json(&PictureUsage { used: User::has_anybody(db, &path).await? })
+    Answer::json(&PictureUsage { used: User::is_picture_used(db, &path).await? })
 }
 
 /// Has the image server forget a picture that nobody has. Where it is away, its next sweep will.

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use super::checked::PicturePath;
 use super::database::failed;
-use super::log::{Entry, Kind, Top, gallop};
+use super::log::{Entry, EntryKind, Head, exponential_search};
 use super::restore::Marker;
 use super::{Database, Room, RoomId, User, UserId};
 use crate::error::{Error, Result};
@@ -35,7 +35,7 @@ pub struct Reading {
     room: Document,
     name: String,
     is_open: bool,
-    top: Top,
+    top: Head,
     wiped: Wiped,
 }
 
@@ -124,9 +124,9 @@ impl Database {
 }
 
 impl Reading {
-    fn new(room: Document) -> Result<(Self, Top), String> {
-        let Room { id, name, open, last, .. } = parsed(&room)?;
-        let (top, wiped) = (Top::default(), Wiped::default());
+    fn new(room: Document) -> Result<(Self, Head), String> {
+        let Room { id, name, open, head_hint: last, .. } = parsed(&room)?;
+        let (top, wiped) = (Head::default(), Wiped::default());
         Ok((Self { id, room, name: name.key(), is_open: open, top, wiped }, last))
     }
 
@@ -170,7 +170,7 @@ impl Reading {
     async fn read_end(
         &mut self,
         db: &Database,
-        end: Top,
+        end: Head,
         mut take: impl FnMut(Vec<Document>) -> Result<(), String>,
     ) -> Result<(), String> {
         if self.top.seq < end.seq {
@@ -199,7 +199,7 @@ impl Reading {
     }
 
     /// Looks at the room as it is now, and for the end of its log.
-    async fn look(&mut self, db: &Database) -> Result<Top, String> {
+    async fn look(&mut self, db: &Database) -> Result<Head, String> {
         let room: Vec<Document> = stubbornly(|| db.rooms.outlines(doc! { "_id": self.id }, doc! {})).await?;
         let room = room.into_iter().next().ok_or_else(|| format!("Room {} is gone.", self.id))?;
         let (now, hint) = Self::new(room)?;
@@ -207,12 +207,12 @@ impl Reading {
         let from = hint.seq.max(self.top.seq);
         let entry = |seq| db.chats.one(doc! { "room": self.id, "seq": seq });
         let end = stubbornly(|| async {
-            match gallop(from, entry).await? {
+            match exponential_search(from, entry).await? {
                 None if from > 0 => entry(from).await,
                 found => Ok(found),
             }
         });
-        let end = end.await?.as_ref().map(Top::from).unwrap_or_default();
+        let end = end.await?.as_ref().map(Head::from).unwrap_or_default();
         (self.room, self.name, self.is_open) = (now.room, now.name, now.is_open && !end.closed);
         Ok(end)
     }
@@ -226,7 +226,7 @@ impl Reading {
             return Ok(None);
         }
         read.iter().for_each(|entry| self.wiped.hear(entry));
-        self.top = read.last().map_or(self.top, Top::from);
+        self.top = read.last().map_or(self.top, Head::from);
         Ok(Some(entries))
     }
 }
@@ -235,9 +235,9 @@ impl Wiped {
     /// Takes note of the next entry of a log.
     pub(super) fn hear(&mut self, entry: &Entry) {
         match (entry.kind, entry.of) {
-            (Kind::Said, _) if entry.text.is_none() => drop(self.0.insert(entry.seq)),
-            (Kind::Edited, Some(of)) if entry.text.is_none() => drop(self.0.insert(of)),
-            (Kind::Removed, Some(of)) => drop(self.0.remove(&of)),
+            (EntryKind::Said, _) if entry.text.is_none() => drop(self.0.insert(entry.seq)),
+            (EntryKind::Edited, Some(of)) if entry.text.is_none() => drop(self.0.insert(of)),
+            (EntryKind::Removed, Some(of)) => drop(self.0.remove(&of)),
             _ => {}
         }
     }

@@ -15,16 +15,17 @@ use crate::error::{Error, Result};
 use crate::process::lower_thread_priority;
 
 /// How long a hash waits for its turn before its request gets 503.
-const TURN: Duration = Duration::from_secs(20);
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The most hashes that wait in one lane; the next request gets 503 at once.
-const WAITING: usize = 256;
+const MAX_WAITING: usize = 256;
 /// How long memory is kept for the next turn.
-const KEPT: Duration = Duration::from_secs(10);
+const BUFFER_TTL: Duration = Duration::from_secs(10);
 /// What memory is asked for with, in blocks, of which only those that are written to are ever there: glibc gives back at
 /// once what is larger than 32 MiB (mallopt(3), `M_MMAP_THRESHOLD`), and may keep what is smaller for the next who ask.
-const SPACE: usize = (33 << 20) / Block::SIZE;
+const BUFFER_BLOCKS: usize = (33 << 20) / Block::SIZE;
 /// A hash of a password that nobody has: an unknown id costs the same time as a wrong password.
-const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FyYW5nYmFuZy1kZWNveQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const DUMMY_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c2FyYW5nYmFuZy1kZWNveQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Who waits for a hash. Each lane has a queue and a share of the gate of its own, so a flood in one lane does not
 /// delay the others.
@@ -39,16 +40,16 @@ pub(super) enum Lane {
 }
 
 /// The hasher, with the gate before it.
-pub(super) struct Passwords {
+pub(super) struct PasswordHasher {
     /// All cores but one; the only one, where there is no other. It serves the lanes in order of arrival.
     gate: Arc<Semaphore>,
     /// By [`Lane`].
-    lanes: [Queue; 3],
-    memory: Memory,
+    lanes: [LaneQueue; 3],
+    memory: BufferPool,
 }
 
 /// The queue of one lane.
-struct Queue {
+struct LaneQueue {
     /// The places of those who wait.
     places: Semaphore,
     /// How many of the lane may stand at the gate or behind it. With one permit a lane stands there with one hash, so
@@ -58,14 +59,14 @@ struct Queue {
 
 /// The memory of turns that are over, for the next ones. Locked for lines.
 #[derive(Clone, Default)]
-struct Memory(Arc<Mutex<Vec<Kept>>>);
+struct BufferPool(Arc<Mutex<Vec<IdleBuffer>>>);
 
-struct Kept {
+struct IdleBuffer {
     blocks: Vec<Block>,
     since: Instant,
 }
 
-impl Passwords {
+impl PasswordHasher {
     pub(super) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self::with_turns(cores.saturating_sub(1).max(1))
@@ -73,12 +74,14 @@ impl Passwords {
 
     fn with_turns(turns: usize) -> Self {
         // Where there are several turns, one is free of strangers and one of sign-ups.
-        let lane =
-            |turns: usize| Queue { places: Semaphore::new(WAITING), turns: Arc::new(Semaphore::new(turns.max(1))) };
+        let lane = |turns: usize| LaneQueue {
+            places: Semaphore::new(MAX_WAITING),
+            turns: Arc::new(Semaphore::new(turns.max(1))),
+        };
         Self {
             gate: Arc::new(Semaphore::new(turns)),
             lanes: [lane(turns), lane(turns - 1), lane(turns - 1)],
-            memory: Memory::default(),
+            memory: BufferPool::default(),
         }
     }
 
@@ -103,7 +106,7 @@ impl Passwords {
     /// Whether the password belongs to the kept hash. Without either it takes the same time and is never right.
     pub(super) async fn verify(&self, lane: Lane, password: Option<Password>, kept: Option<&str>) -> Result<bool> {
         let known = password.is_some() && kept.is_some();
-        let kept = kept.unwrap_or(DECOY).to_owned();
+        let kept = kept.unwrap_or(DUMMY_HASH).to_owned();
         let same = self.in_turn(lane, move |memory| {
             let kept = PasswordHash::new(&kept).map_err(internal)?;
             let params = Params::try_from(&kept).map_err(internal)?;
@@ -124,7 +127,7 @@ impl Passwords {
         let Ok(place) = queue.places.try_acquire() else {
             return Err(Error::Unavailable("the queue for password hashes is full".into()));
         };
-        let turn = timeout(TURN, async {
+        let turn = timeout(QUEUE_TIMEOUT, async {
             let share = Arc::clone(&queue.turns).acquire_owned().await;
             (share, Arc::clone(&self.gate).acquire_owned().await)
         });
@@ -140,7 +143,7 @@ impl Passwords {
             let done = work(&mut blocks);
             memory.keep(blocks);
             runtime.spawn(async move {
-                sleep(KEPT).await;
+                sleep(BUFFER_TTL).await;
                 memory.give_back();
             });
             done
@@ -157,21 +160,21 @@ impl Passwords {
     }
 }
 
-impl Memory {
+impl BufferPool {
     fn take(&self) -> Vec<Block> {
-        self.all().pop().map_or_else(|| Vec::with_capacity(SPACE), |kept| kept.blocks)
+        self.all().pop().map_or_else(|| Vec::with_capacity(BUFFER_BLOCKS), |kept| kept.blocks)
     }
 
     fn keep(&self, blocks: Vec<Block>) {
-        self.all().push(Kept { blocks, since: Instant::now() });
+        self.all().push(IdleBuffer { blocks, since: Instant::now() });
     }
 
     /// Gives back what nobody has wanted for a while.
     fn give_back(&self) {
-        self.all().retain(|kept| kept.since.elapsed() < KEPT);
+        self.all().retain(|kept| kept.since.elapsed() < BUFFER_TTL);
     }
 
-    fn all(&self) -> MutexGuard<'_, Vec<Kept>> {
+    fn all(&self) -> MutexGuard<'_, Vec<IdleBuffer>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -209,7 +212,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_belongs_to_its_hash_and_to_no_other() {
-        let passwords = Passwords::new();
+        let passwords = PasswordHasher::new();
         let kept = passwords.hash(Lane::SignUp, password("correct horse")).await.unwrap();
         assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
         let again = passwords.hash(Lane::SignUp, password("correct horse")).await.unwrap();
@@ -225,7 +228,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_same_memory_serves_one_turn_after_the_other_and_is_given_back() {
-        let passwords = Passwords::new();
+        let passwords = PasswordHasher::new();
         for _ in 0..3 {
             passwords.hash(Lane::SignUp, password("password")).await.unwrap();
         }
@@ -233,21 +236,21 @@ mod tests {
         assert_eq!(sizes(), [19 * 1024]);
         assert!(passwords.memory.all()[0].blocks.capacity() * Block::SIZE > 32 << 20, "it is given back at once");
         tokio::time::pause();
-        tokio::time::advance(KEPT / 2).await;
+        tokio::time::advance(BUFFER_TTL / 2).await;
         passwords.memory.give_back();
         assert_eq!(sizes(), [19 * 1024]);
-        sleep(KEPT * 2).await;
+        sleep(BUFFER_TTL * 2).await;
         assert!(sizes().is_empty());
     }
     #[tokio::test]
     async fn a_flood_in_one_lane_does_not_delay_the_others() {
         for turns in [1, 2] {
-            let (passwords, done) = (Passwords::with_turns(turns), Cell::new(0));
+            let (passwords, done) = (PasswordHasher::with_turns(turns), Cell::new(0));
             let sign_up = |_| async {
                 passwords.hash(Lane::SignUp, password("password")).await.unwrap();
                 done.set(done.get() + 1);
             };
-            let mut flood = pin!(join_all((0..WAITING).map(sign_up)));
+            let mut flood = pin!(join_all((0..MAX_WAITING).map(sign_up)));
             assert!(flood.as_mut().now_or_never().is_none(), "all of them wait");
             for lane in [Lane::Known, Lane::Stranger] {
                 let before = done.get();
@@ -262,9 +265,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_lane_refuses_at_once_and_the_others_go_on() {
-        let passwords = Passwords::with_turns(1);
+        let passwords = PasswordHasher::with_turns(1);
         let mut waiting: Vec<_> =
-            (0..=WAITING).map(|_| Box::pin(passwords.hash(Lane::SignUp, password("password")))).collect();
+            (0..=MAX_WAITING).map(|_| Box::pin(passwords.hash(Lane::SignUp, password("password")))).collect();
         assert!(waiting.iter_mut().all(|hash| hash.now_or_never().is_none()));
         let refused = passwords.hash(Lane::SignUp, password("password")).now_or_never();
         assert!(matches!(refused, Some(Err(Error::Unavailable(_)))));

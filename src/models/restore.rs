@@ -12,8 +12,8 @@ use tokio::task::JoinHandle;
 
 use super::backup::{Wiped, parsed};
 use super::database::failed;
-use super::log::{Entry, Kind, Top};
-use super::room::Name;
+use super::log::{Entry, EntryKind, Head};
+use super::room::NameReservation;
 use super::signal::{ALIVE, around_now};
 use super::{Database, Lease, Room, RoomId, User};
 
@@ -59,8 +59,8 @@ pub struct Inspection {
 struct Log {
     is_open: bool,
     /// Where it is to end.
-    last: Top,
-    top: Top,
+    last: Head,
+    top: Head,
     wiped: Wiped,
 }
 
@@ -77,7 +77,7 @@ impl Inspection {
         if room.open && !self.names.insert(room.name.key()) {
             return Err(format!("Two rooms have the name \"{}\".", room.name.as_str()));
         }
-        let log = Log { is_open: room.open, last: room.last, top: Top::default(), wiped: Wiped::default() };
+        let log = Log { is_open: room.open, last: room.head_hint, top: Head::default(), wiped: Wiped::default() };
         match self.rooms.insert(room.id, log) {
             Some(_) => Err(format!("Room {} is there twice.", room.id)),
             None => Ok(()),
@@ -92,15 +92,15 @@ impl Inspection {
         let entry: Entry = parsed(entry)?;
         let room = entry.room();
         let log = self.rooms.get_mut(&room).ok_or_else(|| format!("There are entries of {room}, and no such room."))?;
-        let end = Top::from(&entry);
-        let is_next = (end.seq, end.no) == (log.top.seq + 1, log.top.no + i64::from(entry.kind == Kind::Said));
+        let end = Head::from(&entry);
+        let is_next = (end.seq, end.no) == (log.top.seq + 1, log.top.no + i64::from(entry.kind == EntryKind::Said));
         // A room that was closed while it was read has lost what lies between.
-        if !is_next && entry.kind != Kind::Closed {
+        if !is_next && entry.kind != EntryKind::Closed {
             return Err(format!("Room {room}: entry {} follows {}.", entry.seq, log.top.seq));
         }
         log.top = end;
         log.wiped.hear(&entry);
-        if let (Kind::Removed, Some(of)) = (entry.kind, entry.of) {
+        if let (EntryKind::Removed, Some(of)) = (entry.kind, entry.of) {
             self.removed.insert((room, of));
         }
         Ok(())
@@ -141,7 +141,7 @@ impl Inspection {
     /// The same.
     pub fn restored(&self, mut document: Document) -> Result<Option<Document>, String> {
         let entry: Entry = parsed(&document)?;
-        if entry.kind != Kind::Closed && self.rooms.get(&entry.room()).is_none_or(|log| !log.is_open) {
+        if entry.kind != EntryKind::Closed && self.rooms.get(&entry.room()).is_none_or(|log| !log.is_open) {
             return Ok(None);
         }
         if self.removed.contains(&(entry.room(), entry.target().unwrap_or(entry.seq))) {
@@ -235,7 +235,7 @@ impl Restore {
         for room in &rooms {
             let room: Room = parsed(room)?;
             if room.open {
-                Name::take(&self.db, &room.name, room.id).await.map_err(failed)?;
+                NameReservation::acquire(&self.db, &room.name, room.id).await.map_err(failed)?;
             }
         }
         write(self.db.rooms.raw(), rooms).await
