@@ -11,7 +11,7 @@ use super::visitor::{Reader, SignedIn, Visitor};
 use super::{picture, user};
 use crate::error::{Error, Fault, Faults, Result};
 use crate::internal_api::ImageClient;
-use crate::limit::Limits;
+use crate::limits::Limits;
 use crate::live::Hub;
 use crate::models;
 use crate::models::checked::{Nickname, Password};
@@ -126,7 +126,7 @@ async fn update(
     let who = visitor.signed_in().await?;
     // Passwords have a limit of their own.
     if !form.is_of_passwords() {
-        limits.edits.take(who.user.id, visitor.address())?;
+        limits.edits.check(who.user.id, visitor.address())?;
     }
     let changed = async {
         if form.is_of_passwords() {

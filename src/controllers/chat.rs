@@ -15,9 +15,9 @@ use super::param::{Asked, Number};
 use super::room::{self, Draft};
 use super::visitor::{Reader, SignedIn, Visitor};
 use crate::error::{Error, Fault, Faults, Result};
-use crate::limit::Limits;
+use crate::limits::Limits;
 use crate::live::Hub;
-use crate::live::stream::{self, StreamReader};
+use crate::live::no_script::{self, StreamReader};
 use crate::models::checked::{ChatText, Nonce};
 use crate::models::user::Theme;
 use crate::models::{self, Chat, Database, RoomId, RoomLog, with_timeout};
@@ -142,7 +142,7 @@ async fn follow(
     let lost = lost(id, views, locale)?;
     let head = views.render("chats/stream.html.tera", locale, &view)? + &lost;
     let reader = StreamReader { user: who.user.clone(), session: who.session.clone(), locale, day, lost };
-    let chunks = stream::stream_page(head, feed, first, reader, Arc::clone(hub)).map(String::into_bytes);
+    let chunks = no_script::stream_page(head, feed, first, reader, Arc::clone(hub)).map(String::into_bytes);
     drop(live);
     Ok((ContentType::HTML, Unbuffered(ByteStream(chunks))))
 }
@@ -158,7 +158,7 @@ async fn create(
     limits: &State<Limits>,
 ) -> Result<Answer> {
     let who = visitor.signed_in().await?;
-    limits.chats.take(who.user.id, visitor.address())?;
+    limits.chats.check(who.user.id, visitor.address())?;
     let room = who.user.room(db, id).await?;
     let said = async {
         let (text, nonce) = form.checked()?;
@@ -214,7 +214,7 @@ async fn update(
     limits: &State<Limits>,
 ) -> Result<Answer> {
     let who = visitor.signed_in().await?;
-    limits.edits.take(who.user.id, visitor.address())?;
+    limits.edits.check(who.user.id, visitor.address())?;
     let room = who.user.room(db, id).await?;
     let edited = async {
         let Some(text) = form.text else { return room.log(db).editable(&who.user, seq.0).await };
@@ -245,7 +245,7 @@ async fn destroy(
     limits: &State<Limits>,
 ) -> Result<Answer> {
     let who = visitor.signed_in().await?;
-    limits.edits.take(who.user.id, visitor.address())?;
+    limits.edits.check(who.user.id, visitor.address())?;
     let room = who.user.room(db, id).await?;
     let chat = room.log(db).remove(&who.user, seq.0).await?;
     // Once this is answered nobody is handed what it said.

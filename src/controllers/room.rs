@@ -11,7 +11,7 @@ use super::form::{Nothing, Sent};
 use super::param::{Asked, page_of};
 use super::visitor::{Reader, SignedIn, Visitor};
 use crate::error::{Error, Faults, Result};
-use crate::limit::Limits;
+use crate::limits::Limits;
 use crate::live::Hub;
 use crate::models::checked::{Nonce, RoomName, Topic};
 use crate::models::room::{Created, ListCursor};
@@ -105,7 +105,7 @@ async fn create(
     limits: &State<Limits>,
 ) -> Result<Answer> {
     let who = visitor.signed_in().await?;
-    limits.rooms.take(who.user.id, visitor.address())?;
+    limits.rooms.check(who.user.id, visitor.address())?;
     let made = async {
         let (name, topic, nonce) = form.checked_with_nonce()?;
         who.user.create_room_once(db, name, topic, nonce.as_ref()).await
@@ -156,7 +156,7 @@ async fn update(
     limits: &State<Limits>,
 ) -> Result<Answer> {
     let who = visitor.signed_in().await?;
-    limits.edits.take(who.user.id, visitor.address())?;
+    limits.edits.check(who.user.id, visitor.address())?;
     let room = who.user.manageable_room(db, id).await?;
     let changed = async {
         let (name, topic) = form.checked_present()?;

@@ -12,7 +12,7 @@ use super::room;
 use super::visitor::{Reader, Visitor};
 use crate::error::{Error, Faults, Result};
 use crate::internal_api::ImageClient;
-use crate::limit::Limits;
+use crate::limits::Limits;
 use crate::live::Hub;
 use crate::models::checked::{Login, Nickname, Nonce, Password};
 use crate::models::{Database, Device, Session, User, UserId};
@@ -91,7 +91,7 @@ async fn create(
     limits: &State<Limits>,
 ) -> Result<Answer> {
     let signed_up = async {
-        limits.signups.take_at(visitor.address())?;
+        limits.signups.check_address(visitor.address())?;
         let user = sign_up(&form, &visitor, db).await?;
         welcome(&visitor, db, hub, images.secret(), &user, form.next).await
     };
@@ -133,7 +133,7 @@ pub(super) async fn welcome(
     if let Ok(before) = visitor.signed_in().await {
         hub.end_sessions(db, std::slice::from_ref(&before.session)).await?;
     }
-    let device = visitor.device(secret).map_or_else(|| Device::new(secret), Ok)?.knowing(secret, user.id);
+    let device = visitor.device(secret).map_or_else(|| Device::new(secret), Ok)?.with_account(secret, user.id);
     let token = Session::open(db, user, visitor.browser(), visitor.address()).await?;
     visitor.keep(&token.with_device(&device));
     visitor.forget_device();

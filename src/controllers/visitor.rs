@@ -233,7 +233,7 @@ impl<'r> Visitor<'r> {
         let sessions = self.tokens().map(|(token, _)| SessionToken::device(token));
         let own = self.cookie_names().map(|names| cookies::sent(self.request, names.device(self.is_secure())));
         let values = sessions.chain(own.into_iter().flatten());
-        values.filter_map(|value| Device::read(secret, value)).max_by_key(Device::accounts)
+        values.filter_map(|value| Device::parse(secret, value)).max_by_key(Device::account_count)
     }
 
     /// Keeps the device token in a cookie of its own once nobody is signed in.

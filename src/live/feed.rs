@@ -9,7 +9,7 @@ use futures_util::stream::{self, BoxStream};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::ring::Catchup;
+use super::recent_chats::Catchup;
 use super::room::{CatchUp, LiveRoom};
 use crate::error::{Error, Result};
 use crate::views::chat::Fragment;

@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::feed::Feed;
-use super::glance::LastChatCache;
 use super::names::Names;
 use super::pages::PageCache;
 use super::room::LiveRoom;
+use super::room_summaries::LastChatCache;
 use super::sessions::LiveSessions;
 use crate::error::Result;
 use crate::models::signal::{Heard, Signal};

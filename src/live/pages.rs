@@ -56,7 +56,7 @@ impl Hub {
     pub async fn page(self: &Arc<Self>, room: &Room, before: Option<i64>) -> Result<Arc<RenderedPage>> {
         let (version, head) = (self.names_version(), room.log(&self.db).current_head().await?);
         let (place, made_of) = ((room.id, before), (head.seq, version));
-        if let Some(page) = self.pages.known(place, made_of) {
+        if let Some(page) = self.pages.cached(place, made_of) {
             return Ok(page);
         }
         let reading =
@@ -95,7 +95,7 @@ impl PageCache {
         Self { cache: Cache::new(budget, MAX_AGE, MAX_BYTES), reads: Mutex::default() }
     }
 
-    fn known(&self, place: PageKey, made_of: PageVersion) -> Option<Arc<RenderedPage>> {
+    fn cached(&self, place: PageKey, made_of: PageVersion) -> Option<Arc<RenderedPage>> {
         match self.cache.get(&place) {
             Lookup::Hit(known) if known.version == made_of => Some(known.page),
             _ => None,
@@ -142,9 +142,9 @@ mod tests {
     fn a_page_is_known_until_its_log_grows_or_a_name_changes() {
         let (pages, room) = pages();
         pages.cache.insert(pages.cache.version(), (room, None), CachedPage { version: (4, 1), page: page() }, 0);
-        assert!(pages.known((room, None), (4, 1)).is_some());
+        assert!(pages.cached((room, None), (4, 1)).is_some());
         for (before, made_of) in [(None, (5, 1)), (None, (4, 2)), (Some(9), (4, 1))] {
-            assert!(pages.known((room, before), made_of).is_none());
+            assert!(pages.cached((room, before), made_of).is_none());
         }
     }
 

@@ -61,7 +61,7 @@ struct PresenceState {
     /// With the number of sockets.
     here: HashMap<UserId, usize>,
     /// Who is here at other sites, as they last told it.
-    elsewhere: HashMap<SiteId, RemotePresence>,
+    remote: HashMap<SiteId, RemotePresence>,
     /// With the time when they last said so.
     typing: HashMap<UserId, Instant>,
     /// Who the other sites were told is here.
@@ -122,7 +122,7 @@ impl Presence {
     /// Another site says who is here there.
     pub(super) fn set_remote(&self, site: SiteId, people: Vec<UserId>, count: i64) {
         let there = RemotePresence { told: Instant::now(), people, count: usize::try_from(count).unwrap_or_default() };
-        self.update(|people| drop(people.elsewhere.insert(site, there)));
+        self.update(|people| drop(people.remote.insert(site, there)));
     }
 
     /// Another site says who types.
@@ -201,21 +201,21 @@ impl PresenceState {
     fn has(&self, user: UserId) -> bool {
         self.here.contains_key(&user)
             || self.typing.contains_key(&user)
-            || self.elsewhere.values().any(|there| there.people.contains(&user))
+            || self.remote.values().any(|there| there.people.contains(&user))
     }
 }
 
 impl RoomPresence {
     /// Publishes what has changed. Returns whether to come back: somebody still types, who may stop without a word, or
     /// the names cannot be read now.
-    async fn tell(&self) -> bool {
+    async fn publish_to_cluster(&self) -> bool {
         let (here, typing, unnamed) = {
             let mut people = self.people();
             people.typing.retain(|_, since| since.elapsed() < TYPING_TIMEOUT);
-            people.elsewhere.retain(|_, there| there.told.elapsed() < REMOTE_TIMEOUT);
-            let there = people.elsewhere.values().flat_map(|there| &there.people);
+            people.remote.retain(|_, there| there.told.elapsed() < REMOTE_TIMEOUT);
+            let there = people.remote.values().flat_map(|there| &there.people);
             let here: HashSet<UserId> = people.here.keys().chain(there).copied().collect();
-            let unnamed = people.elsewhere.values().map(|there| there.count.saturating_sub(there.people.len()));
+            let unnamed = people.remote.values().map(|there| there.count.saturating_sub(there.people.len()));
             let unnamed: usize = unnamed.sum();
             let typing: Vec<UserId> = people.typing.keys().copied().collect();
             people.changed = false;
@@ -289,7 +289,7 @@ async fn tell(room: Weak<RoomPresence>, tick: Duration) {
     loop {
         sleep(tick).await;
         let Some(room) = room.upgrade() else { return };
-        if !room.tell().await {
+        if !room.publish_to_cluster().await {
             return;
         }
     }

@@ -13,7 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::hub::Hub;
 use super::presence::Presence;
-use super::ring::{RecentChats, take_batch};
+use super::recent_chats::{RecentChats, take_batch};
 use crate::cache::{Evict, IDLE, try_lock};
 use crate::error::{Error, Result};
 use crate::metrics::METRICS;

@@ -13,10 +13,10 @@ use tokio::time::{Instant, sleep_until};
 use super::feed::{Feed, RETRY_DELAY};
 use super::hub::Hub;
 use super::presence::PeopleReceiver;
-use super::ring::Catchup;
-use super::wire::{ClientMessage, CloseReason, WebSocket};
+use super::recent_chats::Catchup;
+use super::websocket::{ClientMessage, CloseReason, WebSocket};
 use crate::error::Result;
-use crate::limit::Place;
+use crate::limits::SocketPermit;
 use crate::metrics::METRICS;
 use crate::models::{Session, User};
 use crate::views::chat::Fragment;
@@ -39,7 +39,7 @@ pub struct SocketClient {
     /// In which language.
     pub locale: Locale,
     /// The place among the sockets that may be open.
-    pub place: Place,
+    pub place: SocketPermit,
 }
 
 /// Serves an upgraded connection until it ends. `feed` is an error when there is nothing to follow.
@@ -58,7 +58,7 @@ pub async fn serve(io: IoStream, hub: Arc<Hub>, visitor: SocketClient, feed: Res
     let Socket { websocket: wire, client: visitor, sent, .. } = socket;
     METRICS.sockets_closed.with_label_values(&[end.as_str()]).inc();
     if end == CloseReason::Stalled {
-        METRICS.readers_dropped.inc();
+        METRICS.slow_clients_dropped.inc();
     }
     wire.close(end).await;
     let (user, address) = (visitor.user.id, visitor.address);

@@ -40,7 +40,7 @@ pub struct Chat {
 }
 
 /// A page of a room: a window of chat numbers.
-pub struct ChatPage {
+pub struct ChatWindow {
     /// In order.
     pub chats: Vec<Chat>,
     /// The cursor of a feed that goes on where this page ends.
@@ -203,7 +203,7 @@ impl RoomLog {
     ///
     /// # Errors
     /// The database's.
-    pub async fn page(self: &Arc<Self>, top: Head, before: Option<i64>) -> Result<ChatPage> {
+    pub async fn page(self: &Arc<Self>, top: Head, before: Option<i64>) -> Result<ChatWindow> {
         let last = before.map_or(top.no, |before| before.saturating_sub(1).clamp(0, top.no));
         let first = (last - CHATS_PER_PAGE + 1).max(1);
         let said = match last {
@@ -217,7 +217,7 @@ impl RoomLog {
             Some(_) => chats.last().map_or(0, |chat| chat.seq),
             None => top.seq,
         };
-        Ok(ChatPage { chats, upto, before: (first > 1).then_some(first) })
+        Ok(ChatWindow { chats, upto, before: (first > 1).then_some(first) })
     }
 
     /// The last chat that is not removed, read in one window of the last entries, or in two.

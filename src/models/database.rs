@@ -18,7 +18,7 @@ use super::chore::{Chore, Running};
 use super::lease;
 use super::log::{Entry, Head, RoomLog};
 use super::password::PasswordHasher;
-use super::restore::Marker;
+use super::restore::RestoreMarker;
 use super::room::{NameReservation, RoomList};
 use super::signal::{self, Sites, Stored};
 use super::site_id::site_id;
@@ -58,7 +58,7 @@ pub struct Database {
     pub(super) chores: Table<Chore>,
     pub(super) signals: Table<Stored>,
     pub(super) leases: Table<lease::Stored>,
-    pub(super) markers: Table<Marker>,
+    pub(super) markers: Table<RestoreMarker>,
     /// The jobs that this instance runs.
     pub(super) running: Running,
     pub(super) sites: Arc<Sites>,
@@ -97,7 +97,7 @@ impl Database {
 
     async fn begin(self) -> Result<Arc<Self>, String> {
         let this = Arc::new(self);
-        Marker::refuse(&this).await?;
+        RestoreMarker::refuse(&this).await?;
         this.confirm_indexes().await.map_err(failed)?;
         let _ = this.site_id.set(site_id(&this.database).await.map_err(failed)?);
         this.resume_chores().await.map_err(failed)?;

@@ -3,7 +3,7 @@
 //! unique index refuses the other one. See `docs/ARCHITECTURE.md`.
 
 mod append;
-mod gallop;
+mod exponential_search;
 mod supersede;
 
 use std::collections::VecDeque;
@@ -25,7 +25,7 @@ use crate::error::Result;
 
 use append::AppendQueue;
 pub(super) use append::{Appended, Draft};
-pub(super) use gallop::exponential_search;
+pub(super) use exponential_search::exponential_search;
 
 /// Entries read in one window.
 pub(super) const PAGE_SIZE: i64 = 100;

@@ -34,7 +34,7 @@ pub(super) enum Lane {
     /// Signed-in people and browsers that signed in to the account before.
     Known,
     /// Sign-ins of unknown browsers.
-    Stranger,
+    Unknown,
     /// Sign-ups.
     SignUp,
 }
@@ -42,19 +42,19 @@ pub(super) enum Lane {
 /// The hasher, with the gate before it.
 pub(super) struct PasswordHasher {
     /// All cores but one; the only one, where there is no other. It serves the lanes in order of arrival.
-    gate: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     /// By [`Lane`].
     lanes: [LaneQueue; 3],
-    memory: BufferPool,
+    buffers: BufferPool,
 }
 
 /// The queue of one lane.
 struct LaneQueue {
     /// The places of those who wait.
-    places: Semaphore,
+    waiting: Semaphore,
     /// How many of the lane may stand at the gate or behind it. With one permit a lane stands there with one hash, so
     /// another lane's hash waits behind two at most.
-    turns: Arc<Semaphore>,
+    running: Arc<Semaphore>,
 }
 
 /// The memory of turns that are over, for the next ones. Locked for lines.
@@ -75,19 +75,19 @@ impl PasswordHasher {
     fn with_turns(turns: usize) -> Self {
         // Where there are several turns, one is free of strangers and one of sign-ups.
         let lane = |turns: usize| LaneQueue {
-            places: Semaphore::new(MAX_WAITING),
-            turns: Arc::new(Semaphore::new(turns.max(1))),
+            waiting: Semaphore::new(MAX_WAITING),
+            running: Arc::new(Semaphore::new(turns.max(1))),
         };
         Self {
-            gate: Arc::new(Semaphore::new(turns)),
+            permits: Arc::new(Semaphore::new(turns)),
             lanes: [lane(turns), lane(turns - 1), lane(turns - 1)],
-            memory: BufferPool::default(),
+            buffers: BufferPool::default(),
         }
     }
 
     /// Returns the hash to keep, as a PHC string.
     pub(super) async fn hash(&self, lane: Lane, password: Password) -> Result<String> {
-        self.in_turn(lane, move |memory| {
+        self.run_limited(lane, move |memory| {
             let mut salt = [0; 16];
             getrandom::fill(&mut salt).map_err(internal)?;
             let params = params()?;
@@ -107,7 +107,7 @@ impl PasswordHasher {
     pub(super) async fn verify(&self, lane: Lane, password: Option<Password>, kept: Option<&str>) -> Result<bool> {
         let known = password.is_some() && kept.is_some();
         let kept = kept.unwrap_or(DUMMY_HASH).to_owned();
-        let same = self.in_turn(lane, move |memory| {
+        let same = self.run_limited(lane, move |memory| {
             let kept = PasswordHash::new(&kept).map_err(internal)?;
             let params = Params::try_from(&kept).map_err(internal)?;
             let salt = kept.salt.ok_or_else(|| internal("a kept hash has no salt"))?;
@@ -118,33 +118,33 @@ impl PasswordHasher {
         Ok(same.await? && known)
     }
 
-    async fn in_turn<T: Send + 'static>(
+    async fn run_limited<T: Send + 'static>(
         &self,
         lane: Lane,
         work: impl FnOnce(&mut Vec<Block>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let queue = &self.lanes[lane as usize];
-        let Ok(place) = queue.places.try_acquire() else {
+        let Ok(place) = queue.waiting.try_acquire() else {
             return Err(Error::Unavailable("the queue for password hashes is full".into()));
         };
         let turn = timeout(QUEUE_TIMEOUT, async {
-            let share = Arc::clone(&queue.turns).acquire_owned().await;
-            (share, Arc::clone(&self.gate).acquire_owned().await)
+            let share = Arc::clone(&queue.running).acquire_owned().await;
+            (share, Arc::clone(&self.permits).acquire_owned().await)
         });
         let Ok((Ok(share), Ok(gate))) = turn.await else {
             return Err(Error::Unavailable("no turn for a password hash in time".into()));
         };
         drop(place);
-        let (memory, runtime) = (self.memory.clone(), Handle::current());
+        let (memory, runtime) = (self.buffers.clone(), Handle::current());
         let work = move || {
             // The turn ends with the work, also when nobody waits for it any more.
             let _turn = (share, gate);
-            let mut blocks = memory.take();
+            let mut blocks = memory.acquire();
             let done = work(&mut blocks);
-            memory.keep(blocks);
+            memory.release(blocks);
             runtime.spawn(async move {
                 sleep(BUFFER_TTL).await;
-                memory.give_back();
+                memory.free_idle();
             });
             done
         };
@@ -161,20 +161,20 @@ impl PasswordHasher {
 }
 
 impl BufferPool {
-    fn take(&self) -> Vec<Block> {
-        self.all().pop().map_or_else(|| Vec::with_capacity(BUFFER_BLOCKS), |kept| kept.blocks)
+    fn acquire(&self) -> Vec<Block> {
+        self.buffers().pop().map_or_else(|| Vec::with_capacity(BUFFER_BLOCKS), |kept| kept.blocks)
     }
 
-    fn keep(&self, blocks: Vec<Block>) {
-        self.all().push(IdleBuffer { blocks, since: Instant::now() });
+    fn release(&self, blocks: Vec<Block>) {
+        self.buffers().push(IdleBuffer { blocks, since: Instant::now() });
     }
 
     /// Gives back what nobody has wanted for a while.
-    fn give_back(&self) {
-        self.all().retain(|kept| kept.since.elapsed() < BUFFER_TTL);
+    fn free_idle(&self) {
+        self.buffers().retain(|kept| kept.since.elapsed() < BUFFER_TTL);
     }
 
-    fn all(&self) -> MutexGuard<'_, Vec<IdleBuffer>> {
+    fn buffers(&self) -> MutexGuard<'_, Vec<IdleBuffer>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -217,10 +217,10 @@ mod tests {
         assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
         let again = passwords.hash(Lane::SignUp, password("correct horse")).await.unwrap();
         assert_ne!(kept, again, "each has a salt of its own");
-        assert!(passwords.verify(Lane::Stranger, Some(password("correct horse")), Some(&kept)).await.unwrap());
-        assert!(!passwords.verify(Lane::Stranger, Some(password("battery staple")), Some(&kept)).await.unwrap());
-        assert!(!passwords.verify(Lane::Stranger, Some(password("correct horse")), None).await.unwrap());
-        assert!(!passwords.verify(Lane::Stranger, None, Some(&kept)).await.unwrap());
+        assert!(passwords.verify(Lane::Unknown, Some(password("correct horse")), Some(&kept)).await.unwrap());
+        assert!(!passwords.verify(Lane::Unknown, Some(password("battery staple")), Some(&kept)).await.unwrap());
+        assert!(!passwords.verify(Lane::Unknown, Some(password("correct horse")), None).await.unwrap());
+        assert!(!passwords.verify(Lane::Unknown, None, Some(&kept)).await.unwrap());
         // As anybody else would verify it.
         let parsed = PasswordHash::new(&kept).unwrap();
         assert!(Argon2::default().verify_password(b"correct horse", &parsed).is_ok());
@@ -232,12 +232,12 @@ mod tests {
         for _ in 0..3 {
             passwords.hash(Lane::SignUp, password("password")).await.unwrap();
         }
-        let sizes = || passwords.memory.all().iter().map(|kept| kept.blocks.len()).collect::<Vec<_>>();
+        let sizes = || passwords.buffers.buffers().iter().map(|kept| kept.blocks.len()).collect::<Vec<_>>();
         assert_eq!(sizes(), [19 * 1024]);
-        assert!(passwords.memory.all()[0].blocks.capacity() * Block::SIZE > 32 << 20, "it is given back at once");
+        assert!(passwords.buffers.buffers()[0].blocks.capacity() * Block::SIZE > 32 << 20, "it is given back at once");
         tokio::time::pause();
         tokio::time::advance(BUFFER_TTL / 2).await;
-        passwords.memory.give_back();
+        passwords.buffers.free_idle();
         assert_eq!(sizes(), [19 * 1024]);
         sleep(BUFFER_TTL * 2).await;
         assert!(sizes().is_empty());
@@ -252,7 +252,7 @@ mod tests {
             };
             let mut flood = pin!(join_all((0..MAX_WAITING).map(sign_up)));
             assert!(flood.as_mut().now_or_never().is_none(), "all of them wait");
-            for lane in [Lane::Known, Lane::Stranger] {
+            for lane in [Lane::Known, Lane::Unknown] {
                 let before = done.get();
                 tokio::select! {
                     _ = &mut flood => panic!("the flood was served first"),

@@ -72,7 +72,7 @@ impl Desk {
             Err(error) => Err(error),
         };
         match &answer {
-            Ok(_) => METRICS.questions.observe(begun.elapsed().as_secs_f64()),
+            Ok(_) => METRICS.queries.observe(begun.elapsed().as_secs_f64()),
             Err(_) => METRICS.database_errors.inc(),
         }
         answer

@@ -20,7 +20,7 @@ use super::UserId;
 use super::checked::Login;
 use super::session::SessionId;
 use crate::error::Result;
-use crate::limit::{Counts, Quota, network};
+use crate::limits::{Quota, SlidingCounts, network};
 
 const SHORT_WINDOW: Duration = Duration::from_secs(180);
 const LONG_WINDOW: Duration = Duration::from_secs(60 * 60);
@@ -34,7 +34,7 @@ const FAILURES_PER_ACCOUNT: u32 = 100;
 /// The failures of the last hour.
 #[derive(Default)]
 pub(super) struct Throttle {
-    failures: Counts,
+    failures: SlidingCounts,
     /// Wakes attempts that wait for pending ones.
     attempt_finished: Notify,
 }
@@ -44,7 +44,7 @@ pub(super) struct Attempt<'a> {
     throttle: &'a Throttle,
     quotas: Vec<Quota>,
     /// Which of the quotas a success resets.
-    own: usize,
+    reset_on_success: usize,
 }
 
 impl Throttle {
@@ -52,7 +52,7 @@ impl Throttle {
     ///
     /// # Errors
     /// `TooMany`, with the time after which another attempt is allowed.
-    pub(super) async fn by_stranger(&self, login: Option<&Login>, address: IpAddr) -> Result<Attempt<'_>> {
+    pub(super) async fn begin_by_network(&self, login: Option<&Login>, address: IpAddr) -> Result<Attempt<'_>> {
         let network = network(address);
         let mut quotas = Vec::with_capacity(3);
         if let Some(login) = login {
@@ -68,7 +68,7 @@ impl Throttle {
     ///
     /// # Errors
     /// As [`Throttle::by_stranger`].
-    pub(super) async fn by_device(&self, user: UserId, device: &str) -> Result<Attempt<'_>> {
+    pub(super) async fn begin_by_device(&self, user: UserId, device: &str) -> Result<Attempt<'_>> {
         let device = self.quota(("device", user, device), FAILURES_PER_CLIENT, SHORT_WINDOW);
         self.begin(vec![device, self.quota(("devices", user), FAILURES_PER_ACCOUNT, LONG_WINDOW)], 1).await
     }
@@ -77,7 +77,7 @@ impl Throttle {
     ///
     /// # Errors
     /// As [`Throttle::by_stranger`].
-    pub(super) async fn by_session(&self, session: &SessionId) -> Result<Attempt<'_>> {
+    pub(super) async fn begin_by_session(&self, session: &SessionId) -> Result<Attempt<'_>> {
         self.begin(vec![self.quota(("session", session), FAILURES_PER_CLIENT, SHORT_WINDOW)], 1).await
     }
 
@@ -90,7 +90,7 @@ impl Throttle {
         loop {
             let settled = self.attempt_finished.notified();
             if self.failures.reserve(&quotas)? {
-                return Ok(Attempt { throttle: self, quotas, own });
+                return Ok(Attempt { throttle: self, quotas, reset_on_success: own });
             }
             settled.await;
         }
@@ -102,7 +102,7 @@ impl Attempt<'_> {
     pub(super) fn finish<T>(self, verified: Result<Option<T>>) -> Result<Option<T>> {
         let failures = &self.throttle.failures;
         match &verified {
-            Ok(Some(_)) => self.quotas.iter().take(self.own).for_each(|quota| failures.forget(quota)),
+            Ok(Some(_)) => self.quotas.iter().take(self.reset_on_success).for_each(|quota| failures.reset(quota)),
             Ok(None) => failures.count(&self.quotas),
             Err(_) => {}
         }
@@ -131,7 +131,7 @@ mod tests {
     }
 
     async fn fail(throttle: &Throttle, name: &str, address: IpAddr) -> Result<()> {
-        throttle.by_stranger(Some(&login(name)), address).await?.finish::<()>(Ok(None)).map(drop)
+        throttle.begin_by_network(Some(&login(name)), address).await?.finish::<()>(Ok(None)).map(drop)
     }
 
     fn is_refused<T>(result: &Result<T>, within: Duration) -> bool {
@@ -170,11 +170,11 @@ mod tests {
         fail(&throttle, "chunhyang", address(5_000)).await.unwrap();
         let user = UserId::new();
         for _ in 0..10 {
-            throttle.by_device(user, "phone").await.unwrap().finish::<()>(Ok(None)).unwrap();
+            throttle.begin_by_device(user, "phone").await.unwrap().finish::<()>(Ok(None)).unwrap();
         }
-        assert!(is_refused(&throttle.by_device(user, "phone").await, SHORT_WINDOW));
-        throttle.by_device(user, "desk").await.unwrap();
-        throttle.by_device(UserId::new(), "phone").await.unwrap();
+        assert!(is_refused(&throttle.begin_by_device(user, "phone").await, SHORT_WINDOW));
+        throttle.begin_by_device(user, "desk").await.unwrap();
+        throttle.begin_by_device(UserId::new(), "phone").await.unwrap();
     }
 
     #[tokio::test]
@@ -182,7 +182,7 @@ mod tests {
         let (throttle, user) = (Throttle::default(), UserId::new());
         let mut guesses = 0;
         for n in 0..1_000 {
-            if let Ok(attempt) = throttle.by_device(user, &n.to_string()).await {
+            if let Ok(attempt) = throttle.begin_by_device(user, &n.to_string()).await {
                 attempt.finish::<()>(Ok(None)).unwrap();
                 guesses += 1;
             }
@@ -195,7 +195,7 @@ mod tests {
     async fn a_success_resets_its_own_network_and_account_and_nothing_else() {
         let throttle = Throttle::default();
         let succeed = async |n: usize| {
-            throttle.by_stranger(Some(&login("gildong")), address(n)).await.unwrap().finish(Ok(Some(()))).unwrap();
+            throttle.begin_by_network(Some(&login("gildong")), address(n)).await.unwrap().finish(Ok(Some(()))).unwrap();
         };
         for _ in 0..9 {
             fail(&throttle, "gildong", address(1)).await.unwrap();
@@ -213,9 +213,9 @@ mod tests {
     async fn an_error_counts_as_no_attempt() {
         let throttle = Throttle::default();
         for _ in 0..20 {
-            let attempt = throttle.by_stranger(Some(&login("gildong")), address(1)).await.unwrap();
+            let attempt = throttle.begin_by_network(Some(&login("gildong")), address(1)).await.unwrap();
             attempt.finish::<()>(Err(Error::Unavailable("away".into()))).unwrap_err();
-            drop(throttle.by_stranger(Some(&login("gildong")), address(1)).await.unwrap());
+            drop(throttle.begin_by_network(Some(&login("gildong")), address(1)).await.unwrap());
         }
         assert!(throttle.failures.is_empty());
     }
@@ -225,10 +225,10 @@ mod tests {
         let throttle = Throttle::default();
         let mut pending = Vec::new();
         for n in 0..10 {
-            pending.push(throttle.by_stranger(Some(&login(&format!("user{n}"))), address(1)).await.unwrap());
+            pending.push(throttle.begin_by_network(Some(&login(&format!("user{n}"))), address(1)).await.unwrap());
         }
         let next = login("next");
-        let waiting = throttle.by_stranger(Some(&next), address(1));
+        let waiting = throttle.begin_by_network(Some(&next), address(1));
         let settle = async { pending.into_iter().for_each(|attempt| drop(attempt.finish(Ok(Some(()))))) };
         let (next, ()) = tokio::join!(waiting, settle);
         assert!(next.is_ok(), "all of them were right");

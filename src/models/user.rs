@@ -193,10 +193,11 @@ impl User {
             Some(login) => Self::by_login(db, login).await?,
             None => None,
         };
-        let known = user.as_ref().zip(device.as_ref()).filter(|(user, (device, secret))| device.knows(secret, user.id));
+        let known =
+            user.as_ref().zip(device.as_ref()).filter(|(user, (device, secret))| device.has_signed_in(secret, user.id));
         let (attempt, lane) = match known {
-            Some((user, (device, _))) => (db.throttle.by_device(user.id, device.id()).await?, Lane::Known),
-            None => (db.throttle.by_stranger(login.as_ref(), address).await?, Lane::Stranger),
+            Some((user, (device, _))) => (db.throttle.begin_by_device(user.id, device.id()).await?, Lane::Known),
+            None => (db.throttle.begin_by_network(login.as_ref(), address).await?, Lane::Unknown),
         };
         let kept = user.as_ref().map(|user| user.password.as_str());
         let right = db.passwords.verify(lane, password, kept).await;

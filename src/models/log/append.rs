@@ -187,8 +187,8 @@ impl RoomLog {
                 // reject the write: it counts once it was read again and the room was found open.
                 Ok(()) if begun.elapsed() > MAX_HEAD_AGE => return Err(unavailable("the write took too long")),
                 Ok(()) => {
-                    METRICS.batches.observe(entries.len() as f64);
-                    METRICS.appends.observe(begun.elapsed().as_secs_f64());
+                    METRICS.batch_entries.observe(entries.len() as f64);
+                    METRICS.append_seconds.observe(begun.elapsed().as_secs_f64());
                     self.mark_checked(begun);
                     self.record_committed(&entries);
                     self.supersede(

@@ -45,7 +45,7 @@ const MAX_WINDOWS: usize = 24;
 /// How long a start waits for the recent set to be filled.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(20);
 /// Writes at once while the recent set is filled.
-const AT_ONCE: usize = 16;
+const CONCURRENT_WINDOWS: usize = 16;
 
 /// Where a page of the list begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -459,7 +459,7 @@ impl RoomList {
             let stored = doc! { "$max": { "active": DateTime::from_millis(active) } };
             db.rooms.update(doc! { "_id": room, "open": true }, stored)
         });
-        let stored: Vec<Result<bool>> = stream::iter(missing).buffered(AT_ONCE).collect().await;
+        let stored: Vec<Result<bool>> = stream::iter(missing).buffered(CONCURRENT_WINDOWS).collect().await;
         let written = stored.len();
         stored.into_iter().collect::<Result<Vec<_>>>()?;
         if written > 0 {

@@ -68,7 +68,7 @@ impl User {
     ) -> Result<()> {
         // Read from the database: the caller's copy may be older than a change whose answer was lost.
         let now = db.users.one(doc! { "_id": self.id }).await?.ok_or(Error::NotFound)?;
-        let attempt = db.throttle.by_session(&session.id).await?;
+        let attempt = db.throttle.begin_by_session(&session.id).await?;
         let proof = attempt.finish(now.prove_change(db, old, &new, session).await)?;
         match proof.ok_or_else(|| Error::field("oldPassword", Fault::WrongPassword))? {
             Proof::Repeated => return db.ensure_durable().await,
@@ -163,7 +163,7 @@ impl User {
         password: Password,
         session: &Session,
     ) -> Result<()> {
-        let attempt = db.throttle.by_session(&session.id).await?;
+        let attempt = db.throttle.begin_by_session(&session.id).await?;
         let right = db.passwords.verify(Lane::Known, Some(password), Some(&self.password)).await;
         let proof = attempt.finish(right.map(|right| right.then_some(())))?;
         proof.ok_or_else(|| Error::field(field, Fault::WrongPassword))

@@ -23,7 +23,7 @@ use crate::views::chat::{self, Fragment};
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(20);
 /// How long a page lasts, in time and in chats.
 const MAX_AGE: Duration = Duration::from_secs(15 * 60);
-const CHATS: usize = 300;
+const MAX_CHATS: usize = 300;
 /// How long a reader may take nothing.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The page's head has it loaded anew some seconds after it ended; this one, at once.
@@ -100,7 +100,7 @@ pub fn stream_page(
             match timeout(STALL_TIMEOUT, pieces.send(next.0)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return,
-                Err(_) => return METRICS.readers_dropped.inc(),
+                Err(_) => return METRICS.slow_clients_dropped.inc(),
             }
         }
     });
@@ -124,7 +124,7 @@ impl StreamingPage {
         let on_page = self.first..=self.upto;
         let changed = fragment.view.articles.iter().any(|article| on_page.contains(&article.view.seq));
         self.chats += fragment.view.articles.len();
-        if changed || fragment.view.closed || self.chats > CHATS {
+        if changed || fragment.view.closed || self.chats > MAX_CHATS {
             return (RELOAD_NOW.into(), false);
         }
         self.upto = fragment.view.upto;
