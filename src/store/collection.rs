@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-use super::cluster::Members;
+use super::members::Members;
 use super::timeout::with_timeout;
 use crate::cache::{Budget, Cache, Lookup};
 use crate::error::{Error, Result};

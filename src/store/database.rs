@@ -14,9 +14,8 @@ use parking_lot::Mutex;
 use state::TypeMap;
 use tokio::time::{Instant, timeout};
 
-use super::cluster::Members;
 use super::collection::{Collection, HARD_TIMEOUT, QueryRunner, StoredDocument};
-use super::site_id;
+use super::members::Members;
 use super::timeout::QUERY_TIMEOUT;
 use crate::cache::Budget;
 use crate::error::Result;
@@ -88,10 +87,9 @@ impl Database {
         }
     }
 
-    pub(crate) async fn load_site_id(&self) -> Result<(), MongoError> {
-        let id = site_id::load_or_create(self).await?;
+    pub(super) fn set_site_id(&self, id: String) {
+        // Set once, at start-up.
         let _ = self.site_id.set(id);
-        Ok(())
     }
 
     /// Returns the id that all instances on this database share.
