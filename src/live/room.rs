@@ -18,7 +18,6 @@ use super::recent_chats::{RecentChats, take_batch};
 use super::weak_map::WeakMap;
 use crate::cache::{Evict, IDLE};
 use crate::error::{Error, Result};
-use crate::metrics::METRICS;
 use crate::models::room::Head;
 use crate::models::{RoomId, RoomLog};
 use crate::store::with_timeout;
@@ -82,7 +81,7 @@ impl LiveRoom {
             id,
             log,
         });
-        METRICS.rooms.inc();
+        room.loader.db.metrics().rooms.inc();
         let weak: Weak<dyn Evict> = Arc::downgrade(&(Arc::clone(&room) as Arc<dyn Evict>));
         room.loader.budget().register(weak);
         let follower = tokio::spawn(follow_log(Arc::downgrade(&room), head_receiver)).abort_handle();
@@ -167,7 +166,7 @@ impl LiveRoom {
         let read = async move {
             // Never closed: without a turn there is a log all the same.
             let _turn = self.loader.catch_ups.acquire().await;
-            METRICS.catch_ups.inc();
+            self.loader.db.metrics().catch_ups.inc();
             let updates = self.log.updates(since).await?;
             let mut articles = self.loader.with_authors(updates.chats).await?;
             articles.sort_unstable_by_key(|article| article.view.rev);
@@ -212,7 +211,7 @@ impl Evict for LiveRoom {
 
 impl Drop for LiveRoom {
     fn drop(&mut self) {
-        METRICS.rooms.dec();
+        self.loader.db.metrics().rooms.dec();
         // Whoever was here has left, and nobody is there any more to tell it later.
         self.presence.publish();
         if let Some(follower) = self.follower.lock().take() {
