@@ -3,7 +3,7 @@
 
 use reqwest::header::HeaderValue;
 
-use crate::helpers::folder;
+use crate::helpers::site::folder;
 use crate::helpers::person::Person;
 use crate::helpers::process::Process;
 
