@@ -1,5 +1,4 @@
-//! What is counted for whoever watches over a server: Prometheus' text, at `/metrics` of the site and of the image
-//! server, for those who have `metrics.token`. One set of counts a process.
+//! The metrics of a process, which `controllers/metrics.rs` serves to Prometheus.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -9,14 +8,6 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
-use rocket::http::{ContentType, Status};
-use rocket::request::{FromRequest, Outcome, Request};
-use rocket::{Route, State, get, routes};
-use sha2::{Digest, Sha256};
-
-use crate::config::Settings;
-use crate::http;
-
 /// Seconds, from a cached page to a patience that has ended.
 const SECONDS: [f64; 13] = [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// Entries, from one that was alone to the largest batch.
@@ -103,49 +94,20 @@ impl Metrics {
         }
     }
 
-    /// Takes note of an answer. `route` is a pattern, of which there are few, never a path.
-    pub fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
+    /// Records a response. `route` is a pattern, never a path, so that the number of labels is bounded.
+    pub(crate) fn record_request(&self, method: &str, route: &str, status: u16, took: Duration) {
         self.requests.with_label_values(&[method, route, &status.to_string()]).observe(took.as_secs_f64());
+    }
+
+    /// Returns all metrics in Prometheus' text format.
+    pub(crate) fn to_text(&self) -> prometheus::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
     }
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// The route of either server.
-pub fn routes() -> Vec<Route> {
-    routes![show]
-}
-
-/// The counts of this process. Without a configured token there is no such page.
-#[get("/metrics")]
-fn show(bearer: Bearer<'_>, settings: &State<Settings>) -> Result<(ContentType, Vec<u8>), Status> {
-    let token = settings.metrics_token.as_deref().ok_or(Status::NotFound)?;
-    if !bearer.admits(token) {
-        return Err(Status::Forbidden);
-    }
-    let mut text = Vec::new();
-    TextEncoder::new().encode(&METRICS.registry.gather(), &mut text).map_err(|_| Status::InternalServerError)?;
-    Ok((ContentType::new("text", "plain").with_params([("version", "0.0.4"), ("charset", "utf-8")]), text))
-}
-
-/// The Bearer token of a request.
-struct Bearer<'r>(Option<&'r str>);
-
-impl Bearer<'_> {
-    fn admits(&self, token: &str) -> bool {
-        // Of digests it says nothing how much of them is alike.
-        self.0.is_some_and(|given| Sha256::digest(given) == Sha256::digest(token))
-    }
-}
-
-#[rocket::async_trait]
-impl<'r> FromRequest<'r> for Bearer<'r> {
-    type Error = ();
-
-    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        Outcome::Success(Self(http::bearer(request)))
-    }
-}
 
 /// Registers what is made. Names are ours, legal, and each stands here once.
 struct Kept<'a>(&'a Registry);
@@ -167,19 +129,5 @@ impl Kept<'_> {
 
     fn seconds_by(&self, name: &str, help: &str, labels: &[&str]) -> HistogramVec {
         self.made(HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_token_admits() {
-        let token = "a token of some length";
-        assert!(Bearer(Some("a token of some length")).admits(token));
-        for other in [None, Some(""), Some("a token"), Some("Bearer a token of some length")] {
-            assert!(!Bearer(other).admits(token));
-        }
     }
 }

@@ -214,7 +214,7 @@ async fn receive<'a>(
     };
     let user = user.await.map_err(refused)?;
     works.rate.take(&user, caller.address()).map_err(|error| match error {
-        Error::TooMany { retry_after } => Failure::TooMany(retry_after),
+        Error::RateLimited { retry_after } => Failure::TooMany(retry_after),
         _ => Failure::Unavailable,
     })?;
     let _upload = Upload::begin(works, &user)?;

@@ -9,7 +9,7 @@ use super::checked::{ChatText, Nonce};
 use super::chore::Chore;
 use super::log::{Appended, Draft, Entry, Kind, Log, Top, WINDOW};
 use super::{RoomId, User, UserId};
-use crate::error::{Error, Fault, Result};
+use crate::error::{Error, FieldError, Result};
 
 /// Chats on one page.
 pub const PAGE: i64 = 50;
@@ -87,7 +87,7 @@ impl Log {
             Appended::Again(entry) => {
                 let chat = self.chat(entry.seq).await?;
                 let same = entry.text.as_ref().is_none_or(|said| *said == text);
-                if same { Ok(Said { chat, again: true }) } else { Err(Error::field("nonce", Fault::NonceUsed)) }
+                if same { Ok(Said { chat, again: true }) } else { Err(Error::field("nonce", FieldError::NonceUsed)) }
             }
             Appended::Gone | Appended::Enough | Appended::Closed => Err(Error::NotFound),
         }
@@ -111,7 +111,7 @@ impl Log {
                 Ok(chat)
             }
             Appended::Gone | Appended::Closed => Err(Error::NotFound),
-            Appended::Enough => Err(Error::field("text", Fault::EditedOften)),
+            Appended::Enough => Err(Error::field("text", FieldError::EditedOften)),
         }
     }
 

@@ -11,7 +11,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::error::{Error, Fault};
+use crate::error::{Error, FieldError};
 
 /// What a user signs in with: 3–32 letters, digits, `_`, `-`, `.` of any script, kept as its key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -21,14 +21,14 @@ pub struct Login(String);
 impl Login {
     /// # Errors
     /// `Empty`, `TooShort`, `TooLong`, `Control` or `Alphabet`.
-    pub fn parse(typed: &str) -> Result<Self, Fault> {
+    pub fn parse(typed: &str) -> Result<Self, FieldError> {
         let login: String = line(typed)?.nfkc().collect();
         // Many scripts write vowels and tones as marks upon a letter.
         let mut after_letter = false;
         for c in login.chars() {
             let is_mark = is_combining_mark(c) && after_letter;
             if !is_visible(c) || !(c.is_alphanumeric() || is_mark || matches!(c, '_' | '-' | '.')) {
-                return Err(Fault::Alphabet(c));
+                return Err(FieldError::Alphabet(c));
             }
             after_letter = is_mark || c.is_alphabetic();
         }
@@ -50,11 +50,11 @@ pub struct Nickname(String);
 impl Nickname {
     /// # Errors
     /// `Empty`, `TooLong` or `Control`.
-    pub fn parse(typed: &str) -> Result<Self, Fault> {
+    pub fn parse(typed: &str) -> Result<Self, FieldError> {
         let nickname: String = line(typed)?.nfc().collect();
         within(1, 40, nickname.graphemes(true).count())?;
         // A grapheme may be made of any number of combining characters.
-        within(1, 40 * 8, nickname.chars().count()).map_err(|_| Fault::TooLong(40))?;
+        within(1, 40 * 8, nickname.chars().count()).map_err(|_| FieldError::TooLong(40))?;
         Ok(Self(nickname))
     }
 
@@ -77,12 +77,12 @@ pub struct Password(String);
 impl Password {
     /// # Errors
     /// `Empty`, `TooShort`, `TooLong` or `Control`.
-    pub fn parse(typed: &str) -> Result<Self, Fault> {
+    pub fn parse(typed: &str) -> Result<Self, FieldError> {
         let password: String = typed.nfc().collect();
-        reject(&password, |c| c.is_control() || overrides_text(c), Fault::Control)?;
+        reject(&password, |c| c.is_control() || overrides_text(c), FieldError::Control)?;
         // Spaces are as good as other keys; what no key types is not.
         if !password.chars().any(|c| c == ' ' || is_visible(c)) {
-            return Err(Fault::Empty);
+            return Err(FieldError::Empty);
         }
         within(8, 256, password.chars().count())?;
         Ok(Self(password))
@@ -108,7 +108,7 @@ pub struct RoomName(String);
 impl RoomName {
     /// # Errors
     /// `Empty`, `TooLong` or `Control`.
-    pub fn parse(typed: &str) -> Result<Self, Fault> {
+    pub fn parse(typed: &str) -> Result<Self, FieldError> {
         let name: String = line(typed)?.nfc().collect();
         within(1, 60, name.chars().count())?;
         Ok(Self(name))
@@ -133,9 +133,9 @@ pub struct Topic(String);
 impl Topic {
     /// # Errors
     /// `TooLong` or `Control`.
-    pub fn parse(typed: &str) -> Result<Self, Fault> {
+    pub fn parse(typed: &str) -> Result<Self, FieldError> {
         let topic = match line(typed) {
-            Err(Fault::Empty) => return Ok(Self::default()),
+            Err(FieldError::Empty) => return Ok(Self::default()),
             topic => topic?,
         };
         within(0, 200, topic.chars().count())?;
@@ -159,14 +159,14 @@ impl ChatText {
 
     /// # Errors
     /// `Empty`, `TooLong` or `Control`.
-    pub fn parse(typed: &str) -> Result<Self, Fault> {
+    pub fn parse(typed: &str) -> Result<Self, FieldError> {
         let text = typed.replace("\r\n", "\n").replace('\r', "\n");
         let text = text.trim_end();
         // Isolates are left to writers of two directions: they end with the block that a chat is.
         let is_refused = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || overrides_text(c);
-        reject(text, is_refused, Fault::Control)?;
+        reject(text, is_refused, FieldError::Control)?;
         if !text.chars().any(is_visible) {
-            return Err(Fault::Empty);
+            return Err(FieldError::Empty);
         }
         within(1, Self::MOST, text.chars().count())?;
         Ok(Self(text.to_owned()))
@@ -186,8 +186,8 @@ pub struct Nonce(String);
 impl Nonce {
     /// # Errors
     /// `Empty`, `TooLong` or `Alphabet`.
-    pub fn parse(typed: &str) -> Result<Self, Fault> {
-        reject(typed, |c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')), Fault::Alphabet)?;
+    pub fn parse(typed: &str) -> Result<Self, FieldError> {
+        reject(typed, |c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')), FieldError::Alphabet)?;
         within(1, 64, typed.len())?;
         Ok(Self(typed.to_owned()))
     }
@@ -216,11 +216,11 @@ pub struct PicturePath(String);
 impl PicturePath {
     /// # Errors
     /// `Path`.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, FieldError> {
         let hash = text.strip_prefix("/image/").and_then(|name| name.strip_suffix(".jpg"));
         let is_hash =
             |hash: &str| hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if hash.is_some_and(is_hash) { Ok(Self(text.to_owned())) } else { Err(Fault::Path) }
+        if hash.is_some_and(is_hash) { Ok(Self(text.to_owned())) } else { Err(FieldError::Path) }
     }
 
     /// The path of the larger file.
@@ -235,11 +235,11 @@ impl PicturePath {
 }
 
 /// One line: ends trimmed, spaces collapsed, without what cannot be seen or turns its surroundings.
-fn line(typed: &str) -> Result<String, Fault> {
+fn line(typed: &str) -> Result<String, FieldError> {
     let typed = typed.trim();
-    reject(typed, |c| c.is_control() || turns_text(c) || matches!(c, '\u{2028}' | '\u{2029}'), Fault::Control)?;
+    reject(typed, |c| c.is_control() || turns_text(c) || matches!(c, '\u{2028}' | '\u{2029}'), FieldError::Control)?;
     if !typed.chars().any(is_visible) {
-        return Err(Fault::Empty);
+        return Err(FieldError::Empty);
     }
     Ok(collapse(typed))
 }
@@ -255,15 +255,15 @@ fn collapse(text: &str) -> String {
 }
 
 /// Refuses a text with the first character for which `is_refused` holds.
-fn reject(text: &str, is_refused: impl Fn(char) -> bool, fault: fn(char) -> Fault) -> Result<(), Fault> {
+fn reject(text: &str, is_refused: impl Fn(char) -> bool, fault: fn(char) -> FieldError) -> Result<(), FieldError> {
     text.chars().find(|c| is_refused(*c)).map_or(Ok(()), |c| Err(fault(c)))
 }
 
-fn within(least: usize, most: usize, length: usize) -> Result<(), Fault> {
+fn within(least: usize, most: usize, length: usize) -> Result<(), FieldError> {
     match length {
-        0 if least > 0 => Err(Fault::Empty),
-        length if length < least => Err(Fault::TooShort(least)),
-        length if length > most => Err(Fault::TooLong(most)),
+        0 if least > 0 => Err(FieldError::Empty),
+        length if length < least => Err(FieldError::TooShort(least)),
+        length if length > most => Err(FieldError::TooLong(most)),
         _ => Ok(()),
     }
 }
@@ -305,8 +305,8 @@ mod tests {
 
     #[test]
     fn a_login_has_3_to_32_letters_digits_and_three_signs() {
-        assert_eq!(Login::parse("ab"), Err(Fault::TooShort(3)));
-        assert_eq!(Login::parse(&"가".repeat(33)), Err(Fault::TooLong(32)));
+        assert_eq!(Login::parse("ab"), Err(FieldError::TooShort(3)));
+        assert_eq!(Login::parse(&"가".repeat(33)), Err(FieldError::TooLong(32)));
         assert!(Login::parse(&"가".repeat(32)).is_ok());
         for (typed, refused) in [
             ("a b c", ' '),
@@ -318,9 +318,9 @@ mod tests {
             ("ab\u{1160}c", '\u{1160}'),
             ("ab.\u{301}c", '\u{301}'),
         ] {
-            assert_eq!(Login::parse(typed), Err(Fault::Alphabet(refused)), "{typed}");
+            assert_eq!(Login::parse(typed), Err(FieldError::Alphabet(refused)), "{typed}");
         }
-        assert_eq!(Login::parse("   "), Err(Fault::Empty));
+        assert_eq!(Login::parse("   "), Err(FieldError::Empty));
         for typed in ["हिन्दी", "ไทยแลนด์", "ë̀ee", &"ß".repeat(32)] {
             assert!(Login::parse(typed).is_ok(), "{typed}");
         }
@@ -329,26 +329,26 @@ mod tests {
     #[test]
     fn a_nickname_counts_what_people_see() {
         assert!(Nickname::parse(&"👩‍👩‍👧‍👦".repeat(40)).is_ok());
-        assert_eq!(Nickname::parse(&"👩‍👩‍👧‍👦".repeat(41)), Err(Fault::TooLong(40)));
+        assert_eq!(Nickname::parse(&"👩‍👩‍👧‍👦".repeat(41)), Err(FieldError::TooLong(40)));
         let tower = format!("a{}", "\u{301}".repeat(5_000));
-        assert_eq!(Nickname::parse(&tower), Err(Fault::TooLong(40)));
+        assert_eq!(Nickname::parse(&tower), Err(FieldError::TooLong(40)));
         assert_eq!(Nickname::parse("  길   동 ").unwrap().as_str(), "길 동");
     }
 
     #[test]
     fn what_cannot_be_seen_or_turns_text_is_refused() {
         for unseen in ["\u{200b}\u{200d}", "\u{3164}", "\u{2800}", "\u{feff}", "\u{e0020}"] {
-            assert_eq!(Nickname::parse(unseen), Err(Fault::Empty), "{unseen:?}");
-            assert_eq!(ChatText::parse(unseen), Err(Fault::Empty), "{unseen:?}");
+            assert_eq!(Nickname::parse(unseen), Err(FieldError::Empty), "{unseen:?}");
+            assert_eq!(ChatText::parse(unseen), Err(FieldError::Empty), "{unseen:?}");
         }
         for turning in ['\u{202e}', '\u{202a}', '\u{0}', '\u{1b}', '\u{7f}'] {
             let typed = format!("a{turning}b\u{202d}c");
-            assert_eq!(RoomName::parse(&typed), Err(Fault::Control(turning)), "{turning:?}");
-            assert_eq!(ChatText::parse(&typed), Err(Fault::Control(turning)), "{turning:?}");
+            assert_eq!(RoomName::parse(&typed), Err(FieldError::Control(turning)), "{turning:?}");
+            assert_eq!(ChatText::parse(&typed), Err(FieldError::Control(turning)), "{turning:?}");
         }
-        assert_eq!(Nickname::parse("a\u{2067}b"), Err(Fault::Control('\u{2067}')));
+        assert_eq!(Nickname::parse("a\u{2067}b"), Err(FieldError::Control('\u{2067}')));
         assert!(ChatText::parse("a \u{2067}b\u{2069}").is_ok());
-        assert_eq!(Topic::parse("one\ntwo"), Err(Fault::Control('\n')));
+        assert_eq!(Topic::parse("one\ntwo"), Err(FieldError::Control('\n')));
         assert_eq!(Topic::parse("\u{200b}").unwrap(), Topic::default());
     }
 
@@ -366,14 +366,14 @@ mod tests {
         let key = |name| RoomName::parse(name).unwrap().key();
         assert_eq!(key("Straße  42"), key("ＳＴＲＡＳＳＥ\u{3000}42"));
         assert_ne!(key("사랑방"), key("사랑 방"));
-        assert_eq!(RoomName::parse(&"방".repeat(61)), Err(Fault::TooLong(60)));
+        assert_eq!(RoomName::parse(&"방".repeat(61)), Err(FieldError::TooLong(60)));
     }
 
     #[test]
     fn a_text_keeps_its_lines_and_loses_its_end() {
         assert_eq!(ChatText::parse("  a\r\nb\rc\t\n \n").unwrap().as_str(), "  a\nb\nc");
         assert!(ChatText::parse(&"😀".repeat(4_000)).is_ok());
-        assert_eq!(ChatText::parse(&"a".repeat(4_001)), Err(Fault::TooLong(4_000)));
+        assert_eq!(ChatText::parse(&"a".repeat(4_001)), Err(FieldError::TooLong(4_000)));
         assert!(ChatText::parse(&format!("a{}", "\r\n".repeat(4_000))).is_ok());
     }
 
@@ -382,17 +382,17 @@ mod tests {
         let composed = Password::parse("비밀번호입니다요").unwrap();
         let decomposed = Password::parse(&"비밀번호입니다요".nfd().collect::<String>()).unwrap();
         assert_eq!(composed.as_bytes(), decomposed.as_bytes());
-        assert!(matches!(Password::parse("1234567"), Err(Fault::TooShort(8))));
-        assert!(matches!(Password::parse(&"\u{200b}".repeat(8)), Err(Fault::Empty)));
-        assert!(matches!(Password::parse("password\u{202e}"), Err(Fault::Control('\u{202e}'))));
+        assert!(matches!(Password::parse("1234567"), Err(FieldError::TooShort(8))));
+        assert!(matches!(Password::parse(&"\u{200b}".repeat(8)), Err(FieldError::Empty)));
+        assert!(matches!(Password::parse("password\u{202e}"), Err(FieldError::Control('\u{202e}'))));
         assert!(Password::parse("        ").is_ok());
     }
 
     #[test]
     fn a_nonce_takes_one_alphabet() {
         assert!(Nonce::parse(&"aZ9_-".repeat(12)).is_ok());
-        assert_eq!(Nonce::parse(""), Err(Fault::Empty));
-        assert_eq!(Nonce::parse(&"a".repeat(65)), Err(Fault::TooLong(64)));
-        assert_eq!(Nonce::parse("a가"), Err(Fault::Alphabet('가')));
+        assert_eq!(Nonce::parse(""), Err(FieldError::Empty));
+        assert_eq!(Nonce::parse(&"a".repeat(65)), Err(FieldError::TooLong(64)));
+        assert_eq!(Nonce::parse("a가"), Err(FieldError::Alphabet('가')));
     }
 }

@@ -15,7 +15,7 @@ use super::checked::{Nonce, RoomName, Topic};
 use super::chore::Chore;
 use super::log::{Top, gallop};
 use super::{Database, Log, RoomId, User, UserId};
-use crate::error::{Error, Fault, Result};
+use crate::error::{Error, FieldError, Result};
 
 pub(super) use list::RoomList;
 pub use list::{Listing, Place};
@@ -149,7 +149,7 @@ impl User {
             active: Some(at),
         };
         let Some(name) = Name::take(db, &room.name, room.id).await? else {
-            return Err(Error::field("name", Fault::Taken));
+            return Err(Error::field("name", FieldError::Taken));
         };
         // The number may go to a room that is created in the same moment. Then the next one is tried.
         loop {
@@ -173,7 +173,7 @@ impl User {
                 // The other request holds the name.
                 return match there.is_of(&room.name, &room.topic) {
                     true => Ok(Created::Before(there)),
-                    false => Err(Error::field("name", Fault::Taken)),
+                    false => Err(Error::field("name", FieldError::Taken)),
                 };
             }
         }
@@ -230,7 +230,7 @@ impl Room {
                 old = Name::held(db, &room.name, room.id).await?;
                 new = Name::take(db, name, room.id).await?;
                 if new.is_none() {
-                    return Err(Error::field("name", Fault::Taken));
+                    return Err(Error::field("name", FieldError::Taken));
                 }
             }
             // Refused when somebody else has changed it meanwhile: who changes the name knows which one to free.

@@ -13,7 +13,7 @@ use super::checked::{Login, Nickname, Nonce, Password, PicturePath};
 use super::password::Lane;
 use super::session::SessionId;
 use super::{Database, Device, UserId};
-use crate::error::{Error, Fault, Result};
+use crate::error::{Error, FieldError, Result};
 use crate::ticket::Secret;
 pub use account::Profile;
 
@@ -97,8 +97,8 @@ impl Theme {
 
     /// # Errors
     /// `Theme`.
-    pub fn parse(typed: &str) -> Result<Self, Fault> {
-        Self::ALL.into_iter().find(|theme| theme.as_str() == typed).ok_or(Fault::Theme)
+    pub fn parse(typed: &str) -> Result<Self, FieldError> {
+        Self::ALL.into_iter().find(|theme| theme.as_str() == typed).ok_or(FieldError::Theme)
     }
 }
 
@@ -124,7 +124,7 @@ impl User {
     ) -> Result<Self> {
         // Looked at before the expensive hash; the index decides.
         if Self::by_login(db, &login).await?.is_some() {
-            return Err(Error::field("userId", Fault::Taken));
+            return Err(Error::field("userId", FieldError::Taken));
         }
         let password = db.passwords.hash(Lane::SignUp, password).await?;
         let first = !Self::is_there_anybody(db).await?;
@@ -149,7 +149,7 @@ impl User {
         } else if first {
             return Ok(user);
         }
-        if db.users.insert(user.clone()).await? { Ok(user) } else { Err(Error::field("userId", Fault::Taken)) }
+        if db.users.insert(user.clone()).await? { Ok(user) } else { Err(Error::field("userId", FieldError::Taken)) }
     }
 
     /// Returns the person who signed up with this id, password and nonce in the last minutes: the same form was sent
@@ -201,7 +201,7 @@ impl User {
         let kept = user.as_ref().map(|user| user.password.as_str());
         let right = db.passwords.verify(lane, password, kept).await;
         let verified = attempt.settle(right.map(|right| user.filter(|_| right)))?;
-        verified.ok_or_else(|| Error::field("userId", Fault::Credentials))
+        verified.ok_or_else(|| Error::field("userId", FieldError::Credentials))
     }
 
     /// The person of this id.

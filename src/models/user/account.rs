@@ -3,7 +3,7 @@
 use mongodb::bson::{Document, doc};
 
 use super::{Theme, User};
-use crate::error::{Error, Fault, Result};
+use crate::error::{Error, FieldError, Result};
 use crate::models::checked::{Nickname, Password, PicturePath};
 use crate::models::password::Lane;
 use crate::models::{Database, Session, UserId};
@@ -70,7 +70,7 @@ impl User {
         let now = db.users.one(doc! { "_id": self.id }).await?.ok_or(Error::NotFound)?;
         let attempt = db.throttle.by_session(&session.id).await?;
         let proof = attempt.settle(now.prove_change(db, old, &new, session).await)?;
-        match proof.ok_or_else(|| Error::field("oldPassword", Fault::WrongPassword))? {
+        match proof.ok_or_else(|| Error::field("oldPassword", FieldError::WrongPassword))? {
             Proof::Repeated => return db.ensure_durable().await,
             Proof::OldPassword => {}
         }
@@ -80,7 +80,7 @@ impl User {
         let set = doc! { "password": password, "exempt": session.id.to_string() };
         match db.users.update(proved, doc! { "$set": set, "$inc": { "epoch": 1_i64 } }).await? {
             true => Ok(()),
-            false => Err(Error::field("oldPassword", Fault::WrongPassword)),
+            false => Err(Error::field("oldPassword", FieldError::WrongPassword)),
         }
     }
 
@@ -160,6 +160,6 @@ impl User {
         let attempt = db.throttle.by_session(&session.id).await?;
         let right = db.passwords.verify(Lane::Known, Some(password), Some(&self.password)).await;
         let proof = attempt.settle(right.map(|right| right.then_some(())))?;
-        proof.ok_or_else(|| Error::field(field, Fault::WrongPassword))
+        proof.ok_or_else(|| Error::field(field, FieldError::WrongPassword))
     }
 }

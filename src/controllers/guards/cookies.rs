@@ -1,0 +1,146 @@
+//! The site's cookies: the session's token, the locale chosen in this browser, and the device token.
+
+use std::sync::{Mutex, PoisonError};
+
+use rocket::http::{Cookie, SameSite};
+use rocket::request::Request;
+use rocket::time::Duration;
+
+use super::client_address::is_secure;
+use super::cookie_names::{CookieNames, OLD_LOCALE, OLD_SESSION};
+use crate::models::Device;
+use crate::models::session::Token;
+use crate::ticket::Secret;
+use crate::views::Locale;
+
+/// The longest that browsers keep a cookie. The session ends earlier, and the site decides when.
+const COOKIE_TTL: Duration = Duration::days(400);
+/// The most cookies of one name that are read.
+const MAX_COOKIES: usize = 8;
+
+/// The cookies of a request and of its reply.
+#[derive(Clone, Copy)]
+pub(crate) struct Cookies<'r> {
+    request: &'r Request<'r>,
+    names: Option<&'r CookieNames>,
+    is_secure: bool,
+}
+
+#[derive(Default)]
+struct TrailingCookie(Mutex<Option<Cookie<'static>>>);
+
+impl<'r> Cookies<'r> {
+    pub(crate) fn of(request: &'r Request<'_>) -> Self {
+        Self { request, names: request.rocket().state(), is_secure: is_secure(request) }
+    }
+
+    /// Returns the session tokens of the request, each with whether its cookie has the old name.
+    pub(crate) fn session_tokens(&self) -> impl Iterator<Item = (&'r str, bool)> + use<'r> {
+        let own = self.values(|names| names.session(self.is_secure)).map(|token| (token, false));
+        let old = values(self.request, OLD_SESSION).map(|token| (token, true));
+        // Other programs on the host may use these names too.
+        own.chain(old).filter(|(token, _)| Token::is_one(token))
+    }
+
+    pub(crate) fn has_session(&self) -> bool {
+        self.session_tokens().next().is_some()
+    }
+
+    pub(crate) fn set_session(&self, token: &str) {
+        self.set(|names| names.session(self.is_secure), token.to_owned());
+    }
+
+    pub(crate) fn clear_session(&self) {
+        self.clear(|names| names.session(self.is_secure));
+    }
+
+    /// Replaces a session's cookie of the old name by one of the new name.
+    pub(crate) fn rename_session(&self, token: &str) {
+        self.set_session(token);
+        self.request.cookies().remove(Cookie::build(OLD_SESSION).path("/"));
+    }
+
+    pub(crate) fn locale(&self) -> Option<Locale> {
+        let own = self.values(|names| names.locale(self.is_secure));
+        own.chain(values(self.request, OLD_LOCALE)).find_map(Locale::tagged)
+    }
+
+    /// Sets or clears the locale of pages that do not look up the user.
+    pub(crate) fn set_locale(&self, locale: Option<Locale>) {
+        match locale {
+            Some(locale) => self.set(|names| names.locale(self.is_secure), locale.tag().to_owned()),
+            None => self.clear(|names| names.locale(self.is_secure)),
+        }
+    }
+
+    /// Returns the device token of a browser that a user has signed in with before. It is signed, so any of the cookies
+    /// may carry it.
+    pub(crate) fn device(&self, secret: &Secret) -> Option<Device> {
+        let sessions = self.session_tokens().map(|(token, _)| Token::device(token));
+        let devices = sessions.chain(self.values(|names| names.device(self.is_secure)));
+        devices.filter_map(|value| Device::read(secret, value)).max_by_key(Device::accounts)
+    }
+
+    /// Sets the device's own cookie, for the time without a session, whose cookie carries the token too.
+    pub(crate) fn set_device(&self, device: &Device) {
+        if let Some(names) = self.names {
+            self.set_trailing(self.cookie(names.device(self.is_secure), device.to_string()));
+        }
+    }
+
+    pub(crate) fn clear_device(&self) {
+        let Some(name) = self.names.map(|names| names.device(self.is_secure)) else { return };
+        if values(self.request, name).next().is_some() {
+            let mut cookie = self.cookie(name, String::new());
+            cookie.make_removal();
+            self.set_trailing(cookie);
+        }
+    }
+
+    pub(crate) fn take_trailing(&self) -> Option<Cookie<'static>> {
+        self.trailing().lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Sends a cookie after all others. Rocket orders its cookies at random, and some programs read only the first one,
+    /// which has to be the session's.
+    fn set_trailing(&self, cookie: Cookie<'static>) {
+        *self.trailing().lock().unwrap_or_else(PoisonError::into_inner) = Some(cookie);
+    }
+
+    fn trailing(&self) -> &'r Mutex<Option<Cookie<'static>>> {
+        &self.request.local_cache(TrailingCookie::default).0
+    }
+
+    fn values(&self, name: impl FnOnce(&'r CookieNames) -> &'r str) -> impl Iterator<Item = &'r str> + use<'r> {
+        self.names.map(|names| values(self.request, name(names))).into_iter().flatten()
+    }
+
+    fn set(&self, name: impl FnOnce(&'r CookieNames) -> &'r str, value: String) {
+        if let Some(names) = self.names {
+            self.request.cookies().add(self.cookie(name(names), value));
+        }
+    }
+
+    fn clear(&self, name: impl FnOnce(&'r CookieNames) -> &'r str) {
+        if let Some(names) = self.names {
+            let cookie = Cookie::build(name(names).to_owned()).path("/").secure(self.is_secure);
+            self.request.cookies().remove(cookie);
+        }
+    }
+
+    fn cookie(&self, name: &str, value: String) -> Cookie<'static> {
+        Cookie::build((name.to_owned(), value))
+            .path("/")
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .secure(self.is_secure)
+            .max_age(COOKIE_TTL)
+            .build()
+    }
+}
+
+/// Returns the values of all cookies of a name. Rocket's jar keeps only the last one.
+fn values<'r>(request: &'r Request<'_>, name: &'r str) -> impl Iterator<Item = &'r str> + use<'r> {
+    let cookies = request.headers().get("Cookie").flat_map(|line| line.split(';'));
+    cookies.filter_map(move |cookie| cookie.trim().strip_prefix(name)?.strip_prefix('=')).take(MAX_COOKIES)
+}
