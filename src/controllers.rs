@@ -17,9 +17,10 @@ mod param;
 mod picture;
 mod room;
 mod session;
-mod upgrade;
+
 mod user;
 pub mod visitor;
+mod websocket_upgrade;
 
 use rocket::{Catcher, Route};
 

@@ -7,10 +7,11 @@ use rocket::http::Status;
 use rocket::outcome::Outcome;
 use rocket::request::{FromRequest, Request};
 use rocket::{Route, State, get, routes};
+use rocket_ws::WebSocket;
 
 use super::param::Asked;
-use super::upgrade::{Upgrade, Upgraded};
 use super::visitor::{SignedIn, Visitor};
+use super::websocket_upgrade::WebSocketUpgrade;
 use crate::error::{Error, Result};
 use crate::limit::{Limits, Place};
 use crate::live::{Hub, socket};
@@ -21,21 +22,21 @@ pub(super) fn routes() -> Vec<Route> {
     routes![show]
 }
 
-/// A socket that follows the room from `since`, or from now.
+/// Opens a socket that follows the room from `since`, or from now.
 #[get("/room/<id>/live?<since>")]
 async fn show<'r>(
     id: RoomId,
     since: Asked<'r>,
-    opened: Opened,
+    slot: SocketSlot,
     visitor: Visitor<'r>,
-    upgrade: Upgrade,
+    upgrade: WebSocket,
     db: &'r State<Arc<Database>>,
     hub: &'r State<Arc<Hub>>,
-) -> Result<Upgraded> {
-    let Opened { who, place } = opened;
+) -> Result<WebSocketUpgrade> {
+    let SocketSlot { who, place } = slot;
     let room = who.user.room(db, id).await?;
     let feed = match hub.feed(&room, since.number("since", 0)?).await {
-        // A browser does not see the status of a refused upgrade: it is told by a close code.
+        // Browsers hide the status of a refused upgrade from scripts, so a close code tells them.
         Err(Error::Beyond) => Err(Error::Beyond),
         feed => Ok(feed?),
     };
@@ -47,28 +48,28 @@ async fn show<'r>(
         place,
     };
     let served = Arc::clone(hub);
-    Ok(upgrade.to(hub, move |io: IoStream| socket::serve(io, served, visitor, feed)))
+    Ok(WebSocketUpgrade::new(&upgrade, hub, move |io: IoStream| socket::serve(io, served, visitor, feed)))
 }
 
-/// The current user, with the place of one more socket. As a guard: 401 for all others, 429 where there is no place.
-struct Opened {
+/// The current user, with one more socket counted. Rejects with 401 without a user, with 429 at the limit.
+struct SocketSlot {
     who: Arc<SignedIn>,
     place: Place,
 }
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for Opened {
+impl<'r> FromRequest<'r> for SocketSlot {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, (Status, ()), Status> {
         let visitor = Visitor::of(request);
-        let opened = async {
+        let slot = async {
             let who = visitor.signed_in().await?;
             let place = visitor.state::<Limits>()?.sockets.open(who.user.id, visitor.address())?;
             Ok(Self { who, place })
         };
-        match opened.await {
-            Ok(opened) => Outcome::Success(opened),
+        match slot.await {
+            Ok(slot) => Outcome::Success(slot),
             Err(error) => visitor.refuse(error),
         }
     }
