@@ -19,8 +19,8 @@ mod reply;
 mod request_context;
 mod room;
 mod session;
-mod upgrade;
 mod user;
+mod websocket_upgrade;
 
 use rocket::Route;
 

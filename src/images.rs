@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::http::{self, Gate, Notices};
 use crate::internal_api::{Outcome, SiteClient};
 use crate::limit::Rate;
-use crate::metrics;
+use crate::controllers;
 use crate::ticket::{Purpose, Secret};
 use answer::{Answer, Bearer, Caller};
 use store::{Name, Store};
@@ -103,7 +103,7 @@ pub fn build(settings: Settings, secret: Secret) -> Result<Rocket<Build>, String
 fn routes() -> Vec<Route> {
     let mut routes = routes![preflight, show, forget, health, pulse];
     routes.extend(upload::routes());
-    routes.extend(metrics::routes());
+    routes.extend(controllers::metrics::routes());
     routes
 }
 

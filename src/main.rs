@@ -8,7 +8,7 @@ use env_logger::Env;
 use log::LevelFilter;
 use sarangbang::backup;
 use sarangbang::config::Settings;
-use sarangbang::controllers::ACCESS;
+use sarangbang::controllers::ACCESS_LOG_TARGET;
 use sarangbang::process::{print, print_error};
 use sarangbang::site::{self, Servers};
 

@@ -189,10 +189,10 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
         .mount("/", controllers::routes())
         .register("/", controllers::catchers())
         .attach(controllers::gate())
-        .attach(controllers::Access(access_log))
+        .attach(controllers::AccessLogger(access_log))
         .attach(controllers::shield())
         .attach(controllers::content_security())
-        .attach(controllers::last_cookie())
+        .attach(controllers::trailing_cookie())
         .attach(AdHoc::on_liftoff("Follow the other sites, watch the database", |_| {
             Box::pin(async move {
                 tokio::spawn(watches.watch());

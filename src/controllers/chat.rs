@@ -64,13 +64,11 @@ enum ChatRange {
 impl ChatQuery<'_> {
     fn range(&self) -> Result<ChatRange> {
         let (before, since) = (self.before.at_least(1)?, self.since.at_least(0)?);
+        let wait = self.wait.at_least(0)?.map(|wait| Duration::from_secs(wait.min(MAX_WAIT) as u64));
         match (since, before) {
             (None, before) => Ok(ChatRange::Page { before }),
+            (Some(since), None) => Ok(ChatRange::Updates { since, wait }),
             (Some(_), Some(_)) => Err(Error::field("before", FieldError::Number)),
-            (Some(since), None) => {
-                let seconds = self.wait.at_least(0)?.map(|wait| wait.min(MAX_WAIT) as u64);
-                Ok(ChatRange::Updates { since, wait: seconds.map(Duration::from_secs) })
-            }
         }
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct RequestContext<'r> {
 }
 
 impl<'r> RequestContext<'r> {
-    async fn new(request: &'r Request<'_>) -> Result<Self> {
+    pub(crate) async fn new(request: &'r Request<'_>) -> Result<Self> {
         Ok(Self {
             request,
             db: database(request).await?,
