@@ -21,11 +21,11 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use crate::config::Settings;
+use crate::controllers;
 use crate::error::Error;
 use crate::http::{self, Gate, Notices};
 use crate::internal_api::{Outcome, SiteClient};
 use crate::limit::Rate;
-use crate::controllers;
 use crate::ticket::{Purpose, Secret};
 use answer::{Answer, Bearer, Caller};
 use store::{Name, Store};
@@ -100,7 +100,8 @@ pub fn build(settings: Settings, secret: Secret) -> Result<Rocket<Build>, String
         .attach(AdHoc::on_liftoff("Sweep", |_| Box::pin(async move { drop(tokio::spawn(sweep(swept))) }))))
 }
 
-fn routes() -> Vec<Route> {
+/// Returns all routes of the file server.
+pub fn routes() -> Vec<Route> {
     let mut routes = routes![preflight, show, forget, health, pulse];
     routes.extend(upload::routes());
     routes.extend(controllers::metrics::routes());

@@ -92,7 +92,7 @@ fn start_logging() {
         .format(|out, record| match record.target() {
             // Rocket's too: written by its macros, in our name.
             target if target.ends_with("::_") => Ok(()),
-            ACCESS => writeln!(out, "{}", record.args()),
+            ACCESS_LOG_TARGET => writeln!(out, "{}", record.args()),
             _ => {
                 let (at, level) = (out.timestamp_seconds(), record.level());
                 writeln!(out, "{at} {level:5} {}", record.args())

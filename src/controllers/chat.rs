@@ -19,7 +19,7 @@ use super::reply::{Reply, Unbuffered};
 use super::request_context::RequestContext;
 use super::room::{self, RoomPageContent, room_page};
 use crate::error::{Error, FieldError, FieldErrors, Result};
-use crate::live::stream::{self, Reading};
+use crate::live::stream::{Reading, page as streaming_page};
 use crate::models::chat::Said;
 use crate::models::checked::{ChatText, Nonce};
 use crate::models::user::Theme;
@@ -235,7 +235,7 @@ async fn stream_page(
     let lost = lost(room.id, ctx.views, locale)?;
     let head = ctx.views.render("chats/stream.html.tera", locale, &view)? + &lost;
     let reader = Reading { user: user.user.clone(), session: user.session.clone(), locale, day, lost };
-    Ok(stream::page(head, feed, first, reader, Arc::clone(ctx.hub)))
+    Ok(streaming_page(head, feed, first, reader, Arc::clone(ctx.hub)))
 }
 
 async fn chat_page(ctx: &RequestContext<'_>, user: &CurrentUser, room: &models::Room, chat: Chat) -> Result<Reply> {
@@ -256,12 +256,7 @@ async fn invalid_chat_page(
     ctx.page("chats/show.html.tera", &Permalink { text, faults, ..view })
 }
 
-async fn permalink(
-    ctx: &RequestContext<'_>,
-    user: &CurrentUser,
-    room: &models::Room,
-    chat: Chat,
-) -> Result<Permalink> {
+async fn permalink(ctx: &RequestContext<'_>, user: &CurrentUser, room: &models::Room, chat: Chat) -> Result<Permalink> {
     let (seq, before, removed) = (chat.seq, chat.no + 1, chat.removed);
     let (editable, removable) = (chat.is_edited_by(user), chat.is_removed_by(user));
     let feed = Feed { articles: vec![article(ctx, chat).await?], upto: seq, closed: false };

@@ -29,8 +29,16 @@ struct PictureForm<'r> {
 #[derive(Responder)]
 enum Picture {
     #[response(status = 303)]
-    Stored { body: (), location: Header<'static>, caching: Header<'static> },
-    Drawn { svg: String, content_type: ContentType, caching: Header<'static> },
+    Stored {
+        body: (),
+        location: Header<'static>,
+        caching: Header<'static>,
+    },
+    Drawn {
+        svg: String,
+        content_type: ContentType,
+        caching: Header<'static>,
+    },
 }
 
 /// Redirects to a user's picture, or draws one. Deleted users have one too.

@@ -28,8 +28,7 @@ pub(super) fn routes() -> Vec<Route> {
 #[derive(FromForm)]
 struct RoomForm {
     name: RoomName,
-    #[field(default_with = Some(Topic::default()))]
-    topic: Topic,
+    topic: Optional<Topic>,
     /// Makes a repeated request create one room.
     nonce: Optional<Nonce>,
 }
@@ -44,7 +43,7 @@ struct RoomChangeForm {
 /// Redirects to the main page.
 #[get("/")]
 fn root() -> Reply {
-    Reply::see_other(uri!(index(page = _)))
+    Reply::see_other(index_path())
 }
 
 /// Shows the main page with a list of rooms.
@@ -97,7 +96,12 @@ async fn update(id: RoomId, form: Submission<'_, RoomChangeForm>, ctx: RequestCo
 async fn destroy(id: RoomId, user: &CurrentUser, _form: &FormFields, ctx: RequestContext<'_>) -> Result<Reply> {
     let room = user.own_room(&ctx.db, id).await?;
     room.close(&ctx.db, user).await?;
-    Ok(ctx.no_content_or_redirect(uri!(index(page = _))))
+    Ok(ctx.no_content_or_redirect(index_path()))
+}
+
+/// Returns the main page's path.
+pub(super) fn index_path() -> String {
+    uri!(index(page = _)).to_string()
 }
 
 /// Returns a room's path.
@@ -176,8 +180,9 @@ async fn create_room(
     user: &CurrentUser,
     ctx: &RequestContext<'_>,
 ) -> Result<(models::Room, Status)> {
-    let RoomForm { name, topic, nonce: Optional(nonce) } = form.value()?;
-    match user.request_room(&ctx.db, name.clone(), topic.clone(), nonce.as_ref()).await? {
+    let RoomForm { name, topic: Optional(topic), nonce: Optional(nonce) } = form.value()?;
+    let topic = topic.clone().unwrap_or_default();
+    match user.request_room(&ctx.db, name.clone(), topic, nonce.as_ref()).await? {
         Created::Now(room) => Ok((room, Status::Created)),
         Created::Before(room) => Ok((room, Status::Ok)),
     }

@@ -40,7 +40,7 @@ async fn sign_in_page(next: Option<&str>, lang: Option<&str>, ctx: RequestContex
         return Ok(Reply::see_other(uri!(sign_in_page(next = next, lang = _))));
     }
     match ctx.current_user().await {
-        Ok(_) => Ok(Reply::see_other(uri!(room::index(page = _)))),
+        Ok(_) => Ok(Reply::see_other(room::index_path())),
         Err(Error::SignedOut) if ctx.wants_json() => Reply::json(&json!({ "next": next })),
         Err(Error::SignedOut) => sign_up_page(&ctx, next, Typed::default()),
         Err(error) => Err(error),
@@ -99,7 +99,7 @@ pub(super) fn path_after_sign_in(next: Option<&str>) -> String {
     let is_own =
         |next: &&str| next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n', '\t']);
     let next = next.filter(is_own).and_then(|next| rocket::http::uri::Origin::parse(next).ok());
-    next.map_or_else(|| uri!(room::index(page = _)).to_string(), |path| path.to_string())
+    next.map_or_else(room::index_path, |path| path.to_string())
 }
 
 /// Creates an account, or finds the one that an earlier copy of this request created.

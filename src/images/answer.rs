@@ -13,7 +13,7 @@ use url::Url;
 
 use super::store::Name;
 use crate::config::Settings;
-use crate::error::{Error, CrossOrigin};
+use crate::error::{CrossOrigin, Error};
 use crate::http;
 use crate::views::Locale;
 use crate::views::error::ErrorJson;

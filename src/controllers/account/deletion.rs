@@ -15,7 +15,7 @@ use crate::models::checked::Password;
 use crate::views::user::Account;
 
 #[derive(FromForm)]
-struct DeleteAccountForm {
+pub(super) struct DeleteAccountForm {
     #[field(name = "userPassword")]
     password: Option<Password>,
 }

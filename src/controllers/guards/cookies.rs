@@ -26,6 +26,9 @@ pub(crate) struct Cookies<'r> {
     is_secure: bool,
 }
 
+/// One of the names; the flag is whether the client uses TLS.
+type NameOf = fn(&CookieNames, bool) -> &str;
+
 #[derive(Default)]
 struct TrailingCookie(Mutex<Option<Cookie<'static>>>);
 
@@ -36,7 +39,7 @@ impl<'r> Cookies<'r> {
 
     /// Returns the session tokens of the request, each with whether its cookie has the old name.
     pub(crate) fn session_tokens(&self) -> impl Iterator<Item = (&'r str, bool)> + use<'r> {
-        let own = self.values(|names| names.session(self.is_secure)).map(|token| (token, false));
+        let own = self.values(CookieNames::session).map(|token| (token, false));
         let old = values(self.request, OLD_SESSION).map(|token| (token, true));
         // Other programs on the host may use these names too.
         own.chain(old).filter(|(token, _)| Token::is_one(token))
@@ -47,11 +50,11 @@ impl<'r> Cookies<'r> {
     }
 
     pub(crate) fn set_session(&self, token: &str) {
-        self.set(|names| names.session(self.is_secure), token.to_owned());
+        self.set(CookieNames::session, token.to_owned());
     }
 
     pub(crate) fn clear_session(&self) {
-        self.clear(|names| names.session(self.is_secure));
+        self.clear(CookieNames::session);
     }
 
     /// Replaces a session's cookie of the old name by one of the new name.
@@ -61,15 +64,15 @@ impl<'r> Cookies<'r> {
     }
 
     pub(crate) fn locale(&self) -> Option<Locale> {
-        let own = self.values(|names| names.locale(self.is_secure));
+        let own = self.values(CookieNames::locale);
         own.chain(values(self.request, OLD_LOCALE)).find_map(Locale::tagged)
     }
 
     /// Sets or clears the locale of pages that do not look up the user.
     pub(crate) fn set_locale(&self, locale: Option<Locale>) {
         match locale {
-            Some(locale) => self.set(|names| names.locale(self.is_secure), locale.tag().to_owned()),
-            None => self.clear(|names| names.locale(self.is_secure)),
+            Some(locale) => self.set(CookieNames::locale, locale.tag().to_owned()),
+            None => self.clear(CookieNames::locale),
         }
     }
 
@@ -77,19 +80,19 @@ impl<'r> Cookies<'r> {
     /// may carry it.
     pub(crate) fn device(&self, secret: &Secret) -> Option<Device> {
         let sessions = self.session_tokens().map(|(token, _)| Token::device(token));
-        let devices = sessions.chain(self.values(|names| names.device(self.is_secure)));
+        let devices = sessions.chain(self.values(CookieNames::device));
         devices.filter_map(|value| Device::read(secret, value)).max_by_key(Device::accounts)
     }
 
     /// Sets the device's own cookie, for the time without a session, whose cookie carries the token too.
     pub(crate) fn set_device(&self, device: &Device) {
-        if let Some(names) = self.names {
-            self.set_trailing(self.cookie(names.device(self.is_secure), device.to_string()));
+        if let Some(name) = self.name(CookieNames::device) {
+            self.set_trailing(self.cookie(name, device.to_string()));
         }
     }
 
     pub(crate) fn clear_device(&self) {
-        let Some(name) = self.names.map(|names| names.device(self.is_secure)) else { return };
+        let Some(name) = self.name(CookieNames::device) else { return };
         if values(self.request, name).next().is_some() {
             let mut cookie = self.cookie(name, String::new());
             cookie.make_removal();
@@ -111,20 +114,24 @@ impl<'r> Cookies<'r> {
         &self.request.local_cache(TrailingCookie::default).0
     }
 
-    fn values(&self, name: impl FnOnce(&'r CookieNames) -> &'r str) -> impl Iterator<Item = &'r str> + use<'r> {
-        self.names.map(|names| values(self.request, name(names))).into_iter().flatten()
+    fn name(&self, of: NameOf) -> Option<&'r str> {
+        self.names.map(|names| of(names, self.is_secure))
     }
 
-    fn set(&self, name: impl FnOnce(&'r CookieNames) -> &'r str, value: String) {
-        if let Some(names) = self.names {
-            self.request.cookies().add(self.cookie(name(names), value));
+    fn values(&self, of: NameOf) -> impl Iterator<Item = &'r str> + use<'r> {
+        let request = self.request;
+        self.name(of).into_iter().flat_map(move |name| values(request, name))
+    }
+
+    fn set(&self, of: NameOf, value: String) {
+        if let Some(name) = self.name(of) {
+            self.request.cookies().add(self.cookie(name, value));
         }
     }
 
-    fn clear(&self, name: impl FnOnce(&'r CookieNames) -> &'r str) {
-        if let Some(names) = self.names {
-            let cookie = Cookie::build(name(names).to_owned()).path("/").secure(self.is_secure);
-            self.request.cookies().remove(cookie);
+    fn clear(&self, of: NameOf) {
+        if let Some(name) = self.name(of) {
+            self.request.cookies().remove(Cookie::build(name.to_owned()).path("/").secure(self.is_secure));
         }
     }
 

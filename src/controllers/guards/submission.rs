@@ -3,7 +3,6 @@
 use rocket::data::{self, Data, FromData};
 use rocket::form::error::ErrorKind;
 use rocket::form::{self, Context, Contextual, Form, FromForm, ValueField};
-use rocket::http::Status;
 use rocket::outcome::Outcome;
 use rocket::request::Request;
 
