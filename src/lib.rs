@@ -23,7 +23,7 @@ pub mod error;
 pub mod http;
 pub mod images;
 pub mod internal_api;
-pub mod limit;
+pub mod limits;
 pub mod live;
 pub mod metrics;
 pub mod models;

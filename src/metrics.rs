@@ -8,6 +8,7 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
+
 /// Seconds, from a cached page to a patience that has ended.
 const SECONDS: [f64; 13] = [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// Entries, from one that was alone to the largest batch.
@@ -26,17 +27,17 @@ pub struct Metrics {
     /// WebSockets that have ended, by `reason`.
     pub sockets_closed: IntCounterVec,
     /// Readers, with script or without, that took nothing for so long that they were dropped.
-    pub readers_dropped: IntCounter,
+    pub slow_clients_dropped: IntCounter,
     /// Rooms that somebody follows.
     pub rooms: IntGauge,
     /// Readings of a log for readers who are behind what is in memory.
     pub catch_ups: IntCounter,
     /// Entries appended to logs together.
-    pub batches: Histogram,
+    pub batch_entries: Histogram,
     /// Seconds until such a batch was durable.
-    pub appends: Histogram,
+    pub append_seconds: Histogram,
     /// Seconds until a question to the database was answered.
-    pub questions: Histogram,
+    pub queries: Histogram,
     /// Documents that queries have returned.
     pub documents_read: IntCounter,
     /// Questions to the database that failed, or were not answered in time.
@@ -48,44 +49,52 @@ pub struct Metrics {
 impl Metrics {
     fn new() -> Self {
         let registry = Registry::new();
-        let kept = Kept(&registry);
-        kept.keep(ProcessCollector::for_self());
+        let kept = Registrar(&registry);
+        kept.register(ProcessCollector::for_self());
         let version = Opts::new("sarangbang_info", "The version that runs.").const_label("version", VERSION);
-        kept.made(IntGauge::with_opts(version)).set(1);
+        kept.created(IntGauge::with_opts(version)).set(1);
         Self {
-            requests: kept.seconds_by(
+            requests: kept.histogram_by(
                 "http_request_duration_seconds",
                 "From a request to the head of its answer.",
                 &["method", "route", "status"],
             ),
-            sockets: kept.made(IntGauge::new("sarangbang_sockets", "WebSockets that are open.")),
-            sockets_closed: kept.made(IntCounterVec::new(
+            sockets: kept.created(IntGauge::new("sarangbang_sockets", "WebSockets that are open.")),
+            sockets_closed: kept.created(IntCounterVec::new(
                 Opts::new("sarangbang_sockets_closed_total", "WebSockets that have ended."),
                 &["reason"],
             )),
-            readers_dropped: kept.made(IntCounter::new(
+            slow_clients_dropped: kept.created(IntCounter::new(
                 "sarangbang_readers_dropped_total",
                 "Readers that took nothing for 30 s, or did not answer a ping.",
             )),
-            rooms: kept.made(IntGauge::new("sarangbang_rooms_followed", "Rooms that somebody follows.")),
-            catch_ups: kept.made(IntCounter::new(
+            rooms: kept.created(IntGauge::new("sarangbang_rooms_followed", "Rooms that somebody follows.")),
+            catch_ups: kept.created(IntCounter::new(
                 "sarangbang_catch_ups_total",
                 "Readings of a log for readers who are behind what is in memory.",
             )),
-            batches: kept.histogram("sarangbang_log_batch_entries", "Entries appended to a log at once.", &ENTRIES),
-            appends: kept.histogram("sarangbang_log_append_seconds", "Until such a batch was durable.", &SECONDS),
-            questions: kept.histogram(
+            batch_entries: kept.histogram(
+                "sarangbang_log_batch_entries",
+                "Entries appended to a log at once.",
+                &ENTRIES,
+            ),
+            append_seconds: kept.histogram(
+                "sarangbang_log_append_seconds",
+                "Until such a batch was durable.",
+                &SECONDS,
+            ),
+            queries: kept.histogram(
                 "sarangbang_database_seconds",
                 "Until the database had answered a question.",
                 &SECONDS,
             ),
             documents_read: kept
-                .made(IntCounter::new("sarangbang_documents_read_total", "Documents that queries have returned.")),
-            database_errors: kept.made(IntCounter::new(
+                .created(IntCounter::new("sarangbang_documents_read_total", "Documents that queries have returned.")),
+            database_errors: kept.created(IntCounter::new(
                 "sarangbang_database_errors_total",
                 "Questions to the database that failed, or were not answered in time.",
             )),
-            image_jobs: kept.seconds_by(
+            image_jobs: kept.histogram_by(
                 "sarangbang_image_job_seconds",
                 "From a picture's first byte to the site knowing it, or to its refusal.",
                 &["result"],
@@ -110,24 +119,24 @@ impl Metrics {
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Registers what is made. Names are ours, legal, and each stands here once.
-struct Kept<'a>(&'a Registry);
+struct Registrar<'a>(&'a Registry);
 
-impl Kept<'_> {
-    fn keep(&self, collector: impl Collector + 'static) {
+impl Registrar<'_> {
+    fn register(&self, collector: impl Collector + 'static) {
         self.0.register(Box::new(collector)).unwrap_or_else(|error| unreachable!("{error}"));
     }
 
-    fn made<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
+    fn created<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
         let collector = made.unwrap_or_else(|error| unreachable!("{error}"));
-        self.keep(collector.clone());
+        self.register(collector.clone());
         collector
     }
 
     fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
-        self.made(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())))
+        self.created(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())))
     }
 
-    fn seconds_by(&self, name: &str, help: &str, labels: &[&str]) -> HistogramVec {
-        self.made(HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels))
+    fn histogram_by(&self, name: &str, help: &str, labels: &[&str]) -> HistogramVec {
+        self.created(HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels))
     }
 }

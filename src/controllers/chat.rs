@@ -19,11 +19,11 @@ use super::reply::{Reply, Unbuffered};
 use super::request_context::RequestContext;
 use super::room::{self, RoomPageContent, room_page};
 use crate::error::{Error, FieldError, FieldErrors, Result};
-use crate::live::stream::{Reading, page as streaming_page};
-use crate::models::chat::Said;
+use crate::live::no_script::{self, StreamReader};
+use crate::models::chat::PostedChat;
 use crate::models::checked::{ChatText, Nonce};
 use crate::models::user::Theme;
-use crate::models::{self, Chat, Log, RoomId, patiently};
+use crate::models::{self, Chat, RoomId, RoomLog, with_timeout};
 use crate::views::chat::{Article, Feed, Fragment};
 use crate::views::error::Messages;
 use crate::views::room::{Composer, Permalink, Room, Stream as StreamPage, lost};
@@ -109,7 +109,7 @@ async fn create(id: RoomId, form: Submission<'_, ChatForm>, ctx: RequestContext<
     let posted = post(&ctx, user, &room, &form).await;
     ctx.reply(posted)
         .json(async |posted| {
-            let status = if posted.again { Status::Ok } else { Status::Created };
+            let status = if posted.is_duplicate { Status::Ok } else { Status::Created };
             Ok(chat_json(&ctx, posted.chat).await?.with_status(status))
         })
         .redirect(|posted| format!("{}#chat-{}", room::path(id), posted.chat.seq))
@@ -150,8 +150,8 @@ async fn destroy(id: RoomId, seq: Seq, _form: &FormFields, ctx: RequestContext<'
     let log = room.log(&ctx.db);
     let chat = log.remove(user, seq.0).await?;
     // No reader receives the text once this request is answered.
-    if let Some(live) = ctx.hub.live(id) {
-        live.reach(chat.rev).await;
+    if let Some(live) = ctx.hub.get(id) {
+        live.wait_until(chat.rev).await;
     }
     Ok(ctx.no_content_or_redirect(room_page_of(&log, &chat)))
 }
@@ -161,17 +161,17 @@ async fn post(
     user: &CurrentUser,
     room: &models::Room,
     form: &Submission<'_, ChatForm>,
-) -> Result<Said> {
+) -> Result<PostedChat> {
     let ChatForm { text, nonce } = form.value()?;
-    let posted = room.log(&ctx.db).say(user, text.clone(), nonce.clone()).await?;
+    let posted = room.log(&ctx.db).post(user, text.clone(), nonce.clone()).await?;
     // The removed text is gone, so a retry cannot be told from a new text: ask the user. Programs go by the nonce.
-    if posted.again && posted.chat.removed && !ctx.wants_json() {
+    if posted.is_duplicate && posted.chat.removed && !ctx.wants_json() {
         return Err(Error::field("nonce", FieldError::NonceUsed));
     }
     Ok(posted)
 }
 
-async fn edit(user: &CurrentUser, log: &Arc<Log>, seq: i64, form: &Submission<'_, EditForm>) -> Result<Chat> {
+async fn edit(user: &CurrentUser, log: &Arc<RoomLog>, seq: i64, form: &Submission<'_, EditForm>) -> Result<Chat> {
     match &form.value()?.text {
         Optional(Some(text)) => log.edit(user, seq, text.clone()).await,
         Optional(None) => log.editable(user, seq).await,
@@ -195,13 +195,13 @@ async fn updates(
     wait: Option<Duration>,
 ) -> Result<Reply> {
     let mut feed = ctx.hub.feed(room, Some(since)).await?;
-    let mut updates = patiently(feed.now()).await??;
+    let mut updates = with_timeout(feed.poll()).await??;
     if let (None, Some(wait)) = (&updates, wait) {
-        let session_guard = ctx.hub.sessions.hold(user.session.id.clone());
+        let session_guard = ctx.hub.sessions.register(user.session.id.clone());
         updates = tokio::select! {
             updates = timeout(wait, feed.next()) => updates.ok().transpose()?,
             () = session_guard.ended() => return Err(Error::SignedOut),
-            () = ctx.hub.stopping() => None,
+            () = ctx.hub.shutdown() => None,
         };
         if updates.is_none() {
             return Ok(Reply::no_content());
@@ -220,7 +220,7 @@ async fn stream_page(
     room: &models::Room,
 ) -> Result<impl Stream<Item = String> + use<>> {
     // Kept while the page is read, so that the feed continues where the page ends.
-    let _live = ctx.hub.room(room).await?;
+    let _live = ctx.hub.open(room).await?;
     let page = ctx.hub.page(room, None).await?;
     let page = &page.fragment.view;
     let feed = ctx.hub.feed(room, Some(page.upto)).await?;
@@ -234,8 +234,8 @@ async fn stream_page(
     };
     let lost = lost(room.id, ctx.views, locale)?;
     let head = ctx.views.render("chats/stream.html.tera", locale, &view)? + &lost;
-    let reader = Reading { user: user.user.clone(), session: user.session.clone(), locale, day, lost };
-    Ok(streaming_page(head, feed, first, reader, Arc::clone(ctx.hub)))
+    let reader = StreamReader { user: user.user.clone(), session: user.session.clone(), locale, day, lost };
+    Ok(no_script::stream_page(head, feed, first, reader, Arc::clone(ctx.hub)))
 }
 
 async fn chat_page(ctx: &RequestContext<'_>, user: &CurrentUser, room: &models::Room, chat: Chat) -> Result<Reply> {
@@ -258,7 +258,7 @@ async fn invalid_chat_page(
 
 async fn permalink(ctx: &RequestContext<'_>, user: &CurrentUser, room: &models::Room, chat: Chat) -> Result<Permalink> {
     let (seq, before, removed) = (chat.seq, chat.no + 1, chat.removed);
-    let (editable, removable) = (chat.is_edited_by(user), chat.is_removed_by(user));
+    let (editable, removable) = (chat.can_edit(user), chat.can_remove(user));
     let feed = Feed { articles: vec![article(ctx, chat).await?], upto: seq, closed: false };
     Ok(Permalink {
         me: Me::from(&user.user),
@@ -275,12 +275,12 @@ async fn permalink(ctx: &RequestContext<'_>, user: &CurrentUser, room: &models::
 }
 
 /// Returns the path of the room's page that shows a chat: the latest page, or the one that ends with the chat.
-fn room_page_of(log: &Log, chat: &Chat) -> String {
-    let before = if log.is_past(chat) { format!("?before={}", chat.no + 1) } else { String::new() };
+fn room_page_of(log: &RoomLog, chat: &Chat) -> String {
+    let before = if log.is_on_older_page(chat) { format!("?before={}", chat.no + 1) } else { String::new() };
     format!("{}{before}", room::path(chat.room))
 }
 
-fn room_path_at(log: &Log, chat: &Chat) -> String {
+fn room_path_at(log: &RoomLog, chat: &Chat) -> String {
     format!("{}#chat-{}", room_page_of(log, chat), chat.seq)
 }
 
@@ -289,7 +289,7 @@ async fn chat_json(ctx: &RequestContext<'_>, chat: Chat) -> Result<Reply> {
 }
 
 async fn article(ctx: &RequestContext<'_>, chat: Chat) -> Result<Arc<Article>> {
-    ctx.hub.articles(vec![chat]).await?.pop().ok_or(Error::NotFound)
+    ctx.hub.with_authors(vec![chat]).await?.pop().ok_or(Error::NotFound)
 }
 
 fn fragment_reply(ctx: &RequestContext<'_>, fragment: &Fragment) -> Result<Reply> {

@@ -65,7 +65,7 @@ async fn update(
     ctx: RequestContext<'_>,
 ) -> Result<Reply> {
     let path = form.value()?.path;
-    if !ctx.images.secret().admits(bearer.0, Purpose::Record, &format!("{id} {path}")) {
+    if !ctx.images.secret().verify(bearer.0, Purpose::SetPicture, &format!("{id} {path}")) {
         // Only a valid ticket passes at any host name.
         return Err(if ctx.accepts_host() { Error::Forbidden } else { Error::Misdirected });
     }
@@ -79,10 +79,10 @@ async fn update(
 #[get("/image/<name>")]
 async fn in_use(name: &str, bearer: BearerToken<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
     let path = PicturePath::parse(&format!("/image/{name}")).map_err(|_| Error::NotFound)?;
-    if !ctx.images.secret().admits(bearer.0, Purpose::Ask, path.as_str()) {
+    if !ctx.images.secret().verify(bearer.0, Purpose::QueryPicture, path.as_str()) {
         return Err(Error::Forbidden);
     }
-    Reply::json(&PictureUsage { used: User::has_anybody(&ctx.db, &path).await? })
+    Reply::json(&PictureUsage { used: User::is_picture_used(&ctx.db, &path).await? })
 }
 
 /// Deletes a picture that no user has. If the file server is down, its next sweep deletes it.

@@ -20,7 +20,7 @@ use super::reply::Reply;
 use crate::error::{FieldErrors, Result};
 use crate::http;
 use crate::internal_api::ImageClient;
-use crate::limit::{Limits, Rate};
+use crate::limits::{Limits, Rate};
 use crate::live::Hub;
 use crate::models::Database;
 use crate::views::error::{Messages, messages};
@@ -56,7 +56,7 @@ impl<'r> RequestContext<'r> {
     /// Returns the current user and counts one action towards a rate.
     pub(crate) async fn rate_limited_user(&self, rate: impl FnOnce(&Limits) -> &Rate) -> Result<&'r CurrentUser> {
         let user = self.current_user().await?;
-        rate(self.limits).take(user.id, self.client_address())?;
+        rate(self.limits).check(user.id, self.client_address())?;
         Ok(user)
     }
 

@@ -13,7 +13,7 @@ use super::reply::Reply;
 use super::request_context::RequestContext;
 use crate::error::{FieldErrors, Result};
 use crate::models::checked::{Nonce, RoomName, Topic};
-use crate::models::room::{Created, Place};
+use crate::models::room::{Created, ListCursor};
 use crate::models::{self, RoomId};
 use crate::views::room::{self as views, Composer, Listed, Neighbour, Room, Rooms, Show, Typed};
 use crate::views::user::Me;
@@ -62,7 +62,7 @@ async fn create(form: Submission<'_, RoomForm>, ctx: RequestContext<'_>) -> Resu
         .redirect(|(room, _)| path(room.id))
         .invalid(async |errors| {
             let typed = typed(&form, Typed::default(), &errors, &ctx);
-            rooms_page(&ctx, user, Place::Page(1), typed).await
+            rooms_page(&ctx, user, ListCursor::Page(1), typed).await
         })
         .await
 }
@@ -79,7 +79,7 @@ async fn show(id: RoomId, before: QueryNumber<'_>, user: PageUser<'_>, ctx: Requ
 #[put("/room/<id>", data = "<form>")]
 async fn update(id: RoomId, form: Submission<'_, RoomChangeForm>, ctx: RequestContext<'_>) -> Result<Reply> {
     let user = ctx.rate_limited_user(|limits| &limits.edits).await?;
-    let room = user.own_room(&ctx.db, id).await?;
+    let room = user.manageable_room(&ctx.db, id).await?;
     let updated = change_room(&form, &room, &ctx).await;
     ctx.reply(updated)
         .json(async |()| Reply::json(&Room::new(&user.room(&ctx.db, id).await?, &ctx.db, user)))
@@ -94,7 +94,7 @@ async fn update(id: RoomId, form: Submission<'_, RoomChangeForm>, ctx: RequestCo
 /// Closes a room permanently.
 #[delete("/room/<id>", data = "<_form>")]
 async fn destroy(id: RoomId, user: &CurrentUser, _form: &FormFields, ctx: RequestContext<'_>) -> Result<Reply> {
-    let room = user.own_room(&ctx.db, id).await?;
+    let room = user.manageable_room(&ctx.db, id).await?;
     room.close(&ctx.db, user).await?;
     Ok(ctx.no_content_or_redirect(index_path()))
 }
@@ -131,8 +131,8 @@ pub(super) async fn room_page(
         return Reply::json(&json!({ "room": view, "upto": feed.upto, "before": page.before, "chats": feed.chats }));
     }
     let locale = ctx.locale();
-    let (presence, typing) = match ctx.hub.live(room.id) {
-        Some(live) => (live.presence.here().borrow().clone(), live.presence.typing().borrow().clone()),
+    let (presence, typing) = match ctx.hub.get(room.id) {
+        Some(live) => (live.presence.online().borrow().clone(), live.presence.typing().borrow().clone()),
         None => Default::default(),
     };
     let show = Show {
@@ -158,13 +158,13 @@ pub(super) async fn room_page(
 
 /// Returns the first rooms of the list, or none if the database is too slow.
 async fn sidebar_rooms(ctx: &RequestContext<'_>, user: &CurrentUser, current: RoomId) -> Vec<Neighbour> {
-    let rooms = user.first_rooms(&ctx.db, SIDEBAR_ROOMS).await;
-    rooms.iter().map(|room| Neighbour::new(room, current, ctx.hub.here(room.id))).collect()
+    let rooms = user.cached_rooms(&ctx.db, SIDEBAR_ROOMS).await;
+    rooms.iter().map(|room| Neighbour::new(room, current, ctx.hub.online_count(room.id))).collect()
 }
 
-async fn rooms_page(ctx: &RequestContext<'_>, user: &CurrentUser, place: Place, typed: Typed) -> Result<Reply> {
+async fn rooms_page(ctx: &RequestContext<'_>, user: &CurrentUser, place: ListCursor, typed: Typed) -> Result<Reply> {
     let listing = user.rooms(&ctx.db, place, ROOMS_PER_PAGE).await?;
-    let summaries = ctx.hub.glances(&listing.rooms).await;
+    let summaries = ctx.hub.summaries(&listing.rooms).await;
     let rooms = listing.rooms.iter().map(|room| Room::new(room, &ctx.db, user)).zip(summaries);
     let rooms: Vec<_> = rooms.map(|(room, summary)| Listed::new(room, summary)).collect();
     let [previous, next] = [listing.previous, listing.next].map(|place| place.map(place_query));
@@ -182,9 +182,9 @@ async fn create_room(
 ) -> Result<(models::Room, Status)> {
     let RoomForm { name, topic: Optional(topic), nonce: Optional(nonce) } = form.value()?;
     let topic = topic.clone().unwrap_or_default();
-    match user.request_room(&ctx.db, name.clone(), topic, nonce.as_ref()).await? {
-        Created::Now(room) => Ok((room, Status::Created)),
-        Created::Before(room) => Ok((room, Status::Ok)),
+    match user.create_room_once(&ctx.db, name.clone(), topic, nonce.as_ref()).await? {
+        Created::New(room) => Ok((room, Status::Created)),
+        Created::Existing(room) => Ok((room, Status::Ok)),
     }
 }
 
@@ -194,7 +194,7 @@ async fn change_room(
     ctx: &RequestContext<'_>,
 ) -> Result<()> {
     let RoomChangeForm { name: Optional(name), topic: Optional(topic) } = form.value()?;
-    room.change(&ctx.db, name.clone(), topic.clone()).await
+    room.update(&ctx.db, name.clone(), topic.clone()).await
 }
 
 fn stored(room: &models::Room) -> Typed {

@@ -10,7 +10,7 @@ use super::user::{created_session, path_after_sign_in, sign_in_path, start_sessi
 use crate::error::{FieldErrors, Result};
 use crate::models::User;
 use crate::models::checked::{Login, Password};
-use crate::models::user::Client;
+use crate::models::user::SignInOrigin;
 use crate::views::user::{Door, Typed};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -41,7 +41,7 @@ async fn create(form: Submission<'_, SignInForm>, ctx: RequestContext<'_>) -> Re
 #[delete("/session", data = "<_form>")]
 async fn destroy(_form: &FormFields, ctx: RequestContext<'_>) -> Result<Reply> {
     let (user, cookies) = (ctx.current_user().await?, ctx.cookies());
-    ctx.hub.end(&ctx.db, std::slice::from_ref(&user.session)).await?;
+    ctx.hub.end_sessions(&ctx.db, std::slice::from_ref(&user.session)).await?;
     cookies.clear_session();
     if let Some(device) = cookies.device(ctx.images.secret()) {
         cookies.set_device(&device);
@@ -52,8 +52,8 @@ async fn destroy(_form: &FormFields, ctx: RequestContext<'_>) -> Result<Reply> {
 async fn sign_in(form: &Submission<'_, SignInForm>, ctx: &RequestContext<'_>) -> Result<User> {
     let (SignInForm { login, password }, secret) = (form.value()?, ctx.images.secret());
     let device = ctx.cookies().device(secret).map(|device| (device, secret));
-    let client = Client { address: ctx.client_address(), device };
-    let user = User::sign_in(&ctx.db, login.clone(), password.clone(), client).await?;
+    let origin = SignInOrigin { address: ctx.client_address(), device };
+    let user = User::sign_in(&ctx.db, login.clone(), password.clone(), origin).await?;
     start_session(ctx, &user).await?;
     Ok(user)
 }

@@ -76,12 +76,12 @@ pub(super) fn sign_in_path(next: Option<&str>) -> String {
 /// Starts a session for a user and ends the browser's previous one.
 pub(super) async fn start_session(ctx: &RequestContext<'_>, user: &User) -> Result<()> {
     if let Ok(previous) = ctx.current_user().await {
-        ctx.hub.end(&ctx.db, std::slice::from_ref(&previous.session)).await?;
+        ctx.hub.end_sessions(&ctx.db, std::slice::from_ref(&previous.session)).await?;
     }
     let (cookies, secret) = (ctx.cookies(), ctx.images.secret());
-    let device = cookies.device(secret).map_or_else(|| Device::new(secret), Ok)?.knowing(secret, user.id);
+    let device = cookies.device(secret).map_or_else(|| Device::new(secret), Ok)?.with_account(secret, user.id);
     let token = Session::open(&ctx.db, user, ctx.user_agent(), ctx.client_address()).await?;
-    cookies.set_session(token.of(&device).as_str());
+    cookies.set_session(token.with_device(&device).as_str());
     cookies.clear_device();
     if let Some(locale) = user.locale.as_deref().and_then(Locale::tagged) {
         cookies.set_locale(Some(locale));
@@ -104,10 +104,10 @@ pub(super) fn path_after_sign_in(next: Option<&str>) -> String {
 
 /// Creates an account, or finds the one that an earlier copy of this request created.
 async fn sign_up(form: &Submission<'_, SignUpForm>, ctx: &RequestContext<'_>) -> Result<User> {
-    ctx.limits.signups.take_at(ctx.client_address())?;
+    ctx.limits.signups.check_address(ctx.client_address())?;
     let SignUpForm { login, password, nickname, nonce: Optional(nonce) } = form.value()?;
     let (login, password) = (|| login.clone(), || password.clone());
-    let created = User::request_sign_up(&ctx.db, login(), password(), nickname.clone(), nonce.clone()).await;
+    let created = User::sign_up_once(&ctx.db, login(), password(), nickname.clone(), nonce.clone()).await;
     let user = match (created, nonce) {
         (Err(Error::Invalid(taken)), Some(nonce)) => {
             let earlier = User::signed_up_before(&ctx.db, login(), password(), nonce, ctx.client_address()).await?;

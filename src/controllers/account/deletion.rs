@@ -42,13 +42,13 @@ async fn delete_account(
 ) -> Result<()> {
     let password = form.value()?.password.clone();
     let password = password.ok_or_else(|| Error::field("userPassword", FieldError::WrongPassword))?;
-    user.confirm(&ctx.db, password, &user.session).await?;
-    user.leave(&ctx.db).await?;
-    ctx.hub.revoked(user.id).await;
-    ctx.hub.changed(user.id);
+    user.reauthenticate(&ctx.db, password, &user.session).await?;
+    user.delete_account(&ctx.db).await?;
+    ctx.hub.sessions_revoked(user.id).await;
+    ctx.hub.user_changed(user.id);
     ctx.cookies().clear_session();
     if let Some(picture) = &user.picture
-        && !User::has_anybody(&ctx.db, picture).await?
+        && !User::is_picture_used(&ctx.db, picture).await?
     {
         delete_in_background(ctx.images, Some(picture.clone()));
     }

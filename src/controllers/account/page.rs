@@ -54,7 +54,7 @@ pub(super) fn account_page(page: &Account, ctx: &RequestContext<'_>) -> Result<R
 
 pub(super) async fn account_view(user: &CurrentUser, ctx: &RequestContext<'_>) -> Result<Account> {
     let id = user.id.to_string();
-    let (sessions, is_healthy) = tokio::join!(models::Session::all(&ctx.db, user), ctx.images.is_healthy());
+    let (sessions, is_healthy) = tokio::join!(models::Session::of_user(&ctx.db, user), ctx.images.is_healthy());
     let upload = ctx.images_url().filter(|_| is_healthy).map(|url| Upload {
         address: url.to_string(),
         ticket: format!("{id}.{}", ctx.images.secret().ticket(Purpose::Upload, &id)),

@@ -52,6 +52,6 @@ async fn change_password(
     let PasswordForm { old, new } = form.value()?;
     let old = old.clone().ok_or_else(|| Error::field("oldPassword", FieldError::WrongPassword))?;
     user.change_password(&ctx.db, (old, new.clone()), &user.session).await?;
-    ctx.hub.revoked(user.id).await;
+    ctx.hub.sessions_revoked(user.id).await;
     Ok(())
 }

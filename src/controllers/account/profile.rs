@@ -45,10 +45,10 @@ async fn change_profile(
     let (nickname, locale) = (nickname.0.clone(), locale.0.map(|Choice(locale)| locale));
     let (tag, theme) = (locale.map(|locale| locale.map(Locale::tag)), theme.0.map(|Choice(theme)| theme));
     let is_named = nickname.is_some();
-    let is_renamed = user.change(&ctx.db, &Profile { nickname, locale: tag, theme }).await;
+    let is_renamed = user.update_profile(&ctx.db, &Profile { nickname, locale: tag, theme }).await;
     // After an error the database may have the new nickname or not.
     if is_named && !matches!(is_renamed, Ok(false)) {
-        ctx.hub.changed(user.id);
+        ctx.hub.user_changed(user.id);
     }
     is_renamed?;
     if let Some(locale) = locale {

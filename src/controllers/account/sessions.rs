@@ -18,9 +18,9 @@ pub(super) async fn destroy(
     _form: &FormFields,
     ctx: RequestContext<'_>,
 ) -> Result<Reply> {
-    let sessions = Session::all(&ctx.db, user).await?;
+    let sessions = Session::of_user(&ctx.db, user).await?;
     let session = sessions.iter().find(|other| other.id.to_string() == session).ok_or(Error::NotFound)?;
-    ctx.hub.end(&ctx.db, std::slice::from_ref(session)).await?;
+    ctx.hub.end_sessions(&ctx.db, std::slice::from_ref(session)).await?;
     Ok(ctx.no_content_or_redirect(account_path("sessions")))
 }
 
@@ -28,6 +28,6 @@ pub(super) async fn destroy(
 #[delete("/user/me/session", data = "<_form>")]
 pub(super) async fn destroy_others(user: &CurrentUser, _form: &FormFields, ctx: RequestContext<'_>) -> Result<Reply> {
     user.revoke_other_sessions(&ctx.db, &user.session).await?;
-    ctx.hub.revoked(user.id).await;
+    ctx.hub.sessions_revoked(user.id).await;
     Ok(ctx.no_content_or_redirect(account_path("sessions")))
 }

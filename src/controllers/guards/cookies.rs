@@ -9,7 +9,7 @@ use rocket::time::Duration;
 use super::client_address::is_secure;
 use super::cookie_names::{CookieNames, OLD_LOCALE, OLD_SESSION};
 use crate::models::Device;
-use crate::models::session::Token;
+use crate::models::session::SessionToken;
 use crate::ticket::Secret;
 use crate::views::Locale;
 
@@ -42,7 +42,7 @@ impl<'r> Cookies<'r> {
         let own = self.values(CookieNames::session).map(|token| (token, false));
         let old = values(self.request, OLD_SESSION).map(|token| (token, true));
         // Other programs on the host may use these names too.
-        own.chain(old).filter(|(token, _)| Token::is_one(token))
+        own.chain(old).filter(|(token, _)| SessionToken::is_well_formed(token))
     }
 
     pub(crate) fn has_session(&self) -> bool {
@@ -79,9 +79,9 @@ impl<'r> Cookies<'r> {
     /// Returns the device token of a browser that a user has signed in with before. It is signed, so any of the cookies
     /// may carry it.
     pub(crate) fn device(&self, secret: &Secret) -> Option<Device> {
-        let sessions = self.session_tokens().map(|(token, _)| Token::device(token));
+        let sessions = self.session_tokens().map(|(token, _)| SessionToken::device(token));
         let devices = sessions.chain(self.values(CookieNames::device));
-        devices.filter_map(|value| Device::read(secret, value)).max_by_key(Device::accounts)
+        devices.filter_map(|value| Device::parse(secret, value)).max_by_key(Device::account_count)
     }
 
     /// Sets the device's own cookie, for the time without a session, whose cookie carries the token too.

@@ -3,13 +3,13 @@
 use rocket::http::Method;
 use rocket::request::Request;
 
-use crate::http::{self, Gate};
+use crate::http::{self, RequestGate};
 use crate::internal_api::ImageClient;
 use crate::ticket::Purpose;
 
 /// Returns the gate that rejects requests to an unknown host name.
-pub fn gate() -> Gate {
-    Gate(is_exempt)
+pub fn gate() -> RequestGate {
+    RequestGate(is_exempt)
 }
 
 fn is_exempt(request: &Request<'_>) -> bool {
@@ -20,7 +20,7 @@ fn is_exempt(request: &Request<'_>) -> bool {
         (Method::Get, [Some("image"), Some(_), None, _]) => {
             let images: Option<&ImageClient> = request.rocket().state();
             images.zip(http::bearer(request)).is_some_and(|(images, ticket)| {
-                images.secret().admits(ticket, Purpose::Ask, request.uri().path().as_str())
+                images.secret().verify(ticket, Purpose::QueryPicture, request.uri().path().as_str())
             })
         }
         // This ticket covers a field of the form, so the action checks it.

@@ -12,7 +12,7 @@ use super::form_fields::FormFields;
 use super::params::Seq;
 use super::state::settings;
 use crate::error::{CrossOrigin, Error};
-use crate::http::{self, Notices};
+use crate::http::{self, SetupWarnings};
 use crate::models::RoomId;
 
 #[derive(Clone)]
@@ -76,9 +76,9 @@ fn check_origin(request: &Request<'_>) -> Result<(), CrossOrigin> {
         let own = settings.site.url.clone().or_else(|| http::host(request)?.url(scheme));
         http::check_origin(request, settings, own.as_ref(), origin).inspect_err(|reason| {
             if matches!(reason, CrossOrigin::Port | CrossOrigin::Address)
-                && let Some(notices) = request.rocket().state::<Notices>()
+                && let Some(warnings) = request.rocket().state::<SetupWarnings>()
             {
-                notices.name_origin(origin, headers.get_one("Host").unwrap_or_default());
+                warnings.warn_origin(origin, headers.get_one("Host").unwrap_or_default());
             }
         })
     })

@@ -20,6 +20,6 @@ pub(crate) fn share_query_budget(mut route: Route) -> Route {
 #[rocket::async_trait]
 impl Handler for QueryBudget {
     async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r> {
-        models::together(self.handler.handle(request, data)).await
+        models::with_shared_budget(self.handler.handle(request, data)).await
     }
 }

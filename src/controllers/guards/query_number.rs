@@ -4,7 +4,7 @@ use rocket::form::{self, FromFormField, ValueField};
 use rocket::http::uri::fmt::{Ignorable, Query};
 
 use crate::error::{Error, FieldError, Result};
-use crate::models::room::Place;
+use crate::models::room::ListCursor;
 
 /// A number in a query, the first one if it is repeated. An `Option<i64>` would turn a malformed number into `None`.
 #[derive(Clone, Copy)]
@@ -17,18 +17,18 @@ impl QueryNumber<'_> {
     }
 
     /// Returns the position in the list of rooms, by default its first page.
-    pub(crate) fn place(self) -> Result<Place> {
+    pub(crate) fn place(self) -> Result<ListCursor> {
         // A page has one address, so signs and leading zeros are invalid.
         let canonical = |text: &str, min| {
             let number = text.parse().ok().filter(|number: &i64| *number >= min);
             number.filter(|number| number.to_string() == text)
         };
         let place = self.parsed(|text| match text.split_at_checked(1) {
-            Some(("b", number)) => canonical(number, 1).map(Place::Below),
-            Some(("a", number)) => canonical(number, 0).map(Place::Above),
-            _ => canonical(text, 1).map(|page| Place::Page(page as usize)),
+            Some(("b", number)) => canonical(number, 1).map(ListCursor::Below),
+            Some(("a", number)) => canonical(number, 0).map(ListCursor::Above),
+            _ => canonical(text, 1).map(|page| ListCursor::Page(page as usize)),
         })?;
-        Ok(place.unwrap_or(Place::Page(1)))
+        Ok(place.unwrap_or(ListCursor::Page(1)))
     }
 
     fn parsed<T>(self, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>> {
@@ -38,11 +38,11 @@ impl QueryNumber<'_> {
 }
 
 /// Writes a position as [`QueryNumber::place`] reads it.
-pub(crate) fn place_query(place: Place) -> String {
+pub(crate) fn place_query(place: ListCursor) -> String {
     match place {
-        Place::Page(page) => page.to_string(),
-        Place::Below(number) => format!("b{number}"),
-        Place::Above(number) => format!("a{number}"),
+        ListCursor::Page(page) => page.to_string(),
+        ListCursor::Below(number) => format!("b{number}"),
+        ListCursor::Above(number) => format!("a{number}"),
     }
 }
 
