@@ -6,9 +6,10 @@ mod response;
 mod store;
 mod upload;
 
+use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rocket::fairing::AdHoc;
@@ -26,6 +27,7 @@ use crate::error::Error;
 use crate::http::{self, RequestGate, SetupWarnings};
 use crate::internal_api::{Outcome, SiteClient};
 use crate::limits::Rate;
+use crate::metrics::Metrics;
 use crate::ticket::{Purpose, Secret};
 use response::{Bearer, Client, ImageResponse};
 use store::{FileName, FileStore};
@@ -54,6 +56,7 @@ struct ImageServer {
     uploads: Mutex<HashMap<String, usize>>,
     /// Uploads a minute, by user and by address.
     rate: Rate,
+    metrics: Arc<Metrics>,
 }
 
 impl ImageServer {
@@ -84,6 +87,7 @@ pub fn build(settings: Settings, secret: Secret) -> Result<Rocket<Build>, String
         drains: Semaphore::new(MAX_RECEIVERS),
         uploads: Mutex::default(),
         rate: Rate::new(settings.rates.uploads),
+        metrics: Arc::default(),
     });
     let figment = settings.rocket.clone();
     let figment =
@@ -92,6 +96,7 @@ pub fn build(settings: Settings, secret: Secret) -> Result<Rocket<Build>, String
     Ok(rocket::custom(figment)
         .manage(settings)
         .manage(notices)
+        .manage(Arc::clone(&works.metrics))
         .manage(works)
         .mount("/", routes())
         .register("/", catchers![default_catcher])

@@ -1,6 +1,5 @@
-//! The metrics of a process, which `controllers/metrics.rs` serves to Prometheus.
+//! The metrics of a server, which `controllers/metrics.rs` serves to Prometheus.
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use prometheus::core::Collector;
@@ -13,9 +12,6 @@ use prometheus::{
 const SECONDS: [f64; 13] = [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// Entries, from one that was alone to the largest batch.
 const ENTRIES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
-
-/// The counts of this process.
-pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
 
 /// Everything that is counted.
 pub struct Metrics {
@@ -46,8 +42,15 @@ pub struct Metrics {
     pub image_jobs: HistogramVec,
 }
 
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Metrics {
-    fn new() -> Self {
+    /// Returns the metrics of a server. All of them start at zero.
+    pub fn new() -> Self {
         let registry = Registry::new();
         let kept = Registrar(&registry);
         kept.register(ProcessCollector::for_self());

@@ -1,5 +1,7 @@
 //! One log line for each request, with the request's id, and the metrics of requests.
 
+use std::sync::Arc;
+
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::time::OffsetDateTime;
 use rocket::{Data, Request, Response};
@@ -10,7 +12,7 @@ use super::guards::current_user::resumed_user;
 use super::guards::request_info::{REQUEST_ID_HEADER, RequestInfo, request_info};
 use crate::config::AccessLog;
 use crate::http::{FIELD, clip, refusal};
-use crate::metrics::METRICS;
+use crate::metrics::Metrics;
 
 /// The log target of these lines, which are printed without a prefix.
 pub const LOG_TARGET: &str = "access";
@@ -33,7 +35,9 @@ impl Fairing for AccessLogger {
         let info = request_info(request);
         response.set_raw_header(REQUEST_ID_HEADER, info.id.clone());
         let route = request.route().map_or("none", |route| route.uri.path());
-        METRICS.record_request(request.method().as_str(), route, response.status().code, info.arrived_at.elapsed());
+        if let Some(metrics) = request.rocket().state::<Arc<Metrics>>() {
+            metrics.record_request(request.method().as_str(), route, response.status().code, info.arrived_at.elapsed());
+        }
         let size = response.body().preset_size();
         match self.0 {
             AccessLog::Combined => log::info!(target: LOG_TARGET, "{}", combined(request, response, size)),

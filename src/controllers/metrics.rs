@@ -1,25 +1,31 @@
 //! `/metrics` of both servers, for clients with `metrics.token`.
 
+use std::sync::Arc;
+
 use rocket::http::{ContentType, Status};
 use rocket::{Route, State, get, routes};
 use sha2::{Digest, Sha256};
 
 use super::guards::bearer_token::BearerToken;
 use crate::config::Settings;
-use crate::metrics::METRICS;
+use crate::metrics::Metrics;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![show]
 }
 
-/// Returns the counters of this process. Without a configured token there is no such page.
+/// Returns the metrics of this server. Without a configured token there is no such page.
 #[get("/metrics")]
-fn show(bearer: BearerToken<'_>, settings: &State<Settings>) -> Result<(ContentType, Vec<u8>), Status> {
+fn show(
+    bearer: BearerToken<'_>,
+    settings: &State<Settings>,
+    metrics: &State<Arc<Metrics>>,
+) -> Result<(ContentType, Vec<u8>), Status> {
     let token = settings.metrics_token.as_deref().ok_or(Status::NotFound)?;
     if !is_same(bearer.0, token) {
         return Err(Status::Forbidden);
     }
-    let text = METRICS.to_text().map_err(|_| Status::InternalServerError)?;
+    let text = metrics.to_text().map_err(|_| Status::InternalServerError)?;
     Ok((ContentType::new("text", "plain").with_params([("version", "0.0.4"), ("charset", "utf-8")]), text))
 }
 

@@ -10,7 +10,7 @@ use super::reply::Reply;
 use super::request_context::RequestContext;
 use crate::error::{Error, Result};
 use crate::internal_api::{ImageClient, PictureUsage};
-use crate::models::checked::PicturePath;
+use crate::models::values::PicturePath;
 use crate::models::{User, UserId};
 use crate::ticket::Purpose;
 use crate::views::picture;

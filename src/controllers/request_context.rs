@@ -22,7 +22,7 @@ use crate::http;
 use crate::internal_api::ImageClient;
 use crate::limits::{Limits, Rate};
 use crate::live::Hub;
-use crate::models::Database;
+use crate::store::Database;
 use crate::views::error::{Messages, messages};
 use crate::views::{Locale, Views};
 

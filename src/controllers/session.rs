@@ -9,8 +9,8 @@ use super::request_context::RequestContext;
 use super::user::{created_session, path_after_sign_in, sign_in_path, start_session};
 use crate::error::{FieldErrors, Result};
 use crate::models::User;
-use crate::models::checked::{Login, Password};
 use crate::models::user::SignInOrigin;
+use crate::models::values::{Login, Password};
 use crate::views::user::{Door, Typed};
 
 pub(super) fn routes() -> Vec<Route> {

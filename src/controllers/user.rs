@@ -11,7 +11,7 @@ use super::reply::Reply;
 use super::request_context::RequestContext;
 use super::room;
 use crate::error::{Error, FieldErrors, Result};
-use crate::models::checked::{Login, Nickname, Nonce, Password};
+use crate::models::values::{Login, Nickname, Nonce, Password};
 use crate::models::{Device, Session, User, UserId};
 use crate::views::Locale;
 use crate::views::user::{Card, Door, Me, Typed, UserJson};

@@ -1,6 +1,6 @@
 //! An upload, step by step: the ticket, then the picture, then the files, then the site.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use multer::{Constraints, Multipart, SizeLimit};
@@ -18,7 +18,6 @@ use super::response::{Client, ImageResponse};
 use super::{ImageServer, UPLOADS_PER_USER};
 use crate::error::Error;
 use crate::internal_api::Outcome;
-use crate::metrics::METRICS;
 use crate::process::lower_thread_priority;
 use crate::ticket::Purpose;
 
@@ -107,7 +106,7 @@ struct UserUploadGuard<'a> {
 impl<'a> UserUploadGuard<'a> {
     /// Unless the user has [`A_USER`] already.
     fn begin(works: &'a ImageServer, user: &str) -> Result<Self, UploadError> {
-        let mut uploads = works.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut uploads = works.uploads.lock();
         let count = uploads.entry(user.to_owned()).or_default();
         if *count >= UPLOADS_PER_USER {
             return Err(UploadError::Unavailable);
@@ -119,7 +118,7 @@ impl<'a> UserUploadGuard<'a> {
 
 impl Drop for UserUploadGuard<'_> {
     fn drop(&mut self) {
-        let mut uploads = self.works.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut uploads = self.works.uploads.lock();
         if let Some(count) = uploads.get_mut(&self.user) {
             *count -= 1;
             if *count == 0 {
@@ -149,7 +148,7 @@ async fn create(
     let begun = Instant::now();
     let taken = process(data, kind, caller, works).await;
     let result = taken.as_ref().map_or_else(|failure| failure.code(), |_| "stored");
-    METRICS.image_jobs.with_label_values(&[result]).observe(begun.elapsed().as_secs_f64());
+    works.metrics.image_jobs.with_label_values(&[result]).observe(begun.elapsed().as_secs_f64());
     match taken {
         Ok(path) => ImageResponse::outcome(&caller, Status::Created, "stored", &json!({ "path": path })),
         Err(UploadError::Misdirected) => caller.error(&Error::Misdirected),

@@ -5,8 +5,7 @@ use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::IndexOptions;
 use mongodb::{Client, Collection, IndexModel};
 use sarangbang::error::Error;
-use sarangbang::models::Database;
-use sarangbang::models::checked::{ChatText, Nonce};
+use sarangbang::models::values::{ChatText, Nonce};
 
 use crate::helpers::page::{Page, attribute_of, text_of};
 use crate::helpers::person::{Answer, PASSWORD, Person};
@@ -176,7 +175,7 @@ async fn a_site_killed_before_it_wiped_shows_nothing_and_the_next_start_wipes() 
     let _next = Site::on(&site.database).await;
     let database = &site.database;
     until("the next start to wipe", || async move { (holding(database, "secret").await == 0).then_some(()) }).await;
-    until("the chore to be crossed out", || async {
+    until("the old job to be moved and done", || async {
         (chores.count_documents(doc! {}).await.unwrap() == 0).then_some(())
     })
     .await;
@@ -223,11 +222,11 @@ async fn ten_thousand_entries_behind_arrive_in_bounded_fragments() {
     let site = Site::start().await;
     let person = site.person("gildong").await;
     let path = person.make_room("far behind").await;
-    let db = Database::open(&site.database).await.unwrap();
+    let db = sarangbang::models::open(&site.database).await.unwrap();
     let author = sarangbang::models::User::sign_in(
         &db,
-        sarangbang::models::checked::Login::parse("gildong").ok(),
-        sarangbang::models::checked::Password::parse(PASSWORD).ok(),
+        sarangbang::models::values::Login::parse("gildong").ok(),
+        sarangbang::models::values::Password::parse(PASSWORD).ok(),
         std::net::IpAddr::from([127, 0, 0, 1]),
     );
     let author = author.await.unwrap();

@@ -45,3 +45,4 @@ mod sites;
 mod streams;
 mod times;
 mod unsent;
+mod upgrade;

@@ -11,7 +11,7 @@ use crate::controllers::request_context::RequestContext;
 use crate::controllers::user::sign_in_path;
 use crate::error::{Error, FieldError, Result};
 use crate::models::User;
-use crate::models::checked::Password;
+use crate::models::values::Password;
 use crate::views::user::Account;
 
 #[derive(FromForm)]
@@ -42,7 +42,7 @@ async fn delete_account(
 ) -> Result<()> {
     let password = form.value()?.password.clone();
     let password = password.ok_or_else(|| Error::field("userPassword", FieldError::WrongPassword))?;
-    user.reauthenticate(&ctx.db, password, &user.session).await?;
+    user.reauthenticate(&ctx.db, password, &user.session.id).await?;
     user.delete_account(&ctx.db).await?;
     ctx.hub.sessions_revoked(user.id).await;
     ctx.hub.user_changed(user.id);

@@ -11,7 +11,7 @@ use crate::controllers::reply::Reply;
 use crate::controllers::request_context::RequestContext;
 use crate::error::{Error, FieldError, Result};
 use crate::models::User;
-use crate::models::checked::Password;
+use crate::models::values::Password;
 use crate::views::user::{Account, UserJson};
 
 pub(super) const FIELDS: [&str; 2] = ["oldPassword", "userPassword"];
@@ -51,7 +51,7 @@ async fn change_password(
 ) -> Result<()> {
     let PasswordForm { old, new } = form.value()?;
     let old = old.clone().ok_or_else(|| Error::field("oldPassword", FieldError::WrongPassword))?;
-    user.change_password(&ctx.db, (old, new.clone()), &user.session).await?;
+    user.change_password(&ctx.db, (old, new.clone()), &user.session.id).await?;
     ctx.hub.sessions_revoked(user.id).await;
     Ok(())
 }

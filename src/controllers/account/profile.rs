@@ -11,8 +11,8 @@ use crate::controllers::reply::Reply;
 use crate::controllers::request_context::RequestContext;
 use crate::error::{FieldErrors, Result};
 use crate::models::User;
-use crate::models::checked::Nickname;
 use crate::models::user::{Profile, Theme};
+use crate::models::values::Nickname;
 use crate::views::Locale;
 use crate::views::user::{Account, UserJson};
 

@@ -27,7 +27,7 @@ pub(super) async fn destroy(
 /// Ends all sessions but the current one.
 #[delete("/user/me/session", data = "<_form>")]
 pub(super) async fn destroy_others(user: &CurrentUser, _form: &FormFields, ctx: RequestContext<'_>) -> Result<Reply> {
-    user.revoke_other_sessions(&ctx.db, &user.session).await?;
+    user.revoke_other_sessions(&ctx.db, &user.session.id).await?;
     ctx.hub.sessions_revoked(user.id).await;
     Ok(ctx.no_content_or_redirect(account_path("sessions")))
 }

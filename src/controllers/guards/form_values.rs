@@ -3,8 +3,8 @@
 use rocket::form::{self, FromFormField, ValueField};
 
 use crate::error::FieldError;
-use crate::models::checked::{ChatText, Login, Nickname, Nonce, Password, RoomName, Topic};
 use crate::models::user::Theme;
+use crate::models::values::{ChatText, Login, Nickname, Nonce, Password, RoomName, Topic};
 use crate::views::Locale;
 
 /// A field that may be absent. Rocket's own `Option` turns an invalid value into `None`.

@@ -4,7 +4,7 @@ use rocket::data::Data;
 use rocket::request::Request;
 use rocket::route::{Handler, Outcome, Route};
 
-use crate::models;
+use crate::store;
 
 #[derive(Clone)]
 struct QueryBudget {
@@ -20,6 +20,6 @@ pub(crate) fn share_query_budget(mut route: Route) -> Route {
 #[rocket::async_trait]
 impl Handler for QueryBudget {
     async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r> {
-        models::with_shared_budget(self.handler.handle(request, data)).await
+        store::with_shared_budget(self.handler.handle(request, data)).await
     }
 }

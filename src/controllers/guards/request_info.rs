@@ -4,7 +4,7 @@ use rocket::request::Request;
 use rocket::tokio::time::Instant;
 
 use super::client_address::via_trusted_proxy;
-use crate::models::checked::Nonce;
+use crate::models::values::Nonce;
 
 /// The header that a proxy sends a request's id in, and that the reply repeats it in.
 pub(crate) const REQUEST_ID_HEADER: &str = "X-Request-Id";

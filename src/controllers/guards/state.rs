@@ -7,7 +7,7 @@ use rocket::request::Request;
 
 use crate::config::Settings;
 use crate::error::{Error, Result};
-use crate::models::Database;
+use crate::store::Database;
 
 pub(crate) fn settings<'r>(request: &'r Request<'_>) -> &'r Settings {
     // The site is built with them.
