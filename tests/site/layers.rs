@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 const LAYERS: [&[&str]; 10] = [
     &["main"],
     &["site", "check", "backup"],
-    &["controllers", "images"],
+    // For `/metrics`, which both servers have.
+    &["images"],
+    &["controllers"],
     &["live"],
     &["views"],
     &["models"],
