@@ -13,6 +13,7 @@ const SECONDS: [f64; 13] = [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
 /// Buckets of entries, up to the largest batch.
 const ENTRIES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
+/// What a server counts.
 pub struct Metrics {
     registry: Registry,
     requests: HistogramVec,
