@@ -204,8 +204,8 @@ fn stored(room: &models::Room) -> Typed {
 /// Returns the form as it was typed; absent fields as in `stored`.
 fn typed<T>(form: &Submission<'_, T>, stored: Typed, errors: &FieldErrors, ctx: &RequestContext<'_>) -> Typed {
     Typed {
-        name: form.typed("name").map_or(stored.name, str::to_owned),
-        topic: form.typed("topic").map_or(stored.topic, str::to_owned),
+        name: form.typed_or("name", &stored.name).to_owned(),
+        topic: form.typed_or("topic", &stored.topic).to_owned(),
         faults: ctx.messages(errors),
     }
 }

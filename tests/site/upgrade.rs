@@ -3,9 +3,9 @@
 
 use reqwest::header::HeaderValue;
 
-use crate::helpers::folder;
 use crate::helpers::person::Person;
 use crate::helpers::process::Process;
+use crate::helpers::site::folder;
 
 const ROOM: &str = "/room/6b097f6e51322797d5d06be1";
 const CLOSED: &str = "/room/6b097f6f51322797d5d06bed";

@@ -36,9 +36,17 @@ impl<'r, T> Submission<'r, T> {
         self.value.as_ref().map_err(|errors| Error::Invalid(errors.clone()))
     }
 
-    /// Returns the text of a field as the user typed it.
-    pub(crate) fn typed(&self, field: &str) -> Option<&'r str> {
-        self.fields.values(field).next()
+    /// Returns the text of a field as the user typed it; empty if the field is absent.
+    pub(crate) fn typed(&self, field: &str) -> &'r str {
+        self.fields.values(field).next().unwrap_or_default()
+    }
+
+    /// Returns the text of a field as the user typed it, or as it is stored if the field is absent.
+    pub(crate) fn typed_or<'a>(&self, field: &str, stored: &'a str) -> &'a str
+    where
+        'r: 'a,
+    {
+        self.fields.values(field).next().unwrap_or(stored)
     }
 }
 
