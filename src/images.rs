@@ -87,7 +87,7 @@ pub fn build(settings: Settings, secret: Secret) -> Result<Rocket<Build>, String
         drains: Semaphore::new(MAX_RECEIVERS),
         uploads: Mutex::default(),
         rate: Rate::new(settings.rates.uploads),
-        metrics: Arc::default(),
+        metrics: Arc::new(Metrics::new()),
     });
     let figment = settings.rocket.clone();
     let figment =

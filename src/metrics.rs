@@ -8,98 +8,74 @@ use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
-/// Seconds, from a cached page to a patience that has ended.
+/// Buckets in seconds, from a cached page to a query timeout.
 const SECONDS: [f64; 13] = [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// Entries, from one that was alone to the largest batch.
+/// Buckets of entries, up to the largest batch.
 const ENTRIES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
-/// Everything that is counted.
+/// What a server counts.
 pub struct Metrics {
     registry: Registry,
-    /// Seconds from a request to its answer, by `method`, `route` and `status`.
     requests: HistogramVec,
-    /// WebSockets that are open.
-    pub sockets: IntGauge,
-    /// WebSockets that have ended, by `reason`.
-    pub sockets_closed: IntCounterVec,
-    /// Readers, with script or without, that took nothing for so long that they were dropped.
-    pub slow_clients_dropped: IntCounter,
-    /// Rooms that somebody follows.
-    pub rooms: IntGauge,
-    /// Readings of a log for readers who are behind what is in memory.
-    pub catch_ups: IntCounter,
-    /// Entries appended to logs together.
-    pub batch_entries: Histogram,
-    /// Seconds until such a batch was durable.
-    pub append_seconds: Histogram,
-    /// Seconds until a question to the database was answered.
-    pub queries: Histogram,
-    /// Documents that queries have returned.
-    pub documents_read: IntCounter,
-    /// Questions to the database that failed, or were not answered in time.
-    pub database_errors: IntCounter,
-    /// Pictures that were taken or refused, by `result`, in seconds.
-    pub image_jobs: HistogramVec,
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        Self::new()
-    }
+    pub(crate) sockets: IntGauge,
+    pub(crate) sockets_closed: IntCounterVec,
+    pub(crate) slow_clients_dropped: IntCounter,
+    pub(crate) rooms: IntGauge,
+    pub(crate) catch_ups: IntCounter,
+    pub(crate) batch_entries: Histogram,
+    pub(crate) append_seconds: Histogram,
+    pub(crate) queries: Histogram,
+    pub(crate) documents_read: IntCounter,
+    pub(crate) database_errors: IntCounter,
+    pub(crate) image_jobs: HistogramVec,
 }
 
 impl Metrics {
-    /// Returns the metrics of a server. All of them start at zero.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let registry = Registry::new();
-        let kept = Registrar(&registry);
-        kept.register(ProcessCollector::for_self());
-        let version = Opts::new("sarangbang_info", "The version that runs.").const_label("version", VERSION);
-        kept.created(IntGauge::with_opts(version)).set(1);
+        let registrar = Registrar(&registry);
+        registrar.register(ProcessCollector::for_self());
+        let version = Opts::new("sarangbang_info", "The running version.").const_label("version", VERSION);
+        registrar.created(IntGauge::with_opts(version)).set(1);
         Self {
-            requests: kept.histogram_by(
+            requests: registrar.histogram_by(
                 "http_request_duration_seconds",
-                "From a request to the head of its answer.",
+                "Time from the request to the head of the response.",
                 &["method", "route", "status"],
             ),
-            sockets: kept.created(IntGauge::new("sarangbang_sockets", "WebSockets that are open.")),
-            sockets_closed: kept.created(IntCounterVec::new(
-                Opts::new("sarangbang_sockets_closed_total", "WebSockets that have ended."),
+            sockets: registrar.created(IntGauge::new("sarangbang_sockets", "Open WebSockets.")),
+            sockets_closed: registrar.created(IntCounterVec::new(
+                Opts::new("sarangbang_sockets_closed_total", "Closed WebSockets."),
                 &["reason"],
             )),
-            slow_clients_dropped: kept.created(IntCounter::new(
+            slow_clients_dropped: registrar.created(IntCounter::new(
                 "sarangbang_readers_dropped_total",
-                "Readers that took nothing for 30 s, or did not answer a ping.",
+                "Clients dropped because they read nothing for 30 s or left a ping unanswered.",
             )),
-            rooms: kept.created(IntGauge::new("sarangbang_rooms_followed", "Rooms that somebody follows.")),
-            catch_ups: kept.created(IntCounter::new(
+            rooms: registrar
+                .created(IntGauge::new("sarangbang_rooms_followed", "Rooms with at least one live reader.")),
+            catch_ups: registrar.created(IntCounter::new(
                 "sarangbang_catch_ups_total",
-                "Readings of a log for readers who are behind what is in memory.",
+                "Log reads for readers that are behind the chats in memory.",
             )),
-            batch_entries: kept.histogram(
-                "sarangbang_log_batch_entries",
-                "Entries appended to a log at once.",
-                &ENTRIES,
-            ),
-            append_seconds: kept.histogram(
+            batch_entries: registrar.histogram("sarangbang_log_batch_entries", "Entries in one append.", &ENTRIES),
+            append_seconds: registrar.histogram(
                 "sarangbang_log_append_seconds",
-                "Until such a batch was durable.",
+                "Time until an append was durable.",
                 &SECONDS,
             ),
-            queries: kept.histogram(
+            queries: registrar.histogram(
                 "sarangbang_database_seconds",
-                "Until the database had answered a question.",
+                "Time until the database answered a query.",
                 &SECONDS,
             ),
-            documents_read: kept
-                .created(IntCounter::new("sarangbang_documents_read_total", "Documents that queries have returned.")),
-            database_errors: kept.created(IntCounter::new(
-                "sarangbang_database_errors_total",
-                "Questions to the database that failed, or were not answered in time.",
-            )),
-            image_jobs: kept.histogram_by(
+            documents_read: registrar
+                .created(IntCounter::new("sarangbang_documents_read_total", "Documents returned by queries.")),
+            database_errors: registrar
+                .created(IntCounter::new("sarangbang_database_errors_total", "Queries that failed or timed out.")),
+            image_jobs: registrar.histogram_by(
                 "sarangbang_image_job_seconds",
-                "From a picture's first byte to the site knowing it, or to its refusal.",
+                "Time from the first byte of a picture to its record at the site or its rejection.",
                 &["result"],
             ),
             registry,
@@ -121,7 +97,7 @@ impl Metrics {
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Registers what is made. Names are ours, legal, and each stands here once.
+/// Registers collectors. It cannot fail: all names are constants above, valid and distinct.
 struct Registrar<'a>(&'a Registry);
 
 impl Registrar<'_> {
