@@ -40,7 +40,6 @@ struct EditForm {
     text: Optional<ChatText>,
 }
 
-/// Posts a chat.
 #[post("/room/<id>/chat", data = "<form>")]
 async fn create(id: RoomId, form: Submission<'_, ChatForm>, ctx: RequestContext<'_>) -> Result<Reply> {
     let user = ctx.rate_limited_user(|limits| &limits.chats).await?;
@@ -59,7 +58,6 @@ async fn create(id: RoomId, form: Submission<'_, ChatForm>, ctx: RequestContext<
         .await
 }
 
-/// Shows one chat.
 #[get("/room/<id>/chat/<seq>")]
 async fn show(id: RoomId, seq: Seq, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
     let room = user.room(&ctx.db, id).await?;
@@ -67,7 +65,6 @@ async fn show(id: RoomId, seq: Seq, user: PageUser<'_>, ctx: RequestContext<'_>)
     if ctx.wants_json() { chat_json(&ctx, chat).await } else { chat_page(&ctx, &user, &room, chat, None).await }
 }
 
-/// Edits a chat.
 #[put("/room/<id>/chat/<seq>", data = "<form>")]
 async fn update(id: RoomId, seq: Seq, form: Submission<'_, EditForm>, ctx: RequestContext<'_>) -> Result<Reply> {
     let user = ctx.rate_limited_user(|limits| &limits.edits).await?;
@@ -84,7 +81,6 @@ async fn update(id: RoomId, seq: Seq, form: Submission<'_, EditForm>, ctx: Reque
         .await
 }
 
-/// Removes a chat.
 #[delete("/room/<id>/chat/<seq>", data = "<_form>")]
 async fn destroy(id: RoomId, seq: Seq, _form: &FormFields, ctx: RequestContext<'_>) -> Result<Reply> {
     let user = ctx.rate_limited_user(|limits| &limits.edits).await?;

@@ -26,7 +26,6 @@ struct SignInForm {
     password: Option<Password>,
 }
 
-/// Signs a user in.
 #[post("/session", data = "<form>")]
 async fn create(form: Submission<'_, SignInForm>, ctx: RequestContext<'_>) -> Result<Reply> {
     let signed_in = sign_in(&form, &ctx).await;

@@ -58,7 +58,6 @@ async fn create(form: Submission<'_, SignUpForm>, ctx: RequestContext<'_>) -> Re
         .await
 }
 
-/// Shows a user's card.
 #[get("/user/<id>")]
 async fn show(id: UserId, current_user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
     let user = User::find(&ctx.db, id).await?;

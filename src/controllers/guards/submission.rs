@@ -17,7 +17,6 @@ pub(crate) struct Submission<'r, T> {
 }
 
 impl<'r, T: FromForm<'r>> Submission<'r, T> {
-    /// Validates the fields of a form.
     pub(crate) fn parse(fields: &'r FormFields) -> Result<Self> {
         let values = fields.iter().map(|(name, value)| ValueField::from((name, value)));
         let Contextual { value, context } = Form::parse_iter(values).map_err(|_| Error::BadRequest)?;
