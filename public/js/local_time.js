@@ -1,13 +1,13 @@
-// Times in the reader's time zone and language. For browsers without script the server writes them in `site.zone`.
+// Times in the reader's zone and language. Without script the page shows them in the zone of the site.
 
 const DAY = 86_400_000;
-/** The longest wait until the clock is read again. A clock that is set tells no script. */
-const CHECK = 60_000;
+/** The clock is read at least this often: no event tells that it was set. */
+const CHECK_INTERVAL = 60_000;
 
 const language = document.documentElement.lang;
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
 
-/** Formatters keep the time zone in which they were made. */
+/** Formatters keep the time zone of their creation. */
 const formatters = () => {
   const format = (options) => new Intl.DateTimeFormat(language, options);
   return {
@@ -19,16 +19,14 @@ const formatters = () => {
 };
 let formats = formatters();
 
-/** Returns the start of the day of a time. */
-export const midnight = (at) => new Date(at).setHours(0, 0, 0, 0);
+export const startOfDay = (at) => new Date(at).setHours(0, 0, 0, 0);
 // Days have 23 to 25 hours.
-const daysAgo = (at) => Math.round((midnight(Date.now()) - midnight(at)) / DAY);
+const daysAgo = (at) => Math.round((startOfDay(Date.now()) - startOfDay(at)) / DAY);
 
-/** Returns the hour and minute. */
-export const hour = (at) => formats.clock.format(at);
+export const timeOfDay = (at) => formats.clock.format(at);
 
-/** Returns the hour and minute without the half of the day, for narrow margins. */
-export const brief = (at) =>
+/** Returns the time of day without AM or PM, for narrow margins. */
+export const shortTimeOfDay = (at) =>
   formats.clock
     .formatToParts(at)
     .filter(({ type }) => type !== "dayPeriod")
@@ -36,19 +34,19 @@ export const brief = (at) =>
     .join("")
     .trim();
 
-/** Returns the day of a time in words: today and yesterday by name. */
+/** Returns the day of a time in words. Today and yesterday are named so. */
 export function dayOf(at) {
   const ago = daysAgo(at);
   const name = formats.day.format(at);
   return ago === 0 || ago === 1 ? `${relative.format(-ago, "day")}, ${name}` : name;
 }
 
-/** Sets a text only if it differs: live regions read out what is written. */
-export function write(element, text) {
+/** Sets a text only if it differs: screen readers announce every change of a live region. */
+export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Rewrites the times below an element: of today the hour, else the day. The texts of a feed's times are left to groups. */
+/** Writes the times below an element: the time of day for today, else the day. Times in a feed belong to `groups.js`. */
 export function localize(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
@@ -56,22 +54,22 @@ export function localize(root) {
     time.title = formats.full.format(at);
     if (time.closest("chat-feed")) continue;
     const ago = daysAgo(at);
-    if (ago === 0) write(time, hour(at));
-    else write(time, ago === 1 ? relative.format(-1, "day") : formats.short.format(at));
+    if (ago === 0) setText(time, timeOfDay(at));
+    else setText(time, ago === 1 ? relative.format(-1, "day") : formats.short.format(at));
   }
 }
 
-/** Calls `redraw` when the day or the time zone has changed: at midnight, and after the clock was set. */
+/** Calls `redraw` when the day or the time zone has changed. */
 export function onNewDay(redraw) {
-  const now = () => `${new Date().toDateString()} ${new Date().getTimezoneOffset()}`;
-  let drawn = now();
+  const today = () => `${new Date().toDateString()} ${new Date().getTimezoneOffset()}`;
+  let drawn = today();
   let timer = 0;
   const check = () => {
     clearTimeout(timer);
     const untilMidnight = new Date().setHours(24, 0, 0, 0) - Date.now();
-    timer = setTimeout(check, Math.min(CHECK, untilMidnight));
-    if (drawn === now()) return;
-    drawn = now();
+    timer = setTimeout(check, Math.min(CHECK_INTERVAL, untilMidnight));
+    if (drawn === today()) return;
+    drawn = today();
     formats = formatters();
     redraw();
   };
