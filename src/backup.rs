@@ -33,7 +33,7 @@ mod save;
 use std::path::Path;
 
 use crate::config::Settings;
-use crate::engine::Engine;
+use crate::process::Engine;
 use folder::{Saved, Saving};
 use pictures::Pictures;
 

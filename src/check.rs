@@ -4,10 +4,10 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use crate::config::Settings;
-use crate::engine::Engine;
 use crate::http::unlisted_proxies;
+use crate::internal_api::ImageClient;
 use crate::models::Database;
-use crate::peer::Peer;
+use crate::process::Engine;
 use crate::ticket::Secret;
 
 /// What was looked at: a sentence, or what is wrong with it.
@@ -43,8 +43,8 @@ async fn images(settings: &Settings) -> Finding {
     let address = &settings.images.internal_url;
     // A look needs no ticket: where no secret is configured none is made for it.
     let secret = Secret::configured(settings.images.secret.as_deref().unwrap_or("nothing is signed with this"))?;
-    let peer = Peer::new(address.clone(), secret)?;
-    match peer.is_there().await {
+    let peer = ImageClient::new(address.clone(), secret)?;
+    match peer.is_healthy().await {
         true => match peer.clock().await.and_then(difference) {
             Some(seconds) => Err(format!(
                 "The clocks of this machine and of the image server at {address} are {seconds} s apart. Each server \

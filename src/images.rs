@@ -23,9 +23,9 @@ use tokio::time::{Instant, sleep};
 use crate::config::Settings;
 use crate::error::Error;
 use crate::http::{self, Gate, Notices};
+use crate::internal_api::{Outcome, SiteClient};
 use crate::limit::Rate;
 use crate::metrics;
-use crate::peer::{Peer, Said};
 use crate::ticket::{Purpose, Secret};
 use answer::{Answer, Bearer, Caller};
 use store::{Name, Store};
@@ -45,7 +45,7 @@ const MEMORY: u64 = 1_536 << 20;
 /// What the image server works with.
 struct Works {
     store: Arc<Store>,
-    site: Peer,
+    site: SiteClient,
     decoders: Arc<Semaphore>,
     receivers: Semaphore,
     /// Taken by who is still listened to after a refusal.
@@ -75,7 +75,7 @@ pub fn build(settings: Settings, secret: Secret) -> Result<Rocket<Build>, String
     let images = &settings.images;
     let store = Store::open(&images.dir)
         .map_err(|error| format!("The folder {} cannot be used for pictures: {error}.", images.dir.display()))?;
-    let site = Peer::new(settings.site.internal_url.clone(), secret)?;
+    let site = SiteClient::new(settings.site.internal_url.clone(), secret)?;
     let works = Arc::new(Works {
         store: Arc::new(store),
         site,
@@ -180,14 +180,14 @@ async fn sweep(works: Arc<Works>) {
         });
         let mut pause = next.map_or(LOOK, |next| next.min(LOOK));
         for name in settled {
-            match works.site.is_used(&name.path()).await {
-                Said::Yes => drop(Arc::make_mut(&mut asked).insert(name)),
-                Said::No => {
+            match works.site.is_picture_used(&name.path()).await {
+                Outcome::Yes => drop(Arc::make_mut(&mut asked).insert(name)),
+                Outcome::No => {
                     if let Err(error) = works.disk(move |store| store.remove(&name)).await {
                         log::error!("a picture cannot be removed: {error}");
                     }
                 }
-                Said::Nothing => {
+                Outcome::Unavailable => {
                     pause = AGAIN;
                     break;
                 }

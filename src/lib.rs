@@ -8,9 +8,9 @@
 //! live         follows logs, has chats rendered once, hands them out
 //! views        what templates and JSON are given; nothing of HTTP
 //! models       verbs on the collections; neither HTTP nor HTML
-//! peer, engine, limit, metrics: the other server, the database of our own, limits, what is counted
+//! internal_api, limit, metrics: the other server, the database of our own, limits, what is counted
 //! http         what both servers need to read a request
-//! cache, config, error, keeper, priority, say, ticket: the ground
+//! cache, config, error, process, ticket: the ground
 //! images       the second server, beside the controllers: uses views for error pages, peer, http and the ground
 //! ```
 
@@ -19,18 +19,15 @@ pub mod cache;
 pub mod check;
 pub mod config;
 pub mod controllers;
-pub mod engine;
 pub mod error;
 pub mod http;
 pub mod images;
-mod keeper;
+pub mod internal_api;
 pub mod limit;
 pub mod live;
 pub mod metrics;
 pub mod models;
-pub mod peer;
-mod priority;
-pub mod say;
+pub mod process;
 pub mod site;
 pub mod ticket;
 pub mod views;

@@ -9,7 +9,7 @@ use log::LevelFilter;
 use sarangbang::backup;
 use sarangbang::config::Settings;
 use sarangbang::controllers::ACCESS;
-use sarangbang::say::{complain, say};
+use sarangbang::process::{print, print_error};
 use sarangbang::site::{self, Servers};
 
 const USAGE: &str = "\
@@ -37,11 +37,11 @@ fn main() -> ExitCode {
             Err(error) => report(Err(error)),
         },
         ["help" | "--help" | "-h"] => {
-            say(USAGE);
+            print(USAGE);
             ExitCode::SUCCESS
         }
         _ => {
-            complain(USAGE);
+            print_error(USAGE);
             ExitCode::from(2)
         }
     }
@@ -55,7 +55,7 @@ fn run(servers: Servers) -> Result<(), String> {
     }
     let settings = Settings::read()?;
     rocket::async_main(async {
-        site::run(settings, servers, |address| say(&format!("Sarangbang is at {address}"))).await
+        site::run(settings, servers, |address| print(&format!("Sarangbang is at {address}"))).await
     })
 }
 
@@ -63,7 +63,7 @@ fn run(servers: Servers) -> Result<(), String> {
 fn carry(work: impl FnOnce(&Settings) -> Result<String, String>) -> ExitCode {
     start_logging();
     let carried = Settings::read().and_then(|settings| work(&settings));
-    report(carried.map(|carried| say(&carried)))
+    report(carried.map(|carried| print(&carried)))
 }
 
 /// Says what is right on standard output, what is wrong on standard error.
@@ -72,12 +72,12 @@ fn check() -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return report(Err(error)),
     };
-    say("The configuration can be read.");
+    print("The configuration can be read.");
     let findings = rocket::async_main(sarangbang::check::check(&settings));
     for finding in &findings {
         match finding {
-            Ok(right) => say(right),
-            Err(wrong) => complain(wrong),
+            Ok(right) => print(right),
+            Err(wrong) => print_error(wrong),
         }
     }
     ExitCode::from(u8::from(findings.iter().any(Result::is_err)))
@@ -105,7 +105,7 @@ fn report(result: Result<(), String>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&error);
+            print_error(&error);
             ExitCode::FAILURE
         }
     }

@@ -10,14 +10,14 @@ use rocket::{Build, Rocket};
 
 use crate::config::Settings;
 use crate::controllers;
-use crate::engine::{self, Engine};
 use crate::http::Notices;
 use crate::images;
-use crate::keeper::{Keeper, Running, watched};
+use crate::internal_api::ImageClient;
 use crate::limit::Limits;
 use crate::live::Hub;
 use crate::models::{Database, Lease};
-use crate::peer::Peer;
+use crate::process::engine::{self, Engine};
+use crate::process::{Process, Supervisor, supervised_command};
 use crate::ticket::Secret;
 use crate::views::Views;
 use crate::views::time::Clock;
@@ -77,9 +77,9 @@ pub async fn run(
         }
         // A process of its own: what a picture does to it, it does not do to the chat.
         let images = match servers == Servers::Both {
-            true => {
-                Some(Keeper::keep("the image server", image_server()?, || image_server().map_err(io::Error::other)))
-            }
+            true => Some(Supervisor::supervise("the image server", image_server()?, || {
+                image_server().map_err(io::Error::other)
+            })),
             false => None,
         };
         let launched = launch(site, ready).await;
@@ -112,11 +112,11 @@ fn held(lease: Arc<Lease>) -> AdHoc {
 }
 
 /// This program again, as the image server, with the same settings.
-fn image_server() -> Result<Running, String> {
+fn image_server() -> Result<Process, String> {
     let start = || {
-        let mut command = watched();
+        let mut command = supervised_command();
         command.arg(std::env::current_exe()?).arg("images").stdout(Stdio::null());
-        Running::start(command)
+        Process::start(command)
     };
     start().map_err(|error| format!("The image server cannot be started: {error}."))
 }
@@ -169,7 +169,7 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
     db.budget().set_limit(settings.cache);
     let cookies = controllers::CookieNames::new(db.site_id());
     let notices = Notices::of_site(&settings.var);
-    let images = Peer::new(settings.images.internal_url.clone(), secret)?;
+    let images = ImageClient::new(settings.images.internal_url.clone(), secret)?;
     let hub = Hub::new(Arc::clone(&db), views.clone());
     let (stopped, closed) = (Arc::clone(&hub), Arc::clone(&db));
     let watches = Arc::clone(&hub);

@@ -7,21 +7,21 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use crate::config::Settings;
-use crate::peer::Peer;
+use crate::internal_api::ImageClient;
 use crate::ticket::Secret;
 
 /// Where the pictures are.
 pub(super) struct Pictures {
     folder: PathBuf,
     address: Url,
-    server: Peer,
+    server: ImageClient,
 }
 
 impl Pictures {
     pub(super) fn of(settings: &Settings) -> Result<Self, String> {
         let (folder, address) = (settings.images.dir.clone(), settings.images.internal_url.clone());
         // Pictures are shown to everybody: nothing is signed.
-        let server = Peer::new(address.clone(), Secret::configured("nothing is signed with this")?)?;
+        let server = ImageClient::new(address.clone(), Secret::configured("nothing is signed with this")?)?;
         Ok(Self { folder, address, server })
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::say::complain;
+use crate::process::print_error;
 
 /// How often there is a line.
 const LINE: Duration = Duration::from_secs(10);
@@ -31,7 +31,7 @@ impl Progress {
         if self.bar.is_hidden() && self.last.elapsed() > LINE {
             self.last = Instant::now();
             let total = self.bar.length().unwrap_or_default();
-            complain(&format!("{}: {} of {total}", self.what, self.bar.position()));
+            print_error(&format!("{}: {} of {total}", self.what, self.bar.position()));
         }
     }
 
@@ -39,7 +39,7 @@ impl Progress {
     pub(super) fn end(self) -> u64 {
         let count = self.bar.position();
         match self.bar.is_hidden() {
-            true => complain(&format!("{}: {count}", self.what)),
+            true => print_error(&format!("{}: {count}", self.what)),
             false => {
                 self.bar.set_length(count);
                 self.bar.finish();

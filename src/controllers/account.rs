@@ -10,13 +10,13 @@ use super::form::{Nothing, Sent};
 use super::visitor::{Reader, SignedIn, Visitor};
 use super::{picture, user};
 use crate::error::{Error, Fault, Faults, Result};
+use crate::internal_api::ImageClient;
 use crate::limit::Limits;
 use crate::live::Hub;
 use crate::models;
 use crate::models::checked::{Nickname, Password};
 use crate::models::user::{Profile, Theme};
 use crate::models::{Database, User};
-use crate::peer::Peer;
 use crate::ticket::Purpose;
 use crate::views::Locale;
 use crate::views::error::messages;
@@ -99,7 +99,7 @@ pub(super) async fn show(
     who: Reader,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
-    images: &State<Peer>,
+    images: &State<ImageClient>,
 ) -> Result<Answer> {
     if visitor.wants_json() {
         return Answer::json(&UserJson::from(&who.user));
@@ -120,7 +120,7 @@ async fn update(
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
-    images: &State<Peer>,
+    images: &State<ImageClient>,
     limits: &State<Limits>,
 ) -> Result<Answer> {
     let who = visitor.signed_in().await?;
@@ -175,7 +175,7 @@ async fn destroy(
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
-    images: &State<Peer>,
+    images: &State<ImageClient>,
 ) -> Result<Answer> {
     let who = visitor.signed_in().await?;
     let left = async {
@@ -237,9 +237,9 @@ async fn end_other_sessions(
     Ok(sessions_ended(&visitor))
 }
 
-async fn account(who: &SignedIn, visitor: &Visitor<'_>, db: &Database, images: &Peer) -> Result<Account> {
+async fn account(who: &SignedIn, visitor: &Visitor<'_>, db: &Database, images: &ImageClient) -> Result<Account> {
     let id = who.user.id.to_string();
-    let (sessions, is_there) = tokio::join!(models::Session::all(db, &who.user), images.is_there());
+    let (sessions, is_there) = tokio::join!(models::Session::all(db, &who.user), images.is_healthy());
     let sessions = sessions?;
     let upload = match (visitor.images_url(), is_there) {
         (Some(url), true) => Some(Upload {

@@ -13,8 +13,8 @@ use super::param::Number;
 use super::visitor::Visitor;
 use crate::error::{Error, Foreign};
 use crate::http::{self, Gate, Notices};
+use crate::internal_api::ImageClient;
 use crate::models::{self, RoomId};
-use crate::peer::Peer;
 use crate::ticket::Purpose;
 
 /// The routes, each behind the door.
@@ -75,7 +75,7 @@ pub fn gate() -> Gate {
             // The image server reaches the site at an address of its own, with a ticket.
             (Method::Get, [Some("image"), Some(_), None, _]) => {
                 let path = request.uri().path();
-                let peer = request.rocket().state::<Peer>();
+                let peer = request.rocket().state::<ImageClient>();
                 peer.zip(http::bearer(request))
                     .is_some_and(|(peer, ticket)| peer.secret().admits(ticket, Purpose::Ask, path.as_str()))
             }

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::answer::Answer;
 use crate::error::Result;
+use crate::internal_api::ImageClient;
 use crate::models::Database;
-use crate::peer::Peer;
 
 /// The routes.
 pub(super) fn routes() -> Vec<Route> {
@@ -24,8 +24,8 @@ fn alive() -> Result<Answer> {
 
 /// One entry a dependency, `ok` or `away`; 503 only without the database.
 #[get("/health")]
-async fn show(db: &State<Arc<Database>>, images: &State<Peer>) -> Result<Answer> {
-    let (database, images) = rocket::tokio::join!(db.ping(), images.is_there());
+async fn show(db: &State<Arc<Database>>, images: &State<ImageClient>) -> Result<Answer> {
+    let (database, images) = rocket::tokio::join!(db.ping(), images.is_healthy());
     let word = |ok| if ok { "ok" } else { "away" };
     let answer = Answer::json(&json!({ "database": word(database.is_ok()), "images": word(images) }))?;
     match database {

@@ -13,9 +13,9 @@ use super::form::{Nothing, Sent};
 use super::visitor::{SignedIn, Visitor};
 use crate::error::{Error, Result};
 use crate::http;
+use crate::internal_api::{ImageClient, PictureUsage};
 use crate::models::checked::PicturePath;
 use crate::models::{Database, User, UserId};
-use crate::peer::{Peer, Use};
 use crate::ticket::Purpose;
 use crate::views::picture;
 
@@ -83,7 +83,7 @@ async fn record(
     bearer: Bearer<'_>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
-    images: &State<Peer>,
+    images: &State<ImageClient>,
 ) -> Result<Answer> {
     if !images.secret().admits(bearer.0, Purpose::Record, &format!("{id} {}", form.path)) {
         // Only a valid ticket is good at any host name.
@@ -102,7 +102,7 @@ async fn remove(
     _form: Sent<Nothing>,
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
-    images: &State<Peer>,
+    images: &State<ImageClient>,
 ) -> Result<Answer> {
     let before = User::change_picture(db, who.user.id, None).await?;
     forget(images, before);
@@ -114,19 +114,19 @@ async fn remove(
 
 /// The image server asks whether anybody has a picture.
 #[get("/image/<name>")]
-async fn ask(name: &str, bearer: Bearer<'_>, db: &State<Arc<Database>>, images: &State<Peer>) -> Result<Answer> {
+async fn ask(name: &str, bearer: Bearer<'_>, db: &State<Arc<Database>>, images: &State<ImageClient>) -> Result<Answer> {
     let path = PicturePath::parse(&format!("/image/{name}")).map_err(|_| Error::NotFound)?;
     if !images.secret().admits(bearer.0, Purpose::Ask, path.as_str()) {
         return Err(Error::Forbidden);
     }
-    Answer::json(&Use { used: User::has_anybody(db, &path).await? })
+    Answer::json(&PictureUsage { used: User::has_anybody(db, &path).await? })
 }
 
 /// Has the image server forget a picture that nobody has. Where it is away, its next sweep will.
-pub(super) fn forget(images: &Peer, picture: Option<PicturePath>) {
+pub(super) fn forget(images: &ImageClient, picture: Option<PicturePath>) {
     if let Some(picture) = picture {
         let images = images.clone();
-        tokio::spawn(async move { images.forget(picture.as_str()).await });
+        tokio::spawn(async move { images.delete_picture(picture.as_str()).await });
     }
 }
 

@@ -10,11 +10,11 @@ use super::form::{Nothing, Sent};
 use super::user::{self, welcome};
 use super::visitor::Visitor;
 use crate::error::{Error, Result};
+use crate::internal_api::ImageClient;
 use crate::live::Hub;
 use crate::models::checked::{Login, Password};
 use crate::models::user::Client;
 use crate::models::{Database, User};
-use crate::peer::Peer;
 use crate::views::error::messages;
 use crate::views::user::{Door, Typed};
 
@@ -41,7 +41,7 @@ async fn create(
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
-    images: &State<Peer>,
+    images: &State<ImageClient>,
 ) -> Result<Answer> {
     let secret = images.secret();
     let signed_in = async {
@@ -71,7 +71,7 @@ async fn destroy(
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
-    images: &State<Peer>,
+    images: &State<ImageClient>,
 ) -> Result<Answer> {
     let who = visitor.signed_in().await?;
     let device = visitor.device(images.secret());

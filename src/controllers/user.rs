@@ -11,11 +11,11 @@ use super::param::Asked;
 use super::room;
 use super::visitor::{Reader, Visitor};
 use crate::error::{Error, Faults, Result};
+use crate::internal_api::ImageClient;
 use crate::limit::Limits;
 use crate::live::Hub;
 use crate::models::checked::{Login, Nickname, Nonce, Password};
 use crate::models::{Database, Device, Session, User, UserId};
-use crate::peer::Peer;
 use crate::ticket::Secret;
 use crate::views::Locale;
 use crate::views::error::messages;
@@ -87,7 +87,7 @@ async fn create(
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
-    images: &State<Peer>,
+    images: &State<ImageClient>,
     limits: &State<Limits>,
 ) -> Result<Answer> {
     let signed_up = async {

@@ -17,9 +17,9 @@ use super::answer::{Answer, Caller};
 use super::compress::{self, Refused};
 use super::{A_USER, Works};
 use crate::error::Error;
+use crate::internal_api::Outcome;
 use crate::metrics::METRICS;
-use crate::peer::Said;
-use crate::priority::give_way;
+use crate::process::lower_thread_priority;
 use crate::ticket::Purpose;
 
 /// The largest picture, and what the form around it may take besides.
@@ -171,11 +171,11 @@ async fn take(
     let Received { user, picture, _upload, _receiver } = arrival?;
     let worked = timeout(WORK, keep(picture, works)).await;
     let path = worked.unwrap_or(Err(Failure::Unavailable))?;
-    match works.site.record(&user, &path).await {
-        Said::Yes => Ok(path),
+    match works.site.set_picture(&user, &path).await {
+        Outcome::Yes => Ok(path),
         // The file stays until the next sweep finds that nobody has it.
-        Said::No => Err(Failure::Ticket),
-        Said::Nothing => Err(Failure::Unavailable),
+        Outcome::No => Err(Failure::Ticket),
+        Outcome::Unavailable => Err(Failure::Unavailable),
     }
 }
 
@@ -238,7 +238,7 @@ async fn keep(picture: Vec<u8>, works: &Arc<Works>) -> Result<String, Failure> {
     let kept = spawn_blocking(move || {
         // The turn ends with the work, also when nobody waits for it any more.
         let _turn = turn;
-        give_way();
+        lower_thread_priority();
         let small = compress::compress(&picture).map_err(Failure::Refused)?;
         works.store.keep(&small).map_err(|error| {
             log::error!("a picture cannot be kept: {error}");

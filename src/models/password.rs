@@ -12,7 +12,7 @@ use tokio::time::{Duration, Instant, sleep, timeout};
 
 use super::checked::Password;
 use crate::error::{Error, Result};
-use crate::priority::give_way;
+use crate::process::lower_thread_priority;
 
 /// How long a hash waits for its turn before its request gets 503.
 const TURN: Duration = Duration::from_secs(20);
@@ -148,7 +148,7 @@ impl Passwords {
         // A thread of its own, which cannot take its place in the queue back.
         let (answer, answered) = oneshot::channel();
         let patient = move || {
-            give_way();
+            lower_thread_priority();
             // Who asked may be gone.
             let _ = answer.send(work());
         };

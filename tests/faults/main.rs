@@ -20,7 +20,7 @@ use futures_util::TryStreamExt;
 use mongodb::Client;
 use mongodb::bson::{Document, doc};
 use reqwest::StatusCode;
-use sarangbang::engine::Engine;
+use sarangbang::process::Engine;
 use tokio::process::Child;
 use tokio::time::sleep;
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use image::{ImageFormat, Rgb, RgbImage};
 use rocket::figment::Figment;
 use rocket::figment::providers::Serialized;
-use sarangbang::engine::Engine;
+use sarangbang::process::Engine;
 use serde_json::json;
 
 use crate::helpers::browser::Browser;

@@ -12,9 +12,9 @@ const LAYERS: [&[&str]; 9] = [
     &["live"],
     &["views"],
     &["models"],
-    &["peer", "engine", "limit", "metrics"],
+    &["internal_api", "limit", "metrics"],
     &["http"],
-    &["cache", "config", "error", "keeper", "priority", "say", "ticket"],
+    &["cache", "config", "error", "process", "ticket"],
 ];
 
 fn layer(module: &str) -> usize {

@@ -8,9 +8,9 @@ use futures_util::future::join_all;
 use mongodb::Client;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
-use sarangbang::engine::Engine;
 use sarangbang::models::checked::{Login, Nickname, Password, RoomName, Topic};
 use sarangbang::models::{Database, User};
+use sarangbang::process::Engine;
 
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::{PASSWORD, Person};

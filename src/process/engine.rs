@@ -14,7 +14,7 @@ use mongodb::bson::doc;
 use mongodb::options::{ClientOptions, ServerAddress};
 use tokio::time::{Instant, sleep};
 
-use crate::keeper::{Keeper, Running, watched};
+use crate::process::{Process, Supervisor, supervised_command};
 
 /// How long an engine may take to answer its first ping: it may have a crash to recover from.
 const READY: Duration = Duration::from_secs(60);
@@ -28,7 +28,7 @@ const PORT: &str = "engine.port";
 pub struct Engine {
     url: String,
     /// None: it is another process that keeps it.
-    keeper: Option<Keeper>,
+    keeper: Option<Supervisor>,
 }
 
 impl Engine {
@@ -46,7 +46,7 @@ impl Engine {
         plan.ready(&mut running).await?;
         tell_port(var, plan.port)?;
         let again = Arc::clone(&plan);
-        let keeper = Keeper::keep("the engine", running, move || again.start());
+        let keeper = Supervisor::supervise("the engine", running, move || again.start());
         Ok(Self { url: url(plan.port), keeper: Some(keeper) })
     }
 
@@ -207,7 +207,7 @@ impl Kind {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
         if self == Self::Secantus {
-            let version = include_str!("../bin/engine.version").trim();
+            let version = include_str!("../../bin/engine.version").trim();
             let cache = std::env::var_os("XDG_CACHE_HOME")
                 .map(PathBuf::from)
                 .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
@@ -241,8 +241,8 @@ impl Plan {
         Ok(Self { kind, program, data, log, port })
     }
 
-    fn start(&self) -> io::Result<Running> {
-        let mut command = watched();
+    fn start(&self) -> io::Result<Process> {
+        let mut command = supervised_command();
         command.arg(&self.program);
         match self.kind {
             Kind::Mongod => command
@@ -262,11 +262,11 @@ impl Plan {
         };
         let log = &self.log.1;
         command.args(["--port", &self.port.to_string()]).stdout(log.try_clone()?).stderr(log.try_clone()?);
-        Running::start(command)
+        Process::start(command)
     }
 
     /// Waits until the engine answers a ping.
-    async fn ready(&self, running: &mut Running) -> Result<(), String> {
+    async fn ready(&self, running: &mut Process) -> Result<(), String> {
         let client = client(self.port)?;
         let patience = Instant::now() + READY;
         while Instant::now() < patience {

@@ -14,13 +14,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 /// How long a program may take to end before the watching shell, which waits 2 s, has killed it.
-const END: Duration = Duration::from_secs(4);
+const STOP_TIMEOUT: Duration = Duration::from_secs(4);
 /// The pause before a program that died is started again; doubled each time that it dies at once.
-const PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const RESTART_DELAY: Duration = Duration::from_millis(500);
+const MAX_RESTART_DELAY: Duration = Duration::from_secs(30);
 
 /// Runs "$@" until it ends or standard input closes; then asks it to end, and 2 s later makes it.
-const WATCH: &str = r#"
+const WATCHDOG_SCRIPT: &str = r#"
 exec 3<&0
 "$@" </dev/null 3<&- & program=$!
 { read -r _ <&3; kill -TERM $program; sleep 2; kill -KILL $program; } >/dev/null 2>&1 & watch=$!
@@ -32,25 +32,25 @@ exit $status
 "#;
 
 /// A running program: the shell that watches over it, and our end of the pipe.
-pub(crate) struct Running {
+pub(crate) struct Process {
     shell: Child,
     pipe: Option<ChildStdin>,
 }
 
 /// What keeps a program running. Dropping it ends the program.
-pub(crate) struct Keeper {
+pub(crate) struct Supervisor {
     stop: oneshot::Sender<()>,
     keeping: JoinHandle<()>,
 }
 
 /// The watching shell, to be given a program and its arguments.
-pub(crate) fn watched() -> Command {
+pub(crate) fn supervised_command() -> Command {
     let mut shell = Command::new("/bin/sh");
-    shell.args(["-c", WATCH, "watch"]).stdin(Stdio::piped()).process_group(0);
+    shell.args(["-c", WATCHDOG_SCRIPT, "watch"]).stdin(Stdio::piped()).process_group(0);
     shell
 }
 
-impl Running {
+impl Process {
     /// Starts a [`watched`] command.
     pub(crate) fn start(mut command: Command) -> io::Result<Self> {
         let mut shell = command.spawn()?;
@@ -66,21 +66,21 @@ impl Running {
 
     async fn end(mut self, what: &str) {
         drop(self.pipe.take());
-        if timeout(END, self.shell.wait()).await.is_err() {
+        if timeout(STOP_TIMEOUT, self.shell.wait()).await.is_err() {
             log::error!("{what} did not end");
         }
     }
 }
 
-impl Keeper {
+impl Supervisor {
     /// Keeps a program running that was started once, by starting it the same way again.
-    pub(crate) fn keep(
+    pub(crate) fn supervise(
         what: &'static str,
-        running: Running,
-        start: impl Fn() -> io::Result<Running> + Send + 'static,
+        running: Process,
+        start: impl Fn() -> io::Result<Process> + Send + 'static,
     ) -> Self {
         let (stop, stopped) = oneshot::channel();
-        Self { stop, keeping: tokio::spawn(keep(what, running, start, stopped)) }
+        Self { stop, keeping: tokio::spawn(supervise(what, running, start, stopped)) }
     }
 
     /// Ends the program and waits until it has ended.
@@ -91,13 +91,13 @@ impl Keeper {
     }
 }
 
-async fn keep(
+async fn supervise(
     what: &'static str,
-    mut running: Running,
-    start: impl Fn() -> io::Result<Running>,
+    mut running: Process,
+    start: impl Fn() -> io::Result<Process>,
     mut stopped: oneshot::Receiver<()>,
 ) {
-    let mut pause = PAUSE;
+    let mut pause = RESTART_DELAY;
     loop {
         let started = Instant::now();
         tokio::select! {
@@ -107,12 +107,12 @@ async fn keep(
             }
             _ = &mut stopped => return running.end(what).await,
         }
-        if started.elapsed() > LONGEST_PAUSE {
-            pause = PAUSE;
+        if started.elapsed() > MAX_RESTART_DELAY {
+            pause = RESTART_DELAY;
         }
         running = loop {
             tokio::select! {
-                () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+                () = sleep(pause) => pause = (pause * 2).min(MAX_RESTART_DELAY),
                 _ = &mut stopped => return,
             }
             match start() {

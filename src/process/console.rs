@@ -3,11 +3,11 @@
 use std::io::{Write, stderr, stdout};
 
 /// Says a line on standard output.
-pub fn say(line: &str) {
+pub fn print(line: &str) {
     let _ = writeln!(stdout(), "{line}");
 }
 
 /// Says a line on standard error.
-pub fn complain(line: &str) {
+pub fn print_error(line: &str) {
     let _ = writeln!(stderr(), "{line}");
 }

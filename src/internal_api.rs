@@ -1,0 +1,164 @@
+//! Requests between the two servers. Each carries a ticket and times out after [`TIMEOUT`].
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::ticket::{Purpose, Secret};
+
+const TIMEOUT: Duration = Duration::from_secs(3);
+const HEALTH_TIMEOUT: Duration = Duration::from_millis(1_000);
+
+/// The image server's client of the site.
+pub(crate) struct SiteClient(InternalClient);
+
+/// The site's client of the image server.
+#[derive(Clone)]
+pub(crate) struct ImageClient(InternalClient);
+
+#[derive(Clone)]
+struct InternalClient {
+    http: Client,
+    base: Url,
+    secret: Secret,
+}
+
+/// The site's answer about a picture.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct PictureUsage {
+    /// Whether a user has this picture.
+    pub(crate) used: bool,
+}
+
+/// The outcome of a request to the other server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Done, or yes.
+    Yes,
+    /// Refused, or no.
+    No,
+    /// The other server is down, slow or failing.
+    Unavailable,
+}
+
+impl SiteClient {
+    /// # Errors
+    /// A sentence for the operator when no HTTP client can be set up.
+    pub(crate) fn new(base: Url, secret: Secret) -> Result<Self, String> {
+        InternalClient::new(base, secret).map(Self)
+    }
+
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.0.secret
+    }
+
+    /// Records that the user's picture is at this path.
+    pub(crate) async fn set_picture(&self, user: &str, path: &str) -> Outcome {
+        let ticket = self.0.secret.ticket(Purpose::Record, &format!("{user} {path}"));
+        let request = self.0.http.request(Method::PUT, self.0.url(&format!("/user/{user}/image")));
+        send(request.bearer_auth(ticket).form(&[("path", path)])).await
+    }
+
+    /// Returns whether a user has the picture at this path. A refusal is `Unavailable`: a differing secret or clock
+    /// must not delete pictures.
+    pub(crate) async fn is_picture_used(&self, path: &str) -> Outcome {
+        let ticket = self.0.secret.ticket(Purpose::Ask, path);
+        let request = self.0.http.get(self.0.url(path)).bearer_auth(ticket).header("Accept", "application/json");
+        let usage = async { request.send().await?.error_for_status()?.json::<PictureUsage>().await };
+        match usage.await {
+            Ok(PictureUsage { used: true }) => Outcome::Yes,
+            Ok(PictureUsage { used: false }) => Outcome::No,
+            Err(error) => {
+                log::warn!("picture usage unknown: error={}", error.without_url());
+                Outcome::Unavailable
+            }
+        }
+    }
+}
+
+impl ImageClient {
+    /// # Errors
+    /// A sentence for the operator when no HTTP client can be set up.
+    pub(crate) fn new(base: Url, secret: Secret) -> Result<Self, String> {
+        InternalClient::new(base, secret).map(Self)
+    }
+
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.0.secret
+    }
+
+    pub(crate) async fn is_healthy(&self) -> bool {
+        self.0.is_healthy().await
+    }
+
+    /// Returns the image server's clock, from the `Date` header of its health check.
+    pub(crate) async fn clock(&self) -> Option<Timestamp> {
+        let response = self.0.health_request().send().await.ok()?.error_for_status().ok()?;
+        let date = response.headers().get("Date")?.to_str().ok()?;
+        rfc2822::parse(date).ok().map(|date| date.timestamp())
+    }
+
+    /// Returns a stored picture, or `None` if there is no such file.
+    ///
+    /// # Errors
+    /// A message for the log.
+    pub(crate) async fn picture(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
+        let fetch = async {
+            let response = self.0.http.get(self.0.url(path)).send().await?;
+            match response.status() {
+                StatusCode::NOT_FOUND => Ok(None),
+                _ => response.error_for_status()?.bytes().await.map(|bytes| Some(bytes.into())),
+            }
+        };
+        fetch.await.map_err(|error: reqwest::Error| error.without_url().to_string())
+    }
+
+    /// Deletes a picture that no user has any more.
+    pub(crate) async fn delete_picture(&self, path: &str) -> Outcome {
+        let ticket = self.0.secret.ticket(Purpose::Forget, path);
+        send(self.0.http.delete(self.0.url(path)).bearer_auth(ticket)).await
+    }
+}
+
+impl InternalClient {
+    fn new(base: Url, secret: Secret) -> Result<Self, String> {
+        // An idle connection in a pool would delay the other server's shutdown.
+        let http = Client::builder().timeout(TIMEOUT).pool_max_idle_per_host(0).no_proxy();
+        let http = http.redirect(reqwest::redirect::Policy::none()).build();
+        let http = http.map_err(|error| format!("Cannot set up the HTTP client: {error}."))?;
+        Ok(Self { http, base, secret })
+    }
+
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(path);
+        url
+    }
+
+    fn health_request(&self) -> RequestBuilder {
+        self.http.get(self.url("/health")).timeout(HEALTH_TIMEOUT)
+    }
+
+    async fn is_healthy(&self) -> bool {
+        send(self.health_request()).await == Outcome::Yes
+    }
+}
+
+async fn send(request: RequestBuilder) -> Outcome {
+    match request.send().await.map(|response| response.status()) {
+        Ok(status) if status.is_success() => Outcome::Yes,
+        Ok(StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) => Outcome::No,
+        Ok(status) => {
+            log::warn!("unexpected answer of the other server: status={status}");
+            Outcome::Unavailable
+        }
+        Err(error) => {
+            log::warn!("other server not reached: error={}", error.without_url());
+            Outcome::Unavailable
+        }
+    }
+}
