@@ -12,6 +12,7 @@ pub use forwarded::{client_address, is_proxy, unlisted_proxy};
 pub use head::{Gate, Refusal, refusal};
 pub use host::{accepts_host, check_origin, host};
 pub use notices::{Notices, unlisted_proxies};
+pub(crate) use weighted::weighted;
 pub use weighted::{prefers_json, takes_gzip};
 
 /// The most bytes of a header that go into a log line or an error page.

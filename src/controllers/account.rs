@@ -19,8 +19,8 @@ use crate::models::user::{Profile, Theme};
 use crate::models::{Database, User};
 use crate::ticket::Purpose;
 use crate::views::Locale;
-use crate::views::error::messages;
-use crate::views::user::{Account, Me, Session, Upload, UserJson};
+use crate::views::form::field_messages;
+use crate::views::user::{AccountPage, PictureUpload, SessionView, UserJson, UserView};
 
 /// The routes.
 pub(super) fn routes() -> Vec<Route> {
@@ -47,7 +47,9 @@ impl Change<'_> {
         let nickname = self.nickname.and_then(|typed| faults.check("userNickname", Nickname::parse(typed)));
         let locale = self.locale.and_then(|typed| match typed {
             "" => Some(None),
-            tag => faults.check("locale", Locale::tagged(tag).map(|locale| Some(locale.tag())).ok_or(Fault::Language)),
+            tag => {
+                faults.check("locale", Locale::from_tag(tag).map(|locale| Some(locale.tag())).ok_or(Fault::Language))
+            }
         });
         let theme = self.theme.and_then(|typed| match typed {
             "" => Some(None),
@@ -105,12 +107,12 @@ pub(super) async fn show(
         return Answer::json(&UserJson::from(&who.user));
     }
     let known = |codes: &[&'static str], code: Option<&str>| codes.iter().copied().find(|known| code == Some(*known));
-    let account = Account {
-        done: known(&DONE, done),
-        uploaded: known(&UPLOADED, picture),
+    let account = AccountPage {
+        notice: known(&DONE, done),
+        upload_result: known(&UPLOADED, picture),
         ..account(&who, &visitor, db, images).await?
     };
-    Ok(Answer::page(&visitor, "users/me.html.tera", &account)?.in_full())
+    Ok(Answer::page(&visitor, "users/account.html.tera", &account)?.in_full())
 }
 
 /// Changes nickname and language, or the password.
@@ -142,7 +144,7 @@ async fn update(
         }
         is_renamed?;
         if let Some(locale) = profile.locale {
-            visitor.keep_locale(locale.and_then(Locale::tagged));
+            visitor.keep_locale(locale.and_then(Locale::from_tag));
         }
         Ok("profile")
     };
@@ -153,13 +155,13 @@ async fn update(
         }
         Ok(done) => Ok(Answer::see_other(uri!(show(done = Some(done), picture = _)))),
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
-            let faults = messages(&faults, visitor.locale());
+            let faults = field_messages(&faults, visitor.locale());
             let mut account = account(&who, &visitor, db, images).await?;
             match form.is_of_passwords() {
-                true => account.password_faults = faults,
-                false => account.faults = faults,
+                true => account.password_errors = faults,
+                false => account.errors = faults,
             }
-            account.chosen = form.locale.map_or(account.chosen, str::to_owned);
+            account.language = form.locale.map_or(account.language, str::to_owned);
             account.theme = form.theme.map_or(account.theme, str::to_owned);
             account.nickname = form.nickname.map_or(account.nickname, str::to_owned);
             refused(&visitor, &account)
@@ -200,8 +202,8 @@ async fn destroy(
             })
         }
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
-            let leave_faults = messages(&faults, visitor.locale());
-            refused(&visitor, &Account { leave_faults, ..account(&who, &visitor, db, images).await? })
+            let deletion_errors = field_messages(&faults, visitor.locale());
+            refused(&visitor, &AccountPage { deletion_errors, ..account(&who, &visitor, db, images).await? })
         }
         Err(error) => Err(error),
     }
@@ -237,32 +239,32 @@ async fn end_other_sessions(
     Ok(sessions_ended(&visitor))
 }
 
-async fn account(who: &SignedIn, visitor: &Visitor<'_>, db: &Database, images: &ImageClient) -> Result<Account> {
+async fn account(who: &SignedIn, visitor: &Visitor<'_>, db: &Database, images: &ImageClient) -> Result<AccountPage> {
     let id = who.user.id.to_string();
     let (sessions, is_there) = tokio::join!(models::Session::all(db, &who.user), images.is_healthy());
     let sessions = sessions?;
     let upload = match (visitor.images_url(), is_there) {
-        (Some(url), true) => Some(Upload {
+        (Some(url), true) => Some(PictureUpload {
             address: url.to_string(),
             ticket: format!("{id}.{}", images.secret().ticket(Purpose::Upload, &id)),
         }),
         _ => None,
     };
-    Ok(Account {
-        me: Me::from(&who.user),
+    Ok(AccountPage {
+        current_user: UserView::from(&who.user),
         login: who.user.login.as_str().to_owned(),
-        chosen: who.user.locale.clone().unwrap_or_default(),
+        language: who.user.locale.clone().unwrap_or_default(),
         theme: who.user.theme.map(Theme::as_str).unwrap_or_default().to_owned(),
-        sessions: sessions.iter().map(|session| Session::new(session, &who.session)).collect(),
+        sessions: sessions.iter().map(|session| SessionView::new(session, &who.session)).collect(),
         nickname: who.user.nickname.as_str().to_owned(),
         upload,
         has_picture: who.user.picture.is_some(),
-        ..Account::default()
+        ..AccountPage::default()
     })
 }
 
-fn refused(visitor: &Visitor<'_>, account: &Account) -> Result<Answer> {
-    let page = Answer::page(visitor, "users/me.html.tera", account)?;
+fn refused(visitor: &Visitor<'_>, account: &AccountPage) -> Result<Answer> {
+    let page = Answer::page(visitor, "users/account.html.tera", account)?;
     Ok(page.with_status(Status::UnprocessableEntity))
 }
 

@@ -14,7 +14,8 @@ use super::user::path_of_door;
 use super::visitor::Visitor;
 use crate::error::{Error, Result};
 use crate::http::{clip, refusal};
-use crate::views::error::{ErrorJson, ErrorPage, Kept};
+use crate::views::error::{ErrorJson, ErrorPage};
+use crate::views::form::ResubmitForm;
 use crate::views::gzip::gzip;
 
 /// An answer, ready to go out.
@@ -145,7 +146,7 @@ fn error_answer(visitor: &Visitor<'_>, error: &Error) -> Answer {
     } else {
         let signed_in = visitor.has_session() && !matches!(error, Error::SignedOut);
         let page = ErrorPage::new(error, locale, visitor.me(), signed_in);
-        let page = page.keeping(kept(visitor, error), visitor.author()).numbered(visitor.request_id());
+        let page = page.with_form(kept(visitor, error), visitor.author()).with_request_id(visitor.request_id());
         Answer::page(visitor, "errors/show.html.tera", &page)
     };
     answer.unwrap_or_else(|error| {
@@ -155,7 +156,7 @@ fn error_answer(visitor: &Visitor<'_>, error: &Error) -> Answer {
 }
 
 /// The form to send again, or the text to copy where sending again is no use. A form that nobody could read has neither.
-fn kept(visitor: &Visitor<'_>, error: &Error) -> Option<Kept> {
+fn kept(visitor: &Visitor<'_>, error: &Error) -> Option<ResubmitForm> {
     match error {
         Error::SignedOut | Error::WrongAuthor { .. } | Error::TooLarge => visitor.kept(true),
         Error::TooMany { .. } | Error::Unavailable(_) | Error::Internal(_) => visitor.kept(true),

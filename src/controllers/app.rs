@@ -7,7 +7,7 @@ use super::answer::Answer;
 use super::asset::File;
 use super::visitor::Visitor;
 use crate::error::Result;
-use crate::views::app::{Manifest, Offline};
+use crate::views::pwa::{Manifest, OfflinePage};
 
 /// The routes.
 pub(super) fn routes() -> Vec<Route> {
@@ -25,11 +25,11 @@ async fn manifest(visitor: Visitor<'_>) -> Result<Answer> {
 #[get("/offline")]
 async fn offline(visitor: Visitor<'_>) -> Result<Answer> {
     visitor.settled_locale().await;
-    Answer::page(&visitor, "app/offline.html.tera", &Offline {})
+    Answer::page(&visitor, "pwa/offline.html.tera", &OfflinePage {})
 }
 
 /// The script that keeps that page and shows it. At the root, since it answers for all pages.
 #[get("/worker.js")]
 fn worker() -> Result<File> {
-    File::fresh("js/worker.js")
+    File::fresh("js/service_worker.js")
 }

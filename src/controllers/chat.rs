@@ -21,10 +21,10 @@ use crate::live::stream::{self, Reading};
 use crate::models::checked::{ChatText, Nonce};
 use crate::models::user::Theme;
 use crate::models::{self, Chat, Database, Log, RoomId, patiently};
-use crate::views::chat::{Article, Feed, Fragment};
-use crate::views::error::{Messages, messages};
-use crate::views::room::{Composer, Permalink, Room, Stream, lost};
-use crate::views::user::Me;
+use crate::views::chat::{Article, ChatBatch, Fragment};
+use crate::views::form::{FieldMessages, field_messages};
+use crate::views::room::{ChatPage, ComposerValues, StreamPage, disconnected_notice};
+use crate::views::user::UserView;
 
 /// The longest that a reader may wait for news, in seconds.
 const WAIT: i64 = 30;
@@ -55,12 +55,12 @@ impl Words<'_> {
     }
 
     /// The composer again: the text as typed, and its nonce unless that is what is wrong.
-    fn composer(&self, faults: &Faults, visitor: &Visitor<'_>) -> Result<Composer> {
+    fn composer(&self, faults: &Faults, visitor: &Visitor<'_>) -> Result<ComposerValues> {
         let nonce = match faults.0.iter().any(|(field, _)| *field == "nonce") {
             true => Nonce::random()?.as_str().to_owned(),
             false => self.nonce.to_owned(),
         };
-        Ok(Composer { text: self.text.into(), nonce, faults: messages(faults, visitor.locale()) })
+        Ok(ComposerValues { text: self.text.into(), nonce, errors: field_messages(faults, visitor.locale()) })
     }
 }
 
@@ -110,10 +110,10 @@ async fn index(
             return Ok(Unbuffered(Answer::no_content()));
         }
     }
-    if news.as_ref().is_some_and(|news| news.view.closed) {
+    if news.as_ref().is_some_and(|news| news.closed) {
         return Err(Error::NotFound);
     }
-    let nothing = || Arc::new(Fragment::new(Feed { articles: Vec::new(), upto: since, closed: false }));
+    let nothing = || Arc::new(Fragment::new(ChatBatch { articles: Vec::new(), upto: since, closed: false }));
     fragment(&visitor, &news.unwrap_or_else(nothing)).map(Unbuffered)
 }
 
@@ -129,19 +129,19 @@ async fn follow(
     let room = who.user.room(db, id).await?;
     // Subscribed before the page is read: what comes between the two comes again.
     let (live, page) = (hub.room(&room).await?, hub.page(&room, None).await?);
-    let page = &page.fragment.view;
+    let page = &page.fragment;
     let feed = hub.feed(&room, Some(page.upto)).await?;
-    let first = page.articles.first().map_or(page.upto + 1, |article| article.view.seq);
+    let first = page.articles.first().map_or(page.upto + 1, |article| article.seq);
     let (views, locale, mut day) = (visitor.views()?, visitor.locale(), None);
-    let view = Stream {
+    let view = StreamPage {
         theme: who.user.theme.map(Theme::as_str),
-        room: Room::new(&room, db, &who.user),
+        room: room::view(&room, db, &who.user),
         upto: page.upto,
         elements: page.elements(views, locale, &mut day)?,
     };
-    let lost = lost(id, views, locale)?;
-    let head = views.render("chats/stream.html.tera", locale, &view)? + &lost;
-    let reader = Reading { user: who.user.clone(), session: who.session.clone(), locale, day, lost };
+    let disconnected = disconnected_notice(id, views, locale)?;
+    let head = views.render("chats/stream.html.tera", locale, &view)? + &disconnected;
+    let reader = Reading { user: who.user.clone(), session: who.session.clone(), locale, day, disconnected };
     let chunks = stream::page(head, feed, first, reader, Arc::clone(hub)).map(String::into_bytes);
     drop(live);
     Ok((ContentType::HTML, Unbuffered(ByteStream(chunks))))
@@ -269,24 +269,24 @@ async fn page(
     chat: Chat,
     typed: Option<(&str, &Faults)>,
 ) -> Result<Answer> {
-    let (text, faults) = match typed {
-        Some((text, faults)) => (text.to_owned(), messages(faults, visitor.locale())),
-        None => (chat.text.clone(), Messages::default()),
+    let (text, errors) = match typed {
+        Some((text, faults)) => (text.to_owned(), field_messages(faults, visitor.locale())),
+        None => (chat.text.clone(), FieldMessages::default()),
     };
     let (seq, before, removed) = (chat.seq, chat.no + 1, chat.removed);
-    let (editable, removable) = (chat.is_edited_by(&who.user), chat.is_removed_by(&who.user));
-    let feed = Feed { articles: vec![article(chat, hub).await?], upto: seq, closed: false };
-    let view = Permalink {
-        me: Me::from(&who.user),
-        room: Room::new(room, db, &who.user),
+    let (can_edit, can_remove) = (chat.is_edited_by(&who.user), chat.is_removed_by(&who.user));
+    let batch = ChatBatch { articles: vec![article(chat, hub).await?], upto: seq, closed: false };
+    let view = ChatPage {
+        current_user: UserView::from(&who.user),
+        room: room::view(room, db, &who.user),
         before,
         seq,
         removed,
-        editable: editable && !removed,
-        removable: removable && !removed,
-        element: feed.elements(visitor.views()?, visitor.locale(), &mut None)?,
+        can_edit: can_edit && !removed,
+        can_remove: can_remove && !removed,
+        element: batch.elements(visitor.views()?, visitor.locale(), &mut None)?,
         text,
-        faults,
+        errors,
     };
     Answer::page(visitor, "chats/show.html.tera", &view)
 }
@@ -303,7 +303,7 @@ fn path_in_room(log: &Log, chat: &Chat) -> String {
 }
 
 async fn json(chat: Chat, hub: &Hub) -> Result<Answer> {
-    Answer::json(&article(chat, hub).await?.view)
+    Answer::json(&**article(chat, hub).await?)
 }
 
 async fn article(chat: Chat, hub: &Hub) -> Result<Arc<Article>> {
@@ -312,7 +312,7 @@ async fn article(chat: Chat, hub: &Hub) -> Result<Arc<Article>> {
 
 fn fragment(visitor: &Visitor<'_>, fragment: &Fragment) -> Result<Answer> {
     match visitor.wants_json() {
-        true => Answer::json(&fragment.view.json()),
+        true => Answer::json(&fragment.json()),
         false => Ok(Answer::fragment(&fragment.element(visitor.views()?, visitor.locale())?)),
     }
 }

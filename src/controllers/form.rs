@@ -15,7 +15,7 @@ use url::form_urlencoded;
 use super::visitor::Visitor;
 use crate::error::{Error, Result};
 use crate::models::{Database, User};
-use crate::views::error::Kept;
+use crate::views::form::ResubmitForm;
 
 /// The most fields of one form. With more the form is malformed.
 const FIELDS: usize = 128;
@@ -91,7 +91,7 @@ impl Fields {
     }
 
     /// The form as an error page keeps it, if somebody typed something. `is_sendable`: whether it is offered again.
-    pub(super) fn kept(&self, request: &Request<'_>, is_sendable: bool) -> Option<Kept> {
+    pub(super) fn kept(&self, request: &Request<'_>, is_sendable: bool) -> Option<ResubmitForm> {
         let typed = TYPED.iter().filter_map(|name| Some((*name, self.values(name).next()?.to_owned())));
         let typed: Vec<_> = typed.collect();
         if typed.iter().all(|(_, text)| text.is_empty()) {
@@ -104,13 +104,14 @@ impl Fields {
             _ => None,
         };
         let hidden = self.all.iter().filter(|(name, _)| is_hidden(name)).cloned();
-        Some(Kept {
+        Some(ResubmitForm {
             action: request.uri().to_string(),
-            password: typed.iter().any(|(name, _)| *name == "userId") && self.values("userPassword").next().is_some(),
+            needs_password: typed.iter().any(|(name, _)| *name == "userId")
+                && self.values("userPassword").next().is_some(),
             typed,
             // Rocket looks for the method in the first field.
             hidden: method.into_iter().chain(hidden).collect(),
-            is_sendable,
+            can_send: is_sendable,
         })
     }
 }

@@ -71,7 +71,7 @@ async fn show(
         return Ok(Picture::Stored { body: (), location: Header::new("Location", url.to_string()), caching });
     }
     let nickname = user.as_ref().map(|user| &user.nickname);
-    let svg = picture::draw(visitor.views()?, visitor.locale(), &id.to_string(), nickname)?;
+    let svg = picture::initial_avatar(visitor.views()?, visitor.locale(), &id.to_string(), nickname)?;
     Ok(Picture::Drawn { svg, kind: ContentType::SVG, caching })
 }
 

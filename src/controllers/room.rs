@@ -15,10 +15,12 @@ use crate::limit::Limits;
 use crate::live::Hub;
 use crate::models::checked::{Nonce, RoomName, Topic};
 use crate::models::room::{Created, Place};
-use crate::models::{self, Database, RoomId};
-use crate::views::error::messages;
-use crate::views::room::{self as views, Composer, Listed, Neighbour, Room, Rooms, Show, Typed};
-use crate::views::user::Me;
+use crate::models::{self, Database, RoomId, User};
+use crate::views::form::field_messages;
+use crate::views::room::{
+    self as views, ComposerValues, RoomFormValues, RoomListItem, RoomPage, RoomView, RoomsPage, SidebarRoom,
+};
+use crate::views::user::UserView;
 
 /// Rooms on one page of the list.
 const PAGE: usize = 50;
@@ -63,18 +65,18 @@ impl About<'_> {
     }
 
     /// What the form shows again; what was not typed is as in `stored`.
-    fn typed(&self, stored: Typed, faults: &Faults, visitor: &Visitor<'_>) -> Typed {
-        Typed {
+    fn typed(&self, stored: RoomFormValues, faults: &Faults, visitor: &Visitor<'_>) -> RoomFormValues {
+        RoomFormValues {
             name: self.name.map_or(stored.name, str::to_owned),
             topic: self.topic.map_or(stored.topic, str::to_owned),
-            faults: messages(faults, visitor.locale()),
+            errors: field_messages(faults, visitor.locale()),
         }
     }
 }
 
 /// The name and topic of a room, as its form shows them.
-fn stored(room: &models::Room) -> Typed {
-    Typed { name: room.name.as_str().into(), topic: room.topic.as_str().into(), ..Typed::default() }
+fn stored(room: &models::Room) -> RoomFormValues {
+    RoomFormValues { name: room.name.as_str().into(), topic: room.topic.as_str().into(), ..RoomFormValues::default() }
 }
 
 /// The site begins with its rooms.
@@ -92,7 +94,7 @@ async fn index(
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
 ) -> Result<Answer> {
-    rooms(&who, &visitor, db, hub, page.place("page")?, Typed::default()).await
+    rooms(&who, &visitor, db, hub, page.place("page")?, RoomFormValues::default()).await
 }
 
 /// Makes a room.
@@ -117,12 +119,12 @@ async fn create(
                 Created::Before(room) => (room, Status::Ok),
             };
             match visitor.wants_json() {
-                true => Ok(Answer::json(&Room::new(room, db, &who.user))?.with_status(status)),
+                true => Ok(Answer::json(&view(room, db, &who.user))?.with_status(status)),
                 false => Ok(Answer::see_other(path(room.id))),
             }
         }
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
-            let typed = form.typed(Typed::default(), &faults, &visitor);
+            let typed = form.typed(RoomFormValues::default(), &faults, &visitor);
             let page = rooms(&who, &visitor, db, hub, Place::Page(1), typed).await?;
             Ok(page.with_status(Status::UnprocessableEntity))
         }
@@ -163,7 +165,7 @@ async fn update(
         room.change(db, name, topic).await
     };
     match changed.await {
-        Ok(()) if visitor.wants_json() => Ok(Answer::json(&Room::new(&who.user.room(db, id).await?, db, &who.user))?),
+        Ok(()) if visitor.wants_json() => Ok(Answer::json(&view(&who.user.room(db, id).await?, db, &who.user))?),
         Ok(()) => Ok(Answer::see_other(path(id))),
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
             let typed = form.typed(stored(&room), &faults, &visitor);
@@ -192,6 +194,11 @@ async fn destroy(
     }
 }
 
+/// Shows a room to a reader.
+pub(super) fn view(room: &models::Room, db: &Database, reader: &User) -> RoomView {
+    RoomView::new(room, reader, room.chats(db), room.last_at(db))
+}
+
 /// A room's path.
 pub(super) fn path(id: RoomId) -> String {
     uri!(show(id = id, before = _)).to_string()
@@ -203,9 +210,9 @@ pub(super) struct Draft {
     /// Which page.
     pub(super) before: Option<i64>,
     /// Into the composer.
-    pub(super) composer: Option<Composer>,
+    pub(super) composer: Option<ComposerValues>,
     /// Into the form that changes the room.
-    pub(super) typed: Option<Typed>,
+    pub(super) typed: Option<RoomFormValues>,
 }
 
 /// A room's page.
@@ -218,9 +225,9 @@ pub(super) async fn page(
     draft: Draft,
 ) -> Result<Answer> {
     let page = hub.page(room, draft.before).await?;
-    let view = Room::new(room, db, &who.user);
+    let view = self::view(room, db, &who.user);
     if visitor.wants_json() {
-        let feed = page.fragment.view.json();
+        let feed = page.fragment.json();
         return Answer::json(&json!({ "room": view, "upto": feed.upto, "before": page.before, "chats": feed.chats }));
     }
     let (views, locale) = (visitor.views()?, visitor.locale());
@@ -228,21 +235,21 @@ pub(super) async fn page(
         Some(live) => (live.presence.here().borrow().clone(), live.presence.typing().borrow().clone()),
         None => Default::default(),
     };
-    let show = Show {
-        state: "",
-        me: Me::from(&who.user),
+    let show = RoomPage {
+        connection_state: "",
+        current_user: UserView::from(&who.user),
         room: view,
-        upto: page.fragment.view.upto,
-        elements: page.fragment.view.elements(views, locale, &mut None)?,
+        upto: page.fragment.upto,
+        elements: page.fragment.elements(views, locale, &mut None)?,
         before: page.before,
-        past: draft.before.is_some(),
+        is_history: draft.before.is_some(),
         presence: views::presence(&presence, views, locale)?.to_string(),
         typing: views::typing(&typing, views, locale)?.to_string(),
         composer: match draft.composer {
             Some(composer) => composer,
-            None => Composer { nonce: Nonce::random()?.as_str().into(), ..Composer::default() },
+            None => ComposerValues { nonce: Nonce::random()?.as_str().into(), ..ComposerValues::default() },
         },
-        typed: draft.typed.unwrap_or_else(|| stored(room)),
+        form: draft.typed.unwrap_or_else(|| stored(room)),
         // Last, so that it takes no patience from what was asked for.
         rooms: neighbours(who, db, hub, room.id).await,
     };
@@ -250,9 +257,9 @@ pub(super) async fn page(
 }
 
 /// The first rooms of the list, beside the one that is read. That comes also without them.
-async fn neighbours(who: &SignedIn, db: &Database, hub: &Hub, current: RoomId) -> Vec<Neighbour> {
+async fn neighbours(who: &SignedIn, db: &Database, hub: &Hub, current: RoomId) -> Vec<SidebarRoom> {
     let rooms = who.user.first_rooms(db, NEIGHBOURS).await;
-    rooms.iter().map(|room| Neighbour::new(room, current, hub.here(room.id))).collect()
+    rooms.iter().map(|room| SidebarRoom::new(room, current, hub.here(room.id))).collect()
 }
 
 async fn rooms(
@@ -261,17 +268,17 @@ async fn rooms(
     db: &Database,
     hub: &Hub,
     place: Place,
-    typed: Typed,
+    typed: RoomFormValues,
 ) -> Result<Answer> {
     let listing = who.user.rooms(db, place, PAGE).await?;
     let glances = hub.glances(&listing.rooms).await;
-    let listed = listing.rooms.iter().map(|room| Room::new(room, db, &who.user)).zip(glances);
-    let rooms: Vec<_> = listed.map(|(room, glance)| Listed::new(room, glance)).collect();
+    let listed = listing.rooms.iter().map(|room| view(room, db, &who.user)).zip(glances);
+    let rooms: Vec<_> = listed.map(|(room, glance)| RoomListItem::new(room, glance)).collect();
     let [previous, next] = [listing.previous, listing.next].map(|place| place.map(page_of));
     if visitor.wants_json() {
         return Answer::json(&json!({ "rooms": rooms, "page": listing.page, "previous": previous, "next": next }));
     }
     let nonce = who.user.room_nonce(db);
-    let view = Rooms { me: Me::from(&who.user), rooms, previous, next, nonce, typed };
+    let view = RoomsPage { current_user: UserView::from(&who.user), rooms, previous, next, nonce, form: typed };
     Answer::page(visitor, "rooms/index.html.tera", &view)
 }

@@ -15,8 +15,8 @@ use crate::live::Hub;
 use crate::models::checked::{Login, Password};
 use crate::models::user::Client;
 use crate::models::{Database, User};
-use crate::views::error::messages;
-use crate::views::user::{Door, Typed};
+use crate::views::form::field_messages;
+use crate::views::user::{FormValues, SignInPage};
 
 /// The routes.
 pub(super) fn routes() -> Vec<Route> {
@@ -53,11 +53,11 @@ async fn create(
     };
     match signed_in.await {
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
-            let faults = messages(&faults, visitor.locale());
-            let typed = Typed { userId: form.id.into(), faults, ..Typed::default() };
+            let errors = field_messages(&faults, visitor.locale());
+            let typed = FormValues { userId: form.id.into(), errors, ..FormValues::default() };
             // Without a nonce: the page is the same whatever was wrong.
-            let door = Door { next: form.next.into(), sign_in: typed, ..Door::default() };
-            let page = Answer::page(&visitor, "users/door.html.tera", &door)?;
+            let door = SignInPage { next: form.next.into(), sign_in: typed, ..SignInPage::default() };
+            let page = Answer::page(&visitor, "users/sign_in.html.tera", &door)?;
             Ok(page.with_status(Status::UnprocessableEntity))
         }
         answer => answer,

@@ -18,8 +18,8 @@ use crate::models::checked::{Login, Nickname, Nonce, Password};
 use crate::models::{Database, Device, Session, User, UserId};
 use crate::ticket::Secret;
 use crate::views::Locale;
-use crate::views::error::messages;
-use crate::views::user::{Card, Door, Me, Typed, UserJson};
+use crate::views::form::field_messages;
+use crate::views::user::{FormValues, ProfilePage, SignInPage, UserJson, UserView};
 
 /// The routes.
 pub(super) fn routes() -> Vec<Route> {
@@ -56,15 +56,15 @@ impl SignUp<'_> {
         }
     }
 
-    fn typed(&self) -> Typed {
-        Typed { userId: self.id.into(), userNickname: self.nickname.into(), ..Typed::default() }
+    fn typed(&self) -> FormValues {
+        FormValues { userId: self.id.into(), userNickname: self.nickname.into(), ..FormValues::default() }
     }
 }
 
 /// Where to sign up and sign in, and where a language is chosen before that.
 #[get("/user?<next>&<lang>")]
 async fn door(next: Option<&str>, lang: Option<&str>, visitor: Visitor<'_>) -> Result<Answer> {
-    if let Some(locale) = lang.and_then(Locale::tagged) {
+    if let Some(locale) = lang.and_then(Locale::from_tag) {
         visitor.keep_locale(Some(locale));
         return Ok(Answer::see_other(uri!(door(next = next, lang = _))));
     }
@@ -73,8 +73,8 @@ async fn door(next: Option<&str>, lang: Option<&str>, visitor: Visitor<'_>) -> R
         Err(Error::SignedOut) if visitor.wants_json() => Answer::json(&serde_json::json!({ "next": next })),
         Err(Error::SignedOut) => {
             let nonce = Nonce::random()?.as_str().into();
-            let door = Door { next: next.unwrap_or_default().into(), nonce, ..Door::default() };
-            Answer::page(&visitor, "users/door.html.tera", &door)
+            let door = SignInPage { next: next.unwrap_or_default().into(), nonce, ..SignInPage::default() };
+            Answer::page(&visitor, "users/sign_in.html.tera", &door)
         }
         Err(error) => Err(error),
     }
@@ -97,10 +97,10 @@ async fn create(
     };
     match signed_up.await {
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
-            let typed = Typed { faults: messages(&faults, visitor.locale()), ..form.typed() };
+            let typed = FormValues { errors: field_messages(&faults, visitor.locale()), ..form.typed() };
             let nonce = Nonce::random()?.as_str().into();
-            let door = Door { next: form.next.into(), nonce, sign_up: typed, ..Door::default() };
-            let page = Answer::page(&visitor, "users/door.html.tera", &door)?;
+            let door = SignInPage { next: form.next.into(), nonce, sign_up: typed, ..SignInPage::default() };
+            let page = Answer::page(&visitor, "users/sign_in.html.tera", &door)?;
             Ok(page.with_status(Status::UnprocessableEntity))
         }
         answer => answer,
@@ -137,7 +137,7 @@ pub(super) async fn welcome(
     let token = Session::open(db, user, visitor.browser(), visitor.address()).await?;
     visitor.keep(&token.of(&device));
     visitor.forget_device();
-    if let Some(locale) = user.locale.as_deref().and_then(Locale::tagged) {
+    if let Some(locale) = user.locale.as_deref().and_then(Locale::from_tag) {
         visitor.keep_locale(Some(locale));
     }
     match visitor.wants_json() {
@@ -153,8 +153,8 @@ async fn show(id: UserId, who: Reader, visitor: Visitor<'_>, db: &State<Arc<Data
     match visitor.wants_json() {
         true => Answer::json(&UserJson::from(&user)),
         false => {
-            let card = Card { me: Me::from(&who.user), user: Me::from(&user) };
-            Answer::page(&visitor, "users/show.html.tera", &card)
+            let card = ProfilePage { current_user: UserView::from(&who.user), user: UserView::from(&user) };
+            Answer::page(&visitor, "users/profile.html.tera", &card)
         }
     }
 }

@@ -18,8 +18,8 @@ use crate::http;
 use crate::models::session::Token;
 use crate::models::{Database, Device, Session, User};
 use crate::ticket::Secret;
-use crate::views::error::Kept;
-use crate::views::user::Me;
+use crate::views::form::ResubmitForm;
+use crate::views::user::UserView;
 use crate::views::{Locale, Views};
 
 /// How long a browser keeps a cookie. It outlives the session, whose end the site decides;
@@ -89,10 +89,10 @@ impl<'r> Visitor<'r> {
         let of_account = self.known().signed_in.get().and_then(|signed_in| signed_in.user.locale.as_deref());
         let of_cookie = || {
             let own = cookies::sent(self.request, self.cookie_names()?.locale(self.is_secure()));
-            own.chain(cookies::sent(self.request, OLD_LOCALE)).find_map(Locale::tagged)
+            own.chain(cookies::sent(self.request, OLD_LOCALE)).find_map(Locale::from_tag)
         };
-        let of_browser = || Locale::accepted(self.request.headers().get_one("Accept-Language").unwrap_or_default());
-        of_account.and_then(Locale::tagged).or_else(of_cookie).unwrap_or_else(of_browser)
+        let of_browser = || Locale::negotiate(self.request.headers().get_one("Accept-Language").unwrap_or_default());
+        of_account.and_then(Locale::from_tag).or_else(of_cookie).unwrap_or_else(of_browser)
     }
 
     /// The same after asking who it is. Where that cannot be known, it is nobody.
@@ -169,8 +169,8 @@ impl<'r> Visitor<'r> {
     }
 
     /// The person, as far as this request has asked already.
-    pub fn me(&self) -> Option<Me> {
-        self.known().signed_in.get().map(|signed_in| Me::from(&signed_in.user))
+    pub fn me(&self) -> Option<UserView> {
+        self.known().signed_in.get().map(|signed_in| UserView::from(&signed_in.user))
     }
 
     /// Whether they say that they are signed in.
@@ -199,7 +199,7 @@ impl<'r> Visitor<'r> {
     }
 
     /// The form of this request as an error page keeps it; `is_sendable`: whether the page offers to send it again.
-    pub(super) fn kept(&self, is_sendable: bool) -> Option<Kept> {
+    pub(super) fn kept(&self, is_sendable: bool) -> Option<ResubmitForm> {
         self.known().fields.get()?.kept(self.request, is_sendable)
     }
 

@@ -111,7 +111,7 @@ impl Answer {
     /// An error in the reader's words: JSON for a script, else a page.
     pub(super) fn refused(request: &Request<'_>, error: &Error) -> Self {
         let (caller, status) = (Caller(request), Status::new(error.status()));
-        let locale = Locale::accepted(request.headers().get_one("Accept-Language").unwrap_or_default());
+        let locale = Locale::negotiate(request.headers().get_one("Accept-Language").unwrap_or_default());
         if caller.wants_json() {
             return Self::json(status, &ErrorJson::new(error, locale, None)).shared_with(&caller);
         }

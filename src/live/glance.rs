@@ -12,7 +12,7 @@ use super::hub::Hub;
 use crate::cache::{Budget, Cache, Lookup, Version};
 use crate::error::Result;
 use crate::models::{Room, RoomId};
-use crate::views::room::{Excerpt, Glance, Said};
+use crate::views::room::{Excerpt, LastChatView, RoomSummary};
 
 /// How long a last chat is kept, and the most bytes of all of them.
 const MAX_AGE: Duration = Duration::from_secs(30);
@@ -39,7 +39,7 @@ struct Known {
 
 impl Hub {
     /// What the list says about rooms, in their order. What the database does not tell in time is left out.
-    pub async fn glances(&self, rooms: &[Arc<Room>]) -> Vec<Glance> {
+    pub async fn glances(&self, rooms: &[Arc<Room>]) -> Vec<RoomSummary> {
         let last = async |room: &Room| timeout(PATIENCE, self.last(room)).await.ok()?.ok()?;
         let lasts = join_all(rooms.iter().map(|room| last(room))).await;
         let authors = lasts.iter().flatten().map(|excerpt| excerpt.author);
@@ -48,14 +48,14 @@ impl Hub {
         let said = |room: &Room| {
             // What was taken above may have been removed while the names were asked for.
             let excerpt = self.lasts.known(room.id, room.upto(&self.db))??;
-            Some(Said::new(&excerpt, names.get(&excerpt.author)?.as_ref()))
+            Some(LastChatView::new(&excerpt, names.get(&excerpt.author)?.as_ref()))
         };
-        rooms.iter().map(|room| Glance { said: said(room), here: self.here(room.id) }).collect()
+        rooms.iter().map(|room| RoomSummary { last_chat: said(room), online: self.here(room.id) }).collect()
     }
 
     /// How many people are in a room, as far as this site knows: where nobody of its own is, it knows of none.
     pub fn here(&self, room: RoomId) -> usize {
-        self.live(room).map_or(0, |live| live.presence.here().borrow().view.count)
+        self.live(room).map_or(0, |live| live.presence.here().borrow().count)
     }
 
     /// A room's last chat.
@@ -71,7 +71,7 @@ impl Hub {
         }
         let version = self.lasts.cache.version();
         let last = room.log(&self.db).last().await?;
-        let excerpt = last.chat.map(|chat| Arc::new(Excerpt::of(&chat)));
+        let excerpt = last.chat.map(|chat| Arc::new(Excerpt::new(&chat)));
         self.lasts.insert(version, room.id, Known { upto: last.upto, excerpt: excerpt.clone() });
         Ok(excerpt)
     }
@@ -93,7 +93,7 @@ impl Lasts {
     /// Inserts what was read, unless somebody has read farther meanwhile.
     fn insert(&self, version: Version, room: RoomId, known: Known) {
         if self.known(room, known.upto).is_none() {
-            let bytes = known.excerpt.as_ref().map_or(0, |excerpt| excerpt.bytes());
+            let bytes = known.excerpt.as_ref().map_or(0, |excerpt| excerpt.approximate_size());
             self.cache.insert(version, room, known, bytes);
         }
     }

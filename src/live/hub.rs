@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::models::signal::{Heard, Signal};
 use crate::models::{self, Database, Room, RoomId, Session, UserId};
 use crate::views::Views;
-use crate::views::chat::{Article, Chat};
+use crate::views::chat::{Article, ChatView};
 
 /// Readers who catch up from the log at once.
 const CATCH_UPS: usize = 8;
@@ -111,7 +111,7 @@ impl Hub {
         let names = self.names.get(chats.iter().map(|chat| chat.author)).await?;
         let article = |chat: models::Chat| {
             let name = names.get(&chat.author).and_then(Option::as_ref);
-            Arc::new(Article::new(Chat::new(chat, name)).charged_to(self.db.budget()))
+            Arc::new(Article::new(ChatView::new(chat, name)).charged_to(self.db.budget()))
         };
         Ok(chats.into_iter().map(article).collect())
     }

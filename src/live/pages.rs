@@ -12,7 +12,7 @@ use crate::cache::{Budget, Cache, Lookup, lock};
 use crate::error::{Error, Result};
 use crate::models::log::Top;
 use crate::models::{Room, RoomId, patiently};
-use crate::views::chat::{Feed, Fragment};
+use crate::views::chat::{ChatBatch, Fragment};
 
 /// How long a page is kept. Its chats are charged to the budget of all caches by themselves.
 const MAX_AGE: Duration = Duration::from_secs(30);
@@ -78,7 +78,8 @@ impl Hub {
         let page = room.log(&self.db).page(head, before).await?;
         let articles = self.articles(page.chats).await?;
         articles.iter().for_each(|article| article.prepare());
-        let fragment = Fragment::new(Feed { articles, upto: page.upto, closed: false }).charged_to(self.db.budget());
+        let fragment =
+            Fragment::new(ChatBatch { articles, upto: page.upto, closed: false }).charged_to(self.db.budget());
         let page = Arc::new(Page { fragment, before: page.before });
         self.pages.cache.insert(version, (room.id, before), Known { made_of, page: Arc::clone(&page) }, 0);
         Ok(page)
@@ -125,7 +126,7 @@ mod tests {
     use super::*;
 
     fn page() -> Arc<Page> {
-        let feed = Feed { articles: Vec::new(), upto: 0, closed: false };
+        let feed = ChatBatch { articles: Vec::new(), upto: 0, closed: false };
         Arc::new(Page { fragment: Fragment::new(feed), before: None })
     }
 

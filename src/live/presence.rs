@@ -14,7 +14,7 @@ use crate::models::checked::Nickname;
 use crate::models::signal::{Signal, SiteId};
 use crate::models::{Database, RoomId, User, UserId};
 
-use crate::views::Rendered;
+use crate::views::PerLocale;
 use crate::views::room::{People, Person};
 
 /// How often changes are told.
@@ -30,7 +30,7 @@ const NAMED: usize = 50;
 const ELSEWHERE: Duration = Duration::from_secs(40);
 
 /// Who is here, or who types, as it was last told.
-pub type Told = watch::Receiver<Arc<Rendered<People>>>;
+pub type Told = watch::Receiver<Arc<PerLocale<People>>>;
 
 /// The people in one room.
 #[derive(Clone)]
@@ -39,8 +39,8 @@ pub struct Presence(Arc<Shared>);
 struct Shared {
     /// Changed by sockets that come, go and type; locked for lines.
     people: Mutex<Everybody>,
-    here: watch::Sender<Arc<Rendered<People>>>,
-    typing: watch::Sender<Arc<Rendered<People>>>,
+    here: watch::Sender<Arc<PerLocale<People>>>,
+    typing: watch::Sender<Arc<PerLocale<People>>>,
     /// Tells the room's sockets that one of these has changed.
     stirs: watch::Sender<()>,
     /// Where the other sites are told.
@@ -83,7 +83,7 @@ pub struct Seat {
 impl Presence {
     /// Nobody is here yet.
     pub(super) fn new(hub: &Hub, room: RoomId, stirs: watch::Sender<()>) -> Self {
-        let nobody = || watch::Sender::new(Arc::new(Rendered::new(People::default())));
+        let nobody = || watch::Sender::new(Arc::new(PerLocale::new(People::default())));
         let (db, names) = (Arc::clone(&hub.db), Arc::clone(&hub.names));
         Self(Arc::new(Shared { people: Mutex::default(), here: nobody(), typing: nobody(), stirs, db, names, room }))
     }
@@ -239,11 +239,11 @@ impl Shared {
         Ok((named(here.iter().copied(), &names, unnamed), named(typing.iter().copied(), &names, 0)))
     }
 
-    fn show(&self, shown: &watch::Sender<Arc<Rendered<People>>>, now: People) {
+    fn show(&self, shown: &watch::Sender<Arc<PerLocale<People>>>, now: People) {
         let changed = shown.send_if_modified(|before| {
-            let changed = before.view != now;
+            let changed = ***before != now;
             if changed {
-                *before = Arc::new(Rendered::new(now));
+                *before = Arc::new(PerLocale::new(now));
             }
             changed
         });

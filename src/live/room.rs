@@ -162,7 +162,7 @@ impl LiveRoom {
             METRICS.catch_ups.inc();
             let news = self.log.news(since).await?;
             let mut articles = self.hub.articles(news.chats).await?;
-            articles.sort_unstable_by_key(|article| article.view.rev);
+            articles.sort_unstable_by_key(|article| article.rev);
             let feed = first_part(articles.into_iter(), news.upto, news.closed);
             Ok(Arc::new(Fragment::new(feed).charged_to(self.hub.db.budget())))
         };

@@ -145,7 +145,7 @@ impl Socket {
             feed,
         };
         // What is there is told to who comes; that nobody is would be news that is wrong in a moment.
-        if sources.here.borrow().view.count > 0 {
+        if sources.here.borrow().count > 0 {
             sources.here.mark_changed();
         }
         if !*sources.is_there.borrow() {
@@ -226,7 +226,7 @@ impl Socket {
     async fn tell_read(&mut self, read: Result<Option<Arc<Fragment>>>, feed: &Feed) -> Result<Left, End> {
         match read {
             Ok(Some(fragment)) => {
-                let (element, closed) = (fragment.element(&self.hub.views, self.visitor.locale), fragment.view.closed);
+                let (element, closed) = (fragment.element(&self.hub.views, self.visitor.locale), fragment.closed);
                 // A slow socket holds what it sends, not what that was rendered of.
                 drop(fragment);
                 self.tell(element).await?;

@@ -40,7 +40,7 @@ pub struct Reading {
     /// The day that the page has come to.
     pub day: Option<Date>,
     /// What every piece ends with.
-    pub lost: String,
+    pub disconnected: String,
 }
 
 /// A page that is being written.
@@ -52,7 +52,7 @@ struct Page {
     held: Held,
     locale: Locale,
     day: Option<Date>,
-    lost: String,
+    disconnected: String,
     session: Session,
     /// The chats from here to there are on the page.
     first: i64,
@@ -73,7 +73,7 @@ pub fn page(head: String, feed: Feed, first: i64, reading: Reading, hub: Arc<Hub
         hub: Arc::clone(&hub),
         locale: reading.locale,
         day: reading.day,
-        lost: reading.lost,
+        disconnected: reading.disconnected,
         first,
         chats: 0,
         ends: Instant::now() + LIFE,
@@ -107,7 +107,7 @@ impl Page {
     async fn next(&mut self) -> (String, bool) {
         tokio::select! {
             Some(fragment) = self.news.next() => self.write(&fragment),
-            () = sleep(BEAT) => (self.lost.clone(), true),
+            () = sleep(BEAT) => (self.disconnected.clone(), true),
             () = sleep_until(self.ends) => (ANEW.into(), false),
             () = self.held.ended() => (ANEW.into(), false),
             () = self.hub.stopping() => (String::new(), false),
@@ -116,21 +116,20 @@ impl Page {
 
     fn write(&mut self, fragment: &Fragment) -> (String, bool) {
         let on_page = self.first..=self.upto;
-        let changed = fragment.view.articles.iter().any(|article| on_page.contains(&article.view.seq));
-        self.chats += fragment.view.articles.len();
-        if changed || fragment.view.closed || self.chats > CHATS {
+        let changed = fragment.articles.iter().any(|article| on_page.contains(&article.seq));
+        self.chats += fragment.articles.len();
+        if changed || fragment.closed || self.chats > CHATS {
             return (ANEW.into(), false);
         }
-        self.upto = fragment.view.upto;
+        self.upto = fragment.upto;
         // What became of chats that the page does not show is no news here.
-        let articles: Vec<_> =
-            fragment.view.articles.iter().filter(|article| article.view.seq >= self.first).cloned().collect();
+        let articles: Vec<_> = fragment.articles.iter().filter(|article| article.seq >= self.first).cloned().collect();
         if articles.is_empty() {
-            return (self.lost.clone(), true);
+            return (self.disconnected.clone(), true);
         }
-        let feed = chat::Feed { articles, upto: self.upto, closed: false };
-        match feed.element(&self.hub.views, self.locale, &mut self.day) {
-            Ok(element) => (format!("{element}\n{}", self.lost), true),
+        let batch = chat::ChatBatch { articles, upto: self.upto, closed: false };
+        match batch.fragment(&self.hub.views, self.locale, &mut self.day) {
+            Ok(element) => (format!("{element}\n{}", self.disconnected), true),
             Err(error) => {
                 log::error!("{error}");
                 (ANEW.into(), false)

@@ -1,4 +1,4 @@
-//! The site as an app on a device.
+//! The site as an installable app.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use super::{Locale, assets};
 /// `--paper-0` of the light tokens in `public/css/tokens.css`.
 const PAPER: &str = "#fbf8f1";
 
-/// What a browser needs to know to install the site.
+/// The web app manifest.
 #[derive(Serialize)]
 pub struct Manifest {
     name: String,
@@ -27,16 +27,16 @@ struct Icon {
     src: String,
     sizes: &'static str,
     #[serde(rename = "type")]
-    kind: &'static str,
+    content_type: &'static str,
     purpose: &'static str,
 }
 
-/// The page for when the site cannot be reached.
+/// The page that the service worker shows while the site cannot be reached.
 #[derive(Serialize)]
-pub struct Offline {}
+pub struct OfflinePage {}
 
 impl Manifest {
-    /// The manifest in a language; `start` is the path that the app opens.
+    /// Creates the manifest in a language; `start` is the path that the app opens.
     pub fn new(locale: Locale, start: &'static str) -> Self {
         Self {
             name: locale.text("site-name"),
@@ -59,7 +59,7 @@ impl Manifest {
 }
 
 impl Icon {
-    fn new(file: &str, sizes: &'static str, kind: &'static str, purpose: &'static str) -> Self {
-        Self { src: format!("{}/{file}", assets::prefix()), sizes, kind, purpose }
+    fn new(file: &str, sizes: &'static str, content_type: &'static str, purpose: &'static str) -> Self {
+        Self { src: format!("{}/{file}", assets::base_path()), sizes, content_type, purpose }
     }
 }

@@ -1,34 +1,32 @@
-//! Where the links are in a text.
+//! Finds the links of a text.
 
-/// What a link begins with, in either case.
 const SCHEMES: [&str; 2] = ["https://", "http://"];
 
-/// Particles and endings that are written right behind a link in Korean, alone or one behind another; of two that begin
-/// alike the longer one first.
+/// Korean particles and endings that follow a link without a space. A longer one stands before its own beginning.
 const PARTICLES: &str = "이라고 이에요 입니다 에서 에게 으로 부터 까지 처럼 보다 마다 조차 마저 밖에 대로 이랑 이나 이라 이고 이며 \
                          이죠 인데 예요 하고 라고 라는 라도 께서 한테 같은 은 는 이 가 을 를 과 와 도 만 의 에 로 나 랑 야";
 
-/// A link: where it begins, and where the text goes on.
+/// The range of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Link {
     pub(super) start: usize,
     pub(super) end: usize,
 }
 
-/// The links of a text, in order.
+/// Returns the links of a text in order.
 pub(super) fn links(text: &str) -> impl Iterator<Item = Link> {
     let (mut at, mut done) = (0, 0);
     std::iter::from_fn(move || {
         loop {
             let start = at + text[at..].find("://")?;
             at = start + "://".len();
-            let Some(scheme) = SCHEMES.iter().find(|scheme| ends_with_word(&text[..at], scheme)) else { continue };
+            let Some(scheme) = SCHEMES.iter().find(|scheme| ends_with_scheme(&text[..at], scheme)) else { continue };
             let start = at - scheme.len();
-            // What looks like a scheme may be the end of the link before.
+            // The scheme is part of the previous link.
             if start < done {
                 continue;
             }
-            let Some(end) = address(&text[at..]) else { continue };
+            let Some(end) = url_length(&text[at..]) else { continue };
             at += end;
             done = at;
             return Some(Link { start, end: at });
@@ -36,23 +34,23 @@ pub(super) fn links(text: &str) -> impl Iterator<Item = Link> {
     })
 }
 
-/// Whether a text ends with a scheme that is no end of a longer word.
-fn ends_with_word(text: &str, scheme: &str) -> bool {
+/// Returns whether a text ends with a scheme as a whole word.
+fn ends_with_scheme(text: &str, scheme: &str) -> bool {
     let Some(start) = text.len().checked_sub(scheme.len()) else { return false };
     text.is_char_boundary(start)
         && text[start..].eq_ignore_ascii_case(scheme)
         && !text[..start].ends_with(|c: char| c.is_ascii_alphanumeric())
 }
 
-/// How far an address reaches behind its scheme.
-fn address(text: &str) -> Option<usize> {
+/// Returns the length of a URL behind its scheme.
+fn url_length(text: &str) -> Option<usize> {
     let host = host(text);
     if !text[..host].starts_with(char::is_alphanumeric) {
         return None;
     }
     let port = port(&text[host..]);
     let end = host + port;
-    // What names a user would lead elsewhere than it seems to.
+    // A URL with a user name may look like another site's.
     let beside = &text[end..];
     let beside =
         &beside[..beside.find(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#')).unwrap_or(beside.len())];
@@ -63,10 +61,10 @@ fn address(text: &str) -> Option<usize> {
         Some('/' | '?' | '#') => end + path(&text[end..], text[..end].is_ascii()),
         _ => end,
     };
-    Some(without_end(&text[..whole]))
+    Some(trim_trailing(&text[..whole]))
 }
 
-/// How far a host reaches. What is written in Hangul right behind one in ASCII is none of it.
+/// Returns the length of a host. Hangul behind an ASCII host belongs to the sentence.
 fn host(text: &str) -> usize {
     let is_ascii = text.starts_with(|c: char| c.is_ascii());
     let is_host = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
@@ -81,10 +79,10 @@ fn port(text: &str) -> usize {
     }
 }
 
-/// How far a path with its query reaches.
+/// Returns the length of a path with its query.
 fn path(text: &str, mut is_ascii: bool) -> usize {
     for (at, c) in text.char_indices() {
-        // Behind a slash a name begins, but for the slash right behind the host.
+        // A name begins behind each slash but the first.
         let is_name = at > 1 && text[..at].ends_with(['/', '=']);
         if !is_path(c) || (is_ascii && !is_name && is_hangul(c) && begins_with_particle(&text[at..])) {
             return at;
@@ -94,7 +92,7 @@ fn path(text: &str, mut is_ascii: bool) -> usize {
     text.len()
 }
 
-/// Neither a space, nor quotes, nor the punctuation of Korean, Chinese and Japanese, nor what turns or is not seen.
+/// Excludes spaces, quotes, CJK punctuation, and invisible or direction marks.
 fn is_path(c: char) -> bool {
     let is_unseen = matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     let is_mark = matches!(c, '\u{2018}'..='\u{201f}' | '…' | '\u{3001}'..='\u{3003}' | '\u{3008}'..='\u{3011}' | '\u{3014}'..='\u{301f}' | '\u{ff01}' | '\u{ff08}' | '\u{ff09}' | '\u{ff0c}' | '\u{ff0e}' | '\u{ff1a}' | '\u{ff1b}' | '\u{ff1f}');
@@ -105,7 +103,7 @@ fn is_hangul(c: char) -> bool {
     matches!(c, '가'..='힣' | '\u{1100}'..='\u{11ff}' | '\u{3131}'..='\u{318e}')
 }
 
-/// Whether the Hangul that a text begins with is nothing but particles.
+/// Returns whether the Hangul at the start of a text consists of particles only.
 fn begins_with_particle(text: &str) -> bool {
     let end = text.find(|c| !is_hangul(c)).unwrap_or(text.len());
     let mut rest = &text[..end];
@@ -115,8 +113,8 @@ fn begins_with_particle(text: &str) -> bool {
     rest.is_empty()
 }
 
-/// How far it reaches without the punctuation of the sentence that it stands in, and brackets that it does not open.
-fn without_end(address: &str) -> usize {
+/// Returns the length without the sentence's punctuation, and without brackets that the URL does not open.
+fn trim_trailing(address: &str) -> usize {
     let count = |brackets: [char; 2]| brackets.map(|bracket| address.matches(bracket).count());
     let mut brackets = [['(', ')'], ['[', ']'], ['{', '}']].map(|pair| (pair[1], count(pair)));
     let mut end = address.len();

@@ -1,9 +1,5 @@
-//! The text of a chat as HTML: links, code, and nothing more. All else is escaped and stays as it was typed; line breaks
-//! are kept by the style sheet.
-//!
-//! A link is `http://` or `https://`, a host, and what follows. Between two single backticks on one line stands code,
-//! between two triple ones a block of it, where no link is looked for. Backticks without a partner are text. Each
-//! character is looked at a bounded number of times, whatever is sent.
+//! Renders the text of a chat: links, `code` and blocks of code. All else is escaped; the style sheet keeps line breaks.
+//! Each character is read a bounded number of times.
 
 mod emoji;
 mod link;
@@ -12,85 +8,84 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use link::Link;
 
-/// What stands for what was cut off.
-const CUT: char = '…';
+const ELLIPSIS: char = '…';
+/// The bytes of a link's tags and attributes.
+const LINK_MARKUP: usize = 80;
 
-/// A stretch of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Piece<'a> {
+enum Span<'a> {
     Plain(&'a str),
     Code(&'a str),
     Block(&'a str),
 }
 
-/// Whether the text is nothing but a few emoji, which are shown large.
+/// Returns whether the text is only a few emoji. They are shown large.
 pub(super) fn is_all_emoji(text: &str) -> bool {
     emoji::is_all(text)
 }
 
-/// The text as HTML, safe to stand in any element that may hold blocks.
-pub(super) fn html(text: &str) -> String {
+/// Renders a text as HTML.
+pub(super) fn to_html(text: &str) -> String {
     let mut html = String::with_capacity(text.len() + text.len() / 8);
-    for piece in pieces(text) {
-        match piece {
-            Piece::Plain(plain) => link_up(&mut html, plain),
-            Piece::Code(code) => wrap(&mut html, "<code>", code, "</code>"),
-            Piece::Block(code) => wrap(&mut html, "<pre><code>", code, "</code></pre>"),
+    for span in spans(text) {
+        match span {
+            Span::Plain(plain) => write_links(&mut html, plain),
+            Span::Code(code) => write_code(&mut html, "<code>", code, "</code>"),
+            Span::Block(code) => write_code(&mut html, "<pre><code>", code, "</code></pre>"),
         }
     }
     html
 }
 
-/// The text on one line, of at most `most` characters: what is longer is cut between graphemes, and ends with `…`.
-pub(super) fn excerpt(text: &str, most: usize) -> String {
+/// Shortens a text to one line of at most `limit` characters. A longer text is cut between graphemes.
+pub(super) fn excerpt(text: &str, limit: usize) -> String {
     let mut line = String::new();
-    for piece in pieces(text) {
-        let (Piece::Plain(words) | Piece::Code(words) | Piece::Block(words)) = piece;
-        line.push_str(words);
-        // A block stands on lines of its own.
-        if matches!(piece, Piece::Block(_)) {
+    for span in spans(text) {
+        let (Span::Plain(text) | Span::Code(text) | Span::Block(text)) = span;
+        line.push_str(text);
+        if matches!(span, Span::Block(_)) {
             line.push('\n');
         }
     }
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().nth(most).is_none() {
+    if line.chars().nth(limit).is_none() {
         return line;
     }
     let mut count = 0;
     let fits = line.graphemes(true).take_while(|grapheme| {
         count += grapheme.chars().count();
-        count < most
+        count < limit
     });
     let mut cut: String = fits.collect();
     cut.truncate(cut.trim_end().len());
-    cut.push(CUT);
+    cut.push(ELLIPSIS);
     cut
 }
 
-/// Takes the text apart. A fence that begins or ends a block takes the end of its line with it.
-fn pieces(text: &str) -> Vec<Piece<'_>> {
-    let (mut pieces, mut plain, mut at) = (Vec::new(), 0, 0);
-    while let Some((start, ticks)) = next_ticks(text, at) {
+/// Splits a text into spans. A fence of a block includes the end of its line.
+fn spans(text: &str) -> Vec<Span<'_>> {
+    let (mut spans, mut plain, mut at) = (Vec::new(), 0, 0);
+    while let Some((start, ticks)) = next_backticks(text, at) {
         at = start + ticks;
-        let Some((piece, end)) = code(text, at, ticks) else { continue };
-        pieces.push(Piece::Plain(&text[plain..start]));
-        pieces.push(piece);
+        let Some((span, end)) = code_span(text, at, ticks) else { continue };
+        spans.push(Span::Plain(&text[plain..start]));
+        spans.push(span);
         (plain, at) = (end, end);
     }
-    pieces.push(Piece::Plain(&text[plain..]));
-    pieces.retain(|piece| *piece != Piece::Plain(""));
-    pieces
+    spans.push(Span::Plain(&text[plain..]));
+    spans.retain(|span| *span != Span::Plain(""));
+    spans
 }
 
-/// The code behind an opening fence that ends at `start`, and where the text goes on. The way to the next fence of its
-/// kind is looked through and no farther, so all of these together cost one way through the text.
-fn code(text: &str, start: usize, ticks: usize) -> Option<(Piece<'_>, usize)> {
+/// Returns the code behind an opening fence that ends at `start`, and the end of the closing fence. Reads no farther than
+/// the next fence of the same length, so all calls together read the text once.
+fn code_span(text: &str, start: usize, ticks: usize) -> Option<(Span<'_>, usize)> {
     if ticks != 1 && ticks != 3 {
         return None;
     }
     let mut at = start;
     let (close, end) = loop {
-        let (close, closing) = next_ticks(text, at)?;
+        let (close, closing) = next_backticks(text, at)?;
         at = close + closing;
         if closing == ticks {
             break (close, at);
@@ -101,20 +96,19 @@ fn code(text: &str, start: usize, ticks: usize) -> Option<(Piece<'_>, usize)> {
         return None;
     }
     if ticks == 1 {
-        return (!code.contains('\n')).then_some((Piece::Code(code), end));
+        return (!code.contains('\n')).then_some((Span::Code(code), end));
     }
     let end = end + usize::from(text[end..].starts_with('\n'));
-    Some((Piece::Block(code.strip_prefix('\n').unwrap_or(code)), end))
+    Some((Span::Block(code.strip_prefix('\n').unwrap_or(code)), end))
 }
 
-/// The next run of backticks from a place on: where it begins, and how many they are.
-fn next_ticks(text: &str, from: usize) -> Option<(usize, usize)> {
+/// Finds the next run of backticks. Returns its start and its length.
+fn next_backticks(text: &str, from: usize) -> Option<(usize, usize)> {
     let start = from + text[from..].find('`')?;
     Some((start, text[start..].bytes().take_while(|byte| *byte == b'`').count()))
 }
 
-/// Writes plain text, with its links to be clicked.
-fn link_up(html: &mut String, plain: &str) {
+fn write_links(html: &mut String, plain: &str) {
     let mut at = 0;
     for Link { start, end } in link::links(plain) {
         escape(html, &plain[at..start]);
@@ -128,13 +122,13 @@ fn link_up(html: &mut String, plain: &str) {
     escape(html, &plain[at..]);
 }
 
-fn wrap(html: &mut String, before: &str, code: &str, after: &str) {
+fn write_code(html: &mut String, before: &str, code: &str, after: &str) {
     html.push_str(before);
     escape(html, code);
     html.push_str(after);
 }
 
-/// Writes text that is no markup, neither between tags nor in a quoted attribute.
+/// Writes text between tags or in a quoted attribute.
 pub(super) fn escape(html: &mut String, text: &str) {
     for c in text.chars() {
         match c {
@@ -145,6 +139,20 @@ pub(super) fn escape(html: &mut String, text: &str) {
             '\'' => html.push_str("&#39;"),
             c => html.push(c),
         }
+    }
+}
+
+/// Returns about how many bytes of HTML a text becomes, without rendering it.
+pub(super) fn approximate_html_size(text: &str) -> usize {
+    text.chars().map(escaped_length).sum::<usize>() + text.matches("://").count() * LINK_MARKUP
+}
+
+fn escaped_length(c: char) -> usize {
+    match c {
+        '&' | '\'' => 5,
+        '<' | '>' => 4,
+        '"' => 6,
+        c => c.len_utf8(),
     }
 }
 
@@ -166,7 +174,7 @@ mod tests {
 
     /// What is between brackets is a link, between braces code.
     fn marked(text: &str) -> String {
-        let mut html = html(text);
+        let mut html = to_html(text);
         while let Some((before, rest)) = html.split_once("<a ") {
             let (tag, rest) = rest.split_once('>').unwrap();
             let (label, rest) = rest.split_once("</a>").unwrap();
@@ -179,16 +187,16 @@ mod tests {
 
     #[test]
     fn markup_is_text() {
-        assert_eq!(html("<b>\"&amp;'</b>"), "&lt;b&gt;&quot;&amp;amp;&#39;&lt;/b&gt;");
-        assert_eq!(html("`<b>` ```\n<i>```"), "<code>&lt;b&gt;</code> <pre><code>&lt;i&gt;</code></pre>");
-        assert_eq!(html("one\ntwo"), "one\ntwo");
+        assert_eq!(to_html("<b>\"&amp;'</b>"), "&lt;b&gt;&quot;&amp;amp;&#39;&lt;/b&gt;");
+        assert_eq!(to_html("`<b>` ```\n<i>```"), "<code>&lt;b&gt;</code> <pre><code>&lt;i&gt;</code></pre>");
+        assert_eq!(to_html("one\ntwo"), "one\ntwo");
     }
 
     #[test]
     fn a_link_is_followed_without_a_word_about_where_from() {
         let link = "<a href=\"https://a.kr/?b=1&amp;c\" rel=\"nofollow noopener noreferrer ugc\" target=\"_blank\">\
                     https://a.kr/?b=1&amp;c</a>";
-        assert_eq!(html("https://a.kr/?b=1&c"), link);
+        assert_eq!(to_html("https://a.kr/?b=1&c"), link);
     }
 
     #[test]
@@ -224,7 +232,7 @@ mod tests {
             "``` \n ```",
             "```a````",
         ] {
-            assert_eq!(html(text), text);
+            assert_eq!(to_html(text), text);
         }
         assert_eq!(marked("`a\n`b`"), "`a\n{b}");
     }
@@ -279,7 +287,7 @@ mod tests {
         let (mut codes, mut links) = (0, 0);
         for _ in 0..20_000 {
             let text: String = (0..below(24)).map(|_| parts[below(parts.len())]).collect();
-            let html = html(&text);
+            let html = to_html(&text);
             assert_eq!(read(&html), without_fences(&text), "{text:?}");
             let mut bare = html.clone();
             for tag in ["<code>", "</code>", "<pre>", "</pre>", "</a>"] {
@@ -340,7 +348,7 @@ mod tests {
 
     #[test]
     fn no_text_takes_long() {
-        let most = 4_000;
+        let limit = 4_000;
         let long = [
             "`",
             "[",
@@ -356,11 +364,11 @@ mod tests {
             "http://[",
             "https://a을",
         ];
-        let long = long.iter().map(|part| part.repeat(most * 50 / part.len()));
-        let closers = format!("https://a/{}", ")".repeat(most * 50));
+        let long = long.iter().map(|part| part.repeat(limit * 50 / part.len()));
+        let closers = format!("https://a/{}", ")".repeat(limit * 50));
         for text in long.chain([closers]) {
             let begun = Instant::now();
-            html(&text);
+            to_html(&text);
             excerpt(&text, 80);
             // Fifty times the longest chat: the square of it would take minutes.
             assert!(begun.elapsed() < Duration::from_secs(20), "{:?} for {:?}…", begun.elapsed(), &text[..12]);

@@ -1,23 +1,22 @@
-//! Whether a text is nothing but a few emoji, as Unicode Technical Standard 51 describes them.
+//! Recognizes texts of only a few emoji (Unicode Technical Standard 51).
 
 use unicode_properties::emoji::{EmojiStatus, UnicodeEmoji};
 use unicode_segmentation::UnicodeSegmentation;
 
-/// The most emoji that are shown large.
-const MOST: usize = 6;
+const MAX_EMOJI: usize = 6;
 
 const EMOJI_STYLE: char = '\u{fe0f}';
 const KEYCAP: char = '\u{20e3}';
 const JOINER: char = '\u{200d}';
 
-/// Whether a text is one to six emoji, with or without spaces, and nothing else.
+/// Returns whether a text is one to six emoji, with or without spaces.
 pub(super) fn is_all(text: &str) -> bool {
     let mut emoji = text.graphemes(true).filter(|grapheme| !grapheme.trim().is_empty());
-    let mut few = emoji.by_ref().take(MOST).peekable();
+    let mut few = emoji.by_ref().take(MAX_EMOJI).peekable();
     few.peek().is_some() && few.all(is_emoji) && emoji.next().is_none()
 }
 
-/// Whether a grapheme is an emoji: a keycap, a flag, or what is shown as a picture and what is joined to it.
+/// Returns whether a grapheme is a keycap, a flag, or a picture with its joined characters.
 fn is_emoji(grapheme: &str) -> bool {
     let mut chars = grapheme.chars();
     let Some(first) = chars.next() else { return false };
@@ -29,9 +28,9 @@ fn is_emoji(grapheme: &str) -> bool {
     }
 }
 
-/// Whether a character is shown as a picture: by itself, or because the next one says so.
+/// Returns whether a character is shown as a picture, by itself or because of the next one.
 fn is_picture(c: char, next: Option<char>) -> bool {
-    let asked = next.is_some_and(|next| next == EMOJI_STYLE || is_skin_tone(next));
+    let is_requested = next.is_some_and(|next| next == EMOJI_STYLE || is_skin_tone(next));
     let by_itself = matches!(
         c.emoji_status(),
         EmojiStatus::EmojiPresentation
@@ -39,10 +38,10 @@ fn is_picture(c: char, next: Option<char>) -> bool {
             | EmojiStatus::EmojiPresentationAndEmojiComponent
             | EmojiStatus::EmojiPresentationAndModifierAndEmojiComponent
     );
-    c.is_emoji_char() && (by_itself || asked)
+    c.is_emoji_char() && (by_itself || is_requested)
 }
 
-/// What may stand behind the first character of an emoji. The variant that asks for text may not.
+/// Returns whether a character may follow the first one of an emoji. The text variant may not.
 fn is_joined(c: char) -> bool {
     matches!(c, JOINER | EMOJI_STYLE | '\u{e0020}'..='\u{e007f}') || (c.is_emoji_char() && !c.is_ascii())
 }

@@ -1,0 +1,36 @@
+//! The people who are online in a room, and who type.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::views::{Locale, PerLocale, Views};
+
+/// Some people by name, and how many there are in all.
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
+pub struct People {
+    pub people: Vec<Person>,
+    pub count: usize,
+}
+
+/// A person by name.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Person {
+    pub nickname: String,
+    pub id: String,
+}
+
+pub type Presence = PerLocale<People>;
+
+pub type Typing = PerLocale<People>;
+
+/// Returns the element that shows who is online.
+pub fn presence(presence: &Presence, views: &Views, locale: Locale) -> Result<Arc<str>> {
+    presence.get_or_render(locale, |people| views.render("rooms/_presence.html.tera", locale, people))
+}
+
+/// Returns the element that shows who types.
+pub fn typing(typing: &Typing, views: &Views, locale: Locale) -> Result<Arc<str>> {
+    typing.get_or_render(locale, |people| views.render("rooms/_typing.html.tera", locale, people))
+}
