@@ -42,7 +42,7 @@ async fn database(settings: &Settings) -> Finding {
 async fn images(settings: &Settings) -> Finding {
     let address = &settings.images.internal_url;
     // A look needs no ticket: where no secret is configured none is made for it.
-    let secret = Secret::configured(settings.images.secret.as_deref().unwrap_or("nothing is signed with this"))?;
+    let secret = Secret::from_config(settings.images.secret.as_deref().unwrap_or("nothing is signed with this"))?;
     let peer = ImageClient::new(address.clone(), secret)?;
     match peer.is_healthy().await {
         true => match peer.clock().await.and_then(difference) {

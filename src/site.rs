@@ -10,10 +10,10 @@ use rocket::{Build, Rocket};
 
 use crate::config::Settings;
 use crate::controllers;
-use crate::http::Notices;
+use crate::http::SetupWarnings;
 use crate::images;
 use crate::internal_api::ImageClient;
-use crate::limit::Limits;
+use crate::limits::Limits;
 use crate::live::Hub;
 use crate::models::{Database, Lease};
 use crate::process::engine::{self, Engine};
@@ -54,7 +54,7 @@ pub async fn run(
     }
     let secret = secret(&settings)?;
     if servers == Servers::Images {
-        images::confine();
+        images::limit_memory();
         return launch(images::build(settings, secret)?, ready).await;
     }
     let engine = match &settings.database {
@@ -124,10 +124,10 @@ fn image_server() -> Result<Process, String> {
 /// The configured secret, else the one that is kept in `var`.
 fn secret(settings: &Settings) -> Result<Secret, String> {
     match &settings.images.secret {
-        Some(secret) => Secret::configured(secret),
+        Some(secret) => Secret::from_config(secret),
         None => {
             engine::make_private(&settings.var)?;
-            Secret::kept(&settings.var.join("secret"))
+            Secret::load_or_create(&settings.var.join("secret"))
         }
     }
 }
@@ -168,7 +168,7 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
     let views = Views::new(Clock::new(settings.site.zone.clone()))?;
     db.budget().set_limit(settings.cache);
     let cookies = controllers::CookieNames::new(db.site_id());
-    let notices = Notices::of_site(&settings.var);
+    let notices = SetupWarnings::of_site(&settings.var);
     let images = ImageClient::new(settings.images.internal_url.clone(), secret)?;
     let hub = Hub::new(Arc::clone(&db), views.clone());
     let (stopped, closed) = (Arc::clone(&hub), Arc::clone(&db));
@@ -195,8 +195,8 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
         .attach(controllers::last_cookie())
         .attach(AdHoc::on_liftoff("Follow the other sites, watch the database", |_| {
             Box::pin(async move {
-                tokio::spawn(watches.watch());
-                follows.map(|hub| tokio::spawn(hub.follow()));
+                tokio::spawn(watches.monitor());
+                follows.map(|hub| tokio::spawn(hub.run_cluster()));
             })
         }))
         .attach(AdHoc::on_shutdown("Close the sockets and the logs", |_| {

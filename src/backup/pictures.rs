@@ -21,7 +21,7 @@ impl Pictures {
     pub(super) fn of(settings: &Settings) -> Result<Self, String> {
         let (folder, address) = (settings.images.dir.clone(), settings.images.internal_url.clone());
         // Pictures are shown to everybody: nothing is signed.
-        let server = ImageClient::new(address.clone(), Secret::configured("nothing is signed with this")?)?;
+        let server = ImageClient::new(address.clone(), Secret::from_config("nothing is signed with this")?)?;
         Ok(Self { folder, address, server })
     }
 
@@ -35,7 +35,7 @@ impl Pictures {
         }
         match self.server.picture(path).await {
             Ok(picture) => Ok(picture),
-            Err(_) if self.is_here() => Ok(None),
+            Err(_) if self.is_local() => Ok(None),
             Err(error) => Err(format!(
                 "The pictures are neither in {} (images.dir), nor does an image server answer at {} \
                  (images.internal_url): {error}.",
@@ -46,7 +46,7 @@ impl Pictures {
     }
 
     /// Puts a file into the folder, unless it is there: its name says what is in it.
-    pub(super) fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), String> {
+    pub(super) fn store(&self, name: &str, bytes: &[u8]) -> Result<(), String> {
         let (path, part) = (self.folder.join(name), self.folder.join(format!("{name}.part")));
         let keep = || {
             if path.exists() {
@@ -62,7 +62,7 @@ impl Pictures {
     }
 
     /// Whether the folder on this machine is the one.
-    fn is_here(&self) -> bool {
+    fn is_local(&self) -> bool {
         fs::read_dir(&self.folder).is_ok_and(|mut files| files.next().is_some())
     }
 }

@@ -12,7 +12,7 @@ use super::param::Asked;
 use super::upgrade::{Upgrade, Upgraded};
 use super::visitor::{SignedIn, Visitor};
 use crate::error::{Error, Result};
-use crate::limit::{Limits, Place};
+use crate::limits::{Limits, SocketPermit};
 use crate::live::{Hub, socket};
 use crate::models::{Database, RoomId};
 
@@ -39,7 +39,7 @@ async fn show<'r>(
         Err(Error::Beyond) => Err(Error::Beyond),
         feed => Ok(feed?),
     };
-    let visitor = socket::Visitor {
+    let visitor = socket::SocketClient {
         user: who.user.clone(),
         session: who.session.clone(),
         address: visitor.address(),
@@ -53,7 +53,7 @@ async fn show<'r>(
 /// The current user, with the place of one more socket. As a guard: 401 for all others, 429 where there is no place.
 struct Opened {
     who: Arc<SignedIn>,
-    place: Place,
+    place: SocketPermit,
 }
 
 #[rocket::async_trait]
@@ -64,7 +64,7 @@ impl<'r> FromRequest<'r> for Opened {
         let visitor = Visitor::of(request);
         let opened = async {
             let who = visitor.signed_in().await?;
-            let place = visitor.state::<Limits>()?.sockets.open(who.user.id, visitor.address())?;
+            let place = visitor.state::<Limits>()?.sockets.acquire(who.user.id, visitor.address())?;
             Ok(Self { who, place })
         };
         match opened.await {

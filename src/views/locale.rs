@@ -11,7 +11,7 @@ use serde::Serialize;
 use tera::{Kwargs, State, TeraResult, Value};
 
 use super::particle;
-use crate::http::weighted;
+use crate::http::weighted_items;
 
 static_loader! {
     static TEXTS = {
@@ -82,7 +82,7 @@ impl Locale {
 
 /// Sorts the tags of an `Accept-Language` header by weight. Tags with weight 0 are left out.
 fn by_weight(header: &str) -> String {
-    let mut weighed: Vec<_> = weighted(header).filter(|(_, weight)| *weight > 0.0).collect();
+    let mut weighed: Vec<_> = weighted_items(header).filter(|(_, weight)| *weight > 0.0).collect();
     weighed.sort_by(|(_, one), (_, other)| other.total_cmp(one));
     weighed.into_iter().map(|(tag, _)| tag).collect::<Vec<_>>().join(",")
 }

@@ -13,7 +13,7 @@ use crate::models;
 
 pub use list::{Excerpt, LastChatView, RoomFormValues, RoomListItem, RoomSummary, RoomsPage, SidebarRoom};
 pub use page::{ChatPage, ComposerValues, RoomPage};
-pub use presence::{People, Person, Presence, Typing, presence, typing};
+pub use presence::{People, Person, presence, typing};
 pub use stream::{StreamPage, connection, disconnected_notice};
 
 /// One room. The JSON calls `can_manage` "mine", and `last_at` "last".
@@ -40,7 +40,7 @@ impl RoomView {
             owner: room.owner.to_string(),
             chats,
             last_at: last_at.map(time::rfc3339),
-            can_manage: room.is_changed_by(reader),
+            can_manage: room.can_manage(reader),
         }
     }
 }

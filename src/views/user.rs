@@ -100,9 +100,9 @@ impl SessionView {
     pub fn new(session: &models::Session, current: &models::Session) -> Self {
         Self {
             id: session.id.to_string(),
-            browser: session.browser.clone(),
+            browser: session.user_agent.clone(),
             address: session.address.clone(),
-            last_used: time::rfc3339(session.seen),
+            last_used: time::rfc3339(session.last_used),
             is_current: session.id == current.id,
         }
     }

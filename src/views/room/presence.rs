@@ -21,16 +21,12 @@ pub struct Person {
     pub id: String,
 }
 
-pub type Presence = PerLocale<People>;
-
-pub type Typing = PerLocale<People>;
-
 /// Returns the element that shows who is online.
-pub fn presence(presence: &Presence, views: &Views, locale: Locale) -> Result<Arc<str>> {
+pub fn presence(presence: &PerLocale<People>, views: &Views, locale: Locale) -> Result<Arc<str>> {
     presence.get_or_render(locale, |people| views.render("rooms/_presence.html.tera", locale, people))
 }
 
 /// Returns the element that shows who types.
-pub fn typing(typing: &Typing, views: &Views, locale: Locale) -> Result<Arc<str>> {
+pub fn typing(typing: &PerLocale<People>, views: &Views, locale: Locale) -> Result<Arc<str>> {
     typing.get_or_render(locale, |people| views.render("rooms/_typing.html.tera", locale, people))
 }
