@@ -85,6 +85,11 @@ mod tests {
     }
 
     #[test]
+    fn all_templates_can_be_read() {
+        Views::new(Clock::new(jiff::tz::TimeZone::UTC)).map(drop).unwrap();
+    }
+
+    #[test]
     fn all_languages_have_the_same_keys() {
         let english = keys("en");
         assert!(english.len() > 50);
