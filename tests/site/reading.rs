@@ -29,25 +29,25 @@ async fn what_one_says_in_a_row_stands_together_and_a_day_begins_with_its_name()
     let (browser, guest, room) = in_a_room(&site).await;
     browser.say("one").await;
     browser.say("two").await;
-    browser.find("#chat-2.follows.own").await;
+    browser.find("#chat-2.grouped.own").await;
     guest.say(&room, "three").await;
     guest.say(&room, "four").await;
-    browser.find("#chat-4.follows:not(.own)").await;
-    assert_eq!(browser.count("#chat-3.follows, #chat-1.follows").await, 0);
+    browser.find("#chat-4.grouped:not(.own)").await;
+    assert_eq!(browser.count("#chat-3.grouped, #chat-1.grouped").await, 0);
     assert_eq!(browser.count("#feed [data-day]").await, 1);
     let day = browser.find("#chat-1[data-day]").await.attr("data-day").await.unwrap().unwrap();
     assert!(day.starts_with("today, "), "{day}");
 
     // Who stood first in a group is gone: the next one stands first.
     assert_eq!(guest.post(&format!("{room}/chat/3"), &[("_method", "delete")]).await.status, 303);
-    let time = browser.find("#chat-4:not(.follows) time").await.text().await.unwrap();
+    let time = browser.find("#chat-4:not(.grouped) time").await.text().await.unwrap();
     assert!(time.ends_with('M'), "the whole time again: {time}");
     let date = "document.querySelector('#chat-1 time').dateTime = '2020-02-29T00:00:00Z';
                 const chat = document.getElementById('chat-1');
                 const { group } = await import(document.querySelector('script[src*=\"/js/room.js\"]').src.replace('room.js', 'groups.js'));
                 group([chat]);";
     browser.run_async(date).await;
-    assert!(browser.find("#chat-2:not(.follows)").await.attr("data-day").await.unwrap().is_some(), "another day");
+    assert!(browser.find("#chat-2:not(.grouped)").await.attr("data-day").await.unwrap().is_some(), "another day");
     browser.close().await;
 }
 
