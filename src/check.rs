@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use crate::config::Settings;
 use crate::http::unlisted_proxies;
 use crate::internal_api::ImageClient;
-use crate::models::Database;
 use crate::process::Engine;
+use crate::store::Database;
 use crate::ticket::Secret;
 
 /// What was looked at: a sentence, or what is wrong with it.
@@ -33,7 +33,7 @@ async fn database(settings: &Settings) -> Finding {
             settings.var.display()
         ));
     };
-    Ok(match Database::look(&database.url).await? {
+    Ok(match Database::probe(&database.url).await? {
         true => "The database answers. Several sites may share it.".into(),
         false => "The database answers. It is a standalone server: one site at a time.".into(),
     })

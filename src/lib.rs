@@ -29,5 +29,6 @@ pub mod metrics;
 pub mod models;
 pub mod process;
 pub mod site;
+pub mod store;
 pub mod ticket;
 mod views;

@@ -15,9 +15,10 @@ use crate::images;
 use crate::internal_api::ImageClient;
 use crate::limits::Limits;
 use crate::live::Hub;
-use crate::models::{Database, Lease};
+use crate::models;
 use crate::process::engine::{self, Engine};
 use crate::process::{Process, Supervisor, supervised_command};
+use crate::store::{Database, Lease};
 use crate::ticket::Secret;
 use crate::views::Views;
 use crate::views::time::Clock;
@@ -63,12 +64,12 @@ pub async fn run(
     };
     let ran = async {
         let db = match (&settings.database, &engine) {
-            (Some(database), _) => Database::open(&database.url).await?,
-            (None, engine) => Database::open_own(engine.as_ref().map(Engine::url).unwrap_or_default()).await?,
+            (Some(database), _) => models::open(&database.url).await?,
+            (None, engine) => models::open_exclusive(engine.as_ref().map(Engine::url).unwrap_or_default()).await?,
         };
         // An engine of our own is locked by its folder.
         let lease = match settings.database.is_some() && !db.is_shared() {
-            true => Some(Arc::new(Lease::take(&db).await?.ok_or(OTHER)?)),
+            true => Some(Arc::new(Lease::acquire(&db).await?.ok_or(OTHER)?)),
             false => None,
         };
         let mut site = build(settings.clone(), db, secret.clone())?;
@@ -103,7 +104,7 @@ fn held(lease: Arc<Lease>) -> AdHoc {
     AdHoc::on_liftoff("Hold the lease", |rocket| {
         let shutdown = rocket.shutdown();
         tokio::spawn(async move {
-            lease.hold().await;
+            lease.renew().await;
             log::error!("Another site has taken over this database, and this one stops.");
             shutdown.notify();
         });
@@ -202,7 +203,7 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
         .attach(AdHoc::on_shutdown("Close the sockets and the logs", |_| {
             Box::pin(async move {
                 stopped.stop().await;
-                closed.close().await;
+                models::close(&closed).await;
             })
         })))
 }

@@ -14,7 +14,8 @@ use super::visitor::{SignedIn, Visitor};
 use crate::error::{Error, Result};
 use crate::limits::{Limits, SocketPermit};
 use crate::live::{Hub, socket};
-use crate::models::{Database, RoomId};
+use crate::models::RoomId;
+use crate::store::Database;
 
 /// The routes.
 pub(super) fn routes() -> Vec<Route> {

@@ -13,9 +13,10 @@ use super::visitor::{Reader, SignedIn, Visitor};
 use crate::error::{Error, Faults, Result};
 use crate::limits::Limits;
 use crate::live::Hub;
-use crate::models::checked::{Nonce, RoomName, Topic};
 use crate::models::room::{Created, ListCursor};
-use crate::models::{self, Database, RoomId, User};
+use crate::models::values::{Nonce, RoomName, Topic};
+use crate::models::{self, RoomId, User};
+use crate::store::Database;
 use crate::views::form::field_messages;
 use crate::views::room::{
     self as views, ComposerValues, RoomFormValues, RoomListItem, RoomPage, RoomView, RoomsPage, SidebarRoom,

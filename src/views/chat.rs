@@ -10,7 +10,7 @@ use super::time::{self, TimeFormat};
 use super::{Locale, PerLocale, Views, markup};
 use crate::error::Result;
 use crate::models;
-use crate::models::checked::Nickname;
+use crate::models::values::Nickname;
 
 /// The start of each chat's element.
 const TAG: &str = "<article";

@@ -9,7 +9,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::Locale;
 use crate::error::{Fault, Faults};
-use crate::models::checked::is_visible;
+use crate::models::values::is_visible;
 
 /// The error of each refused field, in the reader's language.
 pub type FieldMessages = BTreeMap<&'static str, String>;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Locale, Views};
 use crate::error::Result;
-use crate::models::checked::Nickname;
+use crate::models::values::Nickname;
 
 /// White text has a contrast of at least 4.5:1 on each (WCAG 2.2, 1.4.3).
 const COLOURS: [&str; 12] = [

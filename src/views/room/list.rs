@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::RoomView;
 use crate::models;
-use crate::models::checked::Nickname;
+use crate::models::values::Nickname;
 use crate::models::{RoomId, UserId};
 use crate::views::form::FieldMessages;
 use crate::views::user::UserView;

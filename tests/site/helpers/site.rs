@@ -10,9 +10,9 @@ use rocket::figment::providers::Serialized;
 use rocket::figment::{Figment, Provider};
 use rocket::{Ignite, Rocket, Shutdown};
 use sarangbang::config::{Settings, defaults};
-use sarangbang::models::Database;
 use sarangbang::process::Engine;
 use sarangbang::site;
+use sarangbang::store::Database;
 use sarangbang::ticket::Secret;
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -45,7 +45,7 @@ impl Site {
     /// The same with several settings.
     pub async fn configured(settings: impl Provider) -> Self {
         let database = new_database();
-        let db = Database::open_own(&database).await.unwrap();
+        let db = sarangbang::models::open_exclusive(&database).await.unwrap();
         Self::launch(db, &database, settings).await
     }
 
@@ -61,7 +61,7 @@ impl Site {
 
     /// A site with a setting, on a database that others may share.
     pub async fn with(database: &str, (key, value): (&str, impl Serialize)) -> Self {
-        Self::launch(Database::open(database).await.unwrap(), database, Serialized::default(key, value)).await
+        Self::launch(sarangbang::models::open(database).await.unwrap(), database, Serialized::default(key, value)).await
     }
 
     async fn launch(db: Arc<Database>, database: &str, settings: impl Provider) -> Self {
