@@ -2,8 +2,7 @@
 
 import { Draft } from "./draft.js";
 import { ChatEditor } from "./edit.js";
-import { isSendKey } from "./keyboard.js";
-import { MessageField } from "./message_field.js";
+import { MessageField, isSendKey } from "./message_field.js";
 
 /** The shortest time between two reports of typing. */
 const TYPING_INTERVAL = 3_000;

@@ -4,11 +4,10 @@ import { Announcer, withoutAnnouncing } from "./announcements.js";
 import { Composer } from "./composer.js";
 import { RoomConnection } from "./connection.js";
 import { decorate } from "./decorate.js";
-import { isTouch } from "./keyboard.js";
 import { merge, parse, replace } from "./merge.js";
+import { isTouch } from "./message_field.js";
 import { notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
-import { paginate } from "./pagination.js";
 import { ScrollManager } from "./scroll.js";
 import { savedPosition, savePosition } from "./scroll_position.js";
 import { shortcuts } from "./shortcuts.js";
@@ -138,9 +137,13 @@ const onLoaded = (chats) => {
   unread.drawDivider();
   announcer.add("older", chats.filter(({ hidden }) => !hidden).length);
 };
-const loadMore = older ? paginate({ link: older, scroller, feed, onLoaded }) : () => false;
-if (position) scroll.restore(position, loadMore);
 // On a device with a keyboard the composer gets the focus, unless the reader opened a link to a chat.
 if (!position && !location.hash && !isTouch() && document.activeElement === document.body) {
   form.elements.text.focus({ preventScroll: true });
 }
+let loadMore = () => false;
+if (older) {
+  const { paginate } = await import("./pagination.js");
+  loadMore = paginate({ link: older, scroller, feed, onLoaded });
+}
+if (position) scroll.restore(position, loadMore);

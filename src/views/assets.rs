@@ -11,7 +11,7 @@ use flate2::Compression;
 use rust_embed::Embed;
 use sha2::{Digest, Sha256};
 
-use super::gzip::gzip;
+use super::gzip::compress;
 
 #[derive(Embed)]
 #[folder = "public/"]
@@ -38,7 +38,7 @@ impl Asset {
             "image/svg+xml" | "image/png" => Public::get(name)?.data,
             _ => without_comments(str::from_utf8(&Public::get(name)?.data).ok()?).into_bytes().into(),
         };
-        let gzip = if is_text { gzip(&data, Compression::best()) } else { None };
+        let gzip = if is_text { compress(&data, Compression::best()) } else { None };
         Some(Self { data, gzip, content_type })
     }
 }

@@ -5,14 +5,16 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// A shorter text fits into one packet anyway.
+/// A shorter response fits into one packet anyway.
 const MIN_BYTES: usize = 1024;
 
-/// Compresses bytes. Returns `None` where that saves nothing.
+/// Compresses a response. Returns `None` where that saves nothing.
 pub fn gzip(bytes: &[u8], level: Compression) -> Option<Vec<u8>> {
-    if bytes.len() < MIN_BYTES {
-        return None;
-    }
+    if bytes.len() < MIN_BYTES { None } else { compress(bytes, level) }
+}
+
+/// Compresses bytes of any length. Returns `None` where the result is not shorter.
+pub(super) fn compress(bytes: &[u8], level: Compression) -> Option<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 2), level);
     encoder.write_all(bytes).ok()?;
     encoder.finish().ok().filter(|gzip| gzip.len() < bytes.len())

@@ -256,7 +256,7 @@ async fn the_composer_tells_how_much_is_left_and_which_enter_sends() {
     // Safari ends a composition before the key that ended it comes.
     let sends = browser
         .run_async(
-            "const { isSendKey } = await import(document.querySelector('script[src*=\"/js/room.js\"]').src.replace('room.js', 'keyboard.js'));
+            "const { isSendKey } = await import(document.querySelector('script[src*=\"/js/room.js\"]').src.replace('room.js', 'message_field.js'));
              const key = { key: 'Enter', shiftKey: false, isComposing: false, keyCode: 13 };
              return [key, { ...key, isComposing: true }, { ...key, keyCode: 229 }, { ...key, shiftKey: true }].map(isSendKey);",
         )
