@@ -55,7 +55,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let registry = Registry::new();
         let kept = Registrar(&registry);
         kept.register(ProcessCollector::for_self());

@@ -43,3 +43,4 @@ mod sites;
 mod streams;
 mod times;
 mod unsent;
+mod upgrade;
