@@ -22,11 +22,12 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use crate::config::Settings;
+use crate::controllers;
 use crate::error::Error;
 use crate::http::{self, RequestGate, SetupWarnings};
 use crate::internal_api::{Outcome, SiteClient};
 use crate::limits::Rate;
-use crate::metrics;
+use crate::metrics::Metrics;
 use crate::ticket::{Purpose, Secret};
 use response::{Bearer, Client, ImageResponse};
 use store::{FileName, FileStore};
@@ -55,6 +56,7 @@ struct ImageServer {
     uploads: Mutex<HashMap<String, usize>>,
     /// Uploads a minute, by user and by address.
     rate: Rate,
+    metrics: Arc<Metrics>,
 }
 
 impl ImageServer {
@@ -85,6 +87,7 @@ pub fn build(settings: Settings, secret: Secret) -> Result<Rocket<Build>, String
         drains: Semaphore::new(MAX_RECEIVERS),
         uploads: Mutex::default(),
         rate: Rate::new(settings.rates.uploads),
+        metrics: Arc::new(Metrics::new()),
     });
     let figment = settings.rocket.clone();
     let figment =
@@ -93,6 +96,7 @@ pub fn build(settings: Settings, secret: Secret) -> Result<Rocket<Build>, String
     Ok(rocket::custom(figment)
         .manage(settings)
         .manage(notices)
+        .manage(Arc::clone(&works.metrics))
         .manage(works)
         .mount("/", routes())
         .register("/", catchers![default_catcher])
@@ -101,10 +105,11 @@ pub fn build(settings: Settings, secret: Secret) -> Result<Rocket<Build>, String
         .attach(AdHoc::on_liftoff("Sweep", |_| Box::pin(async move { drop(tokio::spawn(sweep(swept))) }))))
 }
 
-fn routes() -> Vec<Route> {
+/// Returns all routes of the file server.
+pub fn routes() -> Vec<Route> {
     let mut routes = routes![preflight, show, destroy, health, health_for_pages];
     routes.extend(upload::routes());
-    routes.extend(metrics::routes());
+    routes.extend(controllers::metrics::routes());
     routes
 }
 

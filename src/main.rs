@@ -8,7 +8,7 @@ use env_logger::Env;
 use log::LevelFilter;
 use sarangbang::backup;
 use sarangbang::config::Settings;
-use sarangbang::controllers::ACCESS;
+use sarangbang::controllers::ACCESS_LOG_TARGET;
 use sarangbang::process::{print, print_error};
 use sarangbang::site::{self, Servers};
 
@@ -92,7 +92,7 @@ fn start_logging() {
         .format(|out, record| match record.target() {
             // Rocket's too: written by its macros, in our name.
             target if target.ends_with("::_") => Ok(()),
-            ACCESS => writeln!(out, "{}", record.args()),
+            ACCESS_LOG_TARGET => writeln!(out, "{}", record.args()),
             _ => {
                 let (at, level) = (out.timestamp_seconds(), record.level());
                 writeln!(out, "{at} {level:5} {}", record.args())

@@ -179,6 +179,7 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
     let limits = Limits::new(&settings.rates, settings.sockets);
     Ok(rocket::custom(settings.rocket.clone())
         .manage(settings)
+        .manage(Arc::clone(db.metrics()))
         .manage(db)
         .manage(views)
         .manage(hub)
@@ -190,10 +191,10 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
         .mount("/", controllers::routes())
         .register("/", controllers::catchers())
         .attach(controllers::gate())
-        .attach(controllers::Access(access_log))
+        .attach(controllers::AccessLogger(access_log))
         .attach(controllers::shield())
         .attach(controllers::content_security())
-        .attach(controllers::last_cookie())
+        .attach(controllers::trailing_cookie())
         .attach(AdHoc::on_liftoff("Follow the other sites, watch the database", |_| {
             Box::pin(async move {
                 tokio::spawn(watches.monitor());

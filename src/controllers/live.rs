@@ -1,4 +1,4 @@
-//! A room, live.
+//! The WebSocket of a room.
 
 use std::sync::Arc;
 
@@ -6,71 +6,78 @@ use rocket::data::IoStream;
 use rocket::http::Status;
 use rocket::outcome::Outcome;
 use rocket::request::{FromRequest, Request};
-use rocket::{Route, State, get, routes};
+use rocket::{Route, get, routes};
+use rocket_ws::WebSocket;
 
-use super::param::Asked;
-use super::upgrade::{Upgrade, Upgraded};
-use super::visitor::{SignedIn, Visitor};
+use super::guards::current_user::CurrentUser;
+use super::guards::guard_error::reject;
+use super::guards::query_number::QueryNumber;
+use super::request_context::RequestContext;
+use super::websocket_upgrade::WebSocketUpgrade;
 use crate::error::{Error, Result};
-use crate::limits::{Limits, SocketPermit};
-use crate::live::{Hub, socket};
+use crate::limits::SocketPermit;
+use crate::live::socket;
 use crate::models::RoomId;
-use crate::store::Database;
 
-/// The routes.
 pub(super) fn routes() -> Vec<Route> {
     routes![show]
 }
 
-/// A socket that follows the room from `since`, or from now.
+/// Opens a socket that follows the room from `since`, or from now.
 #[get("/room/<id>/live?<since>")]
-async fn show<'r>(
+async fn show(
     id: RoomId,
-    since: Asked<'r>,
-    opened: Opened,
-    visitor: Visitor<'r>,
-    upgrade: Upgrade,
-    db: &'r State<Arc<Database>>,
-    hub: &'r State<Arc<Hub>>,
-) -> Result<Upgraded> {
-    let Opened { who, place } = opened;
-    let room = who.user.room(db, id).await?;
-    let feed = match hub.feed(&room, since.number("since", 0)?).await {
-        // A browser does not see the status of a refused upgrade: it is told by a close code.
-        Err(Error::Beyond) => Err(Error::Beyond),
+    since: QueryNumber<'_>,
+    request: SocketRequest<'_>,
+    upgrade: WebSocket,
+) -> Result<WebSocketUpgrade> {
+    let ctx = &request.ctx;
+    let room = request.user.room(&ctx.db, id).await?;
+    let feed = match ctx.hub.feed(&room, since.at_least(0)?).await {
+        // Browsers hide the status of a refused upgrade from scripts, so a close code tells them.
+        Err(Error::CursorAhead) => Err(Error::CursorAhead),
         feed => Ok(feed?),
     };
-    let visitor = socket::SocketClient {
-        user: who.user.clone(),
-        session: who.session.clone(),
-        address: visitor.address(),
-        locale: visitor.locale(),
-        place,
-    };
-    let served = Arc::clone(hub);
-    Ok(upgrade.to(hub, move |io: IoStream| socket::serve(io, served, visitor, feed)))
+    let (hub, client) = (Arc::clone(ctx.hub), request.into_client());
+    let served = Arc::clone(&hub);
+    Ok(WebSocketUpgrade::new(&upgrade, &hub, move |io: IoStream| socket::serve(io, served, client, feed)))
 }
 
-/// The current user, with the place of one more socket. As a guard: 401 for all others, 429 where there is no place.
-struct Opened {
-    who: Arc<SignedIn>,
-    place: SocketPermit,
+/// The current user with one more socket counted. As a guard it rejects with 401 without a user, and with 429 at the
+/// limit.
+struct SocketRequest<'r> {
+    ctx: RequestContext<'r>,
+    user: &'r CurrentUser,
+    permit: SocketPermit,
+}
+
+impl<'r> SocketRequest<'r> {
+    async fn new(request: &'r Request<'_>) -> Result<Self> {
+        let ctx = RequestContext::new(request).await?;
+        let user = ctx.current_user().await?;
+        let permit = ctx.limits.sockets.acquire(user.id, ctx.client_address())?;
+        Ok(Self { ctx, user, permit })
+    }
+
+    fn into_client(self) -> socket::SocketClient {
+        socket::SocketClient {
+            user: self.user.user.clone(),
+            session: self.user.session.clone(),
+            address: self.ctx.client_address(),
+            locale: self.ctx.locale(),
+            place: self.permit,
+        }
+    }
 }
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for Opened {
+impl<'r> FromRequest<'r> for SocketRequest<'r> {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, (Status, ()), Status> {
-        let visitor = Visitor::of(request);
-        let opened = async {
-            let who = visitor.signed_in().await?;
-            let place = visitor.state::<Limits>()?.sockets.acquire(who.user.id, visitor.address())?;
-            Ok(Self { who, place })
-        };
-        match opened.await {
-            Ok(opened) => Outcome::Success(opened),
-            Err(error) => visitor.refuse(error),
+        match Self::new(request).await {
+            Ok(socket) => Outcome::Success(socket),
+            Err(error) => reject(request, error),
         }
     }
 }

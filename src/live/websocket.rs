@@ -1,5 +1,15 @@
-//! A WebSocket's frames. Small ones are tungstenite's. A text goes around it: all readers of a room share its bytes,
-//! and tungstenite would copy them into a buffer that stays with each socket, as large as the largest of them.
+//! The frames of a WebSocket, without a buffer for texts: all readers of a room share the bytes of a text.
+//!
+//! tungstenite reads all frames and writes the small ones. It would copy each text into a buffer that stays with the
+//! socket at the size of the largest text. Measured with idle sockets, after a burst of 200 chats of 1 KB, and at the peak:
+//!
+//! | `rocket_ws` with | idle | after the burst | peak, 10,000 sockets |
+//! |---|---|---|---|
+//! | `channel()` in a spawned task | 15.1 KiB | 50.5 KiB | 516 MiB |
+//! | its guard, `accept_key()` and this file | 5.1 KiB | 5.3 KiB | 75 MiB |
+//!
+//! Not `fastwebsockets`: its `read_frame` is not cancel-safe (denoland/fastwebsockets #64, #113), and sockets read inside
+//! `select!`.
 
 use std::io;
 use std::pin::{Pin, pin};

@@ -98,7 +98,7 @@ fn message(error: &Error, locale: Locale) -> String {
 
 fn hint(error: &Error, locale: Locale, current_user: Option<&UserView>) -> String {
     let key = format!("error-{}-hint", error.code());
-    let Error::TooMany { retry_after } = error else {
+    let Error::RateLimited { retry_after } = error else {
         let nickname = current_user.map_or("", |user| user.nickname.as_str());
         return locale.text_with(&key, &HashMap::from([(Cow::from("user"), FluentValue::from(nickname))]));
     };

@@ -8,22 +8,22 @@ use serde::Serialize;
 use unicode_normalization::char::is_combining_mark;
 
 use super::Locale;
-use crate::error::{Fault, Faults};
+use crate::error::{FieldError, FieldErrors};
 use crate::models::values::is_visible;
 
 /// The error of each refused field, in the reader's language.
-pub type FieldMessages = BTreeMap<&'static str, String>;
+pub type FieldMessages = BTreeMap<Cow<'static, str>, String>;
 
 /// Translates the errors of a form.
-pub fn field_messages(faults: &Faults, locale: Locale) -> FieldMessages {
-    faults.0.iter().map(|(field, fault)| (*field, message(*fault, locale))).collect()
+pub fn field_messages(errors: &FieldErrors, locale: Locale) -> FieldMessages {
+    errors.0.iter().map(|(field, error)| (field.clone(), message(*error, locale))).collect()
 }
 
-fn message(fault: Fault, locale: Locale) -> String {
-    let limit = fault.limit().map(|limit| (Cow::from("limit"), FluentValue::from(limit)));
-    let named = fault.character().map(|character| character_name(character, locale));
+fn message(error: FieldError, locale: Locale) -> String {
+    let limit = error.limit().map(|limit| (Cow::from("limit"), FluentValue::from(limit)));
+    let named = error.character().map(|character| character_name(character, locale));
     let character = named.map(|name| (Cow::from("character"), FluentValue::from(name)));
-    locale.text_with(&format!("field-error-{}", fault.code()), &limit.into_iter().chain(character).collect())
+    locale.text_with(&format!("field-error-{}", error.code()), &limit.into_iter().chain(character).collect())
 }
 
 /// Names a character: a word for white space, the character itself if it is visible, else its code point.
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn a_refused_character_is_named_so_that_it_can_be_seen() {
-        let message = |tag, fault| message(fault, Locale::from_tag(tag).unwrap());
+        let message = |tag, error| message(error, Locale::from_tag(tag).unwrap());
         for (character, english, korean) in [
             ('\u{202e}', "U+202E", "U+202E"),
             ('\u{0}', "U+0000", "U+0000"),
@@ -67,9 +67,9 @@ mod tests {
             ('!', "\u{2068}!\u{2069}", "\u{2068}!\u{2069}"),
             ('😀', "\u{2068}😀\u{2069}", "\u{2068}😀\u{2069}"),
         ] {
-            for fault in [Fault::Control(character), Fault::Alphabet(character)] {
-                assert!(message("en", fault).contains(english), "{}", message("en", fault));
-                assert!(message("ko", fault).contains(korean), "{}", message("ko", fault));
+            for error in [FieldError::Control(character), FieldError::Alphabet(character)] {
+                assert!(message("en", error).contains(english), "{}", message("en", error));
+                assert!(message("ko", error).contains(korean), "{}", message("ko", error));
             }
         }
     }

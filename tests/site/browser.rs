@@ -197,7 +197,7 @@ async fn without_script_a_page_whose_site_died_says_so_and_offers_to_load_again(
     program.ended().await;
     until("the page to say so", || async {
         let said = browser.text_in_frame(LAST_SIGN).await?;
-        said.contains("seems to be lost").then_some(())
+        said.contains("Connection lost").then_some(())
     })
     .await;
     browser.client.enter_frame(0).await.unwrap();

@@ -6,6 +6,7 @@
 mod helpers;
 
 mod account;
+mod actions;
 mod app;
 mod backup;
 mod browser;
@@ -37,6 +38,7 @@ mod people;
 mod process;
 mod reading;
 mod rooms;
+mod routes;
 mod safety;
 mod sessions;
 mod sites;
