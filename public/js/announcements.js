@@ -38,7 +38,6 @@ export class Announcer {
     this.#status = status;
   }
 
-  /** Adds to the count of a sentence. Its text is `data-<name>` of the status, with `#` for the count. */
   add(name, count) {
     if (!count) return;
     this.#counts[name] = (this.#counts[name] ?? 0) + count;

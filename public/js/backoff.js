@@ -20,7 +20,6 @@ export class Backoff {
   }
 }
 
-/** Waits. An abort ends the wait early. */
 export const sleep = (pause, signal) =>
   new Promise((resolve) => {
     setTimeout(resolve, pause);

@@ -4,7 +4,6 @@ import { Draft } from "./draft.js";
 import { ChatEditor } from "./edit.js";
 import { MessageField, isSendKey } from "./message_field.js";
 
-/** The shortest time between two reports of typing. */
 const TYPING_INTERVAL = 3_000;
 
 export class Composer {

@@ -23,7 +23,6 @@ const MAX_CHECK_GAP = 30_000;
 /** How long a socket may take to deliver an entry that the site has acknowledged. */
 const DELIVERY_TIME = 2_000;
 
-/** The HTTP status for each close code. */
 const STATUS_OF_CLOSE = { 4401: 401, 4404: 404, 4409: 409 };
 
 /** Reads two clocks: one stands still while the machine sleeps, the other may be set. */
@@ -166,7 +165,6 @@ export class RoomConnection {
     this.#reconnectTimer = setTimeout(() => this.#connect(), this.#backoff.next());
   }
 
-  /** Polls until a socket is stable. */
   async #poll() {
     if (this.#polling) return;
     const polling = (this.#polling = new AbortController());

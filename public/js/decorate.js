@@ -3,7 +3,6 @@
 import { group } from "./groups.js";
 import { localize } from "./local_time.js";
 
-/** Decorates chats that were added to a feed. */
 export function decorate(feed, chats) {
   const { currentUser } = document.body.dataset;
   for (const chat of chats) {

@@ -14,7 +14,6 @@ export class ChatEditor {
   #draft = "";
   /** The text of the last edit that was sent: Enter may be pressed twice. */
   #sent = "";
-  /** Edits are sent one after the other. */
   #queue = Promise.resolve();
 
   /** `onEdited` is called with the log entry of an edit. */

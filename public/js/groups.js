@@ -3,7 +3,6 @@
 
 import { dayOf, setText, shortTimeOfDay, startOfDay, timeOfDay } from "./local_time.js";
 
-/** The longest pause within a group. */
 const MAX_PAUSE = 5 * 60_000;
 const MINUTE = 60_000;
 
@@ -13,7 +12,6 @@ const days = new WeakMap();
 const timeOf = (chat) => new Date(chat.querySelector("time").dateTime);
 const minuteOf = (at) => Math.floor(at / MINUTE);
 
-/** Returns the next visible chat in a direction. */
 const neighbour = (chat, direction) => {
   let next = chat[direction];
   while (next?.hidden) next = next[direction];
@@ -64,7 +62,6 @@ export function group(chats) {
   for (const first of dayStart?.parentElement.querySelectorAll("[data-day]") ?? []) first.dataset.day = dayOf(days.get(first));
 }
 
-/** Groups all chats of a feed again. */
 export function regroup(feed) {
   const chats = [...feed.children].filter((chat) => !chat.hidden);
   for (const chat of chats) days.delete(chat);

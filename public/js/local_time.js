@@ -59,7 +59,6 @@ export function localize(root) {
   }
 }
 
-/** Calls `redraw` when the day or the time zone has changed. */
 export function onNewDay(redraw) {
   const today = () => `${new Date().toDateString()} ${new Date().getTimezoneOffset()}`;
   let drawn = today();

@@ -4,7 +4,6 @@ import { local } from "./storage.js";
 
 const NOTIFICATIONS_KEY = "notices";
 const SOUND_KEY = "sound";
-/** The shortest time between two sounds. */
 const SOUND_INTERVAL = 3_000;
 /** The longest text of a notification, in UTF-16 units. */
 const MAX_TEXT = 200;

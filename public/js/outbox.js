@@ -22,7 +22,6 @@ const newNonce = () => {
  */
 class OutboxStore {
   #prefix;
-  /** Items that could not be stored, by key. */
   #unstored = new Map();
 
   constructor(key) {
@@ -30,7 +29,6 @@ class OutboxStore {
     this.#importOldList(key);
   }
 
-  /** The items in the order in which they were added. */
   get items() {
     return this.#entries().map(([, item]) => item);
   }
@@ -60,7 +58,6 @@ class OutboxStore {
     if (!Array.isArray(list)) return;
     list.forEach((item) => this.add(item));
     local.remove(key);
-    // The storage has room for them now.
     for (const [itemKey, item] of this.#unstored) this.#write(itemKey, item);
   }
 
@@ -123,13 +120,11 @@ export class Outbox {
     this.flush();
   }
 
-  /** Sends all waiting messages now. */
   flush() {
     clearTimeout(this.#timer);
     if (!this.#isSending) this.#sendAll();
   }
 
-  /** Removes the element of a message that the feed shows now. */
   delivered(seq) {
     this.#list.querySelector(`[data-seq="${seq}"]`)?.remove();
   }

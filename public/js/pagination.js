@@ -30,7 +30,6 @@ export function paginate({ link, scroller, feed, onLoaded }) {
     }
   };
 
-  /** Returns whether more chats were loaded. */
   const load = async () => {
     if (!link.isConnected) return false;
     loading ??= fetchOlder().finally(() => (loading = null));

@@ -13,7 +13,6 @@ export class ScrollManager {
   /** A reader who opens a link to a chat stays there. */
   #isAtEnd = !location.hash;
   #newBelow = 0;
-  /** The last known scroll position. */
   #top = 0;
 
   /** `button` scrolls to the end and shows how many chats are new; `unread` is told when all is read. */

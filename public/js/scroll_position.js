@@ -8,14 +8,12 @@ const MAX_POSITIONS = 50;
 
 const read = () => session.getJson(KEY) ?? {};
 
-/** Gives the current history entry an id. */
 const identifyEntry = () => {
   if (history.state?.entry) return;
   const entry = `${Date.now()}-${Math.random().toString(36).slice(2)}`;
   history.replaceState({ ...history.state, entry }, "");
 };
 
-/** Returns the position that was saved for this history entry, or null. */
 export const savedPosition = () => read()[history.state?.entry] ?? null;
 
 /** Saves the position that `position` returns whenever the page is left. */

@@ -1,7 +1,6 @@
 // Shows the offline page when the site cannot be reached. Keeps that page and its style sheets, and nothing else.
 
 const PAGE = "/offline";
-/** One cache a version and language. */
 const CACHE = `offline${new URL(location.href).search}`;
 
 /** Caches the page and the style sheets that it links to. */

@@ -1,7 +1,6 @@
 // Fits a room's page above an on-screen keyboard. WebKit does not resize the page for its keyboard: only the visual
 // viewport shrinks.
 
-/** Bars are compact below this height, in pixels. */
 const LOW_HEIGHT = 320;
 
 export function fitViewport() {

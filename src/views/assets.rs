@@ -17,7 +17,6 @@ use super::gzip::compress;
 #[folder = "public/"]
 struct Public;
 
-/// A file as it is served.
 pub struct Asset {
     pub data: Cow<'static, [u8]>,
     /// `None` where compression saves nothing.
@@ -70,7 +69,6 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     BASE64_URL_SAFE_NO_PAD.encode(&hash.finalize()[..9])
 });
 
-/// Returns the version in the path of each file.
 pub fn version() -> &'static str {
     &VERSION
 }
@@ -80,7 +78,6 @@ pub(super) fn base_path() -> String {
     format!("/public/{}", version())
 }
 
-/// Finds a file by name.
 pub fn find(name: &str) -> Option<&'static Asset> {
     FILES.get(name)
 }

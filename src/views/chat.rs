@@ -17,7 +17,6 @@ const TAG: &str = "<article";
 /// The bytes of a chat besides its text.
 const OVERHEAD: usize = 1_024;
 
-/// A chat with its author's nickname.
 #[derive(Clone, Debug, Serialize)]
 pub struct ChatView {
     room: String,
@@ -36,10 +35,8 @@ pub struct ChatView {
     removed: bool,
 }
 
-/// A chat with its element in each language.
 pub type Article = PerLocale<ChatView>;
 
-/// Chats that are sent together, with their element in each language.
 pub type Fragment = PerLocale<ChatBatch>;
 
 /// Chats that are sent together, in order.
@@ -51,7 +48,6 @@ pub struct ChatBatch {
     pub closed: bool,
 }
 
-/// A batch in JSON.
 #[derive(Serialize)]
 pub struct ChatBatchJson<'a> {
     pub upto: i64,
@@ -59,7 +55,6 @@ pub struct ChatBatchJson<'a> {
 }
 
 impl ChatView {
-    /// Joins a chat with its author's nickname.
     pub fn new(chat: models::Chat, nickname: Option<&Nickname>) -> Self {
         Self {
             room: chat.room.to_string(),
@@ -87,7 +82,6 @@ impl ChatView {
 }
 
 impl Article {
-    /// Returns the chat's element.
     pub fn element(&self, views: &Views, locale: Locale) -> Result<Arc<str>> {
         #[derive(Serialize)]
         struct View<'a> {
@@ -142,7 +136,6 @@ impl ChatBatch {
         views.render("chats/_fragment.html.tera", locale, &view)
     }
 
-    /// Returns the batch for JSON.
     pub fn json(&self) -> ChatBatchJson<'_> {
         ChatBatchJson { upto: self.upto, chats: self.articles.iter().map(|article| &***article).collect() }
     }

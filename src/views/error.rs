@@ -11,7 +11,6 @@ use super::form::{FieldMessages, ResubmitForm, field_messages};
 use super::user::UserView;
 use crate::error::Error;
 
-/// An error page.
 #[derive(Serialize)]
 pub struct ErrorPage {
     current_user: Option<UserView>,
@@ -27,7 +26,6 @@ pub struct ErrorPage {
     request_id: String,
 }
 
-/// An error in JSON.
 #[derive(Serialize)]
 pub struct ErrorJson {
     error: ErrorBody,
@@ -67,14 +65,12 @@ impl ErrorPage {
         Self { resubmit, author: author.map(str::to_owned), ..self }
     }
 
-    /// Adds the request's id, as the log has it.
     pub fn with_request_id(self, id: &str) -> Self {
         Self { request_id: id.to_owned(), ..self }
     }
 }
 
 impl ErrorJson {
-    /// Creates the JSON of an error.
     pub fn new(error: &Error, locale: Locale, current_user: Option<&UserView>) -> Self {
         let fields = match error {
             Error::Invalid(faults) => field_messages(faults, locale),

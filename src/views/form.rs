@@ -14,7 +14,6 @@ use crate::models::values::is_visible;
 /// The error of each refused field, in the reader's language.
 pub type FieldMessages = BTreeMap<Cow<'static, str>, String>;
 
-/// Translates the errors of a form.
 pub fn field_messages(errors: &FieldErrors, locale: Locale) -> FieldMessages {
     errors.0.iter().map(|(field, error)| (field.clone(), message(*error, locale))).collect()
 }
@@ -38,11 +37,9 @@ fn character_name(character: char, locale: Locale) -> String {
     }
 }
 
-/// A refused form, shown on an error page to be sent again or copied.
 #[derive(Clone, Debug, Serialize)]
 pub struct ResubmitForm {
     pub action: String,
-    /// The fields that people type, without passwords.
     pub typed: Vec<(&'static str, String)>,
     pub hidden: Vec<(String, String)>,
     pub needs_password: bool,

@@ -34,7 +34,6 @@ static LANGUAGES: LazyLock<Vec<(LanguageIdentifier, String)>> = LazyLock::new(||
     all
 });
 
-/// A language of the site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Locale(usize);
 
@@ -62,7 +61,6 @@ impl Locale {
         Self(best.unwrap_or(0))
     }
 
-    /// Returns the BCP 47 tag.
     pub fn tag(self) -> &'static str {
         &LANGUAGES[self.0].1
     }
@@ -87,7 +85,6 @@ fn by_weight(header: &str) -> String {
     weighed.into_iter().map(|(tag, _)| tag).collect::<Vec<_>>().join(",")
 }
 
-/// A language in the lists of languages.
 #[derive(Serialize)]
 pub(super) struct LanguageOption {
     tag: &'static str,
@@ -115,7 +112,6 @@ pub(super) fn t(values: Kwargs, state: &State<'_>) -> TeraResult<Value> {
     Ok(Value::from(locale.text_with(&key, &texts)))
 }
 
-/// Implements `text | urlencode` in templates.
 pub(super) fn urlencode(text: &str, _: Kwargs, _: &State<'_>) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }

@@ -24,7 +24,6 @@ pub(super) fn is_all_emoji(text: &str) -> bool {
     emoji::is_all(text)
 }
 
-/// Renders a text as HTML.
 pub(super) fn to_html(text: &str) -> String {
     let mut html = String::with_capacity(text.len() + text.len() / 8);
     for span in spans(text) {

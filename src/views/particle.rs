@@ -25,7 +25,6 @@ const PARTICLES: [Particle; 5] = [
     Particle { closed: "으로", open: "로", both: "(으)로" },
 ];
 
-/// The last sound of a name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sound {
     Open,
@@ -48,7 +47,6 @@ pub(super) fn select<'a>(name: &str, particle: &'a str) -> &'a str {
     }
 }
 
-/// Implements `PARTICLE` for Fluent.
 pub(super) fn fluent_function<'a>(values: &[FluentValue<'a>], _: &FluentArgs<'_>) -> FluentValue<'a> {
     match values {
         [name, FluentValue::String(particle)] => {

@@ -36,7 +36,6 @@ impl<T> Deref for PerLocale<T> {
 }
 
 impl<T> PerLocale<T> {
-    /// Wraps a value without rendering it.
     pub fn new(value: T) -> Self {
         let html = Locale::all().map(|_| OnceLock::new()).collect();
         Self { value, html, budget: None, charge: OnceLock::new() }
@@ -47,7 +46,6 @@ impl<T> PerLocale<T> {
         Self { budget: Some(Arc::clone(budget)), ..self }
     }
 
-    /// Charges the value's own bytes, once.
     pub(super) fn charge_value(&self, bytes: usize) {
         if let Some(budget) = &self.budget {
             self.charge.get_or_init(|| budget.charge(bytes));

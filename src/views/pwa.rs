@@ -7,7 +7,6 @@ use super::{Locale, assets};
 /// `--paper-0` of the light tokens in `public/css/tokens.css`.
 const PAPER: &str = "#fbf8f1";
 
-/// The web app manifest.
 #[derive(Serialize)]
 pub struct Manifest {
     name: String,

@@ -15,7 +15,6 @@ use crate::error::{Error, Result};
 #[folder = "templates/"]
 struct Templates;
 
-/// All templates, ready to render.
 #[derive(Clone)]
 pub struct Views {
     tera: Arc<Tera>,
@@ -24,10 +23,7 @@ pub struct Views {
 }
 
 impl Views {
-    /// Parses all templates.
-    ///
-    /// # Errors
-    /// Names the template and the line with a fault.
+    /// Parses all templates. An error names the template and the line.
     pub fn new(clock: Clock) -> Result<Self, String> {
         let mut tera = Tera::new();
         tera.autoescape_on(vec![".html.tera", ".svg.tera"]);
@@ -48,9 +44,6 @@ impl Views {
     }
 
     /// Renders a template in a language. Its variables are the fields of `view`, and `locale`.
-    ///
-    /// # Errors
-    /// `Internal` if the template and its view do not match.
     pub fn render(&self, template: &str, locale: Locale, view: &impl Serialize) -> Result<String> {
         let render = || {
             let mut context = Context::from_serialize(view)?;
@@ -61,7 +54,6 @@ impl Views {
     }
 }
 
-/// Returns the name and the text of each template.
 fn sources() -> Vec<(String, String)> {
     let source = |name: &str| String::from_utf8(Templates::get(name)?.data.into()).ok();
     Templates::iter().filter_map(|name| Some((name.to_string(), source(&name)?))).collect()

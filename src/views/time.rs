@@ -13,7 +13,6 @@ use mongodb::bson;
 
 use super::Locale;
 
-/// Formats times in the time zone of the site.
 #[derive(Clone)]
 pub struct Clock {
     zone: TimeZone,
@@ -23,11 +22,8 @@ pub struct Clock {
 
 #[derive(Clone, Copy)]
 pub(super) enum TimeFormat {
-    /// The time of day.
     Time,
-    /// The date with the day of the week.
     Day,
-    /// The date and the time of day.
     Short,
     /// The date with the day of the week, the time of day and the zone.
     Full,
@@ -102,7 +98,6 @@ fn pattern_at(patterns: &[String], index: i8) -> &str {
     usize::try_from(index).ok().and_then(|index| patterns.get(index)).map_or("", String::as_str)
 }
 
-/// Replaces the placeholders of a pattern.
 fn fill(pattern: &str, values: &[(char, &str)]) -> String {
     pattern.chars().fold(String::with_capacity(64), |mut text, c| {
         match values.iter().find(|(mark, _)| *mark == c) {
@@ -114,12 +109,10 @@ fn fill(pattern: &str, values: &[(char, &str)]) -> String {
 }
 
 impl Clock {
-    /// Creates the clock of a time zone.
     pub fn new(zone: TimeZone) -> Self {
         Self { zone, patterns: Locale::all().map(Patterns::new).collect() }
     }
 
-    /// Returns the day of a time.
     pub fn date(&self, at: Timestamp) -> Date {
         self.zone.to_datetime(at).date()
     }
@@ -148,7 +141,6 @@ pub(super) fn timestamp(at: bson::DateTime) -> Timestamp {
     Timestamp::from_millisecond(at.timestamp_millis()).unwrap_or(Timestamp::MAX)
 }
 
-/// Formats a time in RFC 3339, in UTC, with milliseconds.
 pub(super) fn rfc3339(at: bson::DateTime) -> String {
     format!("{:.3}", timestamp(at))
 }

@@ -7,7 +7,6 @@ use super::time;
 use crate::models;
 use crate::models::user::Theme;
 
-/// A user, as pages show them.
 #[derive(Clone, Default, Serialize)]
 pub struct UserView {
     id: String,
@@ -25,7 +24,6 @@ impl From<&models::User> for UserView {
     }
 }
 
-/// The page with the sign-in and the sign-up form.
 #[derive(Default, Serialize)]
 pub struct SignInPage {
     /// The path to go to afterwards.
@@ -45,14 +43,12 @@ pub struct FormValues {
     pub errors: FieldMessages,
 }
 
-/// A user's profile.
 #[derive(Serialize)]
 pub struct ProfilePage {
     pub current_user: UserView,
     pub user: UserView,
 }
 
-/// The account page of the current user.
 #[derive(Default, Serialize)]
 pub struct AccountPage {
     pub current_user: UserView,
@@ -85,7 +81,6 @@ pub struct PictureUpload {
     pub ticket: String,
 }
 
-/// A browser that is signed in.
 #[derive(Serialize)]
 pub struct SessionView {
     id: String,
@@ -96,7 +91,6 @@ pub struct SessionView {
 }
 
 impl SessionView {
-    /// Shows a session in the list of sessions; `current` is the reader's.
     pub fn new(session: &models::Session, current: &models::Session) -> Self {
         Self {
             id: session.id.to_string(),
@@ -108,7 +102,6 @@ impl SessionView {
     }
 }
 
-/// A user in JSON.
 #[derive(Serialize)]
 pub struct UserJson {
     id: String,

@@ -9,7 +9,6 @@ const EMOJI_STYLE: char = '\u{fe0f}';
 const KEYCAP: char = '\u{20e3}';
 const JOINER: char = '\u{200d}';
 
-/// Returns whether a text is one to six emoji, with or without spaces.
 pub(super) fn is_all(text: &str) -> bool {
     let mut emoji = text.graphemes(true).filter(|grapheme| !grapheme.trim().is_empty());
     let mut few = emoji.by_ref().take(MAX_EMOJI).peekable();

@@ -6,14 +6,12 @@ const SCHEMES: [&str; 2] = ["https://", "http://"];
 const PARTICLES: &str = "이라고 이에요 입니다 에서 에게 으로 부터 까지 처럼 보다 마다 조차 마저 밖에 대로 이랑 이나 이라 이고 이며 \
                          이죠 인데 예요 하고 라고 라는 라도 께서 한테 같은 은 는 이 가 을 를 과 와 도 만 의 에 로 나 랑 야";
 
-/// The range of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Link {
     pub(super) start: usize,
     pub(super) end: usize,
 }
 
-/// Returns the links of a text in order.
 pub(super) fn links(text: &str) -> impl Iterator<Item = Link> {
     let (mut at, mut done) = (0, 0);
     std::iter::from_fn(move || {
@@ -79,7 +77,6 @@ fn port(text: &str) -> usize {
     }
 }
 
-/// Returns the length of a path with its query.
 fn path(text: &str, mut is_ascii: bool) -> usize {
     for (at, c) in text.char_indices() {
         // A name begins behind each slash but the first.

@@ -12,7 +12,6 @@ use crate::views::{markup, time};
 
 const EXCERPT_CHARACTERS: usize = 80;
 
-/// The main page.
 #[derive(Serialize)]
 pub struct RoomsPage {
     pub current_user: UserView,
@@ -25,7 +24,6 @@ pub struct RoomsPage {
     pub form: RoomFormValues,
 }
 
-/// What was typed about a room.
 #[derive(Default, Serialize)]
 pub struct RoomFormValues {
     pub name: String,
@@ -33,7 +31,6 @@ pub struct RoomFormValues {
     pub errors: FieldMessages,
 }
 
-/// A room in the list.
 #[derive(Serialize)]
 pub struct RoomListItem {
     #[serde(flatten)]
@@ -45,7 +42,6 @@ pub struct RoomListItem {
 /// A room's activity. The JSON calls `last_chat` "said", and `online` "here".
 #[derive(Serialize)]
 pub struct RoomSummary {
-    /// The last visible chat, if it is known.
     #[serde(rename = "said")]
     pub last_chat: Option<LastChatView>,
     #[serde(rename = "here")]
@@ -71,7 +67,6 @@ pub struct Excerpt {
     at: String,
 }
 
-/// A room in the sidebar.
 #[derive(Serialize)]
 pub struct SidebarRoom {
     id: String,
@@ -81,14 +76,12 @@ pub struct SidebarRoom {
 }
 
 impl RoomListItem {
-    /// Joins a room with its activity.
     pub fn new(room: RoomView, summary: RoomSummary) -> Self {
         Self { room, summary }
     }
 }
 
 impl Excerpt {
-    /// Shortens a chat to one line.
     pub fn new(chat: &models::Chat) -> Self {
         let (text, at) = (markup::excerpt(&chat.text, EXCERPT_CHARACTERS), time::rfc3339(chat.at));
         Self { author: chat.author, seq: chat.seq, text, at }
@@ -101,7 +94,6 @@ impl Excerpt {
 }
 
 impl LastChatView {
-    /// Joins an excerpt with its author's nickname.
     pub fn new(excerpt: &Excerpt, nickname: Option<&Nickname>) -> Self {
         Self {
             seq: excerpt.seq,

@@ -6,7 +6,6 @@ use super::{RoomFormValues, RoomView, SidebarRoom};
 use crate::views::form::FieldMessages;
 use crate::views::user::UserView;
 
-/// A room's page.
 #[derive(Serialize)]
 pub struct RoomPage {
     /// Empty until the page's script is connected.
@@ -14,13 +13,10 @@ pub struct RoomPage {
     pub current_user: UserView,
     pub rooms: Vec<SidebarRoom>,
     pub room: RoomView,
-    /// The feed's cursor.
     pub upto: i64,
-    /// The HTML of the chats.
     pub elements: String,
     /// The `before` parameter of the page before this one.
     pub before: Option<i64>,
-    /// Shows older chats, not the latest.
     pub is_history: bool,
     /// The elements of the people online and typing.
     pub presence: String,
@@ -29,7 +25,6 @@ pub struct RoomPage {
     pub form: RoomFormValues,
 }
 
-/// What was typed into the composer.
 #[derive(Default, Serialize)]
 pub struct ComposerValues {
     pub text: String,
@@ -48,7 +43,6 @@ pub struct ChatPage {
     pub removed: bool,
     pub can_edit: bool,
     pub can_remove: bool,
-    /// The chat's element.
     pub element: String,
     pub text: String,
     pub errors: FieldMessages,

@@ -14,19 +14,16 @@ pub struct People {
     pub count: usize,
 }
 
-/// A person by name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Person {
     pub nickname: String,
     pub id: String,
 }
 
-/// Returns the element that shows who is online.
 pub fn presence(presence: &PerLocale<People>, views: &Views, locale: Locale) -> Result<Arc<str>> {
     presence.get_or_render(locale, |people| views.render("rooms/_presence.html.tera", locale, people))
 }
 
-/// Returns the element that shows who types.
 pub fn typing(typing: &PerLocale<People>, views: &Views, locale: Locale) -> Result<Arc<str>> {
     typing.get_or_render(locale, |people| views.render("rooms/_typing.html.tera", locale, people))
 }

@@ -14,9 +14,7 @@ use crate::views::{Locale, Views};
 pub struct StreamPage {
     pub theme: Option<&'static str>,
     pub room: RoomView,
-    /// The feed's cursor.
     pub upto: i64,
-    /// The HTML of the latest chats.
     pub elements: String,
 }
 
