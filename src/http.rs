@@ -7,6 +7,7 @@ mod head;
 mod host;
 mod setup_warnings;
 
+pub(crate) use accept::weighted_items;
 pub use accept::{prefers_json, takes_gzip};
 pub use bearer::bearer;
 pub use forwarded::{client_address, is_proxy, unlisted_proxy};

@@ -21,7 +21,7 @@ use crate::error::{Error, FieldError, FieldErrors, Result};
 use crate::models::chat::PostedChat;
 use crate::models::values::{ChatText, Nonce};
 use crate::models::{self, Chat, RoomId, RoomLog};
-use crate::views::room::Composer;
+use crate::views::room::ComposerValues;
 use page::{chat_json, chat_page};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -75,7 +75,7 @@ async fn update(id: RoomId, seq: Seq, form: Submission<'_, EditForm>, ctx: Reque
         .json(async |chat| chat_json(&ctx, chat).await)
         .redirect(|chat| room_path_at(&log, &chat))
         .invalid(async |errors| {
-            let typed = Some((form.typed("text").to_owned(), ctx.messages(&errors)));
+            let typed = Some((form.typed("text").to_owned(), ctx.field_messages(&errors)));
             chat_page(&ctx, user, &room, log.chat(seq.0).await?, typed).await
         })
         .await
@@ -117,10 +117,10 @@ async fn edit(user: &CurrentUser, log: &Arc<RoomLog>, seq: i64, form: &Submissio
 }
 
 /// Returns the composer with the text as typed, and with its nonce unless the nonce is invalid.
-fn composer(ctx: &RequestContext<'_>, form: &Submission<'_, ChatForm>, errors: &FieldErrors) -> Result<Composer> {
+fn composer(ctx: &RequestContext<'_>, form: &Submission<'_, ChatForm>, errors: &FieldErrors) -> Result<ComposerValues> {
     let is_nonce_invalid = errors.0.iter().any(|(field, _)| field == "nonce");
     let nonce = if is_nonce_invalid { Nonce::random()?.as_str().to_owned() } else { form.typed("nonce").to_owned() };
-    Ok(Composer { text: form.typed("text").to_owned(), nonce, faults: ctx.messages(errors) })
+    Ok(ComposerValues { text: form.typed("text").to_owned(), nonce, errors: ctx.field_messages(errors) })
 }
 
 /// Returns the path of the room's page that shows a chat: the latest page, or the one that ends with the chat.

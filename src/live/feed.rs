@@ -116,8 +116,8 @@ impl Feed {
 
     /// Moves the cursor behind a fragment; `None` where there is nothing in it.
     fn advance(&mut self, fragment: Arc<Fragment>) -> Option<Arc<Fragment>> {
-        let is_news = fragment.view.upto > self.cursor || fragment.view.closed;
-        self.cursor = self.cursor.max(fragment.view.upto);
+        let is_news = fragment.upto > self.cursor || fragment.closed;
+        self.cursor = self.cursor.max(fragment.upto);
         is_news.then_some(fragment)
     }
 }

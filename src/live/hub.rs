@@ -21,7 +21,7 @@ use crate::models::{self, Room, RoomId, Session, UserId};
 use crate::store::Database;
 use crate::views::Views;
 use crate::views::chat::Article;
-use crate::views::room::Glance;
+use crate::views::room::RoomSummary;
 
 /// How often the other sites are told who is here, also when nothing changes.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(15);
@@ -99,14 +99,18 @@ impl Hub {
     }
 
     /// Returns what the room list shows of rooms, in their order.
-    pub(crate) async fn summaries(&self, rooms: &[Arc<Room>]) -> Vec<Glance> {
+    pub(crate) async fn summaries(&self, rooms: &[Arc<Room>]) -> Vec<RoomSummary> {
         let chats = self.last_chats.last_chats(&self.loader, rooms).await;
-        rooms.iter().zip(chats).map(|(room, said)| Glance { said, here: self.online_count(room.id) }).collect()
+        rooms
+            .iter()
+            .zip(chats)
+            .map(|(room, last_chat)| RoomSummary { last_chat, online: self.online_count(room.id) })
+            .collect()
     }
 
     /// Returns how many people are in a room. Without a connection to this instance it is not known and 0.
     pub(crate) fn online_count(&self, room: RoomId) -> usize {
-        self.get(room).map_or(0, |live| live.presence.online().borrow().view.count)
+        self.get(room).map_or(0, |live| live.presence.online().borrow().count)
     }
 
     /// Joins chats with their authors' names, ready to be rendered.

@@ -39,7 +39,7 @@ pub(crate) struct StreamReader {
     /// The day that the page has come to.
     pub(crate) day: Option<Date>,
     /// What every piece ends with.
-    pub(crate) lost: String,
+    pub(crate) disconnected: String,
 }
 
 /// A page that is being written.
@@ -51,7 +51,7 @@ struct StreamingPage {
     session_guard: SessionGuard,
     locale: Locale,
     day: Option<Date>,
-    lost: String,
+    disconnected: String,
     session: Session,
     /// The chats from here to there are on the page.
     first: i64,
@@ -78,7 +78,7 @@ pub(crate) fn stream_page(
         hub: Arc::clone(&hub),
         locale: reading.locale,
         day: reading.day,
-        lost: reading.lost,
+        disconnected: reading.disconnected,
         first,
         chats: 0,
         ends_at: Instant::now() + MAX_AGE,
@@ -112,7 +112,7 @@ impl StreamingPage {
     async fn next(&mut self) -> (String, bool) {
         tokio::select! {
             Some(fragment) = self.fragments.next() => self.write(&fragment),
-            () = sleep(HEARTBEAT_INTERVAL) => (self.lost.clone(), true),
+            () = sleep(HEARTBEAT_INTERVAL) => (self.disconnected.clone(), true),
             () = sleep_until(self.ends_at) => (RELOAD_NOW.into(), false),
             () = self.session_guard.ended() => (RELOAD_NOW.into(), false),
             () = self.hub.shutdown() => (String::new(), false),
@@ -121,21 +121,20 @@ impl StreamingPage {
 
     fn write(&mut self, fragment: &Fragment) -> (String, bool) {
         let on_page = self.first..=self.upto;
-        let changed = fragment.view.articles.iter().any(|article| on_page.contains(&article.view.seq));
-        self.chats += fragment.view.articles.len();
-        if changed || fragment.view.closed || self.chats > MAX_CHATS {
+        let changed = fragment.articles.iter().any(|article| on_page.contains(&article.seq));
+        self.chats += fragment.articles.len();
+        if changed || fragment.closed || self.chats > MAX_CHATS {
             return (RELOAD_NOW.into(), false);
         }
-        self.upto = fragment.view.upto;
+        self.upto = fragment.upto;
         // What became of chats that the page does not show is no news here.
-        let articles: Vec<_> =
-            fragment.view.articles.iter().filter(|article| article.view.seq >= self.first).cloned().collect();
+        let articles: Vec<_> = fragment.articles.iter().filter(|article| article.seq >= self.first).cloned().collect();
         if articles.is_empty() {
-            return (self.lost.clone(), true);
+            return (self.disconnected.clone(), true);
         }
-        let feed = chat::Feed { articles, upto: self.upto, closed: false };
-        match feed.element(&self.hub.views, self.locale, &mut self.day) {
-            Ok(element) => (format!("{element}\n{}", self.lost), true),
+        let batch = chat::ChatBatch { articles, upto: self.upto, closed: false };
+        match batch.fragment(&self.hub.views, self.locale, &mut self.day) {
+            Ok(element) => (format!("{element}\n{}", self.disconnected), true),
             Err(error) => {
                 log::error!("{error}");
                 (RELOAD_NOW.into(), false)

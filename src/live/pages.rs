@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::models::room::Head;
 use crate::models::{Room, RoomId};
 use crate::store::with_timeout;
-use crate::views::chat::{Feed, Fragment};
+use crate::views::chat::{ChatBatch, Fragment};
 
 /// How long a page is kept. Its chats are charged to the budget of all caches by themselves.
 const MAX_AGE: Duration = Duration::from_secs(30);
@@ -89,7 +89,8 @@ impl PageCache {
         let page = room.log(&loader.db).page(head, before).await?;
         let articles = loader.with_authors(page.chats).await?;
         articles.iter().for_each(|article| article.prepare());
-        let fragment = Fragment::new(Feed { articles, upto: page.upto, closed: false }).charged_to(loader.budget());
+        let fragment =
+            Fragment::new(ChatBatch { articles, upto: page.upto, closed: false }).charged_to(loader.budget());
         let page = Arc::new(RenderedPage { fragment, before: page.before });
         let cached = CachedPage { version, page: Arc::clone(&page) };
         self.cache.insert(cache_version, (room.id, before), cached, 0);
@@ -131,7 +132,7 @@ mod tests {
     use super::*;
 
     fn page() -> Arc<RenderedPage> {
-        let feed = Feed { articles: Vec::new(), upto: 0, closed: false };
+        let feed = ChatBatch { articles: Vec::new(), upto: 0, closed: false };
         Arc::new(RenderedPage { fragment: Fragment::new(feed), before: None })
     }
 

@@ -15,7 +15,7 @@ use crate::models::values::Nickname;
 use crate::models::{RoomId, User, UserId};
 use crate::store::{Database, InstanceId};
 
-use crate::views::Rendered;
+use crate::views::PerLocale;
 use crate::views::room::{People, Person};
 
 /// How often changes are told.
@@ -31,7 +31,7 @@ const MAX_NAMED: usize = 50;
 const REMOTE_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// Who is here, or who types, as it was last told.
-pub(crate) type PeopleReceiver = watch::Receiver<Arc<Rendered<People>>>;
+pub(crate) type PeopleReceiver = watch::Receiver<Arc<PerLocale<People>>>;
 
 /// The people in one room.
 #[derive(Clone)]
@@ -40,8 +40,8 @@ pub(crate) struct Presence(Arc<RoomPresence>);
 struct RoomPresence {
     /// Changed by sockets that come, go and type; locked for lines.
     state: Mutex<PresenceState>,
-    online: watch::Sender<Arc<Rendered<People>>>,
-    typing: watch::Sender<Arc<Rendered<People>>>,
+    online: watch::Sender<Arc<PerLocale<People>>>,
+    typing: watch::Sender<Arc<PerLocale<People>>>,
     /// Tells the room's sockets that one of these has changed.
     changed: watch::Sender<()>,
     /// Where the other sites are told.
@@ -84,7 +84,7 @@ pub(crate) struct PresenceGuard {
 impl Presence {
     /// Nobody is here yet.
     pub(super) fn new(db: &Arc<Database>, names: &Arc<Names>, room: RoomId, changed: watch::Sender<()>) -> Self {
-        let nobody = || watch::Sender::new(Arc::new(Rendered::new(People::default())));
+        let nobody = || watch::Sender::new(Arc::new(PerLocale::new(People::default())));
         let (db, names) = (Arc::clone(db), Arc::clone(names));
         Self(Arc::new(RoomPresence {
             state: Mutex::default(),
@@ -243,11 +243,11 @@ impl RoomPresence {
         Ok((named(here.iter().copied(), &names, unnamed), named(typing.iter().copied(), &names, 0)))
     }
 
-    fn show(&self, shown: &watch::Sender<Arc<Rendered<People>>>, now: People) {
+    fn show(&self, shown: &watch::Sender<Arc<PerLocale<People>>>, now: People) {
         let changed = shown.send_if_modified(|before| {
-            let changed = before.view != now;
+            let changed = ***before != now;
             if changed {
-                *before = Arc::new(Rendered::new(now));
+                *before = Arc::new(PerLocale::new(now));
             }
             changed
         });

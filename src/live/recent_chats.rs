@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::cache::Budget;
-use crate::views::chat::{Article, Feed, Fragment};
+use crate::views::chat::{Article, ChatBatch, Fragment};
 
 /// Chats at most.
 const MAX_CHATS: usize = 256;
@@ -74,11 +74,11 @@ impl RecentChats {
     /// Takes what the next entries, up to `upto`, are about.
     pub(super) fn push(&mut self, articles: Vec<Arc<Article>>, upto: i64, closed: bool) {
         for article in articles {
-            let (seq, rev) = (article.view.seq, article.view.rev);
+            let (seq, rev) = (article.seq, article.rev);
             if let Some(old) = self.revisions.insert(seq, rev).and_then(|place| self.articles.remove(&place)) {
-                self.bytes -= old.weight();
+                self.bytes -= old.approximate_size();
             }
-            self.bytes += article.weight();
+            self.bytes += article.approximate_size();
             self.articles.insert(rev, article);
         }
         self.upto = upto;
@@ -87,8 +87,8 @@ impl RecentChats {
         self.fragments.clear();
         while self.articles.len() > MAX_CHATS || (self.bytes > MAX_BYTES && self.articles.len() > 1) {
             let Some((rev, article)) = self.articles.pop_first() else { break };
-            self.revisions.remove(&article.view.seq);
-            self.bytes -= article.weight();
+            self.revisions.remove(&article.seq);
+            self.bytes -= article.approximate_size();
             self.oldest = rev;
         }
     }
@@ -121,20 +121,20 @@ impl RecentChats {
 
 /// Returns the first of some chats, in order of their revisions, that fit into one fragment: at most [`AT_ONCE`] bytes,
 /// but one chat always. `upto` and `closed` are true of all of them.
-pub(super) fn take_batch(articles: impl Iterator<Item = Arc<Article>>, mut upto: i64, mut closed: bool) -> Feed {
+pub(super) fn take_batch(articles: impl Iterator<Item = Arc<Article>>, mut upto: i64, mut closed: bool) -> ChatBatch {
     let (mut part, mut bytes) = (Vec::new(), 0);
     for article in articles {
-        bytes += article.weight();
+        bytes += article.approximate_size();
         if bytes > MAX_FRAGMENT_BYTES && !part.is_empty() {
             // All entries up to here are about these chats, or about chats that come later in a newer form. A chat may
             // have a revision beyond `upto`.
-            (upto, closed) = (upto.min(article.view.rev - 1), false);
+            (upto, closed) = (upto.min(article.rev - 1), false);
             break;
         }
         part.push(article);
     }
-    part.sort_unstable_by_key(|article| article.view.seq);
-    Feed { articles: part, upto, closed }
+    part.sort_unstable_by_key(|article| article.seq);
+    ChatBatch { articles: part, upto, closed }
 }
 
 #[cfg(test)]
@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
     use crate::models;
-    use crate::views::chat::Chat;
+    use crate::views::chat::ChatView;
 
     fn article(seq: i64, rev: i64, text: &str) -> Arc<Article> {
         let chat = models::Chat {
@@ -156,7 +156,7 @@ mod tests {
             at: DateTime::now(),
             removed: text.is_empty(),
         };
-        Arc::new(Article::new(Chat::new(chat, None)))
+        Arc::new(Article::new(ChatView::new(chat, None)))
     }
 
     /// The seqs and revs that a reader gets; `None` when the log has to be asked.
@@ -165,7 +165,7 @@ mod tests {
             Catchup::TooOld => None,
             Catchup::None => Some(Vec::new()),
             Catchup::Fragment(fragment) => {
-                Some(fragment.view.articles.iter().map(|article| (article.view.seq, article.view.rev)).collect())
+                Some(fragment.articles.iter().map(|article| (article.seq, article.rev)).collect())
             }
         }
     }
@@ -174,11 +174,11 @@ mod tests {
     fn all_news(ring: &mut RecentChats, mut seq: i64) -> Vec<i64> {
         let mut seqs = Vec::new();
         while let Catchup::Fragment(fragment) = ring.after(seq) {
-            let weight: usize = fragment.view.articles.iter().map(|article| article.weight()).sum();
-            assert!(weight <= MAX_FRAGMENT_BYTES || fragment.view.articles.len() == 1, "{weight} bytes at once");
-            assert!(fragment.view.upto > seq, "it goes on");
-            seqs.extend(fragment.view.articles.iter().map(|article| article.view.seq));
-            seq = fragment.view.upto;
+            let weight: usize = fragment.articles.iter().map(|article| article.approximate_size()).sum();
+            assert!(weight <= MAX_FRAGMENT_BYTES || fragment.articles.len() == 1, "{weight} bytes at once");
+            assert!(fragment.upto > seq, "it goes on");
+            seqs.extend(fragment.articles.iter().map(|article| article.seq));
+            seq = fragment.upto;
         }
         seqs
     }
@@ -223,14 +223,15 @@ mod tests {
         ring.push(chats.collect(), 100, false);
         let mut seq = 0;
         while let Catchup::Fragment(fragment) = ring.after(seq) {
-            seq = fragment.view.upto;
+            seq = fragment.upto;
         }
         assert_eq!(seq, 100);
     }
 
     #[test]
     fn the_end_of_a_room_is_news_to_everybody() {
-        let closed = |ring: &mut RecentChats, seq| matches!(ring.after(seq), Catchup::Fragment(fragment) if fragment.view.closed);
+        let closed =
+            |ring: &mut RecentChats, seq| matches!(ring.after(seq), Catchup::Fragment(fragment) if fragment.closed);
         let mut ring = RecentChats::new(3, true, Arc::default());
         assert!(closed(&mut ring, 3));
         let mut ring = RecentChats::new(3, false, Arc::default());

@@ -169,7 +169,7 @@ impl LiveRoom {
             self.loader.db.metrics().catch_ups.inc();
             let updates = self.log.updates(since).await?;
             let mut articles = self.loader.with_authors(updates.chats).await?;
-            articles.sort_unstable_by_key(|article| article.view.rev);
+            articles.sort_unstable_by_key(|article| article.rev);
             let feed = take_batch(articles.into_iter(), updates.upto, updates.closed);
             Ok(Arc::new(Fragment::new(feed).charged_to(self.loader.budget())))
         };

@@ -12,7 +12,7 @@ use super::chat_loader::ChatLoader;
 use crate::cache::{Budget, Cache, Lookup, Version};
 use crate::error::Result;
 use crate::models::{Room, RoomId};
-use crate::views::room::{Excerpt, Said};
+use crate::views::room::{Excerpt, LastChatView};
 
 /// How long a last chat is kept, and the most bytes of all of them.
 const MAX_AGE: Duration = Duration::from_secs(30);
@@ -43,7 +43,7 @@ impl LastChatCache {
     }
 
     /// Returns the last chats of rooms, in order. Leaves out what the database does not answer in time.
-    pub(super) async fn last_chats(&self, loader: &ChatLoader, rooms: &[Arc<Room>]) -> Vec<Option<Said>> {
+    pub(super) async fn last_chats(&self, loader: &ChatLoader, rooms: &[Arc<Room>]) -> Vec<Option<LastChatView>> {
         let last = async |room: &Room| timeout(SUMMARY_TIMEOUT, self.last_chat(loader, room)).await.ok()?.ok()?;
         let excerpts = join_all(rooms.iter().map(|room| last(room))).await;
         let authors = excerpts.iter().flatten().map(|excerpt| excerpt.author);
@@ -52,7 +52,7 @@ impl LastChatCache {
         let with_name = |room: &Arc<Room>| {
             // A chat may have been removed while the names were read.
             let excerpt = self.cached(room.id, room.last_seq(&loader.db))??;
-            Some(Said::new(&excerpt, names.get(&excerpt.author)?.as_ref()))
+            Some(LastChatView::new(&excerpt, names.get(&excerpt.author)?.as_ref()))
         };
         rooms.iter().map(with_name).collect()
     }
@@ -69,7 +69,7 @@ impl LastChatCache {
         }
         let version = self.cache.version();
         let last = room.log(&loader.db).last_chat().await?;
-        let excerpt = last.chat.map(|chat| Arc::new(Excerpt::of(&chat)));
+        let excerpt = last.chat.map(|chat| Arc::new(Excerpt::new(&chat)));
         self.insert(version, room.id, CachedLastChat { upto: last.upto, excerpt: excerpt.clone() });
         Ok(excerpt)
     }
@@ -85,7 +85,7 @@ impl LastChatCache {
     /// Inserts what was read, unless somebody has read farther meanwhile.
     fn insert(&self, version: Version, room: RoomId, known: CachedLastChat) {
         if self.cached(room, known.upto).is_none() {
-            let bytes = known.excerpt.as_ref().map_or(0, |excerpt| excerpt.bytes());
+            let bytes = known.excerpt.as_ref().map_or(0, |excerpt| excerpt.approximate_size());
             self.cache.insert(version, room, known, bytes);
         }
     }

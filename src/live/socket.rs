@@ -39,7 +39,7 @@ pub(crate) struct SocketClient {
     /// In which language.
     pub locale: Locale,
     /// The place among the sockets that may be open.
-    pub(crate) place: SocketPermit,
+    pub(crate) _permit: SocketPermit,
 }
 
 /// Serves an upgraded connection until it ends. `feed` is an error when there is nothing to follow.
@@ -146,7 +146,7 @@ impl Socket {
             feed,
         };
         // What is there is told to who comes; that nobody is would be news that is wrong in a moment.
-        if sources.online.borrow().view.count > 0 {
+        if sources.online.borrow().count > 0 {
             sources.online.mark_changed();
         }
         if !*sources.database_up.borrow() {
@@ -231,7 +231,7 @@ impl Socket {
     ) -> Result<Pending, CloseReason> {
         match read {
             Ok(Some(fragment)) => {
-                let (element, closed) = (fragment.element(&self.hub.views, self.client.locale), fragment.view.closed);
+                let (element, closed) = (fragment.element(&self.hub.views, self.client.locale), fragment.closed);
                 // A slow socket holds what it sends, not what that was rendered of.
                 drop(fragment);
                 self.send(element).await?;

@@ -14,7 +14,7 @@ use crate::models::User;
 use crate::models::user::{Profile, Theme};
 use crate::models::values::Nickname;
 use crate::views::Locale;
-use crate::views::user::{Account, UserJson};
+use crate::views::user::{AccountPage, UserJson};
 
 /// Absent fields do not change.
 #[derive(FromForm)]
@@ -64,9 +64,9 @@ async fn invalid_page(
     ctx: &RequestContext<'_>,
 ) -> Result<Reply> {
     let stored = account_view(user, ctx).await?;
-    let page = Account {
-        faults: ctx.messages(errors),
-        chosen: form.typed_or("locale", &stored.chosen).to_owned(),
+    let page = AccountPage {
+        errors: ctx.field_messages(errors),
+        language: form.typed_or("locale", &stored.language).to_owned(),
         theme: form.typed_or("theme", &stored.theme).to_owned(),
         nickname: form.typed_or("userNickname", &stored.nickname).to_owned(),
         ..stored

@@ -12,7 +12,7 @@ use crate::controllers::request_context::RequestContext;
 use crate::error::{Error, FieldError, Result};
 use crate::models::{Room, RoomId};
 use crate::store::with_timeout;
-use crate::views::chat::{Feed, Fragment};
+use crate::views::chat::{ChatBatch, Fragment};
 
 /// The longest that a client may wait for updates, in seconds.
 const MAX_WAIT: i64 = 30;
@@ -80,15 +80,15 @@ async fn updates(
         }
     }
     match updates {
-        Some(updates) if updates.view.closed => Err(Error::NotFound),
+        Some(updates) if updates.closed => Err(Error::NotFound),
         Some(updates) => fragment_reply(ctx, &updates),
-        None => fragment_reply(ctx, &Fragment::new(Feed { articles: Vec::new(), upto: since, closed: false })),
+        None => fragment_reply(ctx, &Fragment::new(ChatBatch { articles: Vec::new(), upto: since, closed: false })),
     }
 }
 
 fn fragment_reply(ctx: &RequestContext<'_>, fragment: &Fragment) -> Result<Reply> {
     if ctx.wants_json() {
-        return Reply::json(&fragment.view.json());
+        return Reply::json(&fragment.json());
     }
     Ok(Reply::fragment(&fragment.element(ctx.views, ctx.locale())?))
 }

@@ -5,42 +5,43 @@ use std::sync::Arc;
 use crate::controllers::guards::current_user::CurrentUser;
 use crate::controllers::reply::Reply;
 use crate::controllers::request_context::RequestContext;
+use crate::controllers::room;
 use crate::error::{Error, Result};
-use crate::models::{Chat, Room};
-use crate::views::chat::{Article, Feed};
-use crate::views::error::Messages;
-use crate::views::room::{Permalink, Room as RoomView};
-use crate::views::user::Me;
+use crate::models::{self, Chat};
+use crate::views::chat::{Article, ChatBatch};
+use crate::views::form::FieldMessages;
+use crate::views::room::ChatPage;
+use crate::views::user::UserView;
 
 /// Shows a chat with its forms; `typed` is the text of an invalid edit, with the errors.
 pub(super) async fn chat_page(
     ctx: &RequestContext<'_>,
     user: &CurrentUser,
-    room: &Room,
+    room: &models::Room,
     chat: Chat,
-    typed: Option<(String, Messages)>,
+    typed: Option<(String, FieldMessages)>,
 ) -> Result<Reply> {
-    let (text, faults) = typed.unwrap_or_else(|| (chat.text.clone(), Messages::default()));
+    let (text, errors) = typed.unwrap_or_else(|| (chat.text.clone(), FieldMessages::default()));
     let (seq, before, removed) = (chat.seq, chat.no + 1, chat.removed);
-    let (editable, removable) = (chat.can_edit(user), chat.can_remove(user));
-    let feed = Feed { articles: vec![article(ctx, chat).await?], upto: seq, closed: false };
-    let page = Permalink {
-        me: Me::from(&user.user),
-        room: RoomView::new(room, &ctx.db, user),
+    let (can_edit, can_remove) = (chat.can_edit(user), chat.can_remove(user));
+    let batch = ChatBatch { articles: vec![article(ctx, chat).await?], upto: seq, closed: false };
+    let page = ChatPage {
+        current_user: UserView::from(&user.user),
+        room: room::view(ctx, room, user),
         before,
         seq,
         removed,
-        editable: editable && !removed,
-        removable: removable && !removed,
-        element: feed.elements(ctx.views, ctx.locale(), &mut None)?,
+        can_edit: can_edit && !removed,
+        can_remove: can_remove && !removed,
+        element: batch.elements(ctx.views, ctx.locale(), &mut None)?,
         text,
-        faults,
+        errors,
     };
     ctx.page("chats/show.html.tera", &page)
 }
 
 pub(super) async fn chat_json(ctx: &RequestContext<'_>, chat: Chat) -> Result<Reply> {
-    Reply::json(&article(ctx, chat).await?.view)
+    Reply::json(&**article(ctx, chat).await?)
 }
 
 async fn article(ctx: &RequestContext<'_>, chat: Chat) -> Result<Arc<Article>> {

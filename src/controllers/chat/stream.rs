@@ -10,11 +10,12 @@ use rocket::response::stream::ByteStream;
 use crate::controllers::guards::current_user::CurrentUser;
 use crate::controllers::reply::Unbuffered;
 use crate::controllers::request_context::RequestContext;
+use crate::controllers::room;
 use crate::error::Result;
 use crate::live::no_script::{self, StreamReader};
 use crate::models::user::Theme;
-use crate::models::{Room, RoomId};
-use crate::views::room::{Room as RoomView, Stream as StreamPage, lost};
+use crate::models::{self, RoomId};
+use crate::views::room::{StreamPage, disconnected_notice};
 
 /// Returns the latest chats, then new ones as they are posted.
 #[get("/room/<id>/chat?stream")]
@@ -31,23 +32,23 @@ pub(super) async fn stream(
 async fn stream_page(
     ctx: &RequestContext<'_>,
     user: &CurrentUser,
-    room: &Room,
+    room: &models::Room,
 ) -> Result<impl Stream<Item = String> + use<>> {
     // Kept while the page is read, so that the feed continues where the page ends.
     let _live = ctx.hub.open(room).await?;
     let page = ctx.hub.page(room, None).await?;
-    let page = &page.fragment.view;
+    let page = &page.fragment;
     let feed = ctx.hub.feed(room, Some(page.upto)).await?;
-    let first = page.articles.first().map_or(page.upto + 1, |article| article.view.seq);
+    let first = page.articles.first().map_or(page.upto + 1, |article| article.seq);
     let (locale, mut day) = (ctx.locale(), None);
     let view = StreamPage {
         theme: user.theme.map(Theme::as_str),
-        room: RoomView::new(room, &ctx.db, user),
+        room: room::view(ctx, room, user),
         upto: page.upto,
         elements: page.elements(ctx.views, locale, &mut day)?,
     };
-    let lost = lost(room.id, ctx.views, locale)?;
-    let head = ctx.views.render("chats/stream.html.tera", locale, &view)? + &lost;
-    let reader = StreamReader { user: user.user.clone(), session: user.session.clone(), locale, day, lost };
+    let disconnected = disconnected_notice(room.id, ctx.views, locale)?;
+    let head = ctx.views.render("chats/stream.html.tera", locale, &view)? + &disconnected;
+    let reader = StreamReader { user: user.user.clone(), session: user.session.clone(), locale, day, disconnected };
     Ok(no_script::stream_page(head, feed, first, reader, Arc::clone(ctx.hub)))
 }
