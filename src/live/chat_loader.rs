@@ -9,7 +9,7 @@ use crate::models;
 use crate::store::Database;
 use crate::views::chat::{Article, ChatView};
 
-/// Readers who catch up from the log at once. More wait, so that a returning crowd does not delay everybody.
+/// Further readers wait, so that a returning crowd does not delay everybody.
 const MAX_CATCH_UPS: usize = 8;
 
 /// Turns chats into articles with their authors' names, for rooms, pages and single chats.
@@ -34,7 +34,6 @@ impl ChatLoader {
         Ok(chats.into_iter().map(article).collect())
     }
 
-    /// Returns how often names have changed.
     pub(super) fn names_version(&self) -> u64 {
         self.names.version()
     }

@@ -9,44 +9,41 @@ use tokio::time::Instant;
 use crate::cache::Budget;
 use crate::views::chat::{Article, ChatBatch, Fragment};
 
-/// Chats at most.
 const MAX_CHATS: usize = 256;
-/// Bytes at most, about; but one chat always.
+/// Approximate, but always one chat.
 const MAX_BYTES: usize = 1 << 20;
-/// Bytes at most, about, that go out at once; but one chat always.
+/// Approximate, but always one chat.
 const MAX_FRAGMENT_BYTES: usize = 64 << 10;
-/// Fragments kept for the current end: readers stand at few different places.
+/// Readers stand at few different cursors.
 const CACHED_FRAGMENTS: usize = 16;
 
-/// The chats that the entries after `floor` are about.
+/// The chats that the last entries are about, each once, in its latest form. What was removed is never handed out
+/// again.
 pub(super) struct RecentChats {
-    /// Whoever has seen all up to here is served from the ring.
+    /// Readers with a cursor from here on are served from memory.
     oldest: i64,
     upto: i64,
     closed: bool,
     articles: BTreeMap<i64, Arc<Article>>,
-    /// Where a chat stands in `articles`.
+    /// The revision, which is the key in `articles`, by chat.
     revisions: HashMap<i64, i64>,
     bytes: usize,
-    /// Made for a cursor, for as long as the end stays.
+    /// Fragments by cursor, valid until the next push.
     fragments: VecDeque<(i64, Arc<Fragment>)>,
-    /// What its fragments are charged to; its articles are charged already.
+    /// Charged with the fragments. The articles are charged already.
     budget: Arc<Budget>,
     used: Instant,
 }
 
-/// What the ring has for a cursor.
 pub(super) enum Catchup {
-    /// Nothing is new.
     None,
-    /// What is new, or the first of it.
+    /// The new chats, or the first of them.
     Fragment(Arc<Fragment>),
-    /// The cursor is too old: the log has it.
+    /// The reader has to read the log.
     TooOld,
 }
 
 impl RecentChats {
-    /// An empty ring at the end of a log, which may have ended.
     pub(super) fn new(upto: i64, closed: bool, budget: Arc<Budget>) -> Self {
         Self {
             oldest: upto,
@@ -61,17 +58,16 @@ impl RecentChats {
         }
     }
 
-    /// Returns when it last took or handed out a chat; `None` when it is empty.
+    /// `None` if it is empty.
     pub(super) fn last_used(&self) -> Option<Instant> {
         (!self.articles.is_empty()).then_some(self.used)
     }
 
-    /// How far it reaches.
     pub(super) fn upto(&self) -> i64 {
         self.upto
     }
 
-    /// Takes what the next entries, up to `upto`, are about.
+    /// Adds the chats that the next entries, up to `upto`, are about.
     pub(super) fn push(&mut self, articles: Vec<Arc<Article>>, upto: i64, closed: bool) {
         for article in articles {
             let (seq, rev) = (article.seq, article.rev);
@@ -93,12 +89,12 @@ impl RecentChats {
         }
     }
 
-    /// Forgets all chats; whoever is behind asks the log.
+    /// Drops all chats. Readers that are behind read the log.
     pub(super) fn clear(&mut self) {
         *self = Self::new(self.upto, self.closed, Arc::clone(&self.budget));
     }
 
-    /// What is new to whoever has seen all up to `seq`. That the room has ended is news to everybody.
+    /// Returns what is new after `seq`. All readers get the end of the room.
     pub(super) fn after(&mut self, seq: i64) -> Catchup {
         if seq < self.oldest {
             return Catchup::TooOld;
@@ -119,15 +115,14 @@ impl RecentChats {
     }
 }
 
-/// Returns the first of some chats, in order of their revisions, that fit into one fragment: at most [`AT_ONCE`] bytes,
-/// but one chat always. `upto` and `closed` are true of all of them.
+/// Returns the first chats by revision that fit into one fragment: at most [`MAX_FRAGMENT_BYTES`], but at least one.
+/// `upto` and `closed` hold for all of them.
 pub(super) fn take_batch(articles: impl Iterator<Item = Arc<Article>>, mut upto: i64, mut closed: bool) -> ChatBatch {
     let (mut part, mut bytes) = (Vec::new(), 0);
     for article in articles {
         bytes += article.approximate_size();
         if bytes > MAX_FRAGMENT_BYTES && !part.is_empty() {
-            // All entries up to here are about these chats, or about chats that come later in a newer form. A chat may
-            // have a revision beyond `upto`.
+            // Stop before this chat's revision. A chat may carry a newer revision than `upto`.
             (upto, closed) = (upto.min(article.rev - 1), false);
             break;
         }
