@@ -59,9 +59,7 @@ impl Hub {
     }
 
     /// Opens a feed of a room after `since`, or at the head.
-    ///
-    /// # Errors
-    /// `CursorAhead` if the log does not reach to `since`.
+    /// Fails with `CursorAhead` if the log does not reach to `since`.
     pub(crate) async fn feed(self: &Arc<Self>, room: &Room, since: Option<i64>) -> Result<Feed> {
         Feed::open(self.open(room).await?, since).await
     }
@@ -81,9 +79,7 @@ impl Hub {
     }
 
     /// Returns a page of a room: the latest, or the one before chat number `before`.
-    ///
-    /// # Errors
-    /// `NotFound` if the room has been closed.
+    /// Fails with `NotFound` if the room has been closed.
     pub async fn page(&self, room: &Room, before: Option<i64>) -> Result<Arc<RenderedPage>> {
         self.pages.page(&self.loader, room, before).await
     }
