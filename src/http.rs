@@ -10,7 +10,8 @@ mod weighted;
 pub use bearer::bearer;
 pub use forwarded::{client_address, is_proxy, unlisted_proxy};
 pub use head::{Gate, Refusal, refusal};
-pub use host::{accepts_host, check_origin, host};
+pub(crate) use host::host;
+pub use host::{accepts_host, check_origin};
 pub use notices::{Notices, unlisted_proxies};
 pub use weighted::{prefers_json, takes_gzip};
 

@@ -20,7 +20,7 @@ pub const TARGET: &str = "access";
 const HEADER: &str = "X-Request-Id";
 
 /// Writes the lines.
-pub struct Access(pub AccessLog);
+pub struct Access(pub(crate) AccessLog);
 
 /// What is known of a request from its beginning.
 struct Begun {

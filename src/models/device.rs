@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_browser_is_known_to_the_accounts_that_it_signed_in_to() {
-        let secret = Secret::configured("a secret of some length").unwrap();
+        let secret = Secret::from_config("a secret of some length").unwrap();
         let users: Vec<UserId> = (0..=ACCOUNTS).map(|_| UserId::new()).collect();
         let mut device = Device::new(&secret).unwrap();
         assert!(!device.knows(&secret, users[0]));
@@ -113,8 +113,8 @@ mod tests {
 
     #[test]
     fn what_another_site_or_nobody_wrote_is_no_browser() {
-        let secret = Secret::configured("a secret of some length").unwrap();
-        let other = Secret::configured("another secret of some length").unwrap();
+        let secret = Secret::from_config("a secret of some length").unwrap();
+        let other = Secret::from_config("another secret of some length").unwrap();
         let user = UserId::new();
         let theirs = Device::new(&other).unwrap().knowing(&other, user);
         let ours = Device::new(&secret).unwrap().knowing(&secret, user);

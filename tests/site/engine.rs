@@ -38,7 +38,7 @@ async fn the_engine_keeps_its_data_and_ends_when_it_is_told() {
 async fn a_second_one_on_the_same_data_says_so() {
     let var = folder("twice");
     let engine = Engine::start(&var).await.unwrap();
-    let error = Engine::start(&var).await.err().unwrap();
+    let error = Engine::start(&var).await.err().unwrap().to_string();
     assert!(error.contains("in use"), "{error}");
     engine.stop().await;
 }

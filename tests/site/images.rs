@@ -222,7 +222,7 @@ async fn a_picture_that_nobody_has_goes_and_one_that_somebody_has_stays() {
     images.stop().await;
     // Whoever does not share the secret learns nothing, and takes that for no answer.
     let proxy = Proxy::before(&site.address, || false).await;
-    let other = Secret::configured("another secret of the tests").unwrap();
+    let other = Secret::from_config("another secret of the tests").unwrap();
     let stranger = Images::start_with(other, &proxy.address, port, &kept).await;
     until("the site to be asked again", || async {
         (proxy.requests.load(std::sync::atomic::Ordering::Relaxed) >= 2).then_some(())

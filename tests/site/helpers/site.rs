@@ -112,7 +112,7 @@ pub fn unlimited() -> Figment {
 
 /// What the servers of the tests share.
 pub fn secret() -> Secret {
-    Secret::configured("the secret of the tests").unwrap()
+    Secret::from_config("the secret of the tests").unwrap()
 }
 
 /// The address of an empty database on the engine that all tests share.
