@@ -34,7 +34,7 @@ use std::path::Path;
 
 use crate::config::Settings;
 use crate::process::Engine;
-use folder::{Saved, Saving};
+use folder::{Backup, BackupWriter};
 use pictures::Pictures;
 
 /// Saves the site that the settings lead to in a new or empty folder. Answers what was saved, in a sentence.
@@ -51,7 +51,7 @@ pub async fn backup(settings: &Settings, folder: &Path) -> Result<String, String
         }
     };
     let saved = async {
-        let saving = Saving::create(folder)?;
+        let saving = BackupWriter::create(folder)?;
         let manifest = save::save(&url, &pictures, saving).await.map_err(|error| {
             format!("{error} What is in {} is not whole, and no backup: delete it.", folder.display())
         })?;
@@ -69,7 +69,7 @@ pub async fn backup(settings: &Settings, folder: &Path) -> Result<String, String
 /// by half.
 pub async fn restore(settings: &Settings, folder: &Path) -> Result<String, String> {
     let pictures = Pictures::of(settings)?;
-    let saved = Saved::open(folder)?;
+    let saved = Backup::open(folder)?;
     let inspection = restore::inspect(&saved)?;
     let (url, engine) = match &settings.database {
         Some(database) => (database.url.clone(), None),

@@ -20,11 +20,11 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 /// How long a cache that belongs to one room is kept without being used.
 pub(crate) const IDLE: Duration = Duration::from_secs(30);
 /// Bytes that caches must have given back before the allocator returns them to the system.
-const TRIM: usize = 8 << 20;
+const TRIM_STEP: usize = 8 << 20;
 /// How long after an eviction that freed too little the next one may start.
-const RETRY: Duration = Duration::from_millis(100);
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 /// What an entry costs besides its value, in bytes: its key, its place in the table, its times.
-const OVERHEAD: usize = 160;
+const ENTRY_OVERHEAD: usize = 160;
 
 /// Something that can be emptied. Its methods never wait for a lock.
 pub(crate) trait Evict: Send + Sync {
@@ -112,7 +112,7 @@ impl Budget {
     /// Has the allocator return memory to the system if much was given back.
     async fn trim(&self) {
         let used = self.used();
-        if self.peak.load(Ordering::Relaxed).saturating_sub(used) >= TRIM {
+        if self.peak.load(Ordering::Relaxed).saturating_sub(used) >= TRIM_STEP {
             self.peak.store(used, Ordering::Relaxed);
             if let Err(panic) = spawn_blocking(sarangbang_allocator::trim).await {
                 log::error!("memory not returned to the system: error={panic}");
@@ -127,7 +127,7 @@ impl Budget {
     /// Empties the least recently used caches until an eighth of the budget is free.
     fn evict(&self) {
         let Ok(mut failed) = self.evicting.try_lock() else { return };
-        if failed.is_some_and(|failed| failed.elapsed() < RETRY) {
+        if failed.is_some_and(|failed| failed.elapsed() < RETRY_DELAY) {
             return;
         }
         let limit = self.limit.load(Ordering::Relaxed);
@@ -186,7 +186,7 @@ pub(crate) struct Version(u64);
 /// Values by their keys, each with its age and its size in bytes.
 pub(crate) struct Cache<K, V> {
     /// Read and written by whoever looks something up; locked for lines.
-    state: Mutex<State<K, V>>,
+    state: Mutex<CacheState<K, V>>,
     budget: Arc<Budget>,
     max_age: Duration,
     /// The most bytes of this cache alone.
@@ -197,13 +197,13 @@ pub(crate) struct Cache<K, V> {
     changes: AtomicUsize,
 }
 
-struct State<K, V> {
-    entries: HashMap<K, Stored<V>>,
+struct CacheState<K, V> {
+    entries: HashMap<K, CacheEntry<V>>,
     charge: Charge,
     used: Instant,
 }
 
-struct Stored<V> {
+struct CacheEntry<V> {
     value: V,
     bytes: usize,
     inserted: Instant,
@@ -211,7 +211,7 @@ struct Stored<V> {
 }
 
 /// A change under way of what a cache holds copies of. Ends when it is dropped.
-pub(crate) struct Change<K: Eq + Hash, V> {
+pub(crate) struct ChangeGuard<K: Eq + Hash, V> {
     cache: Arc<Cache<K, V>>,
     key: Option<K>,
 }
@@ -219,7 +219,7 @@ pub(crate) struct Change<K: Eq + Hash, V> {
 impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Cache<K, V> {
     /// Creates a cache whose entries are at most `max_age` old and hold at most `max_bytes` together.
     pub(crate) fn new(budget: &Arc<Budget>, max_age: Duration, max_bytes: usize) -> Arc<Self> {
-        let state = State { entries: HashMap::new(), charge: budget.charge(0), used: Instant::now() };
+        let state = CacheState { entries: HashMap::new(), charge: budget.charge(0), used: Instant::now() };
         let (version, changes) = (AtomicU64::default(), AtomicUsize::default());
         let (state, budget) = (Mutex::new(state), Arc::clone(budget));
         let cache = Arc::new(Self { state, budget, max_age, max_bytes, version, changes });
@@ -279,12 +279,12 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Cache<K, 
         }
     }
 
-    fn store(&self, state: &mut State<K, V>, key: K, value: V, bytes: usize) {
-        let (now, bytes) = (Instant::now(), bytes + OVERHEAD);
+    fn store(&self, state: &mut CacheState<K, V>, key: K, value: V, bytes: usize) {
+        let (now, bytes) = (Instant::now(), bytes + ENTRY_OVERHEAD);
         if bytes > self.max_bytes {
             return;
         }
-        let stored = Stored { value, bytes, inserted: now, used: now };
+        let stored = CacheEntry { value, bytes, inserted: now, used: now };
         let before = state.entries.insert(key, stored).map_or(0, |before| before.bytes);
         let total = state.charge.bytes() - before + bytes;
         state.charge.resize(total);
@@ -307,17 +307,17 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Cache<K, 
     }
 
     /// Drops the value of a key, or all values, now and once more when the change has ended.
-    pub(crate) fn change(self: &Arc<Self>, key: Option<K>) -> Change<K, V> {
+    pub(crate) fn change(self: &Arc<Self>, key: Option<K>) -> ChangeGuard<K, V> {
         self.changes.fetch_add(1, Ordering::AcqRel);
         self.invalidate(key.as_ref());
-        Change { cache: Arc::clone(self), key }
+        ChangeGuard { cache: Arc::clone(self), key }
     }
 
     /// Returns the entries that were inserted longer than `age` ago and looked up less than `used` ago.
     pub(crate) fn older_than(&self, age: Duration, used: Duration) -> Vec<(K, V)> {
         let now = Instant::now();
         let state = lock(&self.state);
-        let is_due = |stored: &Stored<V>| now - stored.inserted >= age && now - stored.used < used;
+        let is_due = |stored: &CacheEntry<V>| now - stored.inserted >= age && now - stored.used < used;
         let old = state.entries.iter().filter(|(_, stored)| is_due(stored));
         old.map(|(key, stored)| (key.clone(), stored.value.clone())).collect()
     }
@@ -328,7 +328,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Cache<K, 
     }
 }
 
-impl<K: Eq + Hash, V> Drop for Change<K, V> {
+impl<K: Eq + Hash, V> Drop for ChangeGuard<K, V> {
     fn drop(&mut self) {
         let mut state = lock(&self.cache.state);
         self.cache.version.fetch_add(1, Ordering::AcqRel);
@@ -343,7 +343,7 @@ impl<K: Eq + Hash, V> Drop for Change<K, V> {
     }
 }
 
-impl<K: Eq + Hash, V> State<K, V> {
+impl<K: Eq + Hash, V> CacheState<K, V> {
     fn remove(&mut self, key: &K) {
         if let Some(stored) = self.entries.remove(key) {
             self.charge.resize(self.charge.bytes() - stored.bytes);

@@ -1,19 +1,19 @@
 //! What both servers need to read a request: the bound on its head, its own address, tokens, lists with weights.
 
+mod accept;
 mod bearer;
 mod forwarded;
 mod head;
 mod host;
-mod notices;
-mod weighted;
+mod setup_warnings;
 
+pub use accept::{prefers_json, takes_gzip};
 pub use bearer::bearer;
 pub use forwarded::{client_address, is_proxy, unlisted_proxy};
-pub use head::{Gate, Refusal, refusal};
+pub use head::{GateRefusal, RequestGate, refusal};
 pub(crate) use host::host;
 pub use host::{accepts_host, check_origin};
-pub use notices::{Notices, unlisted_proxies};
-pub use weighted::{prefers_json, takes_gzip};
+pub use setup_warnings::{SetupWarnings, unlisted_proxies};
 
 /// The most bytes of a header that go into a log line or an error page.
 pub const FIELD: usize = 1 << 10;

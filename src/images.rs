@@ -1,8 +1,8 @@
 //! The image server: receives a picture, makes it small, keeps it as files, and tells the site where. It touches no
 //! database, and nothing of it is needed for chat.
 
-mod answer;
 mod compress;
+mod response;
 mod store;
 mod upload;
 
@@ -23,29 +23,29 @@ use tokio::time::{Instant, sleep};
 
 use crate::config::Settings;
 use crate::error::Error;
-use crate::http::{self, Gate, Notices};
+use crate::http::{self, RequestGate, SetupWarnings};
 use crate::internal_api::{Outcome, SiteClient};
-use crate::limit::Rate;
+use crate::limits::Rate;
 use crate::metrics;
 use crate::ticket::{Purpose, Secret};
-use answer::{Answer, Bearer, Caller};
-use store::{Name, Store};
+use response::{Bearer, Client, ImageResponse};
+use store::{FileName, FileStore};
 
 /// Pictures decoded at once.
-const DECODERS: usize = 2;
+const MAX_DECODERS: usize = 2;
 /// How often all pictures that nobody has are looked for, new ones, and again when the site does not answer.
-const SWEEP: Duration = Duration::from_secs(60 * 60);
-const LOOK: Duration = Duration::from_secs(60);
-const AGAIN: Duration = Duration::from_secs(5);
+const FULL_SWEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+const RETRY_DELAY: Duration = Duration::from_secs(5);
 /// Pictures received at once, and from one user.
-const RECEIVERS: usize = 24;
-const A_USER: usize = 4;
+const MAX_RECEIVERS: usize = 24;
+const UPLOADS_PER_USER: usize = 4;
 /// The memory that the process may ask for, in bytes: two of the largest pictures being decoded, and those that come.
-const MEMORY: u64 = 1_536 << 20;
+const MAX_MEMORY: u64 = 1_536 << 20;
 
 /// What the image server works with.
-struct Works {
-    store: Arc<Store>,
+struct ImageServer {
+    store: Arc<FileStore>,
     site: SiteClient,
     decoders: Arc<Semaphore>,
     receivers: Semaphore,
@@ -57,11 +57,11 @@ struct Works {
     rate: Rate,
 }
 
-impl Works {
+impl ImageServer {
     /// Works on the files, on a thread that may wait for the disk.
     async fn disk<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Store) -> io::Result<T> + Send + 'static,
+        work: impl FnOnce(&FileStore) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let store = Arc::clone(&self.store);
         spawn_blocking(move || work(&store)).await.unwrap_or_else(|error| Err(io::Error::other(error)))
@@ -74,35 +74,35 @@ impl Works {
 /// A sentence, when its folder cannot be used.
 pub fn build(settings: Settings, secret: Secret) -> anyhow::Result<Rocket<Build>> {
     let images = &settings.images;
-    let store = Store::open(&images.dir)
+    let store = FileStore::open(&images.dir)
         .with_context(|| format!("Cannot use the folder {} for pictures", images.dir.display()))?;
     let site = SiteClient::new(settings.site.internal_url.clone(), secret)?;
-    let works = Arc::new(Works {
+    let works = Arc::new(ImageServer {
         store: Arc::new(store),
         site,
-        decoders: Arc::new(Semaphore::new(DECODERS)),
-        receivers: Semaphore::new(RECEIVERS),
-        drains: Semaphore::new(RECEIVERS),
+        decoders: Arc::new(Semaphore::new(MAX_DECODERS)),
+        receivers: Semaphore::new(MAX_RECEIVERS),
+        drains: Semaphore::new(MAX_RECEIVERS),
         uploads: Mutex::default(),
         rate: Rate::new(settings.rates.uploads),
     });
     let figment = settings.rocket.clone();
     let figment =
         figment.merge(Serialized::global("address", images.address)).merge(Serialized::global("port", images.port));
-    let (swept, notices) = (Arc::clone(&works), Notices::of_images(&settings.var));
+    let (swept, notices) = (Arc::clone(&works), SetupWarnings::of_images(&settings.var));
     Ok(rocket::custom(figment)
         .manage(settings)
         .manage(notices)
         .manage(works)
         .mount("/", routes())
-        .register("/", catchers![caught])
+        .register("/", catchers![default_catcher])
         // A picture is public, and the site asks for it at its internal address. Uploads check the host after the ticket.
-        .attach(Gate(|_| true))
+        .attach(RequestGate(|_| true))
         .attach(AdHoc::on_liftoff("Sweep", |_| Box::pin(async move { drop(tokio::spawn(sweep(swept))) }))))
 }
 
 fn routes() -> Vec<Route> {
-    let mut routes = routes![preflight, show, forget, health, pulse];
+    let mut routes = routes![preflight, show, destroy, health, health_for_pages];
     routes.extend(upload::routes());
     routes.extend(metrics::routes());
     routes
@@ -110,76 +110,76 @@ fn routes() -> Vec<Route> {
 
 /// Whether the site's pages may send pictures from another origin.
 #[options("/image")]
-fn preflight(caller: Caller<'_>) -> Answer {
+fn preflight(caller: Client<'_>) -> ImageResponse {
     match caller.is_misdirected() {
-        true => caller.refuse(&Error::Misdirected),
-        false => Answer::preflight(&caller),
+        true => caller.error(&Error::Misdirected),
+        false => ImageResponse::preflight(&caller),
     }
 }
 
 /// A picture. Its name is the hash of what is in it, so it never changes.
 #[get("/image/<name>")]
-async fn show(name: &str, caller: Caller<'_>, works: &State<Arc<Works>>) -> Answer {
-    let Some(name) = Name::parse(name) else { return Answer::bare(Status::NotFound) };
+async fn show(name: &str, caller: Client<'_>, works: &State<Arc<ImageServer>>) -> ImageResponse {
+    let Some(name) = FileName::parse(name) else { return ImageResponse::status_only(Status::NotFound) };
     let wanted = name.clone();
     match works.disk(move |store| store.read(&wanted)).await {
-        Ok(_) if caller.has(name.as_str()) => Answer::not_modified(&name),
-        Ok(bytes) => Answer::picture(&name, bytes),
-        Err(_) => Answer::bare(Status::NotFound),
+        Ok(_) if caller.query_has(name.as_str()) => ImageResponse::not_modified(&name),
+        Ok(bytes) => ImageResponse::picture(&name, bytes),
+        Err(_) => ImageResponse::status_only(Status::NotFound),
     }
 }
 
 /// Forgets a picture that the site says nobody has.
 #[delete("/image/<name>")]
-async fn forget(name: &str, bearer: Bearer<'_>, works: &State<Arc<Works>>) -> Answer {
-    let Some(name) = Name::parse(name) else { return Answer::bare(Status::NotFound) };
-    if !works.site.secret().admits(bearer.0, Purpose::Forget, &name.path()) {
-        return Answer::bare(Status::Forbidden);
+async fn destroy(name: &str, bearer: Bearer<'_>, works: &State<Arc<ImageServer>>) -> ImageResponse {
+    let Some(name) = FileName::parse(name) else { return ImageResponse::status_only(Status::NotFound) };
+    if !works.site.secret().verify(bearer.0, Purpose::DeletePicture, &name.path()) {
+        return ImageResponse::status_only(Status::Forbidden);
     }
     match works.disk(move |store| store.remove(&name)).await {
-        Ok(()) => Answer::bare(Status::NoContent),
+        Ok(()) => ImageResponse::status_only(Status::NoContent),
         Err(error) => {
             log::error!("a picture cannot be removed: {error}");
-            Answer::bare(Status::InternalServerError)
+            ImageResponse::status_only(Status::InternalServerError)
         }
     }
 }
 
 /// Whether the image server can do its work.
 #[get("/health")]
-fn health() -> Answer {
-    Answer::json(Status::Ok, &json!({ "images": "ok" }))
+fn health() -> ImageResponse {
+    ImageResponse::json(Status::Ok, &json!({ "images": "ok" }))
 }
 
 /// The same for pages: beside the pictures, where a proxy finds it too.
 #[get("/image/health")]
-fn pulse() -> Answer {
+fn health_for_pages() -> ImageResponse {
     health()
 }
 
 #[catch(default)]
-fn caught(status: Status, request: &Request<'_>) -> Answer {
+fn default_catcher(status: Status, request: &Request<'_>) -> ImageResponse {
     match http::refusal(request) {
-        Some(refusal) => Answer::refused(request, &refusal.error()),
-        None => Answer::bare(status),
+        Some(refusal) => ImageResponse::error_page(request, &refusal.error()),
+        None => ImageResponse::status_only(status),
     }
 }
 
 /// Looks for pictures that nobody has, at the start and then every hour, and after an upload once the site must know of
 /// it: what a crash or a site that could not be reached has left, and what was replaced. Where the site says nothing,
 /// nothing is removed, and it is asked again.
-async fn sweep(works: Arc<Works>) {
-    let (mut asked, mut all) = (Arc::new(BTreeSet::new()), Instant::now() + SWEEP);
+async fn sweep(works: Arc<ImageServer>) {
+    let (mut asked, mut all) = (Arc::new(BTreeSet::new()), Instant::now() + FULL_SWEEP_INTERVAL);
     loop {
         if Instant::now() >= all {
-            (asked, all) = (Arc::default(), Instant::now() + SWEEP);
+            (asked, all) = (Arc::default(), Instant::now() + FULL_SWEEP_INTERVAL);
         }
         let known = Arc::clone(&asked);
-        let (settled, next) = works.disk(move |store| store.settled(&known)).await.unwrap_or_else(|error| {
+        let (settled, next) = works.disk(move |store| store.aged(&known)).await.unwrap_or_else(|error| {
             log::error!("Cannot read the folder of pictures: {error}.");
             Default::default()
         });
-        let mut pause = next.map_or(LOOK, |next| next.min(LOOK));
+        let mut pause = next.map_or(SWEEP_INTERVAL, |next| next.min(SWEEP_INTERVAL));
         for name in settled {
             match works.site.is_picture_used(&name.path()).await {
                 Outcome::Yes => drop(Arc::make_mut(&mut asked).insert(name)),
@@ -189,7 +189,7 @@ async fn sweep(works: Arc<Works>) {
                     }
                 }
                 Outcome::Unavailable => {
-                    pause = AGAIN;
+                    pause = RETRY_DELAY;
                     break;
                 }
             }
@@ -200,9 +200,9 @@ async fn sweep(works: Arc<Works>) {
 
 /// Has this process end before it takes memory from the others: it asks for no more than [`MEMORY`], and the kernel
 /// chooses it first.
-pub(crate) fn confine() {
+pub(crate) fn limit_memory() {
     let (soft, hard) = rlimit::Resource::DATA.get().unwrap_or((u64::MAX, u64::MAX));
-    let confined = rlimit::Resource::DATA.set(soft.min(MEMORY), hard);
+    let confined = rlimit::Resource::DATA.set(soft.min(MAX_MEMORY), hard);
     let chosen = std::fs::write("/proc/self/oom_score_adj", "500");
     for error in [confined.err(), chosen.err()].into_iter().flatten() {
         log::warn!("the image server is not confined: {error}");

@@ -57,7 +57,7 @@ impl SiteClient {
 
     /// Records that the user's picture is at this path.
     pub(crate) async fn set_picture(&self, user: &str, path: &str) -> Outcome {
-        let ticket = self.0.secret.ticket(Purpose::Record, &format!("{user} {path}"));
+        let ticket = self.0.secret.ticket(Purpose::SetPicture, &format!("{user} {path}"));
         let request = self.0.http.request(Method::PUT, self.0.url(&format!("/user/{user}/image")));
         send(request.bearer_auth(ticket).form(&[("path", path)])).await
     }
@@ -65,7 +65,7 @@ impl SiteClient {
     /// Returns whether a user has the picture at this path. A refusal is `Unavailable`: a differing secret or clock
     /// must not delete pictures.
     pub(crate) async fn is_picture_used(&self, path: &str) -> Outcome {
-        let ticket = self.0.secret.ticket(Purpose::Ask, path);
+        let ticket = self.0.secret.ticket(Purpose::QueryPicture, path);
         let request = self.0.http.get(self.0.url(path)).bearer_auth(ticket).header("Accept", "application/json");
         let usage = async { request.send().await?.error_for_status()?.json::<PictureUsage>().await };
         match usage.await {
@@ -116,7 +116,7 @@ impl ImageClient {
 
     /// Deletes a picture that no user has any more.
     pub(crate) async fn delete_picture(&self, path: &str) -> Outcome {
-        let ticket = self.0.secret.ticket(Purpose::Forget, path);
+        let ticket = self.0.secret.ticket(Purpose::DeletePicture, path);
         send(self.0.http.delete(self.0.url(path)).bearer_auth(ticket)).await
     }
 }

@@ -24,7 +24,7 @@ pub(crate) mod file;
 pub mod http;
 pub mod images;
 pub mod internal_api;
-pub mod limit;
+pub mod limits;
 pub mod live;
 pub mod metrics;
 pub mod models;

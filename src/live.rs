@@ -4,17 +4,17 @@
 //! readers and keeps the latest chats in a [`ring`]. A [`feed::Feed`] is one reader's cursor into it.
 
 pub mod feed;
-mod glance;
 pub mod hub;
 mod names;
+pub mod no_script;
 mod pages;
 pub mod presence;
-mod ring;
+mod recent_chats;
 pub mod room;
+mod room_summaries;
 pub mod sessions;
 pub mod socket;
-pub mod stream;
-mod wire;
+mod websocket;
 
 pub use feed::Feed;
 pub use hub::Hub;

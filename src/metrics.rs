@@ -35,17 +35,17 @@ pub struct Metrics {
     /// WebSockets that have ended, by `reason`.
     pub sockets_closed: IntCounterVec,
     /// Readers, with script or without, that took nothing for so long that they were dropped.
-    pub readers_dropped: IntCounter,
+    pub slow_clients_dropped: IntCounter,
     /// Rooms that somebody follows.
     pub rooms: IntGauge,
     /// Readings of a log for readers who are behind what is in memory.
     pub catch_ups: IntCounter,
     /// Entries appended to logs together.
-    pub batches: Histogram,
+    pub batch_entries: Histogram,
     /// Seconds until such a batch was durable.
-    pub appends: Histogram,
+    pub append_seconds: Histogram,
     /// Seconds until a question to the database was answered.
-    pub questions: Histogram,
+    pub queries: Histogram,
     /// Documents that queries have returned.
     pub documents_read: IntCounter,
     /// Questions to the database that failed, or were not answered in time.
@@ -57,44 +57,52 @@ pub struct Metrics {
 impl Metrics {
     fn new() -> Self {
         let registry = Registry::new();
-        let kept = Kept(&registry);
-        kept.keep(ProcessCollector::for_self());
+        let kept = Registrar(&registry);
+        kept.register(ProcessCollector::for_self());
         let version = Opts::new("sarangbang_info", "The version that runs.").const_label("version", VERSION);
-        kept.made(IntGauge::with_opts(version)).set(1);
+        kept.created(IntGauge::with_opts(version)).set(1);
         Self {
-            requests: kept.seconds_by(
+            requests: kept.histogram_by(
                 "http_request_duration_seconds",
                 "From a request to the head of its answer.",
                 &["method", "route", "status"],
             ),
-            sockets: kept.made(IntGauge::new("sarangbang_sockets", "WebSockets that are open.")),
-            sockets_closed: kept.made(IntCounterVec::new(
+            sockets: kept.created(IntGauge::new("sarangbang_sockets", "WebSockets that are open.")),
+            sockets_closed: kept.created(IntCounterVec::new(
                 Opts::new("sarangbang_sockets_closed_total", "WebSockets that have ended."),
                 &["reason"],
             )),
-            readers_dropped: kept.made(IntCounter::new(
+            slow_clients_dropped: kept.created(IntCounter::new(
                 "sarangbang_readers_dropped_total",
                 "Readers that took nothing for 30 s, or did not answer a ping.",
             )),
-            rooms: kept.made(IntGauge::new("sarangbang_rooms_followed", "Rooms that somebody follows.")),
-            catch_ups: kept.made(IntCounter::new(
+            rooms: kept.created(IntGauge::new("sarangbang_rooms_followed", "Rooms that somebody follows.")),
+            catch_ups: kept.created(IntCounter::new(
                 "sarangbang_catch_ups_total",
                 "Readings of a log for readers who are behind what is in memory.",
             )),
-            batches: kept.histogram("sarangbang_log_batch_entries", "Entries appended to a log at once.", &ENTRIES),
-            appends: kept.histogram("sarangbang_log_append_seconds", "Until such a batch was durable.", &SECONDS),
-            questions: kept.histogram(
+            batch_entries: kept.histogram(
+                "sarangbang_log_batch_entries",
+                "Entries appended to a log at once.",
+                &ENTRIES,
+            ),
+            append_seconds: kept.histogram(
+                "sarangbang_log_append_seconds",
+                "Until such a batch was durable.",
+                &SECONDS,
+            ),
+            queries: kept.histogram(
                 "sarangbang_database_seconds",
                 "Until the database had answered a question.",
                 &SECONDS,
             ),
             documents_read: kept
-                .made(IntCounter::new("sarangbang_documents_read_total", "Documents that queries have returned.")),
-            database_errors: kept.made(IntCounter::new(
+                .created(IntCounter::new("sarangbang_documents_read_total", "Documents that queries have returned.")),
+            database_errors: kept.created(IntCounter::new(
                 "sarangbang_database_errors_total",
                 "Questions to the database that failed, or were not answered in time.",
             )),
-            image_jobs: kept.seconds_by(
+            image_jobs: kept.histogram_by(
                 "sarangbang_image_job_seconds",
                 "From a picture's first byte to the site knowing it, or to its refusal.",
                 &["result"],
@@ -104,7 +112,7 @@ impl Metrics {
     }
 
     /// Takes note of an answer. `route` is a pattern, of which there are few, never a path.
-    pub fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
+    pub fn record_request(&self, method: &str, route: &str, status: u16, took: Duration) {
         self.requests.with_label_values(&[method, route, &status.to_string()]).observe(took.as_secs_f64());
     }
 }
@@ -148,25 +156,25 @@ impl<'r> FromRequest<'r> for Bearer<'r> {
 }
 
 /// Registers what is made. Names are ours, legal, and each stands here once.
-struct Kept<'a>(&'a Registry);
+struct Registrar<'a>(&'a Registry);
 
-impl Kept<'_> {
-    fn keep(&self, collector: impl Collector + 'static) {
+impl Registrar<'_> {
+    fn register(&self, collector: impl Collector + 'static) {
         self.0.register(Box::new(collector)).unwrap_or_else(|error| unreachable!("{error}"));
     }
 
-    fn made<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
+    fn created<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
         let collector = made.unwrap_or_else(|error| unreachable!("{error}"));
-        self.keep(collector.clone());
+        self.register(collector.clone());
         collector
     }
 
     fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
-        self.made(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())))
+        self.created(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())))
     }
 
-    fn seconds_by(&self, name: &str, help: &str, labels: &[&str]) -> HistogramVec {
-        self.made(HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels))
+    fn histogram_by(&self, name: &str, help: &str, labels: &[&str]) -> HistogramVec {
+        self.created(HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels))
     }
 }
 

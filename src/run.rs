@@ -36,7 +36,7 @@ pub async fn run(settings: Settings, servers: Servers, ready: impl FnOnce(&str) 
     }
     let secret = load_secret(&settings)?;
     if servers == Servers::Images {
-        images::confine();
+        images::limit_memory();
         return launch(images::build(settings, secret)?, ready).await;
     }
     let engine = match &settings.database {

@@ -8,9 +8,9 @@ use rocket::{Build, Rocket};
 
 use crate::config::Settings;
 use crate::controllers;
-use crate::http::Notices;
+use crate::http::SetupWarnings;
 use crate::internal_api::ImageClient;
-use crate::limit::Limits;
+use crate::limits::Limits;
 use crate::live::Hub;
 use crate::models::Database;
 use crate::ticket::Secret;
@@ -25,7 +25,7 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
     let follows_others = settings.database.is_some() && db.is_shared();
     Ok(rocket::custom(settings.rocket.clone())
         .manage(controllers::CookieNames::new(db.site_id()))
-        .manage(Notices::of_site(&settings.var))
+        .manage(SetupWarnings::of_site(&settings.var))
         .manage(ImageClient::new(settings.images.internal_url.clone(), secret)?)
         .manage(Limits::new(&settings.rates, settings.sockets))
         .manage(controllers::LargeForms::default())
@@ -47,9 +47,9 @@ pub fn build(settings: Settings, db: Arc<Database>, secret: Secret) -> Result<Ro
 fn start(hub: Arc<Hub>, follows_others: bool) -> AdHoc {
     AdHoc::on_liftoff("Follow the other instances, watch the database", move |_| {
         Box::pin(async move {
-            tokio::spawn(Arc::clone(&hub).watch());
+            tokio::spawn(Arc::clone(&hub).monitor());
             if follows_others {
-                tokio::spawn(hub.follow());
+                tokio::spawn(hub.run_cluster());
             }
         })
     })

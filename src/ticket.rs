@@ -14,11 +14,11 @@ use sha2::Sha256;
 use crate::file::create_atomically;
 
 /// How long a ticket is good for.
-pub const LIFE: Duration = Duration::from_secs(10 * 60);
+pub const TTL: Duration = Duration::from_secs(10 * 60);
 /// Bytes of a secret.
 const MIN_LENGTH: usize = 16;
 /// Bytes of a mark.
-const MARK: usize = 16;
+const SIGNATURE_BYTES: usize = 16;
 
 /// What a ticket is for. One purpose's ticket opens nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,20 +26,20 @@ pub enum Purpose {
     /// A user may send the image server a picture. Subject: the user's id.
     Upload,
     /// The image server tells the site where the picture is. Subject: the user's id and the path.
-    Record,
+    SetPicture,
     /// The image server asks whether anybody has a picture. Subject: its path.
-    Ask,
+    QueryPicture,
     /// The site has the image server forget a picture. Subject: its path.
-    Forget,
+    DeletePicture,
 }
 
 impl Purpose {
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Upload => "upload",
-            Self::Record => "record",
-            Self::Ask => "ask",
-            Self::Forget => "forget",
+            Self::SetPicture => "record",
+            Self::QueryPicture => "ask",
+            Self::DeletePicture => "forget",
         }
     }
 }
@@ -77,50 +77,50 @@ impl Secret {
         Ok(Self(secret))
     }
 
-    /// A ticket that is good from now for [`LIFE`].
+    /// A ticket that is good from now for [`TTL`].
     pub fn ticket(&self, purpose: Purpose, subject: &str) -> String {
-        let until = now().saturating_add(LIFE.as_secs());
-        let mac = self.mac(purpose, subject, until).finalize().into_bytes();
+        let until = now().saturating_add(TTL.as_secs());
+        let mac = self.ticket_hmac(purpose, subject, until).finalize().into_bytes();
         format!("{until}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac))
     }
 
     /// Whether a ticket is one of ours, for this purpose and subject, and still good.
-    pub fn admits(&self, ticket: &str, purpose: Purpose, subject: &str) -> bool {
+    pub fn verify(&self, ticket: &str, purpose: Purpose, subject: &str) -> bool {
         let Some((until, mac)) = ticket.split_once('.') else { return false };
         let (Ok(until), Ok(mac)) = (until.parse(), BASE64_URL_SAFE_NO_PAD.decode(mac)) else { return false };
         // Compared in constant time.
-        until >= now() && self.mac(purpose, subject, until).verify_slice(&mac).is_ok()
+        until >= now() && self.ticket_hmac(purpose, subject, until).verify_slice(&mac).is_ok()
     }
 
     /// Returns a mark: 128 bits in base64url that only this secret makes of this subject. It has no end.
-    pub fn mark(&self, subject: &str) -> String {
-        let mac = self.mark_of(subject).finalize().into_bytes();
-        BASE64_URL_SAFE_NO_PAD.encode(&mac[..MARK])
+    pub fn sign(&self, subject: &str) -> String {
+        let mac = self.signature(subject).finalize().into_bytes();
+        BASE64_URL_SAFE_NO_PAD.encode(&mac[..SIGNATURE_BYTES])
     }
 
     /// Whether a mark is ours, for this subject.
-    pub fn is_marked(&self, mark: &str, subject: &str) -> bool {
+    pub fn verify_signature(&self, mark: &str, subject: &str) -> bool {
         let mark = BASE64_URL_SAFE_NO_PAD.decode(mark).unwrap_or_default();
         // Compared in constant time.
-        mark.len() == MARK && self.mark_of(subject).verify_truncated_left(&mark).is_ok()
+        mark.len() == SIGNATURE_BYTES && self.signature(subject).verify_truncated_left(&mark).is_ok()
     }
 
-    fn mark_of(&self, subject: &str) -> Hmac<Sha256> {
-        let mut mac = self.keyed();
+    fn signature(&self, subject: &str) -> Hmac<Sha256> {
+        let mut mac = self.hmac();
         // No ticket's purpose is spelled so, so no mark is a ticket.
         mac.update(format!("mark\n{subject}").as_bytes());
         mac
     }
 
-    fn keyed(&self) -> Hmac<Sha256> {
+    fn hmac(&self) -> Hmac<Sha256> {
         // Any length of key will do.
         Hmac::new_from_slice(&self.0).unwrap_or_else(|_| unreachable!("HMAC takes every key"))
     }
 
-    fn mac(&self, purpose: Purpose, subject: &str, until: u64) -> Hmac<Sha256> {
-        let mut mac = self.keyed();
+    fn ticket_hmac(&self, purpose: Purpose, subject: &str, until: u64) -> Hmac<Sha256> {
+        let mut mac = self.hmac();
         // The purpose has no line break and the time no letter, so no two tickets are written alike.
-        mac.update(format!("{}\n{subject}\n{until}", purpose.word()).as_bytes());
+        mac.update(format!("{}\n{subject}\n{until}", purpose.as_str()).as_bytes());
         mac
     }
 }
@@ -137,11 +137,11 @@ mod tests {
     fn a_ticket_admits_to_what_it_is_for_and_to_nothing_else() {
         let secret = Secret::from_config("a secret of some length").unwrap();
         let ticket = secret.ticket(Purpose::Upload, "gildong");
-        assert!(secret.admits(&ticket, Purpose::Upload, "gildong"));
-        assert!(!secret.admits(&ticket, Purpose::Record, "gildong"));
-        assert!(!secret.admits(&ticket, Purpose::Upload, "chunhyang"));
+        assert!(secret.verify(&ticket, Purpose::Upload, "gildong"));
+        assert!(!secret.verify(&ticket, Purpose::SetPicture, "gildong"));
+        assert!(!secret.verify(&ticket, Purpose::Upload, "chunhyang"));
         let other = Secret::from_config("another secret of some length").unwrap();
-        assert!(!other.admits(&ticket, Purpose::Upload, "gildong"));
+        assert!(!other.verify(&ticket, Purpose::Upload, "gildong"));
     }
 
     #[test]
@@ -152,23 +152,24 @@ mod tests {
         let longer = format!("{}.{mac}", until.parse::<u64>().unwrap() + 1);
         for changed in [longer.as_str(), "", ".", until, mac, "1.x", &ticket[..ticket.len() - 1], &format!("{ticket}x")]
         {
-            assert!(!secret.admits(changed, Purpose::Upload, "gildong"), "{changed}");
+            assert!(!secret.verify(changed, Purpose::Upload, "gildong"), "{changed}");
         }
         let old = now() - 1;
-        let mac = BASE64_URL_SAFE_NO_PAD.encode(secret.mac(Purpose::Upload, "gildong", old).finalize().into_bytes());
-        assert!(!secret.admits(&format!("{old}.{mac}"), Purpose::Upload, "gildong"));
+        let mac =
+            BASE64_URL_SAFE_NO_PAD.encode(secret.ticket_hmac(Purpose::Upload, "gildong", old).finalize().into_bytes());
+        assert!(!secret.verify(&format!("{old}.{mac}"), Purpose::Upload, "gildong"));
     }
 
     #[test]
     fn a_mark_is_of_one_subject_and_one_secret() {
         let secret = Secret::from_config("a secret of some length").unwrap();
-        let mark = secret.mark("gildong");
+        let mark = secret.sign("gildong");
         assert_eq!(mark.len(), 22);
-        assert!(secret.is_marked(&mark, "gildong"));
-        assert!(!secret.is_marked(&mark, "chunhyang"));
-        assert!(!Secret::from_config("another secret of some length").unwrap().is_marked(&mark, "gildong"));
-        for changed in ["", "A", &mark[..21], &format!("{mark}A"), &secret.mark("chunhyang")] {
-            assert!(!secret.is_marked(changed, "gildong"), "{changed}");
+        assert!(secret.verify_signature(&mark, "gildong"));
+        assert!(!secret.verify_signature(&mark, "chunhyang"));
+        assert!(!Secret::from_config("another secret of some length").unwrap().verify_signature(&mark, "gildong"));
+        for changed in ["", "A", &mark[..21], &format!("{mark}A"), &secret.sign("chunhyang")] {
+            assert!(!secret.verify_signature(changed, "gildong"), "{changed}");
         }
     }
 }

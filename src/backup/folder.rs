@@ -21,7 +21,7 @@ use crate::models::checked::PicturePath;
 /// The number of this format. One that is higher is not read.
 const FORMAT: u32 = 1;
 const MANIFEST: &str = "manifest.json";
-const SUMS: &str = "SHA256SUMS";
+const CHECKSUMS: &str = "SHA256SUMS";
 const IMAGES: &str = "image";
 
 /// The collections that are saved, by file.
@@ -56,27 +56,27 @@ impl Display for Manifest {
 
 /// How many of each there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(super) struct BackupCounts {
     pub(super) users: u64,
     pub(super) rooms: u64,
     pub(super) entries: u64,
 }
 
 /// A backup being written: a folder and files that only this user opens.
-pub(super) struct Saving {
+pub(super) struct BackupWriter {
     path: PathBuf,
     begun: String,
     sums: BTreeMap<String, String>,
 }
 
 /// A file of documents being written, one a line.
-pub(super) struct Lines {
+pub(super) struct DocumentFile {
     name: &'static str,
     path: PathBuf,
     file: GzEncoder<BufWriter<File>>,
 }
 
-impl Lines {
+impl DocumentFile {
     pub(super) fn add(&mut self, document: Document) -> Result<(), String> {
         let line = Bson::Document(document).into_canonical_extjson().to_string();
         self.file
@@ -86,7 +86,7 @@ impl Lines {
     }
 }
 
-impl Saving {
+impl BackupWriter {
     pub(super) fn create(path: &Path) -> Result<Self, String> {
         let made = |error| format!("The folder {} cannot be made: {error}.", path.display());
         if fs::read_dir(path).is_ok_and(|mut there| there.next().is_some()) {
@@ -104,14 +104,14 @@ impl Saving {
         Ok(Self { path: path.to_owned(), begun: now(), sums: BTreeMap::new() })
     }
 
-    pub(super) fn lines(&self, name: &'static str) -> Result<Lines, String> {
+    pub(super) fn documents(&self, name: &'static str) -> Result<DocumentFile, String> {
         let path = self.path.join(name);
         let file = create(&path).map_err(|error| unwritable(&path, error))?;
-        Ok(Lines { name, path, file: GzEncoder::new(BufWriter::new(file), Compression::default()) })
+        Ok(DocumentFile { name, path, file: GzEncoder::new(BufWriter::new(file), Compression::default()) })
     }
 
-    pub(super) fn seal(&mut self, lines: Lines) -> Result<(), String> {
-        let Lines { name, path, file } = lines;
+    pub(super) fn finish_file(&mut self, lines: DocumentFile) -> Result<(), String> {
+        let DocumentFile { name, path, file } = lines;
         let end = || file.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all();
         end().map_err(|error| unwritable(&path, error))?;
         self.sums.insert(name.to_owned(), sum(&path)?);
@@ -120,21 +120,21 @@ impl Saving {
 
     /// Whether a picture is here already: several people may have the same.
     pub(super) fn has(&self, picture: &PicturePath) -> bool {
-        self.sums.contains_key(within(picture.as_str()))
+        self.sums.contains_key(relative_path(picture.as_str()))
     }
 
     /// Keeps a file of a picture, by its path on the image server.
-    pub(super) fn keep(&mut self, picture: &str, bytes: &[u8]) -> Result<(), String> {
-        let path = self.path.join(within(picture));
+    pub(super) fn add_picture(&mut self, picture: &str, bytes: &[u8]) -> Result<(), String> {
+        let path = self.path.join(relative_path(picture));
         write(&path, bytes)?;
-        self.sums.insert(within(picture).to_owned(), hex(&Sha256::digest(bytes)));
+        self.sums.insert(relative_path(picture).to_owned(), hex(&Sha256::digest(bytes)));
         Ok(())
     }
 
     /// What is whole by now, to be looked at before it is called a backup.
-    pub(super) fn whole(mut self, counts: Counts) -> Result<Saved, String> {
+    pub(super) fn finish(mut self, counts: BackupCounts) -> Result<Backup, String> {
         let sums: String = self.sums.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
-        write(&self.path.join(SUMS), sums.as_bytes())?;
+        write(&self.path.join(CHECKSUMS), sums.as_bytes())?;
         for folder in [self.path.join(IMAGES), self.path.clone()] {
             File::open(&folder).and_then(|folder| folder.sync_all()).map_err(|error| unwritable(&folder, error))?;
         }
@@ -150,23 +150,23 @@ impl Saving {
             pictures,
             sha256sums: hex(&Sha256::digest(sums)),
         };
-        Ok(Saved { path: self.path, manifest, names: self.sums.into_keys().collect() })
+        Ok(Backup { path: self.path, manifest, names: self.sums.into_keys().collect() })
     }
 }
 
 /// A backup, whole as far as its sums tell.
-pub(super) struct Saved {
+pub(super) struct Backup {
     path: PathBuf,
     pub(super) manifest: Manifest,
     /// Of the files, as the sums list them.
     names: BTreeSet<String>,
 }
 
-impl Saved {
+impl Backup {
     /// Opens a backup, and sees to it that its files are those that were written.
     pub(super) fn open(path: &Path) -> Result<Self, String> {
         let manifest = manifest(path)?;
-        let sums = path.join(SUMS);
+        let sums = path.join(CHECKSUMS);
         let text = fs::read_to_string(&sums).map_err(|error| unreadable(&sums, error))?;
         if hex(&Sha256::digest(&text)) != manifest.sha256sums {
             return Err(changed(&sums));
@@ -174,7 +174,7 @@ impl Saved {
         let mut names = BTreeSet::new();
         for line in text.lines() {
             let (sum_then, name) =
-                line.split_once("  ").filter(|(_, name)| is_ours(name)).ok_or_else(|| changed(&sums))?;
+                line.split_once("  ").filter(|(_, name)| is_known_file(name)).ok_or_else(|| changed(&sums))?;
             if sum(&path.join(name))? != sum_then {
                 return Err(changed(&path.join(name)));
             }
@@ -184,7 +184,7 @@ impl Saved {
     }
 
     /// Calls it a backup.
-    pub(super) fn declare(self) -> Result<Manifest, String> {
+    pub(super) fn publish(self) -> Result<Manifest, String> {
         let path = self.path.join(MANIFEST);
         let text = serde_json::to_string_pretty(&self.manifest).map_err(|error| unwritable(&path, error))?;
         write_atomically(&path, format!("{text}\n").as_bytes(), 0o600).map_err(|error| unwritable(&path, error))?;
@@ -209,7 +209,7 @@ impl Saved {
 
     /// Whether both files of a picture are here.
     pub(super) fn has(&self, picture: &PicturePath) -> bool {
-        [picture.as_str(), &picture.small()].iter().all(|path| self.names.contains(within(path)))
+        [picture.as_str(), &picture.small()].iter().all(|path| self.names.contains(relative_path(path)))
     }
 
     pub(super) fn picture(&self, name: &str) -> Result<Vec<u8>, String> {
@@ -240,12 +240,12 @@ fn manifest(folder: &Path) -> Result<Manifest, String> {
 }
 
 /// The path of a picture's file in the folder, from its path on the image server.
-fn within(picture: &str) -> &str {
+fn relative_path(picture: &str) -> &str {
     picture.trim_start_matches('/')
 }
 
 /// Whether a backup has such a file. Never a path out of its folder.
-fn is_ours(name: &str) -> bool {
+fn is_known_file(name: &str) -> bool {
     [ROOMS, CHATS, USERS].contains(&name) || is_large(name) || is_large(&name.replace("-small.jpg", ".jpg"))
 }
 

@@ -38,7 +38,7 @@ impl Pictures {
         }
         match self.server.picture(path).await {
             Ok(picture) => Ok(picture),
-            Err(_) if self.is_here() => Ok(None),
+            Err(_) if self.is_local() => Ok(None),
             Err(error) => Err(format!(
                 "The pictures are neither in {} (images.dir), nor does an image server answer at {} \
                  (images.internal_url): {error}.",
@@ -49,7 +49,7 @@ impl Pictures {
     }
 
     /// Puts a file into the folder, unless it is there: its name says what is in it.
-    pub(super) fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), String> {
+    pub(super) fn store(&self, name: &str, bytes: &[u8]) -> Result<(), String> {
         let path = self.folder.join(name);
         if path.exists() {
             return Ok(());
@@ -60,7 +60,7 @@ impl Pictures {
     }
 
     /// Whether the folder on this machine is the one.
-    fn is_here(&self) -> bool {
+    fn is_local(&self) -> bool {
         fs::read_dir(&self.folder).is_ok_and(|mut files| files.next().is_some())
     }
 }

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::process::print_error;
 
 /// How often there is a line.
-const LINE: Duration = Duration::from_secs(10);
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 pub(super) struct Progress {
     what: &'static str,
@@ -28,7 +28,7 @@ impl Progress {
         self.bar.inc(count);
         // More may have come meanwhile.
         self.bar.set_length(self.bar.length().max(Some(self.bar.position())).unwrap_or_default());
-        if self.bar.is_hidden() && self.last.elapsed() > LINE {
+        if self.bar.is_hidden() && self.last.elapsed() > LINE_INTERVAL {
             self.last = Instant::now();
             let total = self.bar.length().unwrap_or_default();
             print_error(&format!("{}: {} of {total}", self.what, self.bar.position()));

@@ -4,18 +4,18 @@ use std::iter;
 
 use bson::Document;
 
-use super::folder::{CHATS, Counts, ROOMS, Saved, USERS};
+use super::folder::{Backup, BackupCounts, CHATS, ROOMS, USERS};
 use super::pictures::Pictures;
 use super::progress::Progress;
-use crate::models::backup::Person;
-use crate::models::restore::{Inspection, Restore};
+use crate::models::backup::StoredUser;
+use crate::models::restore::{BackupValidator, Restore};
 
 /// Documents written at once: some 8 MB of text at most.
 const BATCH: usize = 500;
 
 /// Looks at all that a backup says: whether it is what its manifest tells, and each log whole.
-pub(super) fn inspect(saved: &Saved) -> Result<Inspection, String> {
-    let (mut inspection, mut counts) = (Inspection::default(), Counts::default());
+pub(super) fn inspect(saved: &Backup) -> Result<BackupValidator, String> {
+    let (mut inspection, mut counts) = (BackupValidator::default(), BackupCounts::default());
     for room in saved.lines(ROOMS)? {
         inspection.room(&room?)?;
         counts.rooms += 1;
@@ -25,7 +25,7 @@ pub(super) fn inspect(saved: &Saved) -> Result<Inspection, String> {
         counts.entries += 1;
     }
     for user in saved.lines(USERS)? {
-        let user = Person::new(user?)?;
+        let user = StoredUser::new(user?)?;
         inspection.person(&user.document)?;
         if user.picture.is_some_and(|picture| !saved.has(&picture)) {
             return Err(format!("The picture of user {} is not in the backup.", user.id));
@@ -34,7 +34,7 @@ pub(super) fn inspect(saved: &Saved) -> Result<Inspection, String> {
     }
     inspection.end()?;
     let manifest = &saved.manifest;
-    match counts == (Counts { users: manifest.users, rooms: manifest.rooms, entries: manifest.entries }) {
+    match counts == (BackupCounts { users: manifest.users, rooms: manifest.rooms, entries: manifest.entries }) {
         true => Ok(inspection),
         false => Err("The backup does not hold as much as its manifest says.".into()),
     }
@@ -44,8 +44,8 @@ pub(super) fn inspect(saved: &Saved) -> Result<Inspection, String> {
 pub(super) async fn restore(
     url: &str,
     pictures: &Pictures,
-    saved: &Saved,
-    inspection: &Inspection,
+    saved: &Backup,
+    inspection: &BackupValidator,
 ) -> Result<(), String> {
     let restore = Restore::begin(url).await?;
     let mut progress = Progress::of("users", saved.manifest.users);
@@ -70,7 +70,7 @@ pub(super) async fn restore(
 
     let mut progress = Progress::of("picture files", saved.pictures().count() as u64);
     for name in saved.pictures() {
-        pictures.keep(name, &saved.picture(name)?)?;
+        pictures.store(name, &saved.picture(name)?)?;
         progress.add(1);
     }
     progress.end();

@@ -2,29 +2,29 @@
 
 use std::collections::HashSet;
 
-use super::folder::{CHATS, Counts, Lines, Manifest, ROOMS, Saving, USERS};
+use super::folder::{BackupCounts, BackupWriter, CHATS, DocumentFile, Manifest, ROOMS, USERS};
 use super::pictures::Pictures;
 use super::progress::Progress;
 use super::restore::inspect;
 use crate::models::Database;
-use crate::models::backup::{Person, Reading};
+use crate::models::backup::{RoomExport, StoredUser};
 
 /// People read at once.
-const PEOPLE: usize = 100;
+const USERS_PER_BATCH: usize = 100;
 
-pub(super) async fn save(url: &str, pictures: &Pictures, mut saving: Saving) -> Result<Manifest, String> {
+pub(super) async fn save(url: &str, pictures: &Pictures, mut saving: BackupWriter) -> Result<Manifest, String> {
     let db = Database::open_to_read(url).await?;
     let (rooms, entries) = logs(&db, &mut saving).await?;
     let users = people(&db, pictures, &mut saving).await?;
-    let saved = saving.whole(Counts { users, rooms, entries })?;
+    let saved = saving.finish(BackupCounts { users, rooms, entries })?;
     inspect(&saved)?;
-    saved.declare()
+    saved.publish()
 }
 
 /// Saves the logs, then the rooms as they were at the ends of those.
-async fn logs(db: &Database, saving: &mut Saving) -> Result<(u64, u64), String> {
-    let (mut rooms, about) = db.readings().await?;
-    let (mut lines, mut progress) = (saving.lines(CHATS)?, Progress::of("log entries", about.unsigned_abs()));
+async fn logs(db: &Database, saving: &mut BackupWriter) -> Result<(u64, u64), String> {
+    let (mut rooms, about) = db.room_exports().await?;
+    let (mut lines, mut progress) = (saving.documents(CHATS)?, Progress::of("log entries", about.unsigned_abs()));
     for room in &mut rooms {
         read_on(db, room, &mut lines, &mut progress).await?;
     }
@@ -35,24 +35,29 @@ async fn logs(db: &Database, saving: &mut Saving) -> Result<(u64, u64), String> 
             read_on(db, room, &mut lines, &mut progress).await?;
         }
         let mut names = HashSet::new();
-        if rooms.iter().filter_map(Reading::name).all(|name| names.insert(name)) {
+        if rooms.iter().filter_map(RoomExport::name).all(|name| names.insert(name)) {
             break;
         }
     }
-    saving.seal(lines)?;
+    saving.finish_file(lines)?;
     let entries = progress.end();
 
-    let (mut lines, mut progress) = (saving.lines(ROOMS)?, Progress::of("rooms", rooms.len() as u64));
+    let (mut lines, mut progress) = (saving.documents(ROOMS)?, Progress::of("rooms", rooms.len() as u64));
     for room in &rooms {
         lines.add(room.room())?;
         progress.add(1);
     }
-    saving.seal(lines)?;
+    saving.finish_file(lines)?;
     Ok((progress.end(), entries))
 }
 
-async fn read_on(db: &Database, room: &mut Reading, lines: &mut Lines, progress: &mut Progress) -> Result<(), String> {
-    room.read_on(db, |entries| {
+async fn read_on(
+    db: &Database,
+    room: &mut RoomExport,
+    lines: &mut DocumentFile,
+    progress: &mut Progress,
+) -> Result<(), String> {
+    room.read_new_entries(db, |entries| {
         progress.add(entries.len() as u64);
         entries.into_iter().try_for_each(|entry| lines.add(entry))
     })
@@ -60,10 +65,10 @@ async fn read_on(db: &Database, room: &mut Reading, lines: &mut Lines, progress:
 }
 
 /// Saves everybody, and their pictures before them.
-async fn people(db: &Database, pictures: &Pictures, saving: &mut Saving) -> Result<u64, String> {
-    let ids = db.everybody().await?;
-    let (mut lines, mut progress) = (saving.lines(USERS)?, Progress::of("users", ids.len() as u64));
-    for ids in ids.chunks(PEOPLE) {
+async fn people(db: &Database, pictures: &Pictures, saving: &mut BackupWriter) -> Result<u64, String> {
+    let ids = db.all_user_ids().await?;
+    let (mut lines, mut progress) = (saving.documents(USERS)?, Progress::of("users", ids.len() as u64));
+    for ids in ids.chunks(USERS_PER_BATCH) {
         for person in db.people(ids).await? {
             if let Some(person) = with_picture(db, pictures, saving, person).await? {
                 lines.add(person.document)?;
@@ -71,7 +76,7 @@ async fn people(db: &Database, pictures: &Pictures, saving: &mut Saving) -> Resu
             }
         }
     }
-    saving.seal(lines)?;
+    saving.finish_file(lines)?;
     Ok(progress.end())
 }
 
@@ -79,14 +84,14 @@ async fn people(db: &Database, pictures: &Pictures, saving: &mut Saving) -> Resu
 async fn with_picture(
     db: &Database,
     pictures: &Pictures,
-    saving: &mut Saving,
-    mut person: Person,
-) -> Result<Option<Person>, String> {
+    saving: &mut BackupWriter,
+    mut person: StoredUser,
+) -> Result<Option<StoredUser>, String> {
     while let Some(picture) = person.picture.clone().filter(|picture| !saving.has(picture)) {
         let (large, small) = (picture.as_str(), picture.small());
         if let Some((large_one, small_one)) = pictures.read(large).await?.zip(pictures.read(&small).await?) {
-            saving.keep(&small, &small_one)?;
-            saving.keep(large, &large_one)?;
+            saving.add_picture(&small, &small_one)?;
+            saving.add_picture(large, &large_one)?;
             continue;
         }
         let Some(mut now) = db.people(&[person.id]).await?.pop() else { return Ok(None) };

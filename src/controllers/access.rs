@@ -41,7 +41,7 @@ impl Fairing for Access {
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
         response.set_raw_header(HEADER, begun(request).id.clone());
         let route = request.route().map_or("none", |route| route.uri.path());
-        METRICS.answered(request.method().as_str(), route, response.status().code, begun(request).at.elapsed());
+        METRICS.record_request(request.method().as_str(), route, response.status().code, begun(request).at.elapsed());
         let size = response.body().preset_size();
         match self.0 {
             AccessLog::Combined => log::info!(target: TARGET, "{}", combined(request, response, size)),

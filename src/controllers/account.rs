@@ -11,7 +11,7 @@ use super::visitor::{Reader, SignedIn, Visitor};
 use super::{picture, user};
 use crate::error::{Error, Fault, Faults, Result};
 use crate::internal_api::ImageClient;
-use crate::limit::Limits;
+use crate::limits::Limits;
 use crate::live::Hub;
 use crate::models;
 use crate::models::checked::{Nickname, Password};
@@ -126,19 +126,19 @@ async fn update(
     let who = visitor.signed_in().await?;
     // Passwords have a limit of their own.
     if !form.is_of_passwords() {
-        limits.edits.take(who.user.id, visitor.address())?;
+        limits.edits.check(who.user.id, visitor.address())?;
     }
     let changed = async {
         if form.is_of_passwords() {
             who.user.change_password(db, form.passwords()?, &who.session).await?;
-            hub.revoked(who.user.id).await;
+            hub.sessions_revoked(who.user.id).await;
             return Ok("password");
         }
         let profile = form.checked()?;
-        let is_renamed = who.user.change(db, &profile).await;
+        let is_renamed = who.user.update_profile(db, &profile).await;
         // After an error nobody knows whether the database has the new nickname.
         if profile.nickname.is_some() && !matches!(is_renamed, Ok(false)) {
-            hub.changed(who.user.id);
+            hub.user_changed(who.user.id);
         }
         is_renamed?;
         if let Some(locale) = profile.locale {
@@ -180,17 +180,17 @@ async fn destroy(
     let who = visitor.signed_in().await?;
     let left = async {
         let password = known(form.password).map_err(|fault| Error::field("userPassword", fault))?;
-        who.user.confirm(db, password, &who.session).await?;
-        who.user.leave(db).await?;
-        hub.revoked(who.user.id).await;
+        who.user.reauthenticate(db, password, &who.session).await?;
+        who.user.delete_account(db).await?;
+        hub.sessions_revoked(who.user.id).await;
         Ok(())
     };
     match left.await {
         Ok(()) => {
-            hub.changed(who.user.id);
+            hub.user_changed(who.user.id);
             visitor.forget();
             if let Some(picture) = &who.user.picture
-                && !User::has_anybody(db, picture).await?
+                && !User::is_picture_used(db, picture).await?
             {
                 picture::forget(images, Some(picture.clone()));
             }
@@ -217,9 +217,9 @@ async fn end_session(
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
 ) -> Result<Answer> {
-    let all = models::Session::all(db, &who.user).await?;
+    let all = models::Session::of_user(db, &who.user).await?;
     let session = all.iter().find(|other| other.id.to_string() == session).ok_or(Error::NotFound)?;
-    hub.end(db, std::slice::from_ref(session)).await?;
+    hub.end_sessions(db, std::slice::from_ref(session)).await?;
     Ok(sessions_ended(&visitor))
 }
 
@@ -233,13 +233,13 @@ async fn end_other_sessions(
     hub: &State<Arc<Hub>>,
 ) -> Result<Answer> {
     who.user.revoke_other_sessions(db, &who.session).await?;
-    hub.revoked(who.user.id).await;
+    hub.sessions_revoked(who.user.id).await;
     Ok(sessions_ended(&visitor))
 }
 
 async fn account(who: &SignedIn, visitor: &Visitor<'_>, db: &Database, images: &ImageClient) -> Result<Account> {
     let id = who.user.id.to_string();
-    let (sessions, is_there) = tokio::join!(models::Session::all(db, &who.user), images.is_healthy());
+    let (sessions, is_there) = tokio::join!(models::Session::of_user(db, &who.user), images.is_healthy());
     let sessions = sessions?;
     let upload = match (visitor.images_url(), is_there) {
         (Some(url), true) => Some(Upload {

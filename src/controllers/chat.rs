@@ -15,12 +15,12 @@ use super::param::{Asked, Number};
 use super::room::{self, Draft};
 use super::visitor::{Reader, SignedIn, Visitor};
 use crate::error::{Error, Fault, Faults, Result};
-use crate::limit::Limits;
+use crate::limits::Limits;
 use crate::live::Hub;
-use crate::live::stream::{self, Reading};
+use crate::live::no_script::{self, StreamReader};
 use crate::models::checked::{ChatText, Nonce};
 use crate::models::user::Theme;
-use crate::models::{self, Chat, Database, Log, RoomId, patiently};
+use crate::models::{self, Chat, Database, RoomId, RoomLog, with_timeout};
 use crate::views::chat::{Article, Feed, Fragment};
 use crate::views::error::{Messages, messages};
 use crate::views::room::{Composer, Permalink, Room, Stream, lost};
@@ -98,13 +98,13 @@ async fn index(
         return fragment(&visitor, &hub.page(&room, before).await?.fragment).map(Unbuffered);
     };
     let mut feed = hub.feed(&room, Some(since)).await?;
-    let mut news = patiently(feed.now()).await??;
+    let mut news = with_timeout(feed.poll()).await??;
     if let (None, Some(wait)) = (&news, wait) {
-        let held = hub.sessions.hold(who.session.id.clone());
+        let held = hub.sessions.register(who.session.id.clone());
         news = tokio::select! {
             news = timeout(Duration::from_secs(wait.min(WAIT) as u64), feed.next()) => news.ok().transpose()?,
             () = held.ended() => return Err(Error::SignedOut),
-            () = hub.stopping() => None,
+            () = hub.shutdown() => None,
         };
         if news.is_none() {
             return Ok(Unbuffered(Answer::no_content()));
@@ -128,7 +128,7 @@ async fn follow(
 ) -> Result<(ContentType, Unbuffered<ByteStream<impl Pieces<Item = Vec<u8>> + use<>>>)> {
     let room = who.user.room(db, id).await?;
     // Subscribed before the page is read: what comes between the two comes again.
-    let (live, page) = (hub.room(&room).await?, hub.page(&room, None).await?);
+    let (live, page) = (hub.open(&room).await?, hub.page(&room, None).await?);
     let page = &page.fragment.view;
     let feed = hub.feed(&room, Some(page.upto)).await?;
     let first = page.articles.first().map_or(page.upto + 1, |article| article.view.seq);
@@ -141,8 +141,8 @@ async fn follow(
     };
     let lost = lost(id, views, locale)?;
     let head = views.render("chats/stream.html.tera", locale, &view)? + &lost;
-    let reader = Reading { user: who.user.clone(), session: who.session.clone(), locale, day, lost };
-    let chunks = stream::page(head, feed, first, reader, Arc::clone(hub)).map(String::into_bytes);
+    let reader = StreamReader { user: who.user.clone(), session: who.session.clone(), locale, day, lost };
+    let chunks = no_script::stream_page(head, feed, first, reader, Arc::clone(hub)).map(String::into_bytes);
     drop(live);
     Ok((ContentType::HTML, Unbuffered(ByteStream(chunks))))
 }
@@ -158,20 +158,20 @@ async fn create(
     limits: &State<Limits>,
 ) -> Result<Answer> {
     let who = visitor.signed_in().await?;
-    limits.chats.take(who.user.id, visitor.address())?;
+    limits.chats.check(who.user.id, visitor.address())?;
     let room = who.user.room(db, id).await?;
     let said = async {
         let (text, nonce) = form.checked()?;
-        let said = room.log(db).say(&who.user, text, nonce).await?;
+        let said = room.log(db).post(&who.user, text, nonce).await?;
         // Of what was removed nobody knows any more whether it was the same: a person decides, a page goes by the nonce.
-        if said.again && said.chat.removed && !visitor.wants_json() {
+        if said.is_duplicate && said.chat.removed && !visitor.wants_json() {
             return Err(Error::field("nonce", Fault::NonceUsed));
         }
         Ok(said)
     };
     match said.await {
         Ok(said) if visitor.wants_json() => {
-            let status = if said.again { Status::Ok } else { Status::Created };
+            let status = if said.is_duplicate { Status::Ok } else { Status::Created };
             Ok(json(said.chat, hub).await?.with_status(status))
         }
         Ok(said) => Ok(Answer::see_other(format!("{}#chat-{}", room::path(id), said.chat.seq))),
@@ -214,7 +214,7 @@ async fn update(
     limits: &State<Limits>,
 ) -> Result<Answer> {
     let who = visitor.signed_in().await?;
-    limits.edits.take(who.user.id, visitor.address())?;
+    limits.edits.check(who.user.id, visitor.address())?;
     let room = who.user.room(db, id).await?;
     let edited = async {
         let Some(text) = form.text else { return room.log(db).editable(&who.user, seq.0).await };
@@ -245,12 +245,12 @@ async fn destroy(
     limits: &State<Limits>,
 ) -> Result<Answer> {
     let who = visitor.signed_in().await?;
-    limits.edits.take(who.user.id, visitor.address())?;
+    limits.edits.check(who.user.id, visitor.address())?;
     let room = who.user.room(db, id).await?;
     let chat = room.log(db).remove(&who.user, seq.0).await?;
     // Once this is answered nobody is handed what it said.
-    if let Some(live) = hub.live(id) {
-        live.reach(chat.rev).await;
+    if let Some(live) = hub.get(id) {
+        live.wait_until(chat.rev).await;
     }
     match visitor.wants_json() {
         true => Ok(Answer::no_content()),
@@ -274,7 +274,7 @@ async fn page(
         None => (chat.text.clone(), Messages::default()),
     };
     let (seq, before, removed) = (chat.seq, chat.no + 1, chat.removed);
-    let (editable, removable) = (chat.is_edited_by(&who.user), chat.is_removed_by(&who.user));
+    let (editable, removable) = (chat.can_edit(&who.user), chat.can_remove(&who.user));
     let feed = Feed { articles: vec![article(chat, hub).await?], upto: seq, closed: false };
     let view = Permalink {
         me: Me::from(&who.user),
@@ -292,13 +292,13 @@ async fn page(
 }
 
 /// The page of its room that a chat is on: the latest one, or the one that ends with it.
-fn page_in_room(log: &Log, chat: &Chat) -> String {
-    let before = if log.is_past(chat) { format!("?before={}", chat.no + 1) } else { String::new() };
+fn page_in_room(log: &RoomLog, chat: &Chat) -> String {
+    let before = if log.is_on_older_page(chat) { format!("?before={}", chat.no + 1) } else { String::new() };
     format!("{}{before}", room::path(chat.room))
 }
 
 /// A chat's place on that page.
-fn path_in_room(log: &Log, chat: &Chat) -> String {
+fn path_in_room(log: &RoomLog, chat: &Chat) -> String {
     format!("{}#chat-{}", page_in_room(log, chat), chat.seq)
 }
 
@@ -307,7 +307,7 @@ async fn json(chat: Chat, hub: &Hub) -> Result<Answer> {
 }
 
 async fn article(chat: Chat, hub: &Hub) -> Result<Arc<Article>> {
-    hub.articles(vec![chat]).await?.pop().ok_or(Error::NotFound)
+    hub.with_authors(vec![chat]).await?.pop().ok_or(Error::NotFound)
 }
 
 fn fragment(visitor: &Visitor<'_>, fragment: &Fragment) -> Result<Answer> {

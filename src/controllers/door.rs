@@ -12,7 +12,7 @@ use super::form;
 use super::param::Number;
 use super::visitor::Visitor;
 use crate::error::{Error, Foreign};
-use crate::http::{self, Gate, Notices};
+use crate::http::{self, RequestGate, SetupWarnings};
 use crate::internal_api::ImageClient;
 use crate::models::{self, RoomId};
 use crate::ticket::Purpose;
@@ -62,13 +62,13 @@ impl Handler for Door {
         if self.leads_nowhere(request) {
             return Outcome::forward(data, Status::NotFound);
         }
-        models::together(self.inside.handle(request, data)).await
+        models::with_shared_budget(self.inside.handle(request, data)).await
     }
 }
 
 /// Returns the gate before the site's routes: what may come under any `Host`.
-pub fn gate() -> Gate {
-    Gate(|request| {
+pub fn gate() -> RequestGate {
+    RequestGate(|request| {
         let mut path = request.uri().path().segments();
         match (request.method(), [path.next(), path.next(), path.next(), path.next()]) {
             (Method::Get | Method::Head, [Some("health" | "alive" | "metrics"), None, ..]) => true,
@@ -77,7 +77,7 @@ pub fn gate() -> Gate {
                 let path = request.uri().path();
                 let peer = request.rocket().state::<ImageClient>();
                 peer.zip(http::bearer(request))
-                    .is_some_and(|(peer, ticket)| peer.secret().admits(ticket, Purpose::Ask, path.as_str()))
+                    .is_some_and(|(peer, ticket)| peer.secret().verify(ticket, Purpose::QueryPicture, path.as_str()))
             }
             // This ticket is about a field of the form, so the route checks it.
             (Method::Put, [Some("user"), Some(_), Some("image"), None]) => http::bearer(request).is_some(),
@@ -101,8 +101,10 @@ fn check_origin(request: &Request<'_>) -> Result<(), Foreign> {
         let scheme = origin.split_once(':').map_or("http", |(scheme, _)| scheme);
         let own = settings.site.url.clone().or_else(|| http::host(request)?.url(scheme));
         http::check_origin(request, settings, own.as_ref(), origin).inspect_err(|foreign| {
-            if let (Foreign::Port | Foreign::Address, Some(notices)) = (foreign, request.rocket().state::<Notices>()) {
-                notices.name_origin(origin, headers.get_one("Host").unwrap_or_default());
+            if let (Foreign::Port | Foreign::Address, Some(notices)) =
+                (foreign, request.rocket().state::<SetupWarnings>())
+            {
+                notices.warn_origin(origin, headers.get_one("Host").unwrap_or_default());
             }
         })
     })

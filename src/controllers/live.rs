@@ -13,7 +13,7 @@ use super::param::Asked;
 use super::visitor::{SignedIn, Visitor};
 use super::websocket_upgrade::WebSocketUpgrade;
 use crate::error::{Error, Result};
-use crate::limit::{Limits, Place};
+use crate::limits::{Limits, SocketPermit};
 use crate::live::{Hub, socket};
 use crate::models::{Database, RoomId};
 
@@ -40,7 +40,7 @@ async fn show<'r>(
         Err(Error::Beyond) => Err(Error::Beyond),
         feed => Ok(feed?),
     };
-    let visitor = socket::Visitor {
+    let visitor = socket::SocketClient {
         user: who.user.clone(),
         session: who.session.clone(),
         address: visitor.address(),
@@ -54,7 +54,7 @@ async fn show<'r>(
 /// The current user, with one more socket counted. Rejects with 401 without a user, with 429 at the limit.
 struct SocketSlot {
     who: Arc<SignedIn>,
-    place: Place,
+    place: SocketPermit,
 }
 
 #[rocket::async_trait]
@@ -65,7 +65,7 @@ impl<'r> FromRequest<'r> for SocketSlot {
         let visitor = Visitor::of(request);
         let slot = async {
             let who = visitor.signed_in().await?;
-            let place = visitor.state::<Limits>()?.sockets.open(who.user.id, visitor.address())?;
+            let place = visitor.state::<Limits>()?.sockets.acquire(who.user.id, visitor.address())?;
             Ok(Self { who, place })
         };
         match slot.await {

@@ -9,7 +9,7 @@ use rocket::http::uri::fmt::{Formatter, Ignorable, Path, Query, UriDisplay};
 use rocket::request::FromParam;
 
 use crate::error::{Error, Fault, Result};
-use crate::models::room::Place;
+use crate::models::room::ListCursor;
 use crate::models::{RoomId, UserId};
 
 /// The number of an entry or of a chat, from 1.
@@ -68,25 +68,25 @@ impl Asked<'_> {
     }
 
     /// The place in the list of rooms; its beginning, if none is named.
-    pub(super) fn place(self, name: &'static str) -> Result<Place> {
+    pub(super) fn place(self, name: &'static str) -> Result<ListCursor> {
         // A page has one address: no signs, no leading zeros.
         let at_least =
             |text: &str, least| text.parse().ok().filter(|number: &i64| *number >= least && number.to_string() == text);
         let place = |text: &str| match text.split_at_checked(1) {
-            Some(("b", no)) => at_least(no, 1).map(Place::Below),
-            Some(("a", no)) => at_least(no, 0).map(Place::Above),
-            _ => at_least(text, 1).map(|page| Place::Page(page as usize)),
+            Some(("b", no)) => at_least(no, 1).map(ListCursor::Below),
+            Some(("a", no)) => at_least(no, 0).map(ListCursor::Above),
+            _ => at_least(text, 1).map(|page| ListCursor::Page(page as usize)),
         };
-        self.0.map_or(Ok(Place::Page(1)), |text| place(text).ok_or_else(|| Error::field(name, Fault::Number)))
+        self.0.map_or(Ok(ListCursor::Page(1)), |text| place(text).ok_or_else(|| Error::field(name, Fault::Number)))
     }
 }
 
 /// Returns what [`Asked::place`] reads.
-pub(super) fn page_of(place: Place) -> String {
+pub(super) fn page_of(place: ListCursor) -> String {
     match place {
-        Place::Page(page) => page.to_string(),
-        Place::Below(no) => format!("b{no}"),
-        Place::Above(no) => format!("a{no}"),
+        ListCursor::Page(page) => page.to_string(),
+        ListCursor::Below(no) => format!("b{no}"),
+        ListCursor::Above(no) => format!("a{no}"),
     }
 }
 

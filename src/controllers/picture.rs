@@ -85,7 +85,7 @@ async fn record(
     db: &State<Arc<Database>>,
     images: &State<ImageClient>,
 ) -> Result<Answer> {
-    if !images.secret().admits(bearer.0, Purpose::Record, &format!("{id} {}", form.path)) {
+    if !images.secret().verify(bearer.0, Purpose::SetPicture, &format!("{id} {}", form.path)) {
         // Only a valid ticket is good at any host name.
         return Err(if visitor.is_misdirected() { Error::Misdirected } else { Error::Forbidden });
     }
@@ -116,10 +116,10 @@ async fn remove(
 #[get("/image/<name>")]
 async fn ask(name: &str, bearer: Bearer<'_>, db: &State<Arc<Database>>, images: &State<ImageClient>) -> Result<Answer> {
     let path = PicturePath::parse(&format!("/image/{name}")).map_err(|_| Error::NotFound)?;
-    if !images.secret().admits(bearer.0, Purpose::Ask, path.as_str()) {
+    if !images.secret().verify(bearer.0, Purpose::QueryPicture, path.as_str()) {
         return Err(Error::Forbidden);
     }
-    Answer::json(&PictureUsage { used: User::has_anybody(db, &path).await? })
+    Answer::json(&PictureUsage { used: User::is_picture_used(db, &path).await? })
 }
 
 /// Has the image server forget a picture that nobody has. Where it is away, its next sweep will.

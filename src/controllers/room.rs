@@ -11,10 +11,10 @@ use super::form::{Nothing, Sent};
 use super::param::{Asked, page_of};
 use super::visitor::{Reader, SignedIn, Visitor};
 use crate::error::{Error, Faults, Result};
-use crate::limit::Limits;
+use crate::limits::Limits;
 use crate::live::Hub;
 use crate::models::checked::{Nonce, RoomName, Topic};
-use crate::models::room::{Created, Place};
+use crate::models::room::{Created, ListCursor};
 use crate::models::{self, Database, RoomId};
 use crate::views::error::messages;
 use crate::views::room::{self as views, Composer, Listed, Neighbour, Room, Rooms, Show, Typed};
@@ -105,16 +105,16 @@ async fn create(
     limits: &State<Limits>,
 ) -> Result<Answer> {
     let who = visitor.signed_in().await?;
-    limits.rooms.take(who.user.id, visitor.address())?;
+    limits.rooms.check(who.user.id, visitor.address())?;
     let made = async {
         let (name, topic, nonce) = form.checked_with_nonce()?;
-        who.user.request_room(db, name, topic, nonce.as_ref()).await
+        who.user.create_room_once(db, name, topic, nonce.as_ref()).await
     };
     match made.await {
         Ok(made) => {
             let (room, status) = match &made {
-                Created::Now(room) => (room, Status::Created),
-                Created::Before(room) => (room, Status::Ok),
+                Created::New(room) => (room, Status::Created),
+                Created::Existing(room) => (room, Status::Ok),
             };
             match visitor.wants_json() {
                 true => Ok(Answer::json(&Room::new(room, db, &who.user))?.with_status(status)),
@@ -123,7 +123,7 @@ async fn create(
         }
         Err(Error::Invalid(faults)) if !visitor.wants_json() => {
             let typed = form.typed(Typed::default(), &faults, &visitor);
-            let page = rooms(&who, &visitor, db, hub, Place::Page(1), typed).await?;
+            let page = rooms(&who, &visitor, db, hub, ListCursor::Page(1), typed).await?;
             Ok(page.with_status(Status::UnprocessableEntity))
         }
         Err(error) => Err(error),
@@ -156,11 +156,11 @@ async fn update(
     limits: &State<Limits>,
 ) -> Result<Answer> {
     let who = visitor.signed_in().await?;
-    limits.edits.take(who.user.id, visitor.address())?;
-    let room = who.user.own_room(db, id).await?;
+    limits.edits.check(who.user.id, visitor.address())?;
+    let room = who.user.manageable_room(db, id).await?;
     let changed = async {
         let (name, topic) = form.checked_present()?;
-        room.change(db, name, topic).await
+        room.update(db, name, topic).await
     };
     match changed.await {
         Ok(()) if visitor.wants_json() => Ok(Answer::json(&Room::new(&who.user.room(db, id).await?, db, &who.user))?),
@@ -184,7 +184,7 @@ async fn destroy(
     visitor: Visitor<'_>,
     db: &State<Arc<Database>>,
 ) -> Result<Answer> {
-    let room = who.user.own_room(db, id).await?;
+    let room = who.user.manageable_room(db, id).await?;
     room.close(db, &who.user).await?;
     match visitor.wants_json() {
         true => Ok(Answer::no_content()),
@@ -224,8 +224,8 @@ pub(super) async fn page(
         return Answer::json(&json!({ "room": view, "upto": feed.upto, "before": page.before, "chats": feed.chats }));
     }
     let (views, locale) = (visitor.views()?, visitor.locale());
-    let (presence, typing) = match hub.live(room.id) {
-        Some(live) => (live.presence.here().borrow().clone(), live.presence.typing().borrow().clone()),
+    let (presence, typing) = match hub.get(room.id) {
+        Some(live) => (live.presence.online().borrow().clone(), live.presence.typing().borrow().clone()),
         None => Default::default(),
     };
     let show = Show {
@@ -251,8 +251,8 @@ pub(super) async fn page(
 
 /// The first rooms of the list, beside the one that is read. That comes also without them.
 async fn neighbours(who: &SignedIn, db: &Database, hub: &Hub, current: RoomId) -> Vec<Neighbour> {
-    let rooms = who.user.first_rooms(db, NEIGHBOURS).await;
-    rooms.iter().map(|room| Neighbour::new(room, current, hub.here(room.id))).collect()
+    let rooms = who.user.cached_rooms(db, NEIGHBOURS).await;
+    rooms.iter().map(|room| Neighbour::new(room, current, hub.online_count(room.id))).collect()
 }
 
 async fn rooms(
@@ -260,11 +260,11 @@ async fn rooms(
     visitor: &Visitor<'_>,
     db: &Database,
     hub: &Hub,
-    place: Place,
+    place: ListCursor,
     typed: Typed,
 ) -> Result<Answer> {
     let listing = who.user.rooms(db, place, PAGE).await?;
-    let glances = hub.glances(&listing.rooms).await;
+    let glances = hub.summaries(&listing.rooms).await;
     let listed = listing.rooms.iter().map(|room| Room::new(room, db, &who.user)).zip(glances);
     let rooms: Vec<_> = listed.map(|(room, glance)| Listed::new(room, glance)).collect();
     let [previous, next] = [listing.previous, listing.next].map(|place| place.map(page_of));

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::internal_api::ImageClient;
 use crate::live::Hub;
 use crate::models::checked::{Login, Password};
-use crate::models::user::Client;
+use crate::models::user::SignInOrigin;
 use crate::models::{Database, User};
 use crate::views::error::messages;
 use crate::views::user::{Door, Typed};
@@ -48,7 +48,7 @@ async fn create(
         // What could not have been signed up with is refused like what was not.
         let (login, password) = (Login::parse(form.id).ok(), Password::parse(form.password).ok());
         let device = visitor.device(secret).map(|device| (device, secret));
-        let user = User::sign_in(db, login, password, Client { address: visitor.address(), device }).await?;
+        let user = User::sign_in(db, login, password, SignInOrigin { address: visitor.address(), device }).await?;
         welcome(&visitor, db, hub, secret, &user, form.next).await
     };
     match signed_in.await {
@@ -75,7 +75,7 @@ async fn destroy(
 ) -> Result<Answer> {
     let who = visitor.signed_in().await?;
     let device = visitor.device(images.secret());
-    hub.end(db, std::slice::from_ref(&who.session)).await?;
+    hub.end_sessions(db, std::slice::from_ref(&who.session)).await?;
     visitor.forget();
     if let Some(device) = device {
         visitor.keep_device(&device);

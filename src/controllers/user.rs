@@ -12,7 +12,7 @@ use super::room;
 use super::visitor::{Reader, Visitor};
 use crate::error::{Error, Faults, Result};
 use crate::internal_api::ImageClient;
-use crate::limit::Limits;
+use crate::limits::Limits;
 use crate::live::Hub;
 use crate::models::checked::{Login, Nickname, Nonce, Password};
 use crate::models::{Database, Device, Session, User, UserId};
@@ -91,7 +91,7 @@ async fn create(
     limits: &State<Limits>,
 ) -> Result<Answer> {
     let signed_up = async {
-        limits.signups.take_at(visitor.address())?;
+        limits.signups.check_address(visitor.address())?;
         let user = sign_up(&form, &visitor, db).await?;
         welcome(&visitor, db, hub, images.secret(), &user, form.next).await
     };
@@ -110,7 +110,7 @@ async fn create(
 /// Creates an account, or finds the one that the same form created before.
 async fn sign_up(form: &SignUp<'_>, visitor: &Visitor<'_>, db: &Database) -> Result<User> {
     let (login, password, nickname, nonce) = form.checked()?;
-    match (User::request_sign_up(db, login, password, nickname, nonce.clone()).await, nonce) {
+    match (User::sign_up_once(db, login, password, nickname, nonce.clone()).await, nonce) {
         (Err(Error::Invalid(taken)), Some(nonce)) => {
             let (login, password, ..) = form.checked()?;
             let before = User::signed_up_before(db, login, password, &nonce, visitor.address()).await?;
@@ -131,11 +131,11 @@ pub(super) async fn welcome(
     next: &str,
 ) -> Result<Answer> {
     if let Ok(before) = visitor.signed_in().await {
-        hub.end(db, std::slice::from_ref(&before.session)).await?;
+        hub.end_sessions(db, std::slice::from_ref(&before.session)).await?;
     }
-    let device = visitor.device(secret).map_or_else(|| Device::new(secret), Ok)?.knowing(secret, user.id);
+    let device = visitor.device(secret).map_or_else(|| Device::new(secret), Ok)?.with_account(secret, user.id);
     let token = Session::open(db, user, visitor.browser(), visitor.address()).await?;
-    visitor.keep(&token.of(&device));
+    visitor.keep(&token.with_device(&device));
     visitor.forget_device();
     if let Some(locale) = user.locale.as_deref().and_then(Locale::tagged) {
         visitor.keep_locale(Some(locale));

@@ -15,7 +15,7 @@ use super::form::Fields;
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::http;
-use crate::models::session::Token;
+use crate::models::session::SessionToken;
 use crate::models::{Database, Device, Session, User};
 use crate::ticket::Secret;
 use crate::views::error::Kept;
@@ -165,7 +165,7 @@ impl<'r> Visitor<'r> {
         let own = self.cookie_names().map(|names| cookies::sent(self.request, names.session(self.is_secure())));
         let own = own.into_iter().flatten().map(|token| (token, false));
         let old = cookies::sent(self.request, OLD_SESSION).map(|token| (token, true));
-        own.chain(old).filter(|(token, _)| Token::is_one(token))
+        own.chain(old).filter(|(token, _)| SessionToken::is_well_formed(token))
     }
 
     /// The person, as far as this request has asked already.
@@ -209,7 +209,7 @@ impl<'r> Visitor<'r> {
     }
 
     /// Has the browser keep a session's token.
-    pub fn keep(&self, token: &Token) {
+    pub fn keep(&self, token: &SessionToken) {
         self.set(|names| names.session(self.is_secure()), token.as_str().to_owned());
     }
 
@@ -230,10 +230,10 @@ impl<'r> Visitor<'r> {
     /// Returns the browser's device token, if anybody has signed in with this browser before. The token is signed, so any of the
     /// cookies may carry it.
     pub(super) fn device(&self, secret: &Secret) -> Option<Device> {
-        let sessions = self.tokens().map(|(token, _)| Token::device(token));
+        let sessions = self.tokens().map(|(token, _)| SessionToken::device(token));
         let own = self.cookie_names().map(|names| cookies::sent(self.request, names.device(self.is_secure())));
         let values = sessions.chain(own.into_iter().flatten());
-        values.filter_map(|value| Device::read(secret, value)).max_by_key(Device::accounts)
+        values.filter_map(|value| Device::parse(secret, value)).max_by_key(Device::account_count)
     }
 
     /// Keeps the device token in a cookie of its own once nobody is signed in.

@@ -9,51 +9,51 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
 
 /// The most pixels a side, and in all.
-const SIDE: u32 = 10_000;
-const PIXELS: u64 = 40_000_000;
+const MAX_SIDE: u32 = 10_000;
+const MAX_PIXELS: u64 = 40_000_000;
 /// The most memory that decoding may ask for: 40 megapixels of four 16-bit channels. The decoder of JPEG takes no notice
 /// of it; 40 megapixels cost it 350 MB.
-const MEMORY: u64 = 40_000_000 * 8 + (16 << 20);
+const MAX_DECODER_MEMORY: u64 = 40_000_000 * 8 + (16 << 20);
 /// The sizes that are kept, in pixels a side, and their quality.
-pub(super) const LARGE: u32 = 256;
-pub(super) const SMALL: u32 = 64;
-const QUALITY: u8 = 85;
+pub(super) const LARGE_SIDE: u32 = 256;
+pub(super) const SMALL_SIDE: u32 = 64;
+const JPEG_QUALITY: u8 = 85;
 
 /// A picture in the two sizes that are kept, as JPEG.
-pub(super) struct Small {
+pub(super) struct Thumbnails {
     pub(super) large: Vec<u8>,
     pub(super) small: Vec<u8>,
 }
 
 /// Why a picture is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(super) enum DecodeError {
     /// Not JPEG, PNG, GIF or WebP, whatever its name says.
-    Kind,
+    UnknownFormat,
     /// Too many pixels.
-    Pixels,
+    TooManyPixels,
     /// It cannot be decoded, or it ends before its end.
-    Broken,
+    Damaged,
 }
 
 /// Makes a picture small.
-pub(super) fn compress(bytes: &[u8]) -> Result<Small, Refused> {
-    let format = image::guess_format(bytes).map_err(|_| Refused::Kind)?;
+pub(super) fn compress(bytes: &[u8]) -> Result<Thumbnails, DecodeError> {
+    let format = image::guess_format(bytes).map_err(|_| DecodeError::UnknownFormat)?;
     if !matches!(format, ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::Gif | ImageFormat::WebP) {
-        return Err(Refused::Kind);
+        return Err(DecodeError::UnknownFormat);
     }
     // The decoder fills up what is missing without a word.
     if format == ImageFormat::Jpeg && !is_whole_jpeg(bytes).unwrap_or(false) {
-        return Err(Refused::Broken);
+        return Err(DecodeError::Damaged);
     }
     let (picture, orientation) = decode(bytes, format)?;
     let mut square = cut_square(&picture);
     drop(picture);
     square.apply_orientation(orientation);
     let square = on_white(&square);
-    let large = imageops::resize(&square, LARGE, LARGE, FilterType::Lanczos3);
-    let small = imageops::resize(&large, SMALL, SMALL, FilterType::Lanczos3);
-    Ok(Small { large: encode(&large)?, small: encode(&small)? })
+    let large = imageops::resize(&square, LARGE_SIDE, LARGE_SIDE, FilterType::Lanczos3);
+    let small = imageops::resize(&large, SMALL_SIDE, SMALL_SIDE, FilterType::Lanczos3);
+    Ok(Thumbnails { large: encode(&large)?, small: encode(&small)? })
 }
 
 /// Whether a JPEG comes to its end mark; `None` when the bytes end first. Segment by segment, for the preview within has
@@ -85,25 +85,25 @@ fn is_whole_jpeg(bytes: &[u8]) -> Option<bool> {
 }
 
 /// Decodes the first frame, after a look at the header: nothing of what is too large is decoded.
-fn decode(bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Orientation), Refused> {
+fn decode(bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Orientation), DecodeError> {
     let mut limits = Limits::default();
-    limits.max_image_width = Some(SIDE);
-    limits.max_image_height = Some(SIDE);
-    limits.max_alloc = Some(MEMORY);
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(MAX_DECODER_MEMORY);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(|error| match error {
-        image::ImageError::Limits(_) => Refused::Pixels,
-        _ => Refused::Broken,
+        image::ImageError::Limits(_) => DecodeError::TooManyPixels,
+        _ => DecodeError::Damaged,
     })?;
     let (width, height) = decoder.dimensions();
-    if width > SIDE || height > SIDE || u64::from(width) * u64::from(height) > PIXELS {
-        return Err(Refused::Pixels);
+    if width > MAX_SIDE || height > MAX_SIDE || u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return Err(DecodeError::TooManyPixels);
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let picture = DynamicImage::from_decoder(decoder).map_err(|error| match error {
-        image::ImageError::Limits(_) => Refused::Pixels,
-        _ => Refused::Broken,
+        image::ImageError::Limits(_) => DecodeError::TooManyPixels,
+        _ => DecodeError::Damaged,
     })?;
     Ok((picture, orientation))
 }
@@ -113,7 +113,7 @@ fn cut_square(picture: &DynamicImage) -> DynamicImage {
     let (width, height) = (picture.width(), picture.height());
     let side = width.min(height);
     let middle = imageops::crop_imm(picture, (width - side) / 2, (height - side) / 2, side, side);
-    let side = side.min(2 * LARGE);
+    let side = side.min(2 * LARGE_SIDE);
     imageops::thumbnail(&*middle, side, side).into()
 }
 
@@ -127,8 +127,8 @@ fn on_white(picture: &DynamicImage) -> RgbImage {
     })
 }
 
-fn encode(picture: &RgbImage) -> Result<Vec<u8>, Refused> {
+fn encode(picture: &RgbImage) -> Result<Vec<u8>, DecodeError> {
     let mut bytes = Vec::new();
-    JpegEncoder::new_with_quality(&mut bytes, QUALITY).encode_image(picture).map_err(|_| Refused::Broken)?;
+    JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY).encode_image(picture).map_err(|_| DecodeError::Damaged)?;
     Ok(bytes)
 }

@@ -9,37 +9,37 @@ use futures_util::stream::{self, BoxStream};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::ring::After;
+use super::recent_chats::Catchup;
 use super::room::{CatchUp, LiveRoom};
 use crate::error::{Error, Result};
 use crate::views::chat::Fragment;
 
 /// What a reader gets, one after the other.
-pub(super) type News = BoxStream<'static, Arc<Fragment>>;
+pub(super) type FragmentStream = BoxStream<'static, Arc<Fragment>>;
 
 /// The pause before a reader asks the log again when the database is away.
-pub(super) const AGAIN: Duration = Duration::from_millis(500);
+pub(super) const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// A reader of a room.
 pub struct Feed {
     room: Arc<LiveRoom>,
     cursor: i64,
-    hint: watch::Receiver<i64>,
+    upto: watch::Receiver<i64>,
     /// What is being read of the log behind the cursor.
-    reading: Option<CatchUp>,
+    catch_up: Option<CatchUp>,
 }
 
 impl Feed {
     /// A reader who has seen all up to `since`, or begins now. Subscribed before anything is read.
     pub(super) async fn open(room: Arc<LiveRoom>, since: Option<i64>) -> Result<Self> {
         let hint = room.upto();
-        let upto = room.ring().upto();
+        let upto = room.recent().upto();
         let cursor = since.unwrap_or(upto);
         // The ring may be behind the log, never before it.
-        if cursor > upto && !room.log.reaches(cursor).await? {
+        if cursor > upto && !room.log.contains(cursor).await? {
             return Err(Error::Beyond);
         }
-        Ok(Self { room, cursor, hint, reading: None })
+        Ok(Self { room, cursor, upto: hint, catch_up: None })
     }
 
     /// The room that is read.
@@ -59,39 +59,39 @@ impl Feed {
     /// The database's, where the log had to be asked.
     pub async fn next(&mut self) -> Result<Arc<Fragment>> {
         loop {
-            self.hint.borrow_and_update();
-            if let Some(fragment) = self.now().await? {
+            self.upto.borrow_and_update();
+            if let Some(fragment) = self.poll().await? {
                 return Ok(fragment);
             }
             // The sender is in the room that we hold.
-            let _ = self.hint.changed().await;
+            let _ = self.upto.changed().await;
         }
     }
 
     /// All that is new from now on. While the database is away the log is asked again.
-    pub(super) fn news(self) -> News {
+    pub(super) fn into_stream(self) -> FragmentStream {
         let news = stream::unfold(self, async |mut feed| {
             loop {
                 match feed.next().await {
                     Ok(fragment) => return Some((fragment, feed)),
                     Err(error) => log::debug!("a feed waits for the database: {error}"),
                 }
-                sleep(AGAIN).await;
+                sleep(RETRY_DELAY).await;
             }
         });
         news.boxed()
     }
 
     /// Whether there is more than this reader has seen, as far as this site knows.
-    pub(super) fn is_behind(&self) -> bool {
-        *self.hint.borrow() > self.cursor
+    pub(super) fn has_more(&self) -> bool {
+        *self.upto.borrow() > self.cursor
     }
 
     /// What is new by now, as far as it is in memory; where the reader is behind that, [`Feed::now`] asks the log.
-    pub(super) fn at_hand(&mut self) -> After {
-        let after = self.room.ring().after(self.cursor);
+    pub(super) fn poll_memory(&mut self) -> Catchup {
+        let after = self.room.recent().after(self.cursor);
         match after {
-            After::News(fragment) => self.pass(fragment).map_or(After::Nothing, After::News),
+            Catchup::Fragment(fragment) => self.advance(fragment).map_or(Catchup::None, Catchup::Fragment),
             other => other,
         }
     }
@@ -100,22 +100,22 @@ impl Feed {
     ///
     /// # Errors
     /// As [`Feed::next`].
-    pub async fn now(&mut self) -> Result<Option<Arc<Fragment>>> {
-        match self.at_hand() {
-            After::Nothing => return Ok(None),
-            After::News(fragment) => return Ok(Some(fragment)),
-            After::Behind => {}
+    pub async fn poll(&mut self) -> Result<Option<Arc<Fragment>>> {
+        match self.poll_memory() {
+            Catchup::None => return Ok(None),
+            Catchup::Fragment(fragment) => return Ok(Some(fragment)),
+            Catchup::TooOld => {}
         }
         // What came to its end while nobody asked may be old.
-        self.reading.take_if(|reading| reading.peek().is_some());
-        let reading = self.reading.get_or_insert_with(|| self.room.read_log(self.cursor)).clone();
+        self.catch_up.take_if(|reading| reading.peek().is_some());
+        let reading = self.catch_up.get_or_insert_with(|| self.room.read_log(self.cursor)).clone();
         let read = reading.await;
-        self.reading = None;
-        Ok(self.pass(read.map_err(|error| Error::Unavailable(error.to_string()))?))
+        self.catch_up = None;
+        Ok(self.advance(read.map_err(|error| Error::Unavailable(error.to_string()))?))
     }
 
     /// Moves the cursor behind a fragment; `None` where there is nothing in it.
-    fn pass(&mut self, fragment: Arc<Fragment>) -> Option<Arc<Fragment>> {
+    fn advance(&mut self, fragment: Arc<Fragment>) -> Option<Arc<Fragment>> {
         let is_news = fragment.view.upto > self.cursor || fragment.view.closed;
         self.cursor = self.cursor.max(fragment.view.upto);
         is_news.then_some(fragment)

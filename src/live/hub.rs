@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::feed::Feed;
-use super::glance::Lasts;
 use super::names::Names;
-use super::pages::Pages;
+use super::pages::PageCache;
 use super::room::LiveRoom;
-use super::sessions::Sessions;
+use super::room_summaries::LastChatCache;
+use super::sessions::LiveSessions;
 use crate::error::Result;
 use crate::models::signal::{Heard, Signal};
 use crate::models::{self, Database, Room, RoomId, Session, UserId};
@@ -23,13 +23,13 @@ use crate::views::Views;
 use crate::views::chat::{Article, Chat};
 
 /// Readers who catch up from the log at once.
-const CATCH_UPS: usize = 8;
+const MAX_CATCH_UPS: usize = 8;
 /// How often the other sites are told who is here, also when nothing changes.
-const REFRESH: Duration = Duration::from_secs(15);
+const REFRESH_INTERVAL: Duration = Duration::from_secs(15);
 /// How often the database is looked at.
-const LOOK: Duration = Duration::from_secs(2);
+const HEALTH_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 /// How long sockets have to say goodbye when the site stops.
-const GOODBYE: Duration = Duration::from_secs(2);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What is live on this site. One a site.
 pub struct Hub {
@@ -40,17 +40,17 @@ pub struct Hub {
     /// The names of people, for what renders chats and presence.
     pub(super) names: Arc<Names>,
     /// What the main page says of rooms.
-    pub(super) lasts: Lasts,
+    pub(super) last_chats: LastChatCache,
     /// The pages of rooms that were asked for lately.
-    pub(super) pages: Pages,
+    pub(super) pages: PageCache,
     /// The sessions that have sockets open.
-    pub sessions: Sessions,
+    pub sessions: LiveSessions,
     /// Taken by who reads a log page by page: a crowd that returns does not stand in everybody's way.
     pub(super) catch_ups: Semaphore,
     /// Whether the database answers, as far as sockets are concerned.
-    pub(super) is_there: watch::Sender<bool>,
+    pub(super) database_up: watch::Sender<bool>,
     sockets: TaskTracker,
-    stopping: CancellationToken,
+    shutdown: CancellationToken,
 }
 
 impl Hub {
@@ -58,16 +58,16 @@ impl Hub {
     pub fn new(db: Arc<Database>, views: Views) -> Arc<Self> {
         Arc::new(Self {
             names: Arc::new(Names::new(&db)),
-            lasts: Lasts::new(db.budget()),
-            pages: Pages::new(db.budget()),
+            last_chats: LastChatCache::new(db.budget()),
+            pages: PageCache::new(db.budget()),
             db,
             views,
             rooms: Mutex::default(),
-            sessions: Sessions::default(),
-            catch_ups: Semaphore::new(CATCH_UPS),
-            is_there: watch::Sender::new(true),
+            sessions: LiveSessions::default(),
+            catch_ups: Semaphore::new(MAX_CATCH_UPS),
+            database_up: watch::Sender::new(true),
             sockets: TaskTracker::new(),
-            stopping: CancellationToken::new(),
+            shutdown: CancellationToken::new(),
         })
     }
 
@@ -76,19 +76,19 @@ impl Hub {
     /// # Errors
     /// `Beyond` when the log does not reach to `since`; the database's.
     pub async fn feed(self: &Arc<Self>, room: &Room, since: Option<i64>) -> Result<Feed> {
-        Feed::open(self.room(room).await?, since).await
+        Feed::open(self.open(room).await?, since).await
     }
 
     /// The room, live.
     ///
     /// # Errors
     /// The database's.
-    pub async fn room(self: &Arc<Self>, room: &Room) -> Result<Arc<LiveRoom>> {
-        if let Some(live) = self.live(room.id) {
+    pub async fn open(self: &Arc<Self>, room: &Room) -> Result<Arc<LiveRoom>> {
+        if let Some(live) = self.get(room.id) {
             return Ok(live);
         }
         let log = room.log(&self.db);
-        let top = log.top().await?;
+        let top = log.fetch_head().await?;
         let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(live) = rooms.get(&room.id).and_then(Weak::upgrade) {
             return Ok(live);
@@ -99,7 +99,7 @@ impl Hub {
     }
 
     /// The room if it is live.
-    pub fn live(&self, room: RoomId) -> Option<Arc<LiveRoom>> {
+    pub fn get(&self, room: RoomId) -> Option<Arc<LiveRoom>> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner).get(&room).and_then(Weak::upgrade)
     }
 
@@ -107,7 +107,7 @@ impl Hub {
     ///
     /// # Errors
     /// The database's.
-    pub async fn articles(&self, chats: Vec<models::Chat>) -> Result<Vec<Arc<Article>>> {
+    pub async fn with_authors(&self, chats: Vec<models::Chat>) -> Result<Vec<Arc<Article>>> {
         let names = self.names.get(chats.iter().map(|chat| chat.author)).await?;
         let article = |chat: models::Chat| {
             let name = names.get(&chat.author).and_then(Option::as_ref);
@@ -117,16 +117,16 @@ impl Hub {
     }
 
     /// A user has changed, which is told to the other sites too.
-    pub fn changed(&self, user: UserId) {
+    pub fn user_changed(&self, user: UserId) {
         self.invalidate_name(Some(user));
         self.db.tell(Signal::Changed { user });
     }
 
     /// Looks whether the database answers, for as long as somebody has a socket open, and whether the sessions of sockets
     /// have ended at another site: whoever only reads would not learn of it otherwise.
-    pub async fn watch(self: Arc<Self>) {
+    pub async fn monitor(self: Arc<Self>) {
         let look = async {
-            let mut ticks = interval(LOOK);
+            let mut ticks = interval(HEALTH_CHECK_INTERVAL);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
@@ -135,11 +135,11 @@ impl Hub {
                     continue;
                 }
                 let there = self.db.ping().await.is_ok();
-                if self.is_there.send_if_modified(|before| std::mem::replace(before, there) != there) {
-                    self.all_live().iter().for_each(|room| room.stir());
+                if self.database_up.send_if_modified(|before| std::mem::replace(before, there) != there) {
+                    self.live_rooms().iter().for_each(|room| room.notify());
                 }
                 if there {
-                    self.end_ended().await;
+                    self.close_expired_sessions().await;
                 }
             }
         };
@@ -147,43 +147,43 @@ impl Hub {
             () = look => {}
             () = self.names.refresh(|user| self.invalidate_name(Some(user))) => {}
             () = Arc::clone(self.db.budget()).sweep() => {}
-            () = self.stopping() => {}
+            () = self.shutdown() => {}
         }
     }
 
     /// Follows the other sites on this database until this one stops.
-    pub async fn follow(self: Arc<Self>) {
-        let hear = |heard| self.hear(heard);
+    pub async fn run_cluster(self: Arc<Self>) {
+        let hear = |heard| self.handle_event(heard);
         let publish = async {
-            let mut ticks = interval(REFRESH);
+            let mut ticks = interval(REFRESH_INTERVAL);
             loop {
                 ticks.tick().await;
-                self.all_live().iter().for_each(|room| room.presence.refresh());
+                self.live_rooms().iter().for_each(|room| room.presence.refresh());
             }
         };
         tokio::select! {
             () = self.db.follow(hear) => {}
             () = publish => {}
-            () = self.stopping() => {}
+            () = self.shutdown() => {}
         }
     }
 
-    async fn hear(&self, heard: Heard) {
+    async fn handle_event(&self, heard: Heard) {
         match heard {
             Heard::Anew => {
                 self.invalidate_name(None);
-                self.lasts.forget();
+                self.last_chats.clear();
             }
             Heard::Told(_, Signal::Ended { session }) => self.sessions.end(&session),
             Heard::Told(_, Signal::Changed { user }) => self.invalidate_name(Some(user)),
             Heard::Told(site, Signal::Here { room, people, count }) => {
-                if let Some(live) = self.live(room) {
-                    live.presence.elsewhere(site, people.into_iter().map(|(user, _)| user).collect(), count);
+                if let Some(live) = self.get(room) {
+                    live.presence.set_remote(site, people.into_iter().map(|(user, _)| user).collect(), count);
                 }
             }
             Heard::Told(_, Signal::Typing { room, user, .. }) => {
-                if let Some(live) = self.live(room) {
-                    live.presence.types_elsewhere(user);
+                if let Some(live) = self.get(room) {
+                    live.presence.set_typing_remote(user);
                 }
             }
             Heard::Told(_, Signal::Up | Signal::Barrier | Signal::Unknown) => {}
@@ -193,19 +193,19 @@ impl Hub {
     /// Drops the name of a user, which has changed, and what was rendered with it; without one all names.
     fn invalidate_name(&self, user: Option<UserId>) {
         self.names.invalidate(user);
-        for room in self.all_live() {
-            room.forget();
+        for room in self.live_rooms() {
+            room.clear();
             room.presence.name_changed(user);
         }
     }
 
-    fn all_live(&self) -> Vec<Arc<LiveRoom>> {
+    fn live_rooms(&self) -> Vec<Arc<LiveRoom>> {
         let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
         rooms.values().filter_map(Weak::upgrade).collect()
     }
 
     /// How often names have changed.
-    pub(super) fn version(&self) -> u64 {
+    pub(super) fn names_version(&self) -> u64 {
         self.names.version()
     }
 
@@ -213,8 +213,8 @@ impl Hub {
     ///
     /// # Errors
     /// The database's. Their sockets close all the same, for some may have ended.
-    pub async fn end(&self, db: &Database, sessions: &[Session]) -> Result<()> {
-        let ended = Session::end_each(db, sessions).await;
+    pub async fn end_sessions(&self, db: &Database, sessions: &[Session]) -> Result<()> {
+        let ended = Session::end_all(db, sessions).await;
         for session in sessions {
             self.sessions.end(&session.id);
             self.db.tell(Signal::Ended { session: session.id.clone() });
@@ -225,7 +225,7 @@ impl Hub {
     /// Closes the sockets of a user's revoked sessions, on every instance.
     ///
     /// The revocation holds already. What cannot be cleaned up now is found by the check of open sockets.
-    pub async fn revoked(&self, user: UserId) {
+    pub async fn sessions_revoked(&self, user: UserId) {
         match Session::delete_revoked(&self.db, user).await {
             Ok(ended) => {
                 for session in ended {
@@ -238,9 +238,9 @@ impl Hub {
     }
 
     /// Closes the sockets of sessions that have ended without a word.
-    async fn end_ended(&self) {
+    async fn close_expired_sessions(&self) {
         for some in self.sessions.open().chunks(500) {
-            match Session::ended(&self.db, some).await {
+            match Session::find_ended(&self.db, some).await {
                 Ok(ended) => ended.iter().for_each(|session| self.sessions.end(session)),
                 Err(error) => log::debug!("sessions were not looked at: {error}"),
             }
@@ -253,15 +253,15 @@ impl Hub {
     }
 
     /// Done once the site is told to stop.
-    pub async fn stopping(&self) {
-        self.stopping.cancelled().await;
+    pub async fn shutdown(&self) {
+        self.shutdown.cancelled().await;
     }
 
     /// Has every socket say goodbye, and waits for them.
     pub async fn stop(&self) {
-        self.stopping.cancel();
+        self.shutdown.cancel();
         self.sockets.close();
-        if tokio::time::timeout(GOODBYE, self.sockets.wait()).await.is_err() {
+        if tokio::time::timeout(SHUTDOWN_TIMEOUT, self.sockets.wait()).await.is_err() {
             log::warn!("{} sockets did not say goodbye", self.sockets.len());
         }
     }

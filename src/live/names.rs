@@ -16,7 +16,7 @@ use crate::models::{Database, User, UserId};
 const REFRESH_AGE: Duration = Duration::from_secs(30);
 const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
 /// How long after its last use a name is read again.
-const USED: Duration = Duration::from_secs(10 * 60);
+const MAX_IDLE: Duration = Duration::from_secs(10 * 60);
 /// How old a name may get while the database cannot be asked.
 const MAX_AGE: Duration = Duration::from_secs(120);
 /// The most bytes of all names.
@@ -68,7 +68,7 @@ impl Names {
     }
 
     /// Returns a name if it is known without a query.
-    pub(super) fn known(&self, user: UserId) -> Option<Nickname> {
+    pub(super) fn cached(&self, user: UserId) -> Option<Nickname> {
         match self.cache.get(&user) {
             Lookup::Hit(name) => name,
             Lookup::Miss(_) => None,
@@ -88,7 +88,7 @@ impl Names {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            for some in self.cache.older_than(REFRESH_AGE, USED).chunks(BATCH) {
+            for some in self.cache.older_than(REFRESH_AGE, MAX_IDLE).chunks(BATCH) {
                 let (version, ids) = (self.cache.version(), some.iter().map(|(user, _)| *user).collect::<Vec<_>>());
                 let mut found = match User::nicknames(&self.db, &ids).await {
                     Ok(found) => found,

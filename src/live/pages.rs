@@ -10,8 +10,8 @@ use futures_util::future::{BoxFuture, Shared, WeakShared};
 use super::hub::Hub;
 use crate::cache::{Budget, Cache, Lookup, lock};
 use crate::error::{Error, Result};
-use crate::models::log::Top;
-use crate::models::{Room, RoomId, patiently};
+use crate::models::log::Head;
+use crate::models::{Room, RoomId, with_timeout};
 use crate::views::chat::{Feed, Fragment};
 
 /// How long a page is kept. Its chats are charged to the budget of all caches by themselves.
@@ -19,7 +19,7 @@ const MAX_AGE: Duration = Duration::from_secs(30);
 const MAX_BYTES: usize = 1 << 20;
 
 /// A page of a room.
-pub struct Page {
+pub struct RenderedPage {
     /// Its chats.
     pub fragment: Fragment,
     /// What to ask `before` for the page before this one; `None` on the first.
@@ -27,24 +27,24 @@ pub struct Page {
 }
 
 /// The pages that are kept, and those that are being read.
-pub(super) struct Pages {
-    cache: Arc<Cache<Place, Known>>,
+pub(super) struct PageCache {
+    cache: Arc<Cache<PageKey, CachedPage>>,
     /// One reading a page, for all who wait for it; locked for lines.
-    readings: Mutex<HashMap<(Place, MadeOf), WeakShared<Reading>>>,
+    reads: Mutex<HashMap<(PageKey, PageVersion), WeakShared<PageRead>>>,
 }
 
 /// A room, and which page of it.
-type Place = (RoomId, Option<i64>);
+type PageKey = (RoomId, Option<i64>);
 
 /// What a page is made of: the log up to an entry, and the names of a version.
-type MadeOf = (i64, u64);
+type PageVersion = (i64, u64);
 
-type Reading = BoxFuture<'static, Result<Arc<Page>, Arc<Error>>>;
+type PageRead = BoxFuture<'static, Result<Arc<RenderedPage>, Arc<Error>>>;
 
 #[derive(Clone)]
-struct Known {
-    made_of: MadeOf,
-    page: Arc<Page>,
+struct CachedPage {
+    version: PageVersion,
+    page: Arc<RenderedPage>,
 }
 
 impl Hub {
@@ -53,15 +53,15 @@ impl Hub {
     ///
     /// # Errors
     /// `NotFound` when the room has been closed; the database's.
-    pub async fn page(self: &Arc<Self>, room: &Room, before: Option<i64>) -> Result<Arc<Page>> {
-        let (version, head) = (self.version(), room.log(&self.db).end().await?);
+    pub async fn page(self: &Arc<Self>, room: &Room, before: Option<i64>) -> Result<Arc<RenderedPage>> {
+        let (version, head) = (self.names_version(), room.log(&self.db).current_head().await?);
         let (place, made_of) = ((room.id, before), (head.seq, version));
-        if let Some(page) = self.pages.known(place, made_of) {
+        if let Some(page) = self.pages.cached(place, made_of) {
             return Ok(page);
         }
         let reading =
-            self.pages.reading(place, made_of, || Arc::clone(self).read_page(room.clone(), before, head, made_of));
-        patiently(reading).await?.map_err(|error| match &*error {
+            self.pages.shared_read(place, made_of, || Arc::clone(self).read_page(room.clone(), before, head, made_of));
+        with_timeout(reading).await?.map_err(|error| match &*error {
             Error::NotFound => Error::NotFound,
             error => Error::Unavailable(error.to_string()),
         })
@@ -71,38 +71,43 @@ impl Hub {
         self: Arc<Self>,
         room: Room,
         before: Option<i64>,
-        head: Top,
-        made_of: MadeOf,
-    ) -> Result<Arc<Page>> {
+        head: Head,
+        made_of: PageVersion,
+    ) -> Result<Arc<RenderedPage>> {
         let version = self.pages.cache.version();
         let page = room.log(&self.db).page(head, before).await?;
-        let articles = self.articles(page.chats).await?;
+        let articles = self.with_authors(page.chats).await?;
         articles.iter().for_each(|article| article.prepare());
         let fragment = Fragment::new(Feed { articles, upto: page.upto, closed: false }).charged_to(self.db.budget());
-        let page = Arc::new(Page { fragment, before: page.before });
-        self.pages.cache.insert(version, (room.id, before), Known { made_of, page: Arc::clone(&page) }, 0);
+        let page = Arc::new(RenderedPage { fragment, before: page.before });
+        self.pages.cache.insert(
+            version,
+            (room.id, before),
+            CachedPage { version: made_of, page: Arc::clone(&page) },
+            0,
+        );
         Ok(page)
     }
 }
 
-impl Pages {
+impl PageCache {
     pub(super) fn new(budget: &Arc<Budget>) -> Self {
-        Self { cache: Cache::new(budget, MAX_AGE, MAX_BYTES), readings: Mutex::default() }
+        Self { cache: Cache::new(budget, MAX_AGE, MAX_BYTES), reads: Mutex::default() }
     }
 
-    fn known(&self, place: Place, made_of: MadeOf) -> Option<Arc<Page>> {
+    fn cached(&self, place: PageKey, made_of: PageVersion) -> Option<Arc<RenderedPage>> {
         match self.cache.get(&place) {
-            Lookup::Hit(known) if known.made_of == made_of => Some(known.page),
+            Lookup::Hit(known) if known.version == made_of => Some(known.page),
             _ => None,
         }
     }
 
     /// Returns the reading of a page that is under way, or begins one, in a task of its own.
-    fn reading<F>(&self, place: Place, made_of: MadeOf, read: impl FnOnce() -> F) -> Shared<Reading>
+    fn shared_read<F>(&self, place: PageKey, made_of: PageVersion, read: impl FnOnce() -> F) -> Shared<PageRead>
     where
-        F: Future<Output = Result<Arc<Page>>> + Send + 'static,
+        F: Future<Output = Result<Arc<RenderedPage>>> + Send + 'static,
     {
-        let mut readings = lock(&self.readings);
+        let mut readings = lock(&self.reads);
         let under_way = readings.get(&(place, made_of)).and_then(WeakShared::upgrade);
         under_way.filter(|reading| reading.peek().is_none()).unwrap_or_else(|| {
             let task = tokio::spawn(read());
@@ -124,22 +129,22 @@ mod tests {
 
     use super::*;
 
-    fn page() -> Arc<Page> {
+    fn page() -> Arc<RenderedPage> {
         let feed = Feed { articles: Vec::new(), upto: 0, closed: false };
-        Arc::new(Page { fragment: Fragment::new(feed), before: None })
+        Arc::new(RenderedPage { fragment: Fragment::new(feed), before: None })
     }
 
-    fn pages() -> (Pages, RoomId) {
-        (Pages::new(&Arc::default()), "0123456789abcdef01234567".parse().unwrap())
+    fn pages() -> (PageCache, RoomId) {
+        (PageCache::new(&Arc::default()), "0123456789abcdef01234567".parse().unwrap())
     }
 
     #[test]
     fn a_page_is_known_until_its_log_grows_or_a_name_changes() {
         let (pages, room) = pages();
-        pages.cache.insert(pages.cache.version(), (room, None), Known { made_of: (4, 1), page: page() }, 0);
-        assert!(pages.known((room, None), (4, 1)).is_some());
+        pages.cache.insert(pages.cache.version(), (room, None), CachedPage { version: (4, 1), page: page() }, 0);
+        assert!(pages.cached((room, None), (4, 1)).is_some());
         for (before, made_of) in [(None, (5, 1)), (None, (4, 2)), (Some(9), (4, 1))] {
-            assert!(pages.known((room, before), made_of).is_none());
+            assert!(pages.cached((room, before), made_of).is_none());
         }
     }
 
@@ -155,8 +160,8 @@ mod tests {
                 Ok(page())
             }
         };
-        let readings: Vec<_> = (0..40).map(|_| pages.reading((room, None), (4, 1), read)).collect();
-        let other = pages.reading((room, None), (5, 1), read);
+        let readings: Vec<_> = (0..40).map(|_| pages.shared_read((room, None), (4, 1), read)).collect();
+        let other = pages.shared_read((room, None), (5, 1), read);
         go.send_replace(true);
         assert!(join_all(readings).await.iter().all(Result::is_ok) && other.await.is_ok());
         assert_eq!(begun.into_inner(), 2);

@@ -20,29 +20,29 @@ use crate::views::room::{People, Person};
 /// How often changes are told.
 const TICK: Duration = Duration::from_millis(250);
 /// What each person here adds to that: all of them are told.
-const EACH: Duration = Duration::from_micros(250);
+const PUBLISH_TIME_PER_READER: Duration = Duration::from_micros(250);
 /// How long somebody types without saying so again.
-const TYPING: Duration = Duration::from_secs(6);
+const TYPING_TIMEOUT: Duration = Duration::from_secs(6);
 /// How many are named; the others are counted.
-const NAMED: usize = 50;
+const MAX_NAMED: usize = 50;
 
 /// How long another site's word about who is there counts.
-const ELSEWHERE: Duration = Duration::from_secs(40);
+const REMOTE_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// Who is here, or who types, as it was last told.
-pub type Told = watch::Receiver<Arc<Rendered<People>>>;
+pub type PeopleReceiver = watch::Receiver<Arc<Rendered<People>>>;
 
 /// The people in one room.
 #[derive(Clone)]
-pub struct Presence(Arc<Shared>);
+pub struct Presence(Arc<RoomPresence>);
 
-struct Shared {
+struct RoomPresence {
     /// Changed by sockets that come, go and type; locked for lines.
-    people: Mutex<Everybody>,
-    here: watch::Sender<Arc<Rendered<People>>>,
+    state: Mutex<PresenceState>,
+    online: watch::Sender<Arc<Rendered<People>>>,
     typing: watch::Sender<Arc<Rendered<People>>>,
     /// Tells the room's sockets that one of these has changed.
-    stirs: watch::Sender<()>,
+    changed: watch::Sender<()>,
     /// Where the other sites are told.
     db: Arc<Database>,
     names: Arc<Names>,
@@ -50,18 +50,18 @@ struct Shared {
 }
 
 /// Who is here at another site.
-struct There {
+struct RemotePresence {
     told: Instant,
     people: Vec<UserId>,
     count: usize,
 }
 
 #[derive(Default)]
-struct Everybody {
+struct PresenceState {
     /// With the number of sockets.
     here: HashMap<UserId, usize>,
     /// Who is here at other sites, as they last told it.
-    elsewhere: HashMap<SiteId, There>,
+    remote: HashMap<SiteId, RemotePresence>,
     /// With the time when they last said so.
     typing: HashMap<UserId, Instant>,
     /// Who the other sites were told is here.
@@ -73,7 +73,7 @@ struct Everybody {
 }
 
 /// A socket's place in the room. Dropping it leaves, down to the key.
-pub struct Seat {
+pub struct PresenceGuard {
     room: Presence,
     user: UserId,
     /// When the other sites were last told that its person types; locked for a line.
@@ -85,53 +85,61 @@ impl Presence {
     pub(super) fn new(hub: &Hub, room: RoomId, stirs: watch::Sender<()>) -> Self {
         let nobody = || watch::Sender::new(Arc::new(Rendered::new(People::default())));
         let (db, names) = (Arc::clone(&hub.db), Arc::clone(&hub.names));
-        Self(Arc::new(Shared { people: Mutex::default(), here: nobody(), typing: nobody(), stirs, db, names, room }))
+        Self(Arc::new(RoomPresence {
+            state: Mutex::default(),
+            online: nobody(),
+            typing: nobody(),
+            changed: stirs,
+            db,
+            names,
+            room,
+        }))
     }
 
     /// Takes a seat.
-    pub fn join(&self, user: &User) -> Seat {
-        self.change(|people| *people.here.entry(user.id).or_default() += 1);
-        Seat { room: self.clone(), user: user.id, told: Mutex::default() }
+    pub fn join(&self, user: &User) -> PresenceGuard {
+        self.update(|people| *people.here.entry(user.id).or_default() += 1);
+        PresenceGuard { room: self.clone(), user: user.id, told: Mutex::default() }
     }
 
     /// Who is here, as it was last told.
-    pub fn here(&self) -> Told {
-        self.0.here.subscribe()
+    pub fn online(&self) -> PeopleReceiver {
+        self.0.online.subscribe()
     }
 
     /// Who types, as it was last told.
-    pub fn typing(&self) -> Told {
+    pub fn typing(&self) -> PeopleReceiver {
         self.0.typing.subscribe()
     }
 
     /// Who said something types no more.
-    pub(super) fn said(&self, user: UserId) {
+    pub(super) fn stop_typing(&self, user: UserId) {
         if self.0.people().typing.contains_key(&user) {
-            self.change(|people| _ = people.typing.remove(&user));
+            self.update(|people| _ = people.typing.remove(&user));
         }
     }
 
     /// Another site says who is here there.
-    pub(super) fn elsewhere(&self, site: SiteId, people: Vec<UserId>, count: i64) {
-        let there = There { told: Instant::now(), people, count: usize::try_from(count).unwrap_or_default() };
-        self.change(|people| drop(people.elsewhere.insert(site, there)));
+    pub(super) fn set_remote(&self, site: SiteId, people: Vec<UserId>, count: i64) {
+        let there = RemotePresence { told: Instant::now(), people, count: usize::try_from(count).unwrap_or_default() };
+        self.update(|people| drop(people.remote.insert(site, there)));
     }
 
     /// Another site says who types.
-    pub(super) fn types_elsewhere(&self, user: UserId) {
-        self.change(|people| _ = people.typing.insert(user, Instant::now()));
+    pub(super) fn set_typing_remote(&self, user: UserId) {
+        self.update(|people| _ = people.typing.insert(user, Instant::now()));
     }
 
     /// Shows the name of a user anew, which has changed; without one all names.
     pub(super) fn name_changed(&self, user: Option<UserId>) {
         if user.is_none_or(|user| self.0.people().has(user)) {
-            self.change(|_| {});
+            self.update(|_| {});
         }
     }
 
     /// Tells the other sites who is here, and forgets those of them that have not told for long.
     pub(super) fn refresh(&self) {
-        self.change(|people| people.published = None);
+        self.update(|people| people.published = None);
     }
 
     /// Tells the other sites who is here.
@@ -139,35 +147,35 @@ impl Presence {
         self.0.publish();
     }
 
-    fn change(&self, change: impl FnOnce(&mut Everybody)) {
+    fn update(&self, change: impl FnOnce(&mut PresenceState)) {
         let mut people = self.0.people();
         change(&mut people);
         people.changed = true;
         if !std::mem::replace(&mut people.told, true) {
-            tokio::spawn(tell(Arc::downgrade(&self.0), TICK + EACH * people.here.len() as u32));
+            tokio::spawn(tell(Arc::downgrade(&self.0), TICK + PUBLISH_TIME_PER_READER * people.here.len() as u32));
         }
     }
 }
 
-impl Seat {
+impl PresenceGuard {
     /// Its person types.
-    pub fn types(&self) {
-        self.room.change(|people| _ = people.typing.insert(self.user, Instant::now()));
-        let Shared { db, room, names, .. } = &*self.room.0;
+    pub fn set_typing(&self) {
+        self.room.update(|people| _ = people.typing.insert(self.user, Instant::now()));
+        let RoomPresence { db, room, names, .. } = &*self.room.0;
         if db.has_others()
-            && let Some(nickname) = names.known(self.user)
-            && self.may_tell()
+            && let Some(nickname) = names.cached(self.user)
+            && self.should_publish()
         {
             db.tell(Signal::Typing { room: *room, user: self.user, nickname });
         }
     }
 }
 
-impl Seat {
+impl PresenceGuard {
     /// Whether the other sites have not been told for a while.
-    fn may_tell(&self) -> bool {
+    fn should_publish(&self) -> bool {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let may = told.is_none_or(|told| told.elapsed() > TYPING / 2);
+        let may = told.is_none_or(|told| told.elapsed() > TYPING_TIMEOUT / 2);
         if may {
             *told = Some(Instant::now());
         }
@@ -175,9 +183,9 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for PresenceGuard {
     fn drop(&mut self) {
-        self.room.change(|people| {
+        self.room.update(|people| {
             if let Some(sockets) = people.here.get_mut(&self.user) {
                 *sockets -= 1;
                 if *sockets == 0 {
@@ -189,36 +197,36 @@ impl Drop for Seat {
     }
 }
 
-impl Everybody {
+impl PresenceState {
     fn has(&self, user: UserId) -> bool {
         self.here.contains_key(&user)
             || self.typing.contains_key(&user)
-            || self.elsewhere.values().any(|there| there.people.contains(&user))
+            || self.remote.values().any(|there| there.people.contains(&user))
     }
 }
 
-impl Shared {
+impl RoomPresence {
     /// Publishes what has changed. Returns whether to come back: somebody still types, who may stop without a word, or
     /// the names cannot be read now.
-    async fn tell(&self) -> bool {
+    async fn publish_to_cluster(&self) -> bool {
         let (here, typing, unnamed) = {
             let mut people = self.people();
-            people.typing.retain(|_, since| since.elapsed() < TYPING);
-            people.elsewhere.retain(|_, there| there.told.elapsed() < ELSEWHERE);
-            let there = people.elsewhere.values().flat_map(|there| &there.people);
+            people.typing.retain(|_, since| since.elapsed() < TYPING_TIMEOUT);
+            people.remote.retain(|_, there| there.told.elapsed() < REMOTE_TIMEOUT);
+            let there = people.remote.values().flat_map(|there| &there.people);
             let here: HashSet<UserId> = people.here.keys().chain(there).copied().collect();
-            let unnamed = people.elsewhere.values().map(|there| there.count.saturating_sub(there.people.len()));
+            let unnamed = people.remote.values().map(|there| there.count.saturating_sub(there.people.len()));
             let unnamed: usize = unnamed.sum();
             let typing: Vec<UserId> = people.typing.keys().copied().collect();
             people.changed = false;
             (here, typing, unnamed)
         };
-        let named = self.people_named(&here, unnamed, &typing).await;
+        let named = self.with_names(&here, unnamed, &typing).await;
         self.publish_changes();
         let is_late = named.is_err();
         match named {
             Ok((here, typing)) => {
-                self.show(&self.here, here);
+                self.show(&self.online, here);
                 self.show(&self.typing, typing);
             }
             Err(error) => log::debug!("room {}: the names of those present were not read: {error}", self.room),
@@ -229,12 +237,7 @@ impl Shared {
     }
 
     /// Returns those who are here and those who type, by the names that they have now.
-    async fn people_named(
-        &self,
-        here: &HashSet<UserId>,
-        unnamed: usize,
-        typing: &[UserId],
-    ) -> Result<(People, People)> {
+    async fn with_names(&self, here: &HashSet<UserId>, unnamed: usize, typing: &[UserId]) -> Result<(People, People)> {
         let names = self.names.get(here.iter().chain(typing).copied()).await?;
         Ok((named(here.iter().copied(), &names, unnamed), named(typing.iter().copied(), &names, 0)))
     }
@@ -248,7 +251,7 @@ impl Shared {
             changed
         });
         if changed {
-            self.stirs.send_replace(());
+            self.changed.send_replace(());
         }
     }
 
@@ -271,22 +274,22 @@ impl Shared {
         }
         let (people, count) = {
             let people = self.people();
-            let named = people.here.keys().filter_map(|user| Some((*user, self.names.known(*user)?))).take(NAMED);
+            let named = people.here.keys().filter_map(|user| Some((*user, self.names.cached(*user)?))).take(MAX_NAMED);
             (named.collect(), people.here.len() as i64)
         };
         self.db.tell(Signal::Here { room: self.room, people, count });
     }
 
-    fn people(&self) -> MutexGuard<'_, Everybody> {
-        self.people.lock().unwrap_or_else(PoisonError::into_inner)
+    fn people(&self) -> MutexGuard<'_, PresenceState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn tell(room: Weak<Shared>, tick: Duration) {
+async fn tell(room: Weak<RoomPresence>, tick: Duration) {
     loop {
         sleep(tick).await;
         let Some(room) = room.upgrade() else { return };
-        if !room.tell().await {
+        if !room.publish_to_cluster().await {
             return;
         }
     }
@@ -298,7 +301,7 @@ fn named(people: impl Iterator<Item = UserId>, names: &HashMap<UserId, Option<Ni
     let mut people: Vec<(&str, UserId)> = people.filter_map(name).collect();
     let count = people.len() + unnamed;
     people.sort_unstable();
-    people.truncate(NAMED);
+    people.truncate(MAX_NAMED);
     let person = |(nickname, user): (&str, UserId)| Person { nickname: nickname.to_owned(), id: user.to_string() };
     People { people: people.into_iter().map(person).collect(), count }
 }

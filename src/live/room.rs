@@ -13,62 +13,62 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::hub::Hub;
 use super::presence::Presence;
-use super::ring::{Ring, first_part};
+use super::recent_chats::{RecentChats, take_batch};
 use crate::cache::{Evict, IDLE, try_lock};
 use crate::error::{Error, Result};
 use crate::metrics::METRICS;
-use crate::models::log::Top;
-use crate::models::{Log, RoomId, patiently};
+use crate::models::log::Head;
+use crate::models::{RoomId, RoomLog, with_timeout};
 use crate::views::chat::Fragment;
 
 /// How long a lost hint stays unnoticed.
-const PROBE: Duration = Duration::from_secs(15);
+const RESYNC_INTERVAL: Duration = Duration::from_secs(15);
 /// The pause before the log is asked again when the database is away.
-const AGAIN: Duration = Duration::from_millis(250);
+const RETRY_DELAY: Duration = Duration::from_millis(250);
 /// What each reader adds to the time between two fragments, each of which costs a system call a reader: at least, and at
 /// most where few entries wait. So what is said in a quiet room is handed out at once, and a room that is never quiet
 /// takes a part of a core only, however many follow it.
-const EACH: [Duration; 2] = [Duration::from_micros(80), Duration::from_micros(400)];
+const BATCH_DELAY_PER_READER: [Duration; 2] = [Duration::from_micros(80), Duration::from_micros(400)];
 /// The longest time between two fragments that this may come to.
-const SLOWEST: Duration = Duration::from_millis(250);
+const MAX_BATCH_DELAY: Duration = Duration::from_millis(250);
 /// Entries that are worth a fragment.
-const ENOUGH: i64 = 16;
+const BATCH_SIZE: i64 = 16;
 
 /// A reading of the log, shared by those who stand at one place. It goes on for as long as somebody has it.
-pub(super) type CatchUp = Shared<Read>;
-type Read = BoxFuture<'static, Result<Arc<Fragment>, Arc<Error>>>;
+pub(super) type CatchUp = Shared<LogRead>;
+type LogRead = BoxFuture<'static, Result<Arc<Fragment>, Arc<Error>>>;
 
 /// Readings under way, by their cursor.
-type Behind = HashMap<i64, WeakShared<Read>>;
+type CatchUps = HashMap<i64, WeakShared<LogRead>>;
 
 /// A live room. Dropped with its last reader.
 pub struct LiveRoom {
     pub(super) hub: Arc<Hub>,
     /// Which room.
     pub id: RoomId,
-    pub(super) log: Arc<Log>,
+    pub(super) log: Arc<RoomLog>,
     /// Filled by the follower, read by every reader; locked for lines.
-    ring: Mutex<Ring>,
+    recent: Mutex<RecentChats>,
     /// What is being read for those who are behind the ring; locked for lines.
-    behind: Mutex<Behind>,
+    catch_ups: Mutex<CatchUps>,
     /// How far the ring reaches: what feeds wait on.
     upto: watch::Sender<i64>,
     /// Changes with everything that sockets are told of: of the room, each waits for this alone.
-    stirs: watch::Sender<()>,
+    changed: watch::Sender<()>,
     /// Who is here and who types.
     pub presence: Presence,
     follower: Mutex<Option<AbortHandle>>,
 }
 
 impl LiveRoom {
-    pub(super) fn open(hub: Arc<Hub>, id: RoomId, log: Arc<Log>, top: Top) -> Arc<Self> {
-        let (hint, stirs) = (log.hint(), watch::Sender::default());
+    pub(super) fn open(hub: Arc<Hub>, id: RoomId, log: Arc<RoomLog>, top: Head) -> Arc<Self> {
+        let (hint, stirs) = (log.head_receiver(), watch::Sender::default());
         let room = Arc::new(Self {
             presence: Presence::new(&hub, id, stirs.clone()),
-            stirs,
-            ring: Mutex::new(Ring::new(top.seq, top.closed, Arc::clone(hub.db.budget()))),
+            changed: stirs,
+            recent: Mutex::new(RecentChats::new(top.seq, top.closed, Arc::clone(hub.db.budget()))),
             upto: watch::Sender::new(top.seq),
-            behind: Mutex::default(),
+            catch_ups: Mutex::default(),
             follower: Mutex::default(),
             hub,
             id,
@@ -77,7 +77,7 @@ impl LiveRoom {
         METRICS.rooms.inc();
         let weak: Weak<dyn Evict> = Arc::downgrade(&(Arc::clone(&room) as Arc<dyn Evict>));
         room.hub.db.budget().register(weak);
-        let follower = tokio::spawn(follow(Arc::downgrade(&room), hint)).abort_handle();
+        let follower = tokio::spawn(follow_log(Arc::downgrade(&room), hint)).abort_handle();
         *room.follower.lock().unwrap_or_else(PoisonError::into_inner) = Some(follower);
         room
     }
@@ -88,82 +88,82 @@ impl LiveRoom {
     }
 
     /// Hints at anything that sockets are told of.
-    pub(super) fn stirs(&self) -> watch::Receiver<()> {
-        self.stirs.subscribe()
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// There is something that sockets are told of.
-    pub(super) fn stir(&self) {
-        self.stirs.send_replace(());
+    pub(super) fn notify(&self) {
+        self.changed.send_replace(());
     }
 
     /// Waits until what this room hands out has come to an entry, but not for long.
-    pub async fn reach(&self, seq: i64) {
+    pub async fn wait_until(&self, seq: i64) {
         let mut upto = self.upto();
-        if patiently(upto.wait_for(|upto| *upto >= seq)).await.is_err() {
+        if with_timeout(upto.wait_for(|upto| *upto >= seq)).await.is_err() {
             log::warn!("room {}: it does not come to entry {seq}", self.id);
         }
     }
 
-    pub(super) fn ring(&self) -> MutexGuard<'_, Ring> {
-        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn recent(&self) -> MutexGuard<'_, RecentChats> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the log on to its end.
     async fn advance(&self) -> Result<()> {
         loop {
-            let since = self.ring().upto();
-            let news = self.log.news(since).await?;
+            let since = self.recent().upto();
+            let news = self.log.updates(since).await?;
             if news.upto == since {
                 return Ok(());
             }
             for chat in &news.chats {
-                self.presence.said(chat.author);
+                self.presence.stop_typing(chat.author);
             }
             // What was said before and has changed is not handed out any more as it was.
             if news.chats.iter().any(|chat| chat.rev > chat.seq) {
-                self.behind().clear();
+                self.catch_ups().clear();
             }
             loop {
-                let version = self.hub.version();
-                let articles = self.hub.articles(news.chats.clone()).await?;
+                let version = self.hub.names_version();
+                let articles = self.hub.with_authors(news.chats.clone()).await?;
                 // Rendered here, not under the lock.
                 articles.iter().for_each(|article| article.prepare());
-                let mut ring = self.ring();
+                let mut ring = self.recent();
                 // A name that has changed meanwhile is read again; one that changes now forgets what is pushed.
-                if self.hub.version() == version {
+                if self.hub.names_version() == version {
                     ring.push(articles, news.upto, news.closed);
                     break;
                 }
             }
             self.upto.send_replace(news.upto);
-            self.stir();
+            self.notify();
         }
     }
 
     /// What the log has after a cursor that the ring does not reach back to.
     pub(super) fn read_log(self: &Arc<Self>, since: i64) -> CatchUp {
-        let mut behind = self.behind();
+        let mut behind = self.catch_ups();
         behind.retain(|_, reading| reading.upgrade().is_some());
         let reading = behind.get(&since).and_then(WeakShared::upgrade);
         // Somebody who is busy may have one still that has come to its end long ago.
         reading.filter(|reading| reading.peek().is_none()).unwrap_or_else(|| {
-            let reading = Arc::clone(self).reading(since).boxed().shared();
+            let reading = Arc::clone(self).read(since).boxed().shared();
             behind.extend(reading.downgrade().map(|reading_of| (since, reading_of)));
             reading
         })
     }
 
     /// One reading, in a task of its own: a reader who is busy sending must not hold up the others.
-    async fn reading(self: Arc<Self>, since: i64) -> Result<Arc<Fragment>, Arc<Error>> {
+    async fn read(self: Arc<Self>, since: i64) -> Result<Arc<Fragment>, Arc<Error>> {
         let read = async move {
             // Never closed: without a turn there is a log all the same.
             let _turn = self.hub.catch_ups.acquire().await;
             METRICS.catch_ups.inc();
-            let news = self.log.news(since).await?;
-            let mut articles = self.hub.articles(news.chats).await?;
+            let news = self.log.updates(since).await?;
+            let mut articles = self.hub.with_authors(news.chats).await?;
             articles.sort_unstable_by_key(|article| article.view.rev);
-            let feed = first_part(articles.into_iter(), news.upto, news.closed);
+            let feed = take_batch(articles.into_iter(), news.upto, news.closed);
             Ok(Arc::new(Fragment::new(feed).charged_to(self.hub.db.budget())))
         };
         let read = AbortOnDropHandle::new(tokio::spawn(read)).await;
@@ -171,33 +171,33 @@ impl LiveRoom {
     }
 
     /// Forgets what was rendered.
-    pub(super) fn forget(&self) {
-        self.behind().clear();
-        self.ring().forget();
+    pub(super) fn clear(&self) {
+        self.catch_ups().clear();
+        self.recent().clear();
     }
 
-    fn behind(&self) -> MutexGuard<'_, Behind> {
-        self.behind.lock().unwrap_or_else(PoisonError::into_inner)
+    fn catch_ups(&self) -> MutexGuard<'_, CatchUps> {
+        self.catch_ups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Evict for LiveRoom {
     fn last_used(&self) -> Option<Instant> {
-        try_lock(&self.ring)?.last_used()
+        try_lock(&self.recent)?.last_used()
     }
 
     /// Readers who are behind read the log.
     fn evict(&self) {
-        if let Some(mut ring) = try_lock(&self.ring) {
-            ring.forget();
+        if let Some(mut ring) = try_lock(&self.recent) {
+            ring.clear();
         }
     }
 
     fn expire(&self, now: Instant) {
-        if let Some(mut ring) = try_lock(&self.ring)
+        if let Some(mut ring) = try_lock(&self.recent)
             && ring.last_used().is_some_and(|used| now.saturating_duration_since(used) > IDLE)
         {
-            ring.forget();
+            ring.clear();
         }
     }
 }
@@ -219,25 +219,26 @@ impl Drop for LiveRoom {
 }
 
 /// How long what comes next is gathered for so many readers, so that many chats go out as one: at least, and at most.
-fn pace(readers: usize) -> [Duration; 2] {
-    EACH.map(|each| each.saturating_mul(u32::try_from(readers).unwrap_or(u32::MAX)).min(SLOWEST))
+fn batch_delay(readers: usize) -> [Duration; 2] {
+    BATCH_DELAY_PER_READER
+        .map(|each| each.saturating_mul(u32::try_from(readers).unwrap_or(u32::MAX)).min(MAX_BATCH_DELAY))
 }
 
 /// Follows the log for as long as the room is live. The hint is subscribed to before the log is read.
-async fn follow(room: Weak<LiveRoom>, mut hint: watch::Receiver<Top>) {
+async fn follow_log(room: Weak<LiveRoom>, mut hint: watch::Receiver<Head>) {
     loop {
         hint.borrow_and_update();
         let Some(live) = room.upgrade() else { return };
         if let Err(error) = live.advance().await {
             log::debug!("room {}: the log cannot be followed: {error}", live.id);
             drop(live);
-            sleep(AGAIN).await;
+            sleep(RETRY_DELAY).await;
             continue;
         }
-        let ([least, most], enough) = (pace(live.upto.receiver_count()), live.ring().upto() + ENOUGH);
+        let ([least, most], enough) = (batch_delay(live.upto.receiver_count()), live.recent().upto() + BATCH_SIZE);
         drop(live);
         let handed_out = Instant::now();
-        match timeout(PROBE, hint.changed()).await {
+        match timeout(RESYNC_INTERVAL, hint.changed()).await {
             Ok(Ok(())) => {
                 sleep_until(handed_out + least).await;
                 // Gone with its last writer: then the next turn ends.
@@ -247,7 +248,7 @@ async fn follow(room: Weak<LiveRoom>, mut hint: watch::Receiver<Top>) {
             Err(_) => {
                 let Some(live) = room.upgrade() else { return };
                 // Raises the hint where something was missed.
-                let _ = live.log.top().await;
+                let _ = live.log.fetch_head().await;
             }
         }
     }
@@ -259,8 +260,8 @@ mod tests {
 
     #[test]
     fn the_more_read_the_longer_is_gathered_but_never_long() {
-        assert_eq!(pace(0), [Duration::ZERO; 2]);
-        assert_eq!(pace(500), [40, 200].map(Duration::from_millis));
-        assert_eq!(pace(usize::MAX), [SLOWEST; 2]);
+        assert_eq!(batch_delay(0), [Duration::ZERO; 2]);
+        assert_eq!(batch_delay(500), [40, 200].map(Duration::from_millis));
+        assert_eq!(batch_delay(usize::MAX), [MAX_BATCH_DELAY; 2]);
     }
 }

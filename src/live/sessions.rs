@@ -8,32 +8,32 @@ use tokio_util::sync::CancellationToken;
 use crate::models::session::SessionId;
 
 /// By session: what its sockets wait on, and how many they are.
-type Open = HashMap<SessionId, (CancellationToken, usize)>;
+type OpenSessions = HashMap<SessionId, (CancellationToken, usize)>;
 
 /// The sessions with sockets.
 #[derive(Default)]
-pub struct Sessions {
+pub struct LiveSessions {
     /// A socket comes and goes by its [`Held`]; locked for lines.
-    open: Arc<Mutex<Open>>,
+    open: Arc<Mutex<OpenSessions>>,
 }
 
 /// One socket's hold on its session. Dropping it lets go, down to the key.
-pub struct Held {
-    open: Arc<Mutex<Open>>,
+pub struct SessionGuard {
+    open: Arc<Mutex<OpenSessions>>,
     id: SessionId,
     ended: CancellationToken,
 }
 
-impl Sessions {
+impl LiveSessions {
     /// Registers a socket of a session.
-    pub fn hold(&self, id: SessionId) -> Held {
+    pub fn register(&self, id: SessionId) -> SessionGuard {
         let ended = {
             let mut open = lock(&self.open);
             let (ended, sockets) = open.entry(id.clone()).or_default();
             *sockets += 1;
             ended.clone()
         };
-        Held { open: Arc::clone(&self.open), id, ended }
+        SessionGuard { open: Arc::clone(&self.open), id, ended }
     }
 
     /// The sessions with sockets.
@@ -49,14 +49,14 @@ impl Sessions {
     }
 }
 
-impl Held {
+impl SessionGuard {
     /// Done once the session has ended.
     pub async fn ended(&self) {
         self.ended.cancelled().await;
     }
 }
 
-impl Drop for Held {
+impl Drop for SessionGuard {
     fn drop(&mut self) {
         let mut open = lock(&self.open);
         if let Some((_, sockets)) = open.get_mut(&self.id) {
@@ -68,6 +68,6 @@ impl Drop for Held {
     }
 }
 
-fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
+fn lock(open: &Mutex<OpenSessions>) -> MutexGuard<'_, OpenSessions> {
     open.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,26 +10,26 @@ use rocket::data::IoStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::feed::{AGAIN, Feed};
+use super::feed::{Feed, RETRY_DELAY};
 use super::hub::Hub;
-use super::presence::Told;
-use super::ring::After;
-use super::wire::{End, Heard, Wire};
+use super::presence::PeopleReceiver;
+use super::recent_chats::Catchup;
+use super::websocket::{ClientMessage, CloseReason, WebSocket};
 use crate::error::Result;
-use crate::limit::Place;
+use crate::limits::SocketPermit;
 use crate::metrics::METRICS;
 use crate::models::{Session, User};
 use crate::views::chat::Fragment;
 use crate::views::{Locale, room};
 
 /// Between pings, and how long one may go unanswered.
-const PING: Duration = Duration::from_secs(25);
-const PONG: Duration = Duration::from_secs(20);
+const PING_INTERVAL: Duration = Duration::from_secs(25);
+const PONG_TIMEOUT: Duration = Duration::from_secs(20);
 /// The frame that goes with each ping. Scripts cannot see pings, and need a sign that the connection works.
-const BEAT: &str = r#"<i id="beat"></i>"#;
+const HEARTBEAT_FRAME: &str = r#"<i id="beat"></i>"#;
 
 /// Who opens a socket.
-pub struct Visitor {
+pub struct SocketClient {
     /// The person.
     pub user: User,
     /// Under which session.
@@ -39,26 +39,26 @@ pub struct Visitor {
     /// In which language.
     pub locale: Locale,
     /// The place among the sockets that may be open.
-    pub place: Place,
+    pub place: SocketPermit,
 }
 
 /// Serves an upgraded connection until it ends. `feed` is an error when there is nothing to follow.
-pub async fn serve(io: IoStream, hub: Arc<Hub>, visitor: Visitor, feed: Result<Feed>) {
-    let (wire, wake) = (Wire::over(io).await, Instant::now() + PING);
-    let mut socket = Socket { wire, hub, visitor, wake, is_asked: false, sent: 0 };
+pub async fn serve(io: IoStream, hub: Arc<Hub>, visitor: SocketClient, feed: Result<Feed>) {
+    let (wire, wake) = (WebSocket::new(io).await, Instant::now() + PING_INTERVAL);
+    let mut socket = Socket { websocket: wire, hub, client: visitor, heartbeat_at: wake, ping_pending: false, sent: 0 };
     let (end, room) = match feed {
         Ok(feed) => {
             let room = feed.room().id.to_string();
-            log::info!("socket open: room {room}, user {}, from {}", socket.visitor.user.id, socket.visitor.address);
-            let _open = Open::count();
-            (socket.live(feed).await, room)
+            log::info!("socket open: room {room}, user {}, from {}", socket.client.user.id, socket.client.address);
+            let _open = OpenSocketCount::count();
+            (socket.run_until_end(feed).await, room)
         }
-        Err(_) => (End::Beyond, "-".into()),
+        Err(_) => (CloseReason::CursorAhead, "-".into()),
     };
-    let Socket { wire, visitor, sent, .. } = socket;
+    let Socket { websocket: wire, client: visitor, sent, .. } = socket;
     METRICS.sockets_closed.with_label_values(&[end.as_str()]).inc();
-    if end == End::Stalled {
-        METRICS.readers_dropped.inc();
+    if end == CloseReason::Stalled {
+        METRICS.slow_clients_dropped.inc();
     }
     wire.close(end).await;
     let (user, address) = (visitor.user.id, visitor.address);
@@ -66,43 +66,43 @@ pub async fn serve(io: IoStream, hub: Arc<Hub>, visitor: Visitor, feed: Result<F
 }
 
 /// Counts an open socket for as long as it is there.
-struct Open;
+struct OpenSocketCount;
 
-impl Open {
+impl OpenSocketCount {
     fn count() -> Self {
         METRICS.sockets.inc();
         Self
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenSocketCount {
     fn drop(&mut self) {
         METRICS.sockets.dec();
     }
 }
 
 struct Socket {
-    wire: Wire<IoStream>,
+    websocket: WebSocket<IoStream>,
     hub: Arc<Hub>,
-    visitor: Visitor,
+    client: SocketClient,
     /// When it is asked whether anybody is there, or if it has been: when that must be answered.
-    wake: Instant,
-    is_asked: bool,
+    heartbeat_at: Instant,
+    ping_pending: bool,
     sent: u64,
 }
 
 /// All that a socket is told of.
-struct Sources {
+struct Receivers {
     feed: Feed,
-    here: Told,
-    typing: Told,
+    online: PeopleReceiver,
+    typing: PeopleReceiver,
     /// Whether the database answers.
-    is_there: watch::Receiver<bool>,
+    database_up: watch::Receiver<bool>,
 }
 
 /// What is left after something was told.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Left {
+enum Pending {
     /// Nothing, as far as this site knows.
     Nothing,
     /// More, or nobody has looked yet.
@@ -114,143 +114,147 @@ enum Left {
 }
 
 /// What a socket has just done.
-enum Step {
-    Heard(Heard),
-    Told(Left),
+enum SocketEvent {
+    Heard(ClientMessage),
+    Told(Pending),
 }
 
 impl Socket {
     /// Follows the feed until something ends it.
-    async fn live(&mut self, feed: Feed) -> End {
+    async fn run_until_end(&mut self, feed: Feed) -> CloseReason {
         let hub = Arc::clone(&self.hub);
-        let held = hub.sessions.hold(self.visitor.session.id.clone());
+        let held = hub.sessions.register(self.client.session.id.clone());
         // The session may have ended between the look at its cookie and the line above.
-        if let Ok(false) = self.visitor.session.is_open(&hub.db).await {
-            return End::SignedOut;
+        if let Ok(false) = self.client.session.is_open(&hub.db).await {
+            return CloseReason::SignedOut;
         }
         tokio::select! {
-            end = self.talk(feed) => end,
-            () = held.ended() => End::SignedOut,
-            () = hub.stopping() => End::Restarting,
+            end = self.run(feed) => end,
+            () = held.ended() => CloseReason::SignedOut,
+            () = hub.shutdown() => CloseReason::Restarting,
         }
     }
 
-    async fn talk(&mut self, feed: Feed) -> End {
+    async fn run(&mut self, feed: Feed) -> CloseReason {
         let live = Arc::clone(feed.room());
-        let (seat, mut stirs) = (live.presence.join(&self.visitor.user), live.stirs());
-        let mut sources = Sources {
-            here: live.presence.here(),
+        let (seat, mut stirs) = (live.presence.join(&self.client.user), live.changes());
+        let mut sources = Receivers {
+            online: live.presence.online(),
             typing: live.presence.typing(),
-            is_there: self.hub.is_there.subscribe(),
+            database_up: self.hub.database_up.subscribe(),
             feed,
         };
         // What is there is told to who comes; that nobody is would be news that is wrong in a moment.
-        if sources.here.borrow().view.count > 0 {
-            sources.here.mark_changed();
+        if sources.online.borrow().view.count > 0 {
+            sources.online.mark_changed();
         }
-        if !*sources.is_there.borrow() {
-            sources.is_there.mark_changed();
+        if !*sources.database_up.borrow() {
+            sources.database_up.mark_changed();
         }
-        let (mut left, mut alarm) = (Left::More, pin!(sleep_until(self.wake)));
+        let (mut left, mut alarm) = (Pending::More, pin!(sleep_until(self.heartbeat_at)));
         loop {
-            if left == Left::More {
+            if left == Pending::More {
                 stirs.mark_changed();
             }
-            let later = if let Left::Later(at) = left { Some(at) } else { None };
+            let later = if let Pending::Later(at) = left { Some(at) } else { None };
             let step = tokio::select! {
-                heard = self.wire.hear() => heard.map(Step::Heard),
+                heard = self.websocket.receive() => heard.map(SocketEvent::Heard),
                 // The sender is in the room that we hold.
-                _ = stirs.changed() => self.tell_next(&mut sources).await.map(Step::Told),
-                read = sources.feed.now(), if left == Left::Unread => {
-                    self.tell_read(read, &sources.feed).await.map(Step::Told)
+                _ = stirs.changed() => self.send_pending(&mut sources).await.map(SocketEvent::Told),
+                read = sources.feed.poll(), if left == Pending::Unread => {
+                    self.send_fragment(read, &sources.feed).await.map(SocketEvent::Told)
                 }
-                () = sleep_until(later.unwrap_or(self.wake)), if later.is_some() => Ok(Step::Told(Left::More)),
+                () = sleep_until(later.unwrap_or(self.heartbeat_at)), if later.is_some() => Ok(SocketEvent::Told(Pending::More)),
                 () = &mut alarm => {
-                    let heard = self.look().await;
-                    alarm.as_mut().reset(self.wake);
-                    heard.map(Step::Heard)
+                    let heard = self.heartbeat().await;
+                    alarm.as_mut().reset(self.heartbeat_at);
+                    heard.map(SocketEvent::Heard)
                 }
             };
             match step {
                 // The log could not be asked a moment ago.
-                Ok(Step::Told(Left::Unread)) if later.is_some() => {}
-                Ok(Step::Told(next)) => left = next,
-                Ok(Step::Heard(Heard::Typing)) => seat.types(),
-                Ok(Step::Heard(Heard::Pong)) if self.is_asked => {
-                    (self.wake, self.is_asked) = (Instant::now() + PING, false);
+                Ok(SocketEvent::Told(Pending::Unread)) if later.is_some() => {}
+                Ok(SocketEvent::Told(next)) => left = next,
+                Ok(SocketEvent::Heard(ClientMessage::Typing)) => seat.set_typing(),
+                Ok(SocketEvent::Heard(ClientMessage::Pong)) if self.ping_pending => {
+                    (self.heartbeat_at, self.ping_pending) = (Instant::now() + PING_INTERVAL, false);
                 }
-                Ok(Step::Heard(Heard::Pong | Heard::Nothing)) => {}
+                Ok(SocketEvent::Heard(ClientMessage::Pong | ClientMessage::Other)) => {}
                 Err(end) => return end,
             }
         }
     }
 
     /// Sees to it, when it is time, that somebody is there.
-    async fn look(&mut self) -> Result<Heard, End> {
-        if Instant::now() < self.wake {
-            return Ok(Heard::Nothing);
+    async fn heartbeat(&mut self) -> Result<ClientMessage, CloseReason> {
+        if Instant::now() < self.heartbeat_at {
+            return Ok(ClientMessage::Other);
         }
-        if self.is_asked {
+        if self.ping_pending {
             // The answer may have come while something was sent.
-            return self.wire.hear().now_or_never().unwrap_or(Err(End::Stalled));
+            return self.websocket.receive().now_or_never().unwrap_or(Err(CloseReason::Stalled));
         }
-        self.wire.tell(BEAT).await?;
-        (self.wake, self.is_asked) = (Instant::now() + PONG, true);
-        self.wire.ping().await.map(|()| Heard::Nothing)
+        self.websocket.send_text(HEARTBEAT_FRAME).await?;
+        (self.heartbeat_at, self.ping_pending) = (Instant::now() + PONG_TIMEOUT, true);
+        self.websocket.ping().await.map(|()| ClientMessage::Other)
     }
 
     /// Tells what is new and at hand, of the chats one fragment.
-    async fn tell_next(&mut self, sources: &mut Sources) -> Result<Left, End> {
-        let (hub, locale) = (Arc::clone(&self.hub), self.visitor.locale);
-        let left = match sources.feed.at_hand() {
-            After::Nothing => Left::Nothing,
-            After::News(fragment) => self.tell_read(Ok(Some(fragment)), &sources.feed).await?,
-            After::Behind => Left::Unread,
+    async fn send_pending(&mut self, sources: &mut Receivers) -> Result<Pending, CloseReason> {
+        let (hub, locale) = (Arc::clone(&self.hub), self.client.locale);
+        let left = match sources.feed.poll_memory() {
+            Catchup::None => Pending::Nothing,
+            Catchup::Fragment(fragment) => self.send_fragment(Ok(Some(fragment)), &sources.feed).await?,
+            Catchup::TooOld => Pending::Unread,
         };
-        if has_changed(&sources.is_there) {
-            let is_there = *sources.is_there.borrow_and_update();
-            self.tell(room::connection(is_there, &hub.views, locale)).await?;
+        if has_changed(&sources.database_up) {
+            let is_there = *sources.database_up.borrow_and_update();
+            self.send(room::connection(is_there, &hub.views, locale)).await?;
         }
-        if has_changed(&sources.here) {
-            let people = sources.here.borrow_and_update().clone();
-            self.tell(room::presence(&people, &hub.views, locale)).await?;
+        if has_changed(&sources.online) {
+            let people = sources.online.borrow_and_update().clone();
+            self.send(room::presence(&people, &hub.views, locale)).await?;
         }
         if has_changed(&sources.typing) {
             let people = sources.typing.borrow_and_update().clone();
-            self.tell(room::typing(&people, &hub.views, locale)).await?;
+            self.send(room::typing(&people, &hub.views, locale)).await?;
         }
         Ok(left)
     }
 
     /// Tells what a feed has brought.
-    async fn tell_read(&mut self, read: Result<Option<Arc<Fragment>>>, feed: &Feed) -> Result<Left, End> {
+    async fn send_fragment(
+        &mut self,
+        read: Result<Option<Arc<Fragment>>>,
+        feed: &Feed,
+    ) -> Result<Pending, CloseReason> {
         match read {
             Ok(Some(fragment)) => {
-                let (element, closed) = (fragment.element(&self.hub.views, self.visitor.locale), fragment.view.closed);
+                let (element, closed) = (fragment.element(&self.hub.views, self.client.locale), fragment.view.closed);
                 // A slow socket holds what it sends, not what that was rendered of.
                 drop(fragment);
-                self.tell(element).await?;
+                self.send(element).await?;
                 if closed {
-                    return Err(End::RoomGone);
+                    return Err(CloseReason::RoomGone);
                 }
             }
             // The database may be behind what was heard of, where another site wrote.
-            Ok(None) => return Ok(Left::Nothing),
+            Ok(None) => return Ok(Pending::Nothing),
             Err(error) => {
                 log::debug!("a feed waits for the database: {error}");
-                return Ok(Left::Later(Instant::now() + AGAIN));
+                return Ok(Pending::Later(Instant::now() + RETRY_DELAY));
             }
         }
-        Ok(if feed.is_behind() { Left::More } else { Left::Nothing })
+        Ok(if feed.has_more() { Pending::More } else { Pending::Nothing })
     }
 
-    async fn tell(&mut self, element: Result<Arc<str>>) -> Result<(), End> {
+    async fn send(&mut self, element: Result<Arc<str>>) -> Result<(), CloseReason> {
         match element {
             Ok(element) => {
                 let begun = Instant::now();
-                self.wire.tell(&element).await?;
+                self.websocket.send_text(&element).await?;
                 // A ping waits behind what is sent.
-                self.wake += begun.elapsed();
+                self.heartbeat_at += begun.elapsed();
                 self.sent += 1;
             }
             Err(error) => log::error!("{error}"),

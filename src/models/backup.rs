@@ -16,8 +16,8 @@ use tokio::time::{Instant, sleep};
 
 use super::checked::PicturePath;
 use super::database::failed;
-use super::log::{Entry, Kind, Top, gallop};
-use super::restore::Marker;
+use super::log::{Entry, EntryKind, Head, exponential_search};
+use super::restore::RestoreMarker;
 use super::{Database, Room, RoomId, User, UserId};
 use crate::error::{Error, Result};
 
@@ -26,25 +26,25 @@ const WINDOW: i64 = 500;
 /// Rooms read in one window.
 const ROOMS: i64 = 100;
 /// How long the database may be away: as long as an engine takes to be started again.
-const AWAY: Duration = Duration::from_secs(60);
-const AGAIN: Duration = Duration::from_millis(500);
+const MAX_OUTAGE: Duration = Duration::from_secs(60);
+const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// A room that is being read: how far, and as what.
-pub struct Reading {
+pub struct RoomExport {
     id: RoomId,
     room: Document,
     name: String,
     is_open: bool,
-    top: Top,
-    wiped: Wiped,
+    top: Head,
+    wiped: RedactedChats,
 }
 
 /// The chats that were found without a text, whose removal is still to be found, by `seq`.
 #[derive(Default)]
-pub(super) struct Wiped(BTreeSet<i64>);
+pub(super) struct RedactedChats(BTreeSet<i64>);
 
 /// A user, as stored.
-pub struct Person {
+pub struct StoredUser {
     /// Who.
     pub id: UserId,
     /// Which picture the document names.
@@ -53,11 +53,11 @@ pub struct Person {
     pub document: Document,
 }
 
-impl Person {
+impl StoredUser {
     /// # Errors
     /// A sentence: it cannot be read.
     pub fn new(document: Document) -> Result<Self, String> {
-        let User { id, picture, .. } = parsed(&document)?;
+        let User { id, picture, .. } = decode(&document)?;
         Ok(Self { id, picture, document })
     }
 }
@@ -70,7 +70,7 @@ impl Database {
     /// restored by half.
     pub async fn open_to_read(url: &str) -> Result<Arc<Self>, String> {
         let this = Arc::new(Self::reach(url).await?);
-        Marker::refuse(&this).await?;
+        RestoreMarker::refuse(&this).await?;
         Ok(this)
     }
 
@@ -78,16 +78,16 @@ impl Database {
     ///
     /// # Errors
     /// A sentence.
-    pub async fn readings(&self) -> Result<(Vec<Reading>, i64), String> {
+    pub async fn room_exports(&self) -> Result<(Vec<RoomExport>, i64), String> {
         let (mut readings, mut entries, mut no) = (Vec::new(), 0, 0);
         loop {
             let window = || doc! { "no": { "$gt": no, "$lte": no + ROOMS } };
-            let mut rooms: Vec<Document> = stubbornly(|| self.rooms.outlines(window(), doc! {})).await?;
+            let mut rooms: Vec<Document> = with_retries(|| self.rooms.outlines(window(), doc! {})).await?;
             rooms.sort_by_key(|room| room.get_i64("no").unwrap_or_default());
             no += rooms.len() as i64;
             let is_last = (rooms.len() as i64) < ROOMS;
             for room in rooms {
-                let (reading, last) = Reading::new(room)?;
+                let (reading, last) = RoomExport::new(room)?;
                 entries += last.seq;
                 readings.push(reading);
             }
@@ -101,7 +101,7 @@ impl Database {
     ///
     /// # Errors
     /// A sentence.
-    pub async fn everybody(&self) -> Result<Vec<UserId>, String> {
+    pub async fn all_user_ids(&self) -> Result<Vec<UserId>, String> {
         #[derive(serde::Deserialize)]
         struct Id {
             #[serde(rename = "_id")]
@@ -117,16 +117,17 @@ impl Database {
     ///
     /// # Errors
     /// A sentence.
-    pub async fn people(&self, ids: &[UserId]) -> Result<Vec<Person>, String> {
-        let found: Vec<Document> = stubbornly(|| self.users.outlines(doc! { "_id": { "$in": ids } }, doc! {})).await?;
-        found.into_iter().map(Person::new).collect()
+    pub async fn people(&self, ids: &[UserId]) -> Result<Vec<StoredUser>, String> {
+        let found: Vec<Document> =
+            with_retries(|| self.users.outlines(doc! { "_id": { "$in": ids } }, doc! {})).await?;
+        found.into_iter().map(StoredUser::new).collect()
     }
 }
 
-impl Reading {
-    fn new(room: Document) -> Result<(Self, Top), String> {
-        let Room { id, name, open, last, .. } = parsed(&room)?;
-        let (top, wiped) = (Top::default(), Wiped::default());
+impl RoomExport {
+    fn new(room: Document) -> Result<(Self, Head), String> {
+        let Room { id, name, open, head_hint: last, .. } = decode(&room)?;
+        let (top, wiped) = (Head::default(), RedactedChats::default());
         Ok((Self { id, room, name: name.key(), is_open: open, top, wiped }, last))
     }
 
@@ -135,24 +136,24 @@ impl Reading {
     ///
     /// # Errors
     /// A sentence; that of `take`.
-    pub async fn read_on(
+    pub async fn read_new_entries(
         &mut self,
         db: &Database,
         mut take: impl FnMut(Vec<Document>) -> Result<(), String>,
     ) -> Result<(), String> {
         'anew: loop {
             let missing = self.wiped.last();
-            let end = self.look(db).await?;
+            let end = self.refresh(db).await?;
             if !self.is_open {
                 return self.read_end(db, end, take).await;
             }
             while self.top.seq < end.seq {
                 let last = (self.top.seq + WINDOW).min(end.seq);
                 let window = doc! { "room": self.id, "seq": { "$gt": self.top.seq, "$lte": last } };
-                let entries = stubbornly(|| db.chats.outlines(window.clone(), doc! {})).await?;
-                match self.hear(entries, last)? {
+                let entries = with_retries(|| db.chats.outlines(window.clone(), doc! {})).await?;
+                match self.record(entries, last)? {
                     Some(entries) => take(entries)?,
-                    None if self.look(db).await?.closed => continue 'anew,
+                    None if self.refresh(db).await?.closed => continue 'anew,
                     None => return Err(format!("Room {}: there is no entry {}.", self.id, self.top.seq + 1)),
                 }
             }
@@ -170,12 +171,12 @@ impl Reading {
     async fn read_end(
         &mut self,
         db: &Database,
-        end: Top,
+        end: Head,
         mut take: impl FnMut(Vec<Document>) -> Result<(), String>,
     ) -> Result<(), String> {
         if self.top.seq < end.seq {
             let closed = doc! { "room": self.id, "seq": end.seq };
-            take(stubbornly(|| db.chats.outlines(closed.clone(), doc! {})).await?)?;
+            take(with_retries(|| db.chats.outlines(closed.clone(), doc! {})).await?)?;
             self.top = end;
         }
         Ok(())
@@ -199,45 +200,45 @@ impl Reading {
     }
 
     /// Looks at the room as it is now, and for the end of its log.
-    async fn look(&mut self, db: &Database) -> Result<Top, String> {
-        let room: Vec<Document> = stubbornly(|| db.rooms.outlines(doc! { "_id": self.id }, doc! {})).await?;
+    async fn refresh(&mut self, db: &Database) -> Result<Head, String> {
+        let room: Vec<Document> = with_retries(|| db.rooms.outlines(doc! { "_id": self.id }, doc! {})).await?;
         let room = room.into_iter().next().ok_or_else(|| format!("Room {} is gone.", self.id))?;
         let (now, hint) = Self::new(room)?;
         // Where a closed room was purged, the hint is at its end; else all that was read stands there yet.
         let from = hint.seq.max(self.top.seq);
         let entry = |seq| db.chats.one(doc! { "room": self.id, "seq": seq });
-        let end = stubbornly(|| async {
-            match gallop(from, entry).await? {
+        let end = with_retries(|| async {
+            match exponential_search(from, entry).await? {
                 None if from > 0 => entry(from).await,
                 found => Ok(found),
             }
         });
-        let end = end.await?.as_ref().map(Top::from).unwrap_or_default();
+        let end = end.await?.as_ref().map(Head::from).unwrap_or_default();
         (self.room, self.name, self.is_open) = (now.room, now.name, now.is_open && !end.closed);
         Ok(end)
     }
 
     /// Takes note of a window of entries up to `last`, and answers them in order; nothing when some are not there.
-    fn hear(&mut self, mut entries: Vec<Document>, last: i64) -> Result<Option<Vec<Document>>, String> {
-        let parse = |entries: &[Document]| entries.iter().map(parsed::<Entry>).collect::<Result<Vec<_>, _>>();
+    fn record(&mut self, mut entries: Vec<Document>, last: i64) -> Result<Option<Vec<Document>>, String> {
+        let parse = |entries: &[Document]| entries.iter().map(decode::<Entry>).collect::<Result<Vec<_>, _>>();
         entries.sort_by_key(|entry| entry.get_i64("seq").unwrap_or_default());
         let read = parse(&entries)?;
         if !read.iter().map(|entry| entry.seq).eq(self.top.seq + 1..=last) {
             return Ok(None);
         }
         read.iter().for_each(|entry| self.wiped.hear(entry));
-        self.top = read.last().map_or(self.top, Top::from);
+        self.top = read.last().map_or(self.top, Head::from);
         Ok(Some(entries))
     }
 }
 
-impl Wiped {
+impl RedactedChats {
     /// Takes note of the next entry of a log.
     pub(super) fn hear(&mut self, entry: &Entry) {
         match (entry.kind, entry.of) {
-            (Kind::Said, _) if entry.text.is_none() => drop(self.0.insert(entry.seq)),
-            (Kind::Edited, Some(of)) if entry.text.is_none() => drop(self.0.insert(of)),
-            (Kind::Removed, Some(of)) => drop(self.0.remove(&of)),
+            (EntryKind::Said, _) if entry.text.is_none() => drop(self.0.insert(entry.seq)),
+            (EntryKind::Edited, Some(of)) if entry.text.is_none() => drop(self.0.insert(of)),
+            (EntryKind::Removed, Some(of)) => drop(self.0.remove(&of)),
             _ => {}
         }
     }
@@ -249,7 +250,7 @@ impl Wiped {
 }
 
 /// A document as what it is.
-pub(super) fn parsed<T: serde::de::DeserializeOwned>(document: &Document) -> Result<T, String> {
+pub(super) fn decode<T: serde::de::DeserializeOwned>(document: &Document) -> Result<T, String> {
     deserialize_from_document(document.clone()).map_err(|error| {
         format!(
             "The document {} cannot be read: {error}.",
@@ -259,11 +260,11 @@ pub(super) fn parsed<T: serde::de::DeserializeOwned>(document: &Document) -> Res
 }
 
 /// Asks until there is an answer, also when the database is away for a while.
-async fn stubbornly<T, F: Future<Output = Result<T>>>(ask: impl Fn() -> F) -> Result<T, String> {
-    let end = Instant::now() + AWAY;
+async fn with_retries<T, F: Future<Output = Result<T>>>(ask: impl Fn() -> F) -> Result<T, String> {
+    let end = Instant::now() + MAX_OUTAGE;
     loop {
         match ask().await {
-            Err(Error::Unavailable(_)) if Instant::now() < end => sleep(AGAIN).await,
+            Err(Error::Unavailable(_)) if Instant::now() < end => sleep(RETRY_DELAY).await,
             answer => return answer.map_err(|error| format!("The database cannot be used: {error}.")),
         }
     }

@@ -12,10 +12,10 @@ use mongodb::bson::{Bson, DateTime, doc};
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
-use super::log::{FENCE, Kind};
+use super::log::{EntryKind, MAX_HEAD_AGE};
 use super::signal::SiteId;
 use super::table::ABANDONED;
-use super::{Database, Log, RoomId};
+use super::{Database, RoomId, RoomLog};
 use crate::error::{Error, Result};
 
 /// Entries that are purged at once: some milliseconds of the database's time.
@@ -92,11 +92,11 @@ impl Chore {
     }
 
     /// Has it done, in a task of its own.
-    pub(super) fn begin(self, log: Arc<Log>) {
+    pub(super) fn begin(self, log: Arc<RoomLog>) {
         self.begin_after(Duration::ZERO, log);
     }
 
-    fn begin_after(self, pause: Duration, log: Arc<Log>) {
+    fn begin_after(self, pause: Duration, log: Arc<RoomLog>) {
         let Some(run) = log.db().running.start(self.id) else { return };
         tokio::spawn(async move {
             let _run = run;
@@ -108,7 +108,7 @@ impl Chore {
         });
     }
 
-    async fn run(&self, log: &Log) -> Result<()> {
+    async fn run(&self, log: &RoomLog) -> Result<()> {
         match self.of {
             Some(seq) => log.wipe(seq).await?,
             None => self.purge(log).await?,
@@ -119,12 +119,12 @@ impl Chore {
 
 impl Chore {
     /// Begins it once whatever may have come of its entry has come: an error does not say.
-    pub(super) fn begin_late(self, log: Arc<Log>) {
+    pub(super) fn begin_late(self, log: Arc<RoomLog>) {
         self.begin_after(YOUNG, log);
     }
 
-    async fn purge(&self, log: &Log) -> Result<()> {
-        if !log.top().await?.closed {
+    async fn purge(&self, log: &RoomLog) -> Result<()> {
+        if !log.fetch_head().await?.closed {
             return Ok(());
         }
         if let Some(room) = super::Room::by_id(log.db(), self.room).await? {
@@ -134,15 +134,15 @@ impl Chore {
     }
 }
 
-impl Log {
+impl RoomLog {
     /// Wipes what a chat and its edits say, if it was removed.
     async fn wipe(&self, seq: i64) -> Result<()> {
-        let mut marks = self.marks(doc! { "of": seq }).await?;
-        marks.extend(self.marks(doc! { "was": seq }).await?);
-        if !marks.iter().any(|mark| mark.kind == Kind::Removed) {
+        let mut marks = self.revisions(doc! { "of": seq }).await?;
+        marks.extend(self.revisions(doc! { "was": seq }).await?);
+        if !marks.iter().any(|mark| mark.kind == EntryKind::Removed) {
             return Ok(());
         }
-        for seq in marks.iter().filter(|mark| mark.kind == Kind::Edited).map(|mark| mark.seq).chain([seq]) {
+        for seq in marks.iter().filter(|mark| mark.kind == EntryKind::Edited).map(|mark| mark.seq).chain([seq]) {
             let text = doc! { "$unset": { "text": "" } };
             self.db().chats.update(doc! { "room": self.room, "seq": seq }, text).await?;
         }
@@ -152,13 +152,13 @@ impl Log {
     /// Deletes all entries before *closed*, if the log has ended: in batches, and no sooner than nobody can be about
     /// to append behind an entry from before.
     async fn purge(&self) -> Result<()> {
-        let top = self.top().await?;
+        let top = self.fetch_head().await?;
         if !top.closed {
             return Ok(());
         }
         // From here on the hint is the only way to the end.
-        self.note().await?;
-        sleep(FENCE + ABANDONED * 2).await;
+        self.save_head_hint().await?;
+        sleep(MAX_HEAD_AGE + ABANDONED * 2).await;
         // From here on whatever is found before the end was written too late.
         self.db().rooms.update(doc! { "_id": self.room }, doc! { "$set": { "purged": true } }).await?;
         let mut seq = 0;
@@ -228,7 +228,7 @@ impl Database {
         self.chores.update(as_seen, doc! { "$set": { "site": self.sites.own() } }).await
     }
 
-    async fn room_of(self: &Arc<Self>, chore: &Chore) -> Result<Arc<Log>> {
+    async fn room_of(self: &Arc<Self>, chore: &Chore) -> Result<Arc<RoomLog>> {
         let room = super::Room::by_id(self, chore.room).await?.ok_or(Error::NotFound)?;
         Ok(room.log(self))
     }

@@ -16,15 +16,15 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::chore::{Chore, Running};
 use super::lease;
-use super::log::{Entry, Log, Top};
-use super::password::Passwords;
-use super::patience::PATIENCE;
-use super::restore::Marker;
-use super::room::{Name, RoomList};
+use super::log::{Entry, Head, RoomLog};
+use super::password::PasswordHasher;
+use super::restore::RestoreMarker;
+use super::room::{NameReservation, RoomList};
 use super::signal::{self, Sites, Stored};
 use super::site_id::site_id;
 use super::table::{ABANDONED, Desk, Table};
 use super::throttle::Throttle;
+use super::timeout::QUERY_TIMEOUT;
 use super::{Room, RoomId, Session, User};
 use crate::cache::{Budget, Cache, Lookup, lock};
 use crate::error::Result;
@@ -53,24 +53,24 @@ pub struct Database {
     pub(super) users: Table<User>,
     pub(super) sessions: Table<Session>,
     pub(super) rooms: Table<Room>,
-    pub(super) names: Table<Name>,
+    pub(super) names: Table<NameReservation>,
     pub(super) chats: Table<Entry>,
     pub(super) chores: Table<Chore>,
     pub(super) signals: Table<Stored>,
     pub(super) leases: Table<lease::Stored>,
-    pub(super) markers: Table<Marker>,
+    pub(super) markers: Table<RestoreMarker>,
     /// The jobs that this instance runs.
     pub(super) running: Running,
     pub(super) sites: Arc<Sites>,
-    pub(super) passwords: Passwords,
+    pub(super) passwords: PasswordHasher,
     pub(super) throttle: Throttle,
     /// When a write of this process, or of the one before it, may have been left without an answer. Locked for a line.
     doubt: Mutex<Option<Instant>>,
     pub(super) room_list: RoomList,
     /// The logs in use, by room. A log takes its key out when it is dropped; locked for a line.
-    pub(super) logs: Mutex<HashMap<RoomId, Weak<Log>>>,
+    pub(super) logs: Mutex<HashMap<RoomId, Weak<RoomLog>>>,
     /// The highest committed entry that this instance has seen of a room lately. A log in use has its own.
-    heads: Arc<Cache<RoomId, Top>>,
+    heads: Arc<Cache<RoomId, Head>>,
     budget: Arc<Budget>,
     /// Set before anything else uses the database.
     site_id: OnceLock<String>,
@@ -97,7 +97,7 @@ impl Database {
 
     async fn begin(self) -> Result<Arc<Self>, String> {
         let this = Arc::new(self);
-        Marker::refuse(&this).await?;
+        RestoreMarker::refuse(&this).await?;
         this.confirm_indexes().await.map_err(failed)?;
         let _ = this.site_id.set(site_id(&this.database).await.map_err(failed)?);
         this.resume_chores().await.map_err(failed)?;
@@ -140,7 +140,7 @@ impl Database {
             markers: Table::new(database.collection_with_options("restore", options), &desk, &budget),
             running: Running::default(),
             sites,
-            passwords: Passwords::new(),
+            passwords: PasswordHasher::new(),
             throttle: Throttle::default(),
             room_list: RoomList::default(),
             doubt: Mutex::new(Some(Instant::now())),
@@ -192,16 +192,16 @@ impl Database {
     }
 
     /// Returns the highest committed entry of a room that this instance has seen, unless that was long ago.
-    pub(super) fn top(&self, room: RoomId) -> Option<Top> {
+    pub(super) fn top(&self, room: RoomId) -> Option<Head> {
         match self.heads.get(&room) {
             Lookup::Hit(head) => Some(head),
             Lookup::Miss(_) => None,
         }
     }
 
-    pub(super) fn raise(&self, room: RoomId, head: Top) {
-        if self.heads.insert_if(room, head, size_of::<Top>(), |seen| seen.seq < head.seq) {
-            self.room_list.raise(room, head);
+    pub(super) fn raise(&self, room: RoomId, head: Head) {
+        if self.heads.insert_if(room, head, size_of::<Head>(), |seen| seen.seq < head.seq) {
+            self.room_list.record_activity(room, head);
         }
     }
 
@@ -275,8 +275,8 @@ async fn connect(url: &str, patience: Duration) -> Result<(mongodb::Database, bo
         ClientOptions::parse(url).await.map_err(|error| format!("databases.sarangbang.url cannot be read: {error}"))?;
     options.app_name.get_or_insert_with(|| "sarangbang".into());
     options.max_pool_size.get_or_insert(POOL);
-    options.connect_timeout.get_or_insert(PATIENCE);
-    options.server_selection_timeout.get_or_insert(PATIENCE);
+    options.connect_timeout.get_or_insert(QUERY_TIMEOUT);
+    options.server_selection_timeout.get_or_insert(QUERY_TIMEOUT);
     // A secondary does not know yet what a writer has just been told.
     options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
     let client = Client::with_options(options).map_err(failed)?;
@@ -286,7 +286,7 @@ async fn connect(url: &str, patience: Duration) -> Result<(mongodb::Database, bo
     // MongoDB 4.4.0 and 4.4.1 know `hello` only by its old name.
     let mut question = "hello";
     let hello = loop {
-        match timeout(PATIENCE, database.run_command(doc! { question: 1 })).await {
+        match timeout(QUERY_TIMEOUT, database.run_command(doc! { question: 1 })).await {
             Ok(Ok(hello)) => break hello,
             Ok(Err(error)) if question == "hello" && is_unknown_command(&error) => question = "isMaster",
             Ok(Err(error)) if matches!(*error.kind, ErrorKind::Authentication { .. }) => return Err(failed(error)),

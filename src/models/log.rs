@@ -3,7 +3,7 @@
 //! unique index refuses the other one. See `docs/ARCHITECTURE.md`.
 
 mod append;
-mod gallop;
+mod exponential_search;
 mod supersede;
 
 use std::collections::VecDeque;
@@ -23,25 +23,25 @@ use super::{Database, Room, RoomId, UserId};
 use crate::cache::{Budget, Charge, Evict, IDLE, lock, try_lock};
 use crate::error::Result;
 
-use append::Queue;
+use append::AppendQueue;
 pub(super) use append::{Appended, Draft};
-pub(super) use gallop::gallop;
+pub(super) use exponential_search::exponential_search;
 
 /// Entries read in one window.
-pub(super) const WINDOW: i64 = 100;
+pub(super) const PAGE_SIZE: i64 = 100;
 /// How old a look at the end may be that something is appended behind. A closed room is purged only when whoever looked
 /// just before, and whatever was asked then, has come to an end: until then its entries refuse them.
-pub(super) const FENCE: Duration = Duration::from_secs(5);
+pub(super) const MAX_HEAD_AGE: Duration = Duration::from_secs(5);
 /// Entries kept in memory, so that those who follow closely read no database: how many, and bytes of them.
-const RECENT: usize = 256;
-const RECENT_BYTES: usize = 256 << 10;
+const CACHED_ENTRIES: usize = 256;
+const CACHED_BYTES: usize = 256 << 10;
 /// What an entry takes besides its text, in bytes.
-const ENTRY_BYTES: usize = 320;
+const ENTRY_OVERHEAD: usize = 320;
 
 /// What an entry says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum EntryKind {
     /// Somebody said something.
     Said,
     /// The chat `of` was given another text.
@@ -64,13 +64,14 @@ pub struct Entry {
     /// Its number in the log, from 1.
     pub seq: i64,
     /// What it says.
-    pub kind: Kind,
+    pub kind: EntryKind,
     /// On *said*: its number among the chats, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no: Option<i64>,
     /// On all others: how many chats were said before it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    chats: Option<i64>,
+    #[serde(rename = "chats")]
+    chats_before: Option<i64>,
     /// On *edited* and *removed*: the `seq` of the chat.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<i64>,
@@ -80,7 +81,8 @@ pub struct Entry {
     pub(super) was: Option<i64>,
     /// On *edited*: its number among the edits of the chat, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
-    edits: Option<i64>,
+    #[serde(rename = "edits")]
+    edit_number: Option<i64>,
     /// Who did it.
     pub author: UserId,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,13 +96,13 @@ pub struct Entry {
 
 /// An entry about a chat, without what it says.
 #[derive(Clone, Copy, Debug, Deserialize)]
-pub(super) struct Mark {
+pub(super) struct RevisionHeader {
     /// Its number in the log.
     pub(super) seq: i64,
     /// The `seq` of the chat; none on a superseded edit.
     pub(super) of: Option<i64>,
     /// What it says.
-    pub(super) kind: Kind,
+    pub(super) kind: EntryKind,
     /// On *edited*: its number among the edits of the chat, unless an earlier version wrote it.
     pub(super) edits: Option<i64>,
     /// The `seq` of the chat, on a superseded edit.
@@ -109,7 +111,7 @@ pub(super) struct Mark {
 
 /// The end of a log as somebody saw it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Top {
+pub struct Head {
     /// The number of the last entry; 0 in an empty log.
     pub seq: i64,
     /// How many chats were said.
@@ -125,7 +127,7 @@ pub struct Top {
 impl Entry {
     /// Returns about how many bytes it takes in memory.
     fn bytes(&self) -> usize {
-        ENTRY_BYTES + self.text.as_ref().map_or(0, |text| text.as_str().len())
+        ENTRY_OVERHEAD + self.text.as_ref().map_or(0, |text| text.as_str().len())
     }
 
     /// Returns the `seq` of the chat that this entry edits or removes.
@@ -139,52 +141,52 @@ impl Entry {
     }
 }
 
-impl From<&Entry> for Top {
+impl From<&Entry> for Head {
     fn from(entry: &Entry) -> Self {
         Self {
             seq: entry.seq,
-            no: entry.no.or(entry.chats).unwrap_or_default(),
+            no: entry.no.or(entry.chats_before).unwrap_or_default(),
             at: Some(entry.at),
-            closed: entry.kind == Kind::Closed,
+            closed: entry.kind == EntryKind::Closed,
         }
     }
 }
 
 /// The log of one room. One a site and room while somebody uses it.
-pub struct Log {
+pub struct RoomLog {
     db: Arc<Database>,
     pub(super) room: RoomId,
     /// Where galloping starts as long as this site has seen no top.
-    start: Top,
+    start: Head,
     /// Filled by who appends, emptied by the one writer; locked for lines.
-    queue: Mutex<Queue>,
+    queue: Mutex<AppendQueue>,
     /// Wakes a writer that waits for the database: there is something to write.
-    waiting: Notify,
+    new_work: Notify,
     /// The last committed entries without a gap, added by the writer; locked for lines.
-    recent: Mutex<Recent>,
+    recent: Mutex<RecentEntries>,
     /// When the end was last looked at, or written.
-    confirmed: Mutex<Option<Instant>>,
+    head_checked_at: Mutex<Option<Instant>>,
     /// The highest committed entry that this instance has seen: the hint that readers wait on. 0: none yet.
-    head: watch::Sender<Top>,
+    head: watch::Sender<Head>,
     /// Up to here this instance has written the entries, or read them and then found the room open.
     verified: AtomicI64,
     /// Whether a task is at work that will write down the room's `last`.
-    noting: AtomicBool,
+    save_scheduled: AtomicBool,
     /// Whether a task marks superseded edits.
-    superseding: AtomicBool,
+    supersede_running: AtomicBool,
     /// Whether the budget of all caches knows this log: once it has kept an entry.
     registered: AtomicBool,
     this: Weak<Self>,
 }
 
 /// The last entries of a log, within [`RECENT_BYTES`] and the budget of all caches.
-struct Recent {
+struct RecentEntries {
     entries: VecDeque<Arc<Entry>>,
     charge: Charge,
     used: Instant,
 }
 
-impl Recent {
+impl RecentEntries {
     fn new(budget: &Arc<Budget>) -> Self {
         Self { entries: VecDeque::new(), charge: budget.charge(0), used: Instant::now() }
     }
@@ -198,7 +200,7 @@ impl Recent {
         }
         self.entries.push_back(Arc::clone(entry));
         let mut bytes = self.charge.bytes() + entry.bytes();
-        while self.entries.len() > RECENT || (bytes > RECENT_BYTES && self.entries.len() > 1) {
+        while self.entries.len() > CACHED_ENTRIES || (bytes > CACHED_BYTES && self.entries.len() > 1) {
             bytes -= self.entries.pop_front().map_or(0, |entry| entry.bytes());
         }
         self.charge.resize(bytes);
@@ -210,7 +212,7 @@ impl Recent {
     }
 }
 
-impl Evict for Log {
+impl Evict for RoomLog {
     fn last_used(&self) -> Option<Instant> {
         let recent = try_lock(&self.recent)?;
         (!recent.entries.is_empty()).then_some(recent.used)
@@ -231,9 +233,9 @@ impl Evict for Log {
     }
 }
 
-impl Log {
+impl RoomLog {
     /// The log of a room, whose top is not below `start`.
-    pub(super) fn of(db: &Arc<Database>, room: RoomId, start: Top) -> Arc<Self> {
+    pub(super) fn open(db: &Arc<Database>, room: RoomId, start: Head) -> Arc<Self> {
         let mut logs = db.logs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(log) = logs.get(&room).and_then(Weak::upgrade) {
             return log;
@@ -243,13 +245,13 @@ impl Log {
             room,
             start,
             queue: Mutex::default(),
-            waiting: Notify::new(),
-            recent: Mutex::new(Recent::new(db.budget())),
-            noting: AtomicBool::new(false),
-            superseding: AtomicBool::new(false),
+            new_work: Notify::new(),
+            recent: Mutex::new(RecentEntries::new(db.budget())),
+            save_scheduled: AtomicBool::new(false),
+            supersede_running: AtomicBool::new(false),
             registered: AtomicBool::new(false),
             this: Weak::clone(this),
-            confirmed: Mutex::default(),
+            head_checked_at: Mutex::default(),
             head: watch::Sender::new(db.top(room).unwrap_or_default()),
             verified: AtomicI64::new(0),
         });
@@ -258,12 +260,12 @@ impl Log {
     }
 
     /// Returns a receiver of the highest committed entry that this instance has seen.
-    pub fn hint(&self) -> watch::Receiver<Top> {
+    pub fn head_receiver(&self) -> watch::Receiver<Head> {
         self.head.subscribe()
     }
 
     /// Returns the highest committed entry that this instance has seen, if it has seen any.
-    pub(super) fn head(&self) -> Option<Top> {
+    pub(super) fn head(&self) -> Option<Head> {
         Some(*self.head.borrow()).filter(|head| head.seq > 0)
     }
 
@@ -271,11 +273,11 @@ impl Log {
     ///
     /// # Errors
     /// The database's.
-    pub async fn top(&self) -> Result<Top> {
+    pub async fn fetch_head(&self) -> Result<Head> {
         let (seen, begun) = (self.head(), Instant::now());
         let from = seen.unwrap_or(self.start).seq;
         let gallop = async {
-            match gallop(from, |seq| self.entry(seq)).await? {
+            match exponential_search(from, |seq| self.entry(seq)).await? {
                 None if seen.is_none() && from > 0 => self.entry(from).await,
                 found => Ok(found),
             }
@@ -283,23 +285,23 @@ impl Log {
         // Both at once: nothing was missing when the room was read, unless it says so.
         let (found, end) = try_join(gallop, self.end_if_purged()).await?;
         match (end, &found) {
-            (Some(end), _) => self.raise(end),
+            (Some(end), _) => self.advance_head(end),
             (None, Some(entry)) => {
                 self.ensure_durable(entry.seq).await?;
-                self.raise(Top::from(entry));
+                self.advance_head(Head::from(entry));
                 self.verified.fetch_max(entry.seq, Ordering::Relaxed);
             }
             (None, None) => {}
         }
-        self.confirm(begun);
+        self.mark_checked(begun);
         Ok(self.head().unwrap_or_default())
     }
 
     /// Returns the last entry of a purged room. The room decides, not what is left of its log.
-    async fn end_if_purged(&self) -> Result<Option<Top>> {
+    async fn end_if_purged(&self) -> Result<Option<Head>> {
         let room = Room::by_id(&self.db, self.room).await?;
         let Some(room) = room.filter(|room| room.purged) else { return Ok(None) };
-        Ok(self.entry(room.last.seq).await?.map(|entry| Top::from(&entry)))
+        Ok(self.entry(room.head_hint.seq).await?.map(|entry| Head::from(&entry)))
     }
 
     /// Returns entries read from the database once they may be shown: they are durable, and the room is not purged.
@@ -319,7 +321,7 @@ impl Log {
                     return Ok(entries);
                 }
                 self.db.chats.delete_all(doc! { "_id": { "$in": strays } }).await?;
-                self.raise(end);
+                self.advance_head(end);
                 Ok(Vec::new())
             }
             None => {
@@ -335,7 +337,7 @@ impl Log {
     }
 
     /// The highest number that is known to be committed, without asking; the end may be beyond it.
-    pub(super) fn seen(&self) -> i64 {
+    pub(super) fn known_seq(&self) -> i64 {
         self.head().unwrap_or_default().seq.max(self.start.seq)
     }
 
@@ -343,21 +345,21 @@ impl Log {
     ///
     /// # Errors
     /// The database's.
-    pub(super) async fn after(&self, seq: i64) -> Result<Vec<Arc<Entry>>> {
-        match self.recent_after(seq) {
+    pub(super) async fn read(&self, seq: i64) -> Result<Vec<Arc<Entry>>> {
+        match self.cached_after(seq) {
             Some(entries) => Ok(entries),
-            None => self.read_after(seq).await,
+            None => self.read_from_database(seq).await,
         }
     }
 
     /// The same, asked of the database.
-    async fn read_after(&self, seq: i64) -> Result<Vec<Arc<Entry>>> {
-        let mut entries = self.find(doc! { "seq": { "$gt": seq, "$lte": seq + WINDOW } }).await?;
+    async fn read_from_database(&self, seq: i64) -> Result<Vec<Arc<Entry>>> {
+        let mut entries = self.find(doc! { "seq": { "$gt": seq, "$lte": seq + PAGE_SIZE } }).await?;
         entries.sort_unstable_by_key(|entry| entry.seq);
         // A gap would be a fault of the database; nobody is led over it. Before *closed* all may be purged.
         let whole = (seq + 1..).zip(&entries).take_while(|(number, entry)| *number == entry.seq).count();
         if whole < entries.len() {
-            if entries.last().is_some_and(|last| last.kind != Kind::Closed) {
+            if entries.last().is_some_and(|last| last.kind != EntryKind::Closed) {
                 log::error!("room {}: there is no entry {}, and some behind it", self.room, seq + 1 + whole as i64);
             }
             entries.truncate(whole);
@@ -369,7 +371,7 @@ impl Log {
     ///
     /// # Errors
     /// The database's.
-    pub async fn reaches(&self, seq: i64) -> Result<bool> {
+    pub async fn contains(&self, seq: i64) -> Result<bool> {
         Ok(self.entry(seq).await?.is_some())
     }
 
@@ -386,14 +388,14 @@ impl Log {
     }
 
     /// This room's entries about chats in a window of `of`, without what they say, in no order.
-    pub(super) async fn marks(&self, window: Document) -> Result<Vec<Mark>> {
+    pub(super) async fn revisions(&self, window: Document) -> Result<Vec<RevisionHeader>> {
         let mut query = doc! { "room": self.room };
         query.extend(window);
         self.db.chats.outlines(query, doc! { "_id": 0, "seq": 1, "of": 1, "kind": 1, "edits": 1, "was": 1 }).await
     }
 
     /// Returns the hint that the room held when this log came into use: its head is not below that.
-    pub(super) fn start(&self) -> Top {
+    pub(super) fn start(&self) -> Head {
         self.start
     }
 
@@ -401,7 +403,7 @@ impl Log {
         &self.db
     }
 
-    fn recent_after(&self, seq: i64) -> Option<Vec<Arc<Entry>>> {
+    fn cached_after(&self, seq: i64) -> Option<Vec<Arc<Entry>>> {
         let mut recent = lock(&self.recent);
         recent.used = Instant::now();
         let recent = &recent.entries;
@@ -411,11 +413,11 @@ impl Log {
             return None;
         }
         let skip = usize::try_from(seq + 1 - first).ok().filter(|skip| *skip <= recent.len())?;
-        Some(recent.iter().skip(skip).take(WINDOW as usize).cloned().collect())
+        Some(recent.iter().skip(skip).take(PAGE_SIZE as usize).cloned().collect())
     }
 
     /// Takes note of entries that stand: without a gap, in order, majority-committed.
-    fn witness(&self, entries: &[Arc<Entry>]) {
+    fn record_committed(&self, entries: &[Arc<Entry>]) {
         let Some(last) = entries.last() else { return };
         {
             let mut recent = lock(&self.recent);
@@ -427,21 +429,21 @@ impl Log {
         }
         self.db.budget().relieve();
         self.verified.fetch_max(last.seq, Ordering::Relaxed);
-        self.raise(Top::from(&**last));
+        self.advance_head(Head::from(&**last));
     }
 
     /// Whether the end was looked at a moment ago.
-    fn is_confirmed(&self) -> bool {
-        let confirmed = self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
-        confirmed.is_some_and(|confirmed| confirmed.elapsed() < FENCE)
+    fn is_head_fresh(&self) -> bool {
+        let confirmed = self.head_checked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        confirmed.is_some_and(|confirmed| confirmed.elapsed() < MAX_HEAD_AGE)
     }
 
-    fn confirm(&self, at: Instant) {
-        let mut confirmed = self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
+    fn mark_checked(&self, at: Instant) {
+        let mut confirmed = self.head_checked_at.lock().unwrap_or_else(PoisonError::into_inner);
         *confirmed = (*confirmed).max(Some(at));
     }
 
-    pub(super) fn raise(&self, top: Top) {
+    pub(super) fn advance_head(&self, top: Head) {
         self.db.raise(self.room, top);
         self.head.send_if_modified(|head| {
             let is_higher = top.seq > head.seq;
@@ -453,7 +455,7 @@ impl Log {
     }
 }
 
-impl Drop for Log {
+impl Drop for RoomLog {
     fn drop(&mut self) {
         let mut logs = self.db.logs.lock().unwrap_or_else(PoisonError::into_inner);
         // A new one may stand there already.
@@ -470,7 +472,7 @@ impl Database {
             let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
             logs.values().filter_map(Weak::upgrade).collect()
         };
-        join_all(logs.iter().map(|log| log.note_now())).await;
+        join_all(logs.iter().map(|log| log.flush_head_hint())).await;
         self.leave().await;
     }
 }

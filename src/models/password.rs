@@ -15,16 +15,17 @@ use crate::error::{Error, Result};
 use crate::process::lower_thread_priority;
 
 /// How long a hash waits for its turn before its request gets 503.
-const TURN: Duration = Duration::from_secs(20);
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The most hashes that wait in one lane; the next request gets 503 at once.
-const WAITING: usize = 256;
+const MAX_WAITING: usize = 256;
 /// How long memory is kept for the next turn.
-const KEPT: Duration = Duration::from_secs(10);
+const BUFFER_TTL: Duration = Duration::from_secs(10);
 /// What memory is asked for with, in blocks, of which only those that are written to are ever there: glibc gives back at
 /// once what is larger than 32 MiB (mallopt(3), `M_MMAP_THRESHOLD`), and may keep what is smaller for the next who ask.
-const SPACE: usize = (33 << 20) / Block::SIZE;
+const BUFFER_BLOCKS: usize = (33 << 20) / Block::SIZE;
 /// A hash of a password that nobody has: an unknown id costs the same time as a wrong password.
-const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FyYW5nYmFuZy1kZWNveQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const DUMMY_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c2FyYW5nYmFuZy1kZWNveQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Who waits for a hash. Each lane has a queue and a share of the gate of its own, so a flood in one lane does not
 /// delay the others.
@@ -33,39 +34,39 @@ pub(super) enum Lane {
     /// Signed-in people and browsers that signed in to the account before.
     Known,
     /// Sign-ins of unknown browsers.
-    Stranger,
+    Unknown,
     /// Sign-ups.
     SignUp,
 }
 
 /// The hasher, with the gate before it.
-pub(super) struct Passwords {
+pub(super) struct PasswordHasher {
     /// All cores but one; the only one, where there is no other. It serves the lanes in order of arrival.
-    gate: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     /// By [`Lane`].
-    lanes: [Queue; 3],
-    memory: Memory,
+    lanes: [LaneQueue; 3],
+    buffers: BufferPool,
 }
 
 /// The queue of one lane.
-struct Queue {
+struct LaneQueue {
     /// The places of those who wait.
-    places: Semaphore,
+    waiting: Semaphore,
     /// How many of the lane may stand at the gate or behind it. With one permit a lane stands there with one hash, so
     /// another lane's hash waits behind two at most.
-    turns: Arc<Semaphore>,
+    running: Arc<Semaphore>,
 }
 
 /// The memory of turns that are over, for the next ones. Locked for lines.
 #[derive(Clone, Default)]
-struct Memory(Arc<Mutex<Vec<Kept>>>);
+struct BufferPool(Arc<Mutex<Vec<IdleBuffer>>>);
 
-struct Kept {
+struct IdleBuffer {
     blocks: Vec<Block>,
     since: Instant,
 }
 
-impl Passwords {
+impl PasswordHasher {
     pub(super) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self::with_turns(cores.saturating_sub(1).max(1))
@@ -73,18 +74,20 @@ impl Passwords {
 
     fn with_turns(turns: usize) -> Self {
         // Where there are several turns, one is free of strangers and one of sign-ups.
-        let lane =
-            |turns: usize| Queue { places: Semaphore::new(WAITING), turns: Arc::new(Semaphore::new(turns.max(1))) };
+        let lane = |turns: usize| LaneQueue {
+            waiting: Semaphore::new(MAX_WAITING),
+            running: Arc::new(Semaphore::new(turns.max(1))),
+        };
         Self {
-            gate: Arc::new(Semaphore::new(turns)),
+            permits: Arc::new(Semaphore::new(turns)),
             lanes: [lane(turns), lane(turns - 1), lane(turns - 1)],
-            memory: Memory::default(),
+            buffers: BufferPool::default(),
         }
     }
 
     /// Returns the hash to keep, as a PHC string.
     pub(super) async fn hash(&self, lane: Lane, password: Password) -> Result<String> {
-        self.in_turn(lane, move |memory| {
+        self.run_limited(lane, move |memory| {
             let mut salt = [0; 16];
             getrandom::fill(&mut salt).map_err(internal)?;
             let params = params()?;
@@ -103,8 +106,8 @@ impl Passwords {
     /// Whether the password belongs to the kept hash. Without either it takes the same time and is never right.
     pub(super) async fn verify(&self, lane: Lane, password: Option<Password>, kept: Option<&str>) -> Result<bool> {
         let known = password.is_some() && kept.is_some();
-        let kept = kept.unwrap_or(DECOY).to_owned();
-        let same = self.in_turn(lane, move |memory| {
+        let kept = kept.unwrap_or(DUMMY_HASH).to_owned();
+        let same = self.run_limited(lane, move |memory| {
             let kept = PasswordHash::new(&kept).map_err(internal)?;
             let params = Params::try_from(&kept).map_err(internal)?;
             let salt = kept.salt.ok_or_else(|| internal("a kept hash has no salt"))?;
@@ -115,33 +118,33 @@ impl Passwords {
         Ok(same.await? && known)
     }
 
-    async fn in_turn<T: Send + 'static>(
+    async fn run_limited<T: Send + 'static>(
         &self,
         lane: Lane,
         work: impl FnOnce(&mut Vec<Block>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let queue = &self.lanes[lane as usize];
-        let Ok(place) = queue.places.try_acquire() else {
+        let Ok(place) = queue.waiting.try_acquire() else {
             return Err(Error::Unavailable("the queue for password hashes is full".into()));
         };
-        let turn = timeout(TURN, async {
-            let share = Arc::clone(&queue.turns).acquire_owned().await;
-            (share, Arc::clone(&self.gate).acquire_owned().await)
+        let turn = timeout(QUEUE_TIMEOUT, async {
+            let share = Arc::clone(&queue.running).acquire_owned().await;
+            (share, Arc::clone(&self.permits).acquire_owned().await)
         });
         let Ok((Ok(share), Ok(gate))) = turn.await else {
             return Err(Error::Unavailable("no turn for a password hash in time".into()));
         };
         drop(place);
-        let (memory, runtime) = (self.memory.clone(), Handle::current());
+        let (memory, runtime) = (self.buffers.clone(), Handle::current());
         let work = move || {
             // The turn ends with the work, also when nobody waits for it any more.
             let _turn = (share, gate);
-            let mut blocks = memory.take();
+            let mut blocks = memory.acquire();
             let done = work(&mut blocks);
-            memory.keep(blocks);
+            memory.release(blocks);
             runtime.spawn(async move {
-                sleep(KEPT).await;
-                memory.give_back();
+                sleep(BUFFER_TTL).await;
+                memory.free_idle();
             });
             done
         };
@@ -157,21 +160,21 @@ impl Passwords {
     }
 }
 
-impl Memory {
-    fn take(&self) -> Vec<Block> {
-        self.all().pop().map_or_else(|| Vec::with_capacity(SPACE), |kept| kept.blocks)
+impl BufferPool {
+    fn acquire(&self) -> Vec<Block> {
+        self.buffers().pop().map_or_else(|| Vec::with_capacity(BUFFER_BLOCKS), |kept| kept.blocks)
     }
 
-    fn keep(&self, blocks: Vec<Block>) {
-        self.all().push(Kept { blocks, since: Instant::now() });
+    fn release(&self, blocks: Vec<Block>) {
+        self.buffers().push(IdleBuffer { blocks, since: Instant::now() });
     }
 
     /// Gives back what nobody has wanted for a while.
-    fn give_back(&self) {
-        self.all().retain(|kept| kept.since.elapsed() < KEPT);
+    fn free_idle(&self) {
+        self.buffers().retain(|kept| kept.since.elapsed() < BUFFER_TTL);
     }
 
-    fn all(&self) -> MutexGuard<'_, Vec<Kept>> {
+    fn buffers(&self) -> MutexGuard<'_, Vec<IdleBuffer>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -209,15 +212,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_belongs_to_its_hash_and_to_no_other() {
-        let passwords = Passwords::new();
+        let passwords = PasswordHasher::new();
         let kept = passwords.hash(Lane::SignUp, password("correct horse")).await.unwrap();
         assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
         let again = passwords.hash(Lane::SignUp, password("correct horse")).await.unwrap();
         assert_ne!(kept, again, "each has a salt of its own");
-        assert!(passwords.verify(Lane::Stranger, Some(password("correct horse")), Some(&kept)).await.unwrap());
-        assert!(!passwords.verify(Lane::Stranger, Some(password("battery staple")), Some(&kept)).await.unwrap());
-        assert!(!passwords.verify(Lane::Stranger, Some(password("correct horse")), None).await.unwrap());
-        assert!(!passwords.verify(Lane::Stranger, None, Some(&kept)).await.unwrap());
+        assert!(passwords.verify(Lane::Unknown, Some(password("correct horse")), Some(&kept)).await.unwrap());
+        assert!(!passwords.verify(Lane::Unknown, Some(password("battery staple")), Some(&kept)).await.unwrap());
+        assert!(!passwords.verify(Lane::Unknown, Some(password("correct horse")), None).await.unwrap());
+        assert!(!passwords.verify(Lane::Unknown, None, Some(&kept)).await.unwrap());
         // As anybody else would verify it.
         let parsed = PasswordHash::new(&kept).unwrap();
         assert!(Argon2::default().verify_password(b"correct horse", &parsed).is_ok());
@@ -225,31 +228,31 @@ mod tests {
 
     #[tokio::test]
     async fn the_same_memory_serves_one_turn_after_the_other_and_is_given_back() {
-        let passwords = Passwords::new();
+        let passwords = PasswordHasher::new();
         for _ in 0..3 {
             passwords.hash(Lane::SignUp, password("password")).await.unwrap();
         }
-        let sizes = || passwords.memory.all().iter().map(|kept| kept.blocks.len()).collect::<Vec<_>>();
+        let sizes = || passwords.buffers.buffers().iter().map(|kept| kept.blocks.len()).collect::<Vec<_>>();
         assert_eq!(sizes(), [19 * 1024]);
-        assert!(passwords.memory.all()[0].blocks.capacity() * Block::SIZE > 32 << 20, "it is given back at once");
+        assert!(passwords.buffers.buffers()[0].blocks.capacity() * Block::SIZE > 32 << 20, "it is given back at once");
         tokio::time::pause();
-        tokio::time::advance(KEPT / 2).await;
-        passwords.memory.give_back();
+        tokio::time::advance(BUFFER_TTL / 2).await;
+        passwords.buffers.free_idle();
         assert_eq!(sizes(), [19 * 1024]);
-        sleep(KEPT * 2).await;
+        sleep(BUFFER_TTL * 2).await;
         assert!(sizes().is_empty());
     }
     #[tokio::test]
     async fn a_flood_in_one_lane_does_not_delay_the_others() {
         for turns in [1, 2] {
-            let (passwords, done) = (Passwords::with_turns(turns), Cell::new(0));
+            let (passwords, done) = (PasswordHasher::with_turns(turns), Cell::new(0));
             let sign_up = |_| async {
                 passwords.hash(Lane::SignUp, password("password")).await.unwrap();
                 done.set(done.get() + 1);
             };
-            let mut flood = pin!(join_all((0..WAITING).map(sign_up)));
+            let mut flood = pin!(join_all((0..MAX_WAITING).map(sign_up)));
             assert!(flood.as_mut().now_or_never().is_none(), "all of them wait");
-            for lane in [Lane::Known, Lane::Stranger] {
+            for lane in [Lane::Known, Lane::Unknown] {
                 let before = done.get();
                 tokio::select! {
                     _ = &mut flood => panic!("the flood was served first"),
@@ -262,9 +265,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_lane_refuses_at_once_and_the_others_go_on() {
-        let passwords = Passwords::with_turns(1);
+        let passwords = PasswordHasher::with_turns(1);
         let mut waiting: Vec<_> =
-            (0..=WAITING).map(|_| Box::pin(passwords.hash(Lane::SignUp, password("password")))).collect();
+            (0..=MAX_WAITING).map(|_| Box::pin(passwords.hash(Lane::SignUp, password("password")))).collect();
         assert!(waiting.iter_mut().all(|hash| hash.now_or_never().is_none()));
         let refused = passwords.hash(Lane::SignUp, password("password")).now_or_never();
         assert!(matches!(refused, Some(Err(Error::Unavailable(_)))));

@@ -10,10 +10,10 @@ use mongodb::bson::{DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
-use super::backup::{Wiped, parsed};
+use super::backup::{RedactedChats, decode};
 use super::database::failed;
-use super::log::{Entry, Kind, Top};
-use super::room::Name;
+use super::log::{Entry, EntryKind, Head};
+use super::room::NameReservation;
 use super::signal::{ALIVE, around_now};
 use super::{Database, Lease, Room, RoomId, User};
 
@@ -22,13 +22,13 @@ const ID: &str = "restore";
 
 /// What says that a database was restored by half.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Marker {
+pub(super) struct RestoreMarker {
     #[serde(rename = "_id")]
     id: String,
     at: DateTime,
 }
 
-impl Marker {
+impl RestoreMarker {
     /// # Errors
     /// A sentence, where the marker stands.
     pub(super) async fn refuse(db: &Database) -> Result<(), String> {
@@ -46,8 +46,8 @@ impl Marker {
 
 /// What a backup says, being looked at: rooms, then entries, then people.
 #[derive(Default)]
-pub struct Inspection {
-    rooms: HashMap<RoomId, Log>,
+pub struct BackupValidator {
+    rooms: HashMap<RoomId, LogCheck>,
     names: HashSet<String>,
     /// The chats that were removed: what was read of them before is not restored.
     removed: HashSet<(RoomId, i64)>,
@@ -56,28 +56,33 @@ pub struct Inspection {
 }
 
 /// One room's log, being looked at.
-struct Log {
+struct LogCheck {
     is_open: bool,
     /// Where it is to end.
-    last: Top,
-    top: Top,
-    wiped: Wiped,
+    last: Head,
+    top: Head,
+    wiped: RedactedChats,
 }
 
-impl Inspection {
+impl BackupValidator {
     /// Looks at a room.
     ///
     /// # Errors
     /// A sentence: what is wrong with it.
     pub fn room(&mut self, room: &Document) -> Result<(), String> {
-        let room: Room = parsed(room)?;
+        let room: Room = decode(room)?;
         if room.no != self.rooms.len() as i64 + 1 {
             return Err(format!("Room {} has number {}, out of turn.", room.id, room.no));
         }
         if room.open && !self.names.insert(room.name.key()) {
             return Err(format!("Two rooms have the name \"{}\".", room.name.as_str()));
         }
-        let log = Log { is_open: room.open, last: room.last, top: Top::default(), wiped: Wiped::default() };
+        let log = LogCheck {
+            is_open: room.open,
+            last: room.head_hint,
+            top: Head::default(),
+            wiped: RedactedChats::default(),
+        };
         match self.rooms.insert(room.id, log) {
             Some(_) => Err(format!("Room {} is there twice.", room.id)),
             None => Ok(()),
@@ -89,18 +94,18 @@ impl Inspection {
     /// # Errors
     /// The same.
     pub fn entry(&mut self, entry: &Document) -> Result<(), String> {
-        let entry: Entry = parsed(entry)?;
+        let entry: Entry = decode(entry)?;
         let room = entry.room();
         let log = self.rooms.get_mut(&room).ok_or_else(|| format!("There are entries of {room}, and no such room."))?;
-        let end = Top::from(&entry);
-        let is_next = (end.seq, end.no) == (log.top.seq + 1, log.top.no + i64::from(entry.kind == Kind::Said));
+        let end = Head::from(&entry);
+        let is_next = (end.seq, end.no) == (log.top.seq + 1, log.top.no + i64::from(entry.kind == EntryKind::Said));
         // A room that was closed while it was read has lost what lies between.
-        if !is_next && entry.kind != Kind::Closed {
+        if !is_next && entry.kind != EntryKind::Closed {
             return Err(format!("Room {room}: entry {} follows {}.", entry.seq, log.top.seq));
         }
         log.top = end;
         log.wiped.hear(&entry);
-        if let (Kind::Removed, Some(of)) = (entry.kind, entry.of) {
+        if let (EntryKind::Removed, Some(of)) = (entry.kind, entry.of) {
             self.removed.insert((room, of));
         }
         Ok(())
@@ -111,7 +116,7 @@ impl Inspection {
     /// # Errors
     /// The same.
     pub fn person(&mut self, user: &Document) -> Result<(), String> {
-        let id = parsed::<User>(user)?.id;
+        let id = decode::<User>(user)?.id;
         self.firsts += usize::from(user.contains_key("first"));
         match self.logins.insert(user.get_str("login").unwrap_or_default().to_owned()) && self.firsts < 2 {
             true => Ok(()),
@@ -140,8 +145,8 @@ impl Inspection {
     /// # Errors
     /// The same.
     pub fn restored(&self, mut document: Document) -> Result<Option<Document>, String> {
-        let entry: Entry = parsed(&document)?;
-        if entry.kind != Kind::Closed && self.rooms.get(&entry.room()).is_none_or(|log| !log.is_open) {
+        let entry: Entry = decode(&document)?;
+        if entry.kind != EntryKind::Closed && self.rooms.get(&entry.room()).is_none_or(|log| !log.is_open) {
             return Ok(None);
         }
         if self.removed.contains(&(entry.room(), entry.target().unwrap_or(entry.seq))) {
@@ -182,7 +187,7 @@ impl Restore {
 
     async fn prepare(&self) -> Result<(), String> {
         let db = &self.db;
-        if Marker::stands(db).await? {
+        if RestoreMarker::stands(db).await? {
             // All that is there was put there by a restore: no site has started on it. Emptied and not dropped: on the
             // engine nobody could sign in after a drop.
             for all in [db.users.raw(), db.names.raw(), db.rooms.raw(), db.chats.raw()] {
@@ -200,7 +205,7 @@ impl Restore {
                             half a minute."
                     .into());
             }
-            db.markers.insert(Marker { id: ID.into(), at: DateTime::now() }).await.map_err(failed)?;
+            db.markers.insert(RestoreMarker { id: ID.into(), at: DateTime::now() }).await.map_err(failed)?;
         }
         db.confirm_indexes().await.map_err(failed)
     }
@@ -233,9 +238,9 @@ impl Restore {
     /// A sentence.
     pub async fn rooms(&self, rooms: Vec<Document>) -> Result<u64, String> {
         for room in &rooms {
-            let room: Room = parsed(room)?;
+            let room: Room = decode(room)?;
             if room.open {
-                Name::take(&self.db, &room.name, room.id).await.map_err(failed)?;
+                NameReservation::acquire(&self.db, &room.name, room.id).await.map_err(failed)?;
             }
         }
         write(self.db.rooms.raw(), rooms).await

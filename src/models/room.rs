@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 
 use super::checked::{Nonce, RoomName, Topic};
 use super::chore::Chore;
-use super::log::{Top, gallop};
-use super::{Database, Log, RoomId, User, UserId};
+use super::log::{Head, exponential_search};
+use super::{Database, RoomId, RoomLog, User, UserId};
 use crate::error::{Error, Fault, Result};
 
 pub(super) use list::RoomList;
-pub use list::{Listing, Place};
-pub(super) use name::Name;
+pub use list::{ListCursor, RoomListPage};
+pub(super) use name::NameReservation;
 
 /// One room.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,7 +41,8 @@ pub struct Room {
     /// When it was made.
     pub at: DateTime,
     /// A hint at the top of its log: never above it, often a little below.
-    pub(super) last: Top,
+    #[serde(rename = "last")]
+    pub(super) head_hint: Head,
     /// Whether the entries of its log, all but the last one, are deleted or about to be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) purged: bool,
@@ -53,9 +54,9 @@ pub struct Room {
 /// A room that a request asked for.
 pub enum Created {
     /// The request created it.
-    Now(Room),
+    New(Room),
     /// The same request created it before.
-    Before(Room),
+    Existing(Room),
 }
 
 impl User {
@@ -77,9 +78,9 @@ impl User {
     ///
     /// # Errors
     /// `Forbidden` to all but its owner and admins; as [`User::room`].
-    pub async fn own_room(&self, db: &Database, id: RoomId) -> Result<Room> {
+    pub async fn manageable_room(&self, db: &Database, id: RoomId) -> Result<Room> {
         let room = self.room(db, id).await?;
-        if room.is_changed_by(self) { Ok(room) } else { Err(Error::Forbidden) }
+        if room.can_manage(self) { Ok(room) } else { Err(Error::Forbidden) }
     }
 
     /// Returns one page of the rooms that this person may see.
@@ -88,28 +89,28 @@ impl User {
     ///
     /// # Errors
     /// The database's.
-    pub async fn rooms(&self, db: &Database, place: Place, size: usize) -> Result<Listing> {
+    pub async fn rooms(&self, db: &Database, place: ListCursor, size: usize) -> Result<RoomListPage> {
         db.room_list.page(db, place, size).await
     }
 
     /// Returns the first rooms of the list, as they were at most ten seconds ago. Returns fewer rather than fail.
-    pub async fn first_rooms(&self, db: &Database, count: usize) -> Vec<Arc<Room>> {
+    pub async fn cached_rooms(&self, db: &Database, count: usize) -> Vec<Arc<Room>> {
         db.room_list.first(db, count).await
     }
 
     /// Returns a nonce for the form that creates a room. It changes whenever a room was created; until then the page
     /// with the form stays the same, byte for byte.
     pub fn room_nonce(&self, db: &Database) -> String {
-        format!("{}-{}", self.id, db.room_list.top())
+        format!("{}-{}", self.id, db.room_list.highest_number())
     }
 
     /// Creates a room of one's own.
     ///
     /// # Errors
     /// `name: Taken`, or the database's.
-    pub async fn make_room(&self, db: &Database, name: RoomName, topic: Topic) -> Result<Room> {
-        match self.request_room(db, name, topic, None).await? {
-            Created::Now(room) | Created::Before(room) => Ok(room),
+    pub async fn create_room(&self, db: &Database, name: RoomName, topic: Topic) -> Result<Room> {
+        match self.create_room_once(db, name, topic, None).await? {
+            Created::New(room) | Created::Existing(room) => Ok(room),
         }
     }
 
@@ -118,7 +119,7 @@ impl User {
     ///
     /// # Errors
     /// As [`User::make_room`].
-    pub async fn request_room(
+    pub async fn create_room_once(
         &self,
         db: &Database,
         name: RoomName,
@@ -128,13 +129,13 @@ impl User {
         let mut id = nonce.map(|nonce| RoomId::of_request(self.id, nonce, &name.key()));
         if let Some(requested) = id {
             match Room::by_id(db, requested).await? {
-                Some(room) if room.is_of(&name, &topic) => return Ok(Created::Before(room)),
+                Some(room) if room.matches(&name, &topic) => return Ok(Created::Existing(room)),
                 // It was closed or changed since, or the form was sent with other words.
                 Some(_) => id = None,
                 None => {}
             }
         }
-        let (at, last) = (DateTime::now(), Top::default());
+        let (at, last) = (DateTime::now(), Head::default());
         let mut room = Room {
             id: id.unwrap_or_else(RoomId::new),
             no: 0,
@@ -144,35 +145,35 @@ impl User {
             topic,
             owner: self.id,
             at,
-            last,
+            head_hint: last,
             purged: false,
             active: Some(at),
         };
-        let Some(name) = Name::take(db, &room.name, room.id).await? else {
+        let Some(name) = NameReservation::acquire(db, &room.name, room.id).await? else {
             return Err(Error::field("name", Fault::Taken));
         };
         // The number may go to a room that is created in the same moment. Then the next one is tried.
         loop {
-            room.no = match Room::top(db).await {
+            room.no = match Room::highest_number(db).await {
                 Ok(top) => top + 1,
                 Err(error) => {
                     // The same request may be under way twice, and the other one needs the name. An unused hold expires.
                     if id.is_none() {
-                        let _ = Name::free(Some(name), db).await;
+                        let _ = NameReservation::release(Some(name), db).await;
                     }
                     return Err(error);
                 }
             };
             if db.rooms.insert(room.clone()).await? {
                 db.room_list.add(db, &room);
-                return Ok(Created::Now(room));
+                return Ok(Created::New(room));
             }
             if let Some(id) = id
                 && let Some(there) = Room::by_id(db, id).await?
             {
                 // The other request holds the name.
-                return match there.is_of(&room.name, &room.topic) {
-                    true => Ok(Created::Before(there)),
+                return match there.matches(&room.name, &room.topic) {
+                    true => Ok(Created::Existing(there)),
                     false => Err(Error::field("name", Fault::Taken)),
                 };
             }
@@ -182,40 +183,40 @@ impl User {
 
 impl Room {
     /// Whether this person may change and close it.
-    pub fn is_changed_by(&self, user: &User) -> bool {
+    pub fn can_manage(&self, user: &User) -> bool {
         user.admin || user.id == self.owner
     }
 
     /// Returns whether it is open and has this name and topic.
-    fn is_of(&self, name: &RoomName, topic: &Topic) -> bool {
+    fn matches(&self, name: &RoomName, topic: &Topic) -> bool {
         self.open && self.name == *name && self.topic == *topic
     }
 
     /// Its log.
-    pub fn log(&self, db: &Arc<Database>) -> Arc<Log> {
-        Log::of(db, self.id, self.last)
+    pub fn log(&self, db: &Arc<Database>) -> Arc<RoomLog> {
+        RoomLog::open(db, self.id, self.head_hint)
     }
 
     /// When something was last said in it, as far as this site has seen.
     pub fn last_at(&self, db: &Database) -> Option<DateTime> {
-        db.top(self.id).and_then(|top| top.at).max(self.last.at)
+        db.top(self.id).and_then(|top| top.at).max(self.head_hint.at)
     }
 
     /// The number of its last entry, as far as this site has seen.
-    pub fn upto(&self, db: &Database) -> i64 {
-        db.top(self.id).map_or(self.last.seq, |top| top.seq.max(self.last.seq))
+    pub fn last_seq(&self, db: &Database) -> i64 {
+        db.top(self.id).map_or(self.head_hint.seq, |top| top.seq.max(self.head_hint.seq))
     }
 
     /// How many chats were said in it, as far as this site has seen.
-    pub fn chats(&self, db: &Database) -> i64 {
-        db.top(self.id).map_or(self.last.no, |top| top.no.max(self.last.no))
+    pub fn chat_count(&self, db: &Database) -> i64 {
+        db.top(self.id).map_or(self.head_hint.no, |top| top.no.max(self.head_hint.no))
     }
 
     /// Gives it another name, another topic, or both. `None` leaves what is stored.
     ///
     /// # Errors
     /// `name: Taken`, `NotFound` when it was closed meanwhile, or the database's.
-    pub async fn change(&self, db: &Database, name: Option<RoomName>, topic: Option<Topic>) -> Result<()> {
+    pub async fn update(&self, db: &Database, name: Option<RoomName>, topic: Option<Topic>) -> Result<()> {
         let mut set = Document::new();
         set.extend(name.as_ref().map(|name| ("name".to_owned(), name.as_str().into())));
         set.extend(topic.as_ref().map(|topic| ("topic".to_owned(), topic.as_str().into())));
@@ -227,8 +228,8 @@ impl Room {
             // Only another name is taken, and the old one freed.
             let (mut old, mut new) = (None, None);
             if let Some(name) = name.as_ref().filter(|name| room.name.key() != name.key()) {
-                old = Name::held(db, &room.name, room.id).await?;
-                new = Name::take(db, name, room.id).await?;
+                old = NameReservation::find(db, &room.name, room.id).await?;
+                new = NameReservation::acquire(db, name, room.id).await?;
                 if new.is_none() {
                     return Err(Error::field("name", Fault::Taken));
                 }
@@ -238,12 +239,12 @@ impl Room {
             let change = doc! { "$set": set.clone(), "$inc": { "rev": 1_i64 } };
             if db.rooms.update(as_seen, change).await? {
                 db.room_list.invalidate(room.id);
-                return Name::free(old, db).await;
+                return NameReservation::release(old, db).await;
             }
             match Self::by_id(db, room.id).await? {
                 Some(now) if now.open => room = now,
                 _ => {
-                    Name::free(new, db).await?;
+                    NameReservation::release(new, db).await?;
                     return Err(Error::NotFound);
                 }
             }
@@ -277,7 +278,7 @@ impl Room {
         db.room_list.remove(self.id);
         // Its name as it is now: somebody may have changed it since this was read.
         let name = Self::by_id(db, self.id).await?.map_or_else(|| self.name.clone(), |room| room.name);
-        Name::free(Name::held(db, &name, self.id).await?, db).await
+        NameReservation::release(NameReservation::find(db, &name, self.id).await?, db).await
     }
 
     pub(super) async fn by_id(db: &Database, id: RoomId) -> Result<Option<Self>> {
@@ -285,11 +286,15 @@ impl Room {
     }
 
     /// Returns the highest number that a room has.
-    async fn top(db: &Database) -> Result<i64> {
-        let seen = db.room_list.top();
-        let found = gallop(seen, |no| async move { Ok(db.rooms.one(doc! { "no": no }).await?.map(|room| room.no)) });
+    async fn highest_number(db: &Database) -> Result<i64> {
+        let seen = db.room_list.highest_number();
+        let found =
+            exponential_search(
+                seen,
+                |no| async move { Ok(db.rooms.one(doc! { "no": no }).await?.map(|room| room.no)) },
+            );
         let top = found.await?.unwrap_or(seen);
-        db.room_list.raise_top(top);
+        db.room_list.raise_highest_number(top);
         Ok(top)
     }
 }

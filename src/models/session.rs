@@ -18,11 +18,11 @@ use super::{Database, Device, User, UserId};
 use crate::error::{Error, Fault, Result};
 
 /// How long a session lasts after it was last used.
-pub const LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+pub const TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How old its `seen` may be before it is written again.
-const SEEN: Duration = Duration::from_secs(60 * 60);
+const TOUCH_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// The longest kept name of a browser, in characters.
-const BROWSER: usize = 200;
+const MAX_USER_AGENT: usize = 200;
 
 /// The key of a session: the SHA-256 of its token, in base64url. Safe to keep and to log, unlike the token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -36,10 +36,10 @@ impl fmt::Display for SessionId {
 }
 
 /// What the cookie holds: 32 random bytes in base64url, then the [`Device`] that signed in. Kept nowhere here.
-pub struct Token(String);
+pub struct SessionToken(String);
 
 /// Characters of the random bytes.
-const TOKEN: usize = 43;
+const TOKEN_LENGTH: usize = 43;
 
 /// One browser, signed in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,7 +50,8 @@ pub struct Session {
     /// Whose it is.
     pub user: UserId,
     /// What the browser says of itself.
-    pub browser: String,
+    #[serde(rename = "browser")]
+    pub user_agent: String,
     /// Where it was when it signed in.
     pub address: String,
     /// The user's epoch when it was opened.
@@ -58,34 +59,35 @@ pub struct Session {
     pub(super) epoch: i64,
     at: DateTime,
     /// When it was last used, to the hour.
-    pub seen: DateTime,
+    #[serde(rename = "seen")]
+    pub last_used: DateTime,
     expires: DateTime,
 }
 
-impl Token {
+impl SessionToken {
     /// The cookie's value.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Returns whether the value of a cookie has the form of a token, alone or with a device.
-    pub fn is_one(cookie: &str) -> bool {
+    pub fn is_well_formed(cookie: &str) -> bool {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        cookie.len() >= TOKEN && cookie.bytes().all(is_plain)
+        cookie.len() >= TOKEN_LENGTH && cookie.bytes().all(is_plain)
     }
 
     /// Returns the token with the browser that it is for.
-    pub fn of(self, device: &Device) -> Self {
+    pub fn with_device(self, device: &Device) -> Self {
         Self(format!("{}{device}", self.0))
     }
 
     /// Returns the part of a cookie's value that says which browser it is for.
     pub fn device(cookie: &str) -> &str {
-        cookie.get(TOKEN..).unwrap_or_default()
+        cookie.get(TOKEN_LENGTH..).unwrap_or_default()
     }
 
     fn id(cookie: &str) -> SessionId {
-        SessionId(BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(cookie.get(..TOKEN).unwrap_or(cookie))))
+        SessionId(BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(cookie.get(..TOKEN_LENGTH).unwrap_or(cookie))))
     }
 }
 
@@ -94,25 +96,25 @@ impl Session {
     ///
     /// # Errors
     /// `userId: Credentials` when the password was changed meanwhile, or the account deleted; the database's.
-    pub async fn open(db: &Database, user: &User, browser: &str, address: IpAddr) -> Result<Token> {
+    pub async fn open(db: &Database, user: &User, browser: &str, address: IpAddr) -> Result<SessionToken> {
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;
-        let token = Token(BASE64_URL_SAFE_NO_PAD.encode(random));
+        let token = SessionToken(BASE64_URL_SAFE_NO_PAD.encode(random));
         let now = DateTime::now();
         let session = Self {
-            id: Token::id(&token.0),
+            id: SessionToken::id(&token.0),
             user: user.id,
-            browser: cut(browser, BROWSER),
+            user_agent: cut(browser, MAX_USER_AGENT),
             address: address.to_string(),
             // Read with the password that was verified: a change meanwhile ends this session too.
             epoch: user.epoch,
             at: now,
-            seen: now,
-            expires: after(now, LIFE),
+            last_used: now,
+            expires: after(now, TTL),
         };
         db.sessions.insert(session.clone()).await?;
         let now = db.users.one(doc! { "_id": user.id }).await?;
-        if now.is_some_and(|now| now.accepts(&session)) {
+        if now.is_some_and(|now| now.accepts_session(&session)) {
             return Ok(token);
         }
         session.end(db).await?;
@@ -124,17 +126,17 @@ impl Session {
     /// # Errors
     /// `SignedOut`, or the database's.
     pub async fn resume(db: &Database, token: &str) -> Result<(Self, User)> {
-        let (id, now) = (Token::id(token), DateTime::now());
+        let (id, now) = (SessionToken::id(token), DateTime::now());
         let session = db.sessions.known(id.0).await?.filter(|session| session.expires > now).ok_or(Error::SignedOut)?;
         let user = User::find(db, session.user).await.map_err(|error| match error {
             Error::NotFound => Error::SignedOut,
             error => error,
         })?;
-        if !user.accepts(&session) {
+        if !user.accepts_session(&session) {
             return Err(Error::SignedOut);
         }
-        if after(session.seen, SEEN) < now {
-            let used = doc! { "$set": { "seen": now, "expires": after(now, LIFE) } };
+        if after(session.last_used, TOUCH_INTERVAL) < now {
+            let used = doc! { "$set": { "seen": now, "expires": after(now, TTL) } };
             // A hint for people: not worth a refusal.
             if let Err(error) = db.sessions.update(doc! { "_id": &session.id.0 }, used).await {
                 log::debug!("a session's last use was not written: {error}");
@@ -147,11 +149,11 @@ impl Session {
     ///
     /// # Errors
     /// The database's.
-    pub async fn all(db: &Database, user: &User) -> Result<Vec<Self>> {
+    pub async fn of_user(db: &Database, user: &User) -> Result<Vec<Self>> {
         let now = DateTime::now();
         let mut all = db.sessions.all(doc! { "user": user.id }).await?;
-        all.retain(|session| session.expires > now && user.accepts(session));
-        all.sort_by_key(|session| Reverse(session.seen));
+        all.retain(|session| session.expires > now && user.accepts_session(session));
+        all.sort_by_key(|session| Reverse(session.last_used));
         Ok(all)
     }
 
@@ -162,8 +164,8 @@ impl Session {
     pub async fn delete_revoked(db: &Database, user: UserId) -> Result<Vec<SessionId>> {
         let owner = db.users.one(doc! { "_id": user }).await?;
         let mut all = db.sessions.all(doc! { "user": user }).await?;
-        all.retain(|session| owner.as_ref().is_none_or(|owner| !owner.accepts(session)));
-        Self::end_each(db, &all).await?;
+        all.retain(|session| owner.as_ref().is_none_or(|owner| !owner.accepts_session(session)));
+        Self::end_all(db, &all).await?;
         Ok(all.into_iter().map(|session| session.id).collect())
     }
 
@@ -171,7 +173,7 @@ impl Session {
     ///
     /// # Errors
     /// The database's. Some may have ended all the same.
-    pub async fn end_each(db: &Database, sessions: &[Self]) -> Result<()> {
+    pub async fn end_all(db: &Database, sessions: &[Self]) -> Result<()> {
         let ended = join_all(sessions.iter().map(|session| session.end(db))).await;
         ended.into_iter().collect()
     }
@@ -180,12 +182,12 @@ impl Session {
     ///
     /// # Errors
     /// The database's.
-    pub async fn ended(db: &Database, ids: &[SessionId]) -> Result<Vec<SessionId>> {
+    pub async fn find_ended(db: &Database, ids: &[SessionId]) -> Result<Vec<SessionId>> {
         let keys: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
         let open: Vec<Self> = db.sessions.all(doc! { "_id": { "$in": keys } }).await?;
         let owners: HashSet<UserId> = open.iter().map(|session| session.user).collect();
         let users = User::find_all(db, &owners.into_iter().collect::<Vec<_>>()).await?;
-        let is_valid = |session: &&Self| users.get(&session.user).is_some_and(|user| user.accepts(session));
+        let is_valid = |session: &&Self| users.get(&session.user).is_some_and(|user| user.accepts_session(session));
         let open: HashSet<&SessionId> = open.iter().filter(is_valid).map(|session| &session.id).collect();
         Ok(ids.iter().filter(|id| !open.contains(id)).cloned().collect())
     }
@@ -197,7 +199,7 @@ impl Session {
     pub async fn is_open(&self, db: &Database) -> Result<bool> {
         let stored = db.sessions.known(self.id.0.as_str()).await?;
         let user = db.users.known(self.user).await?;
-        Ok(stored.is_some() && user.is_some_and(|user| user.accepts(self)))
+        Ok(stored.is_some() && user.is_some_and(|user| user.accepts_session(self)))
     }
 
     /// Ends it: its token opens nothing any more.
@@ -230,9 +232,9 @@ mod tests {
     #[test]
     fn a_browser_name_is_cut_between_graphemes() {
         let family = "👩‍👩‍👧‍👦";
-        let name = format!("{}{family}", "x".repeat(BROWSER - 3));
-        assert_eq!(cut(&name, BROWSER), "x".repeat(BROWSER - 3));
-        assert_eq!(cut(&name, BROWSER + 4), name);
-        assert_eq!(cut("", BROWSER), "");
+        let name = format!("{}{family}", "x".repeat(MAX_USER_AGENT - 3));
+        assert_eq!(cut(&name, MAX_USER_AGENT), "x".repeat(MAX_USER_AGENT - 3));
+        assert_eq!(cut(&name, MAX_USER_AGENT + 4), name);
+        assert_eq!(cut("", MAX_USER_AGENT), "");
     }
 }

@@ -332,7 +332,7 @@ impl Database {
         let log =
             self.logs.lock().unwrap_or_else(PoisonError::into_inner).get(&entry.room()).and_then(|log| log.upgrade());
         match log {
-            Some(log) => log.raise(entry.into()),
+            Some(log) => log.advance_head(entry.into()),
             // The list of rooms follows it.
             None => self.raise(entry.room(), entry.into()),
         }
@@ -346,7 +346,7 @@ impl Database {
         };
         self.forget_heads();
         let read = logs.into_iter().map(|log| async move {
-            if let Err(error) = log.top().await {
+            if let Err(error) = log.fetch_head().await {
                 log::debug!("room {}: head not read: error={error}", log.room);
             }
         });

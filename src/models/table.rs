@@ -16,8 +16,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-use super::patience::patiently;
 use super::signal::Sites;
+use super::timeout::with_timeout;
 use crate::cache::{Budget, Cache, Lookup};
 use crate::error::{Error, Result};
 use crate::metrics::METRICS;
@@ -65,14 +65,14 @@ impl Desk {
             task.await
         };
         let begun = Instant::now();
-        let answer = match patiently(asked).await {
+        let answer = match with_timeout(asked).await {
             Ok(Ok(Ok(answer))) => answer.map_err(Error::from),
             Ok(Ok(Err(_))) => Err(Error::Unavailable("the database did not answer at all".into())),
             Ok(Err(panic)) => Err(Error::Internal(panic.to_string())),
             Err(error) => Err(error),
         };
         match &answer {
-            Ok(_) => METRICS.questions.observe(begun.elapsed().as_secs_f64()),
+            Ok(_) => METRICS.queries.observe(begun.elapsed().as_secs_f64()),
             Err(_) => METRICS.database_errors.inc(),
         }
         answer

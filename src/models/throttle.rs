@@ -20,23 +20,23 @@ use super::UserId;
 use super::checked::Login;
 use super::session::SessionId;
 use crate::error::Result;
-use crate::limit::{Counts, Quota, network};
+use crate::limits::{Quota, SlidingCounts, network};
 
-const MINUTES: Duration = Duration::from_secs(180);
-const HOUR: Duration = Duration::from_secs(60 * 60);
+const SHORT_WINDOW: Duration = Duration::from_secs(180);
+const LONG_WINDOW: Duration = Duration::from_secs(60 * 60);
 /// Failures of one network, one known browser or one session, in [`MINUTES`].
-const NEAR: u32 = 10;
+const FAILURES_PER_CLIENT: u32 = 10;
 /// Failures of one network against one account, in an [`HOUR`].
-const NETWORK: u32 = 20;
+const FAILURES_PER_NETWORK: u32 = 20;
 /// Failures of all unknown browsers against one account, and of all known ones, in an [`HOUR`].
-const ACCOUNT: u32 = 100;
+const FAILURES_PER_ACCOUNT: u32 = 100;
 
 /// The failures of the last hour.
 #[derive(Default)]
 pub(super) struct Throttle {
-    failures: Counts,
+    failures: SlidingCounts,
     /// Wakes attempts that wait for pending ones.
-    settled: Notify,
+    attempt_finished: Notify,
 }
 
 /// A pending attempt. It counts as a failure until it has succeeded, so parallel attempts gain nothing.
@@ -44,7 +44,7 @@ pub(super) struct Attempt<'a> {
     throttle: &'a Throttle,
     quotas: Vec<Quota>,
     /// Which of the quotas a success resets.
-    own: usize,
+    reset_on_success: usize,
 }
 
 impl Throttle {
@@ -52,15 +52,15 @@ impl Throttle {
     ///
     /// # Errors
     /// `TooMany`, with the time after which another attempt is allowed.
-    pub(super) async fn by_stranger(&self, login: Option<&Login>, address: IpAddr) -> Result<Attempt<'_>> {
+    pub(super) async fn begin_by_network(&self, login: Option<&Login>, address: IpAddr) -> Result<Attempt<'_>> {
         let network = network(address);
         let mut quotas = Vec::with_capacity(3);
         if let Some(login) = login {
-            quotas.push(self.quota(("pair", login, network), NETWORK, HOUR));
-            quotas.push(self.quota(("account", login), ACCOUNT, HOUR));
+            quotas.push(self.quota(("pair", login, network), FAILURES_PER_NETWORK, LONG_WINDOW));
+            quotas.push(self.quota(("account", login), FAILURES_PER_ACCOUNT, LONG_WINDOW));
         }
         let own = quotas.len().min(1);
-        quotas.push(self.quota(("network", network), NEAR, MINUTES));
+        quotas.push(self.quota(("network", network), FAILURES_PER_CLIENT, SHORT_WINDOW));
         self.begin(quotas, own).await
     }
 
@@ -68,17 +68,17 @@ impl Throttle {
     ///
     /// # Errors
     /// As [`Throttle::by_stranger`].
-    pub(super) async fn by_device(&self, user: UserId, device: &str) -> Result<Attempt<'_>> {
-        let device = self.quota(("device", user, device), NEAR, MINUTES);
-        self.begin(vec![device, self.quota(("devices", user), ACCOUNT, HOUR)], 1).await
+    pub(super) async fn begin_by_device(&self, user: UserId, device: &str) -> Result<Attempt<'_>> {
+        let device = self.quota(("device", user, device), FAILURES_PER_CLIENT, SHORT_WINDOW);
+        self.begin(vec![device, self.quota(("devices", user), FAILURES_PER_ACCOUNT, LONG_WINDOW)], 1).await
     }
 
     /// Begins an attempt of somebody who is signed in.
     ///
     /// # Errors
     /// As [`Throttle::by_stranger`].
-    pub(super) async fn by_session(&self, session: &SessionId) -> Result<Attempt<'_>> {
-        self.begin(vec![self.quota(("session", session), NEAR, MINUTES)], 1).await
+    pub(super) async fn begin_by_session(&self, session: &SessionId) -> Result<Attempt<'_>> {
+        self.begin(vec![self.quota(("session", session), FAILURES_PER_CLIENT, SHORT_WINDOW)], 1).await
     }
 
     fn quota(&self, key: impl std::hash::Hash, times: u32, span: Duration) -> Quota {
@@ -88,9 +88,9 @@ impl Throttle {
     /// Begins when the pending attempts leave one. The first `own` quotas are reset by a success.
     async fn begin(&self, quotas: Vec<Quota>, own: usize) -> Result<Attempt<'_>> {
         loop {
-            let settled = self.settled.notified();
+            let settled = self.attempt_finished.notified();
             if self.failures.reserve(&quotas)? {
-                return Ok(Attempt { throttle: self, quotas, own });
+                return Ok(Attempt { throttle: self, quotas, reset_on_success: own });
             }
             settled.await;
         }
@@ -99,10 +99,10 @@ impl Throttle {
 
 impl Attempt<'_> {
     /// Ends the attempt with its outcome: a success, a failure (`None`), or an error, which counts as neither.
-    pub(super) fn settle<T>(self, verified: Result<Option<T>>) -> Result<Option<T>> {
+    pub(super) fn finish<T>(self, verified: Result<Option<T>>) -> Result<Option<T>> {
         let failures = &self.throttle.failures;
         match &verified {
-            Ok(Some(_)) => self.quotas.iter().take(self.own).for_each(|quota| failures.forget(quota)),
+            Ok(Some(_)) => self.quotas.iter().take(self.reset_on_success).for_each(|quota| failures.reset(quota)),
             Ok(None) => failures.count(&self.quotas),
             Err(_) => {}
         }
@@ -113,7 +113,7 @@ impl Attempt<'_> {
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         self.throttle.failures.release(&self.quotas);
-        self.throttle.settled.notify_waiters();
+        self.throttle.attempt_finished.notify_waiters();
     }
 }
 
@@ -131,7 +131,7 @@ mod tests {
     }
 
     async fn fail(throttle: &Throttle, name: &str, address: IpAddr) -> Result<()> {
-        throttle.by_stranger(Some(&login(name)), address).await?.settle::<()>(Ok(None)).map(drop)
+        throttle.begin_by_network(Some(&login(name)), address).await?.finish::<()>(Ok(None)).map(drop)
     }
 
     fn is_refused<T>(result: &Result<T>, within: Duration) -> bool {
@@ -144,7 +144,7 @@ mod tests {
         for n in 0..10 {
             fail(&throttle, &format!("user{n}"), format!("2001:db8::{n}").parse().unwrap()).await.unwrap();
         }
-        assert!(is_refused(&fail(&throttle, "another", "2001:db8::ffff".parse().unwrap()).await, MINUTES));
+        assert!(is_refused(&fail(&throttle, "another", "2001:db8::ffff".parse().unwrap()).await, SHORT_WINDOW));
         fail(&throttle, "user0", "2001:db8:0:1::1".parse().unwrap()).await.unwrap();
     }
 
@@ -154,7 +154,7 @@ mod tests {
         for _ in 0..10 {
             fail(&throttle, "gildong", address(1)).await.unwrap();
         }
-        assert!(is_refused(&fail(&throttle, "gildong", address(1)).await, MINUTES));
+        assert!(is_refused(&fail(&throttle, "gildong", address(1)).await, SHORT_WINDOW));
         fail(&throttle, "gildong", address(2)).await.unwrap();
     }
 
@@ -166,15 +166,15 @@ mod tests {
             guesses += usize::from(fail(&throttle, "gildong", address(n)).await.is_ok());
         }
         assert_eq!(guesses, 100);
-        assert!(is_refused(&fail(&throttle, "gildong", address(5_000)).await, HOUR));
+        assert!(is_refused(&fail(&throttle, "gildong", address(5_000)).await, LONG_WINDOW));
         fail(&throttle, "chunhyang", address(5_000)).await.unwrap();
         let user = UserId::new();
         for _ in 0..10 {
-            throttle.by_device(user, "phone").await.unwrap().settle::<()>(Ok(None)).unwrap();
+            throttle.begin_by_device(user, "phone").await.unwrap().finish::<()>(Ok(None)).unwrap();
         }
-        assert!(is_refused(&throttle.by_device(user, "phone").await, MINUTES));
-        throttle.by_device(user, "desk").await.unwrap();
-        throttle.by_device(UserId::new(), "phone").await.unwrap();
+        assert!(is_refused(&throttle.begin_by_device(user, "phone").await, SHORT_WINDOW));
+        throttle.begin_by_device(user, "desk").await.unwrap();
+        throttle.begin_by_device(UserId::new(), "phone").await.unwrap();
     }
 
     #[tokio::test]
@@ -182,8 +182,8 @@ mod tests {
         let (throttle, user) = (Throttle::default(), UserId::new());
         let mut guesses = 0;
         for n in 0..1_000 {
-            if let Ok(attempt) = throttle.by_device(user, &n.to_string()).await {
-                attempt.settle::<()>(Ok(None)).unwrap();
+            if let Ok(attempt) = throttle.begin_by_device(user, &n.to_string()).await {
+                attempt.finish::<()>(Ok(None)).unwrap();
                 guesses += 1;
             }
         }
@@ -195,7 +195,7 @@ mod tests {
     async fn a_success_resets_its_own_network_and_account_and_nothing_else() {
         let throttle = Throttle::default();
         let succeed = async |n: usize| {
-            throttle.by_stranger(Some(&login("gildong")), address(n)).await.unwrap().settle(Ok(Some(()))).unwrap();
+            throttle.begin_by_network(Some(&login("gildong")), address(n)).await.unwrap().finish(Ok(Some(()))).unwrap();
         };
         for _ in 0..9 {
             fail(&throttle, "gildong", address(1)).await.unwrap();
@@ -213,9 +213,9 @@ mod tests {
     async fn an_error_counts_as_no_attempt() {
         let throttle = Throttle::default();
         for _ in 0..20 {
-            let attempt = throttle.by_stranger(Some(&login("gildong")), address(1)).await.unwrap();
-            attempt.settle::<()>(Err(Error::Unavailable("away".into()))).unwrap_err();
-            drop(throttle.by_stranger(Some(&login("gildong")), address(1)).await.unwrap());
+            let attempt = throttle.begin_by_network(Some(&login("gildong")), address(1)).await.unwrap();
+            attempt.finish::<()>(Err(Error::Unavailable("away".into()))).unwrap_err();
+            drop(throttle.begin_by_network(Some(&login("gildong")), address(1)).await.unwrap());
         }
         assert!(throttle.failures.is_empty());
     }
@@ -225,11 +225,11 @@ mod tests {
         let throttle = Throttle::default();
         let mut pending = Vec::new();
         for n in 0..10 {
-            pending.push(throttle.by_stranger(Some(&login(&format!("user{n}"))), address(1)).await.unwrap());
+            pending.push(throttle.begin_by_network(Some(&login(&format!("user{n}"))), address(1)).await.unwrap());
         }
         let next = login("next");
-        let waiting = throttle.by_stranger(Some(&next), address(1));
-        let settle = async { pending.into_iter().for_each(|attempt| drop(attempt.settle(Ok(Some(()))))) };
+        let waiting = throttle.begin_by_network(Some(&next), address(1));
+        let settle = async { pending.into_iter().for_each(|attempt| drop(attempt.finish(Ok(Some(()))))) };
         let (next, ()) = tokio::join!(waiting, settle);
         assert!(next.is_ok(), "all of them were right");
     }

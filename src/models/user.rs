@@ -18,7 +18,7 @@ use crate::ticket::Secret;
 pub use account::Profile;
 
 /// How long after a sign-up the same form, sent again, signs in.
-const RESENT: Duration = Duration::from_secs(10 * 60);
+const RETRY_WINDOW: Duration = Duration::from_secs(10 * 60);
 
 /// One person.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -60,14 +60,14 @@ pub struct User {
 }
 
 /// Where a sign-in comes from.
-pub struct Client<'a> {
+pub struct SignInOrigin<'a> {
     /// The address.
     pub address: IpAddr,
     /// The browser, if anybody signed in with it before, and the secret that marked it.
     pub device: Option<(Device, &'a Secret)>,
 }
 
-impl From<IpAddr> for Client<'_> {
+impl From<IpAddr> for SignInOrigin<'_> {
     fn from(address: IpAddr) -> Self {
         Self { address, device: None }
     }
@@ -108,14 +108,14 @@ impl User {
     /// # Errors
     /// `userId: Taken`, or the database's.
     pub async fn sign_up(db: &Database, login: Login, password: Password, nickname: Nickname) -> Result<Self> {
-        Self::request_sign_up(db, login, password, nickname, None).await
+        Self::sign_up_once(db, login, password, nickname, None).await
     }
 
     /// The same, with the nonce of the form: see [`User::signed_up_before`].
     ///
     /// # Errors
     /// As [`User::sign_up`].
-    pub async fn request_sign_up(
+    pub async fn sign_up_once(
         db: &Database,
         login: Login,
         password: Password,
@@ -127,7 +127,7 @@ impl User {
             return Err(Error::field("userId", Fault::Taken));
         }
         let password = db.passwords.hash(Lane::SignUp, password).await?;
-        let first = !Self::is_there_anybody(db).await?;
+        let first = !Self::any_exists(db).await?;
         let mut user = Self {
             id: UserId::new(),
             login,
@@ -166,7 +166,7 @@ impl User {
     ) -> Result<Option<Self>> {
         let is_same = |user: Self| {
             let age = DateTime::now().saturating_duration_since(user.at);
-            user.nonce.as_ref() == Some(nonce) && age < RESENT
+            user.nonce.as_ref() == Some(nonce) && age < RETRY_WINDOW
         };
         if !Self::by_login(db, &login).await?.is_some_and(is_same) {
             return Ok(None);
@@ -186,21 +186,22 @@ impl User {
         db: &Database,
         login: Option<Login>,
         password: Option<Password>,
-        client: impl Into<Client<'_>>,
+        client: impl Into<SignInOrigin<'_>>,
     ) -> Result<Self> {
-        let Client { address, device } = client.into();
+        let SignInOrigin { address, device } = client.into();
         let user = match &login {
             Some(login) => Self::by_login(db, login).await?,
             None => None,
         };
-        let known = user.as_ref().zip(device.as_ref()).filter(|(user, (device, secret))| device.knows(secret, user.id));
+        let known =
+            user.as_ref().zip(device.as_ref()).filter(|(user, (device, secret))| device.has_signed_in(secret, user.id));
         let (attempt, lane) = match known {
-            Some((user, (device, _))) => (db.throttle.by_device(user.id, device.id()).await?, Lane::Known),
-            None => (db.throttle.by_stranger(login.as_ref(), address).await?, Lane::Stranger),
+            Some((user, (device, _))) => (db.throttle.begin_by_device(user.id, device.id()).await?, Lane::Known),
+            None => (db.throttle.begin_by_network(login.as_ref(), address).await?, Lane::Unknown),
         };
         let kept = user.as_ref().map(|user| user.password.as_str());
         let right = db.passwords.verify(lane, password, kept).await;
-        let verified = attempt.settle(right.map(|right| user.filter(|_| right)))?;
+        let verified = attempt.finish(right.map(|right| user.filter(|_| right)))?;
         verified.ok_or_else(|| Error::field("userId", Fault::Credentials))
     }
 
@@ -233,7 +234,7 @@ impl User {
         db.users.one(doc! { "login": login.as_str() }).await
     }
 
-    async fn is_there_anybody(db: &Database) -> Result<bool> {
+    async fn any_exists(db: &Database) -> Result<bool> {
         // An exact key. The bundled engine reads everybody to find anybody.
         if db.users.one(doc! { "first": true }).await?.is_some() {
             return Ok(true);

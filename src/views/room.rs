@@ -182,9 +182,9 @@ impl Room {
             name: room.name.as_str().to_owned(),
             topic: room.topic.as_str().to_owned(),
             owner: room.owner.to_string(),
-            chats: room.chats(db),
+            chats: room.chat_count(db),
             last: room.last_at(db).map(time::rfc3339),
-            mine: room.is_changed_by(reader),
+            mine: room.can_manage(reader),
         }
     }
 }

@@ -115,9 +115,9 @@ impl Session {
     pub fn new(session: &models::Session, reader: &models::Session) -> Self {
         Self {
             id: session.id.to_string(),
-            browser: session.browser.clone(),
+            browser: session.user_agent.clone(),
             address: session.address.clone(),
-            seen: time::rfc3339(session.seen),
+            seen: time::rfc3339(session.last_used),
             this: session.id == reader.id,
         }
     }

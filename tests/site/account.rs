@@ -60,9 +60,9 @@ async fn a_change_of_a_profile_keeps_fields_that_were_changed_meanwhile() {
     let named = Profile { nickname: Some(nickname("new")), ..Profile::default() };
     let plain = Profile { theme: Some(None), ..Profile::default() };
     for (profile, is_renamed) in [(&looks, false), (&named, true), (&plain, false), (&named, false)] {
-        assert_eq!(user.change(&db, profile).await.unwrap(), is_renamed, "{profile:?}");
+        assert_eq!(user.update_profile(&db, profile).await.unwrap(), is_renamed, "{profile:?}");
     }
-    assert!(!user.change(&db, &Profile::default()).await.unwrap());
+    assert!(!user.update_profile(&db, &Profile::default()).await.unwrap());
     let user = User::find(&db, user.id).await.unwrap();
     assert_eq!((user.nickname.as_str(), user.locale.as_deref(), user.theme), ("new", Some("ko"), None));
 }

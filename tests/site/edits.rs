@@ -236,10 +236,10 @@ async fn ten_thousand_entries_behind_arrive_in_bounded_fragments() {
     for round in 0..10_i64 {
         let say = join_all((0..700).map(|n| {
             let long = if n % 70 == 0 { "가".repeat(4_000) } else { format!("chat {round} {n}") };
-            log.say(&author, ChatText::parse(&long).unwrap(), Nonce::parse(&format!("{round}-{n}")).unwrap())
+            log.post(&author, ChatText::parse(&long).unwrap(), Nonce::parse(&format!("{round}-{n}")).unwrap())
         }));
         assert!(say.await.iter().all(Result::is_ok));
-        let top = log.top().await.unwrap().seq;
+        let top = log.fetch_head().await.unwrap().seq;
         let change = join_all((0..300).map(|n| {
             let (log, author) = (&log, &author);
             async move {
@@ -254,7 +254,7 @@ async fn ten_thousand_entries_behind_arrive_in_bounded_fragments() {
         }));
         change.await;
     }
-    let top = log.top().await.unwrap();
+    let top = log.fetch_head().await.unwrap();
     assert!(top.seq > 8_000, "{top:?}");
     let (mut live, mut page) = (person.follow(&path, 0).await, Page::default());
     while page.upto < top.seq {

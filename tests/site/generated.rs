@@ -24,7 +24,7 @@ use crate::helpers::soon;
 async fn write(db: Arc<Database>, room: Room, author: User, mut random: Random) {
     let log = room.log(&db);
     for n in 0..40 {
-        let seq = 1 + random.below(1 + log.top().await.unwrap().seq as usize) as i64;
+        let seq = 1 + random.below(1 + log.fetch_head().await.unwrap().seq as usize) as i64;
         let text = ChatText::parse(&format!("text {n}")).unwrap();
         let (kind, nonce, patience) = (random.below(10), random.below(150), random.below(20_000) as u64);
         let step = async {
@@ -32,7 +32,7 @@ async fn write(db: Arc<Database>, room: Room, author: User, mut random: Random) 
                 0..6 => {
                     // Few nonces: many are sent again, at this site or at another.
                     let nonce = Nonce::parse(&format!("nonce-{nonce}")).unwrap();
-                    log.say(&author, text, nonce).await.map(drop)
+                    log.post(&author, text, nonce).await.map(drop)
                 }
                 6..9 => log.edit(&author, seq, text).await.map(drop),
                 _ => log.remove(&author, seq).await.map(drop),
@@ -54,7 +54,7 @@ async fn writers_who_vanish_at_any_moment_leave_a_log_that_all_read_alike() {
         let sites: Vec<Arc<Database>> = sites.into_iter().map(Result::unwrap).collect();
         let (login, password) = (Login::parse("author").unwrap(), Password::parse("password").unwrap());
         let author = User::sign_up(&sites[0], login, password, Nickname::parse("author").unwrap()).await.unwrap();
-        let room = author.make_room(&sites[0], RoomName::parse("room").unwrap(), Topic::default()).await.unwrap();
+        let room = author.create_room(&sites[0], RoomName::parse("room").unwrap(), Topic::default()).await.unwrap();
         let writers = (0..9).map(|n| {
             let (db, random) = (Arc::clone(&sites[n % 3]), Random::new(seed * 100 + n as u64));
             tokio::spawn(write(db, room.clone(), author.clone(), random))
@@ -64,16 +64,16 @@ async fn writers_who_vanish_at_any_moment_leave_a_log_that_all_read_alike() {
         // Each site's writer comes to this one last.
         for (n, db) in sites.iter().enumerate() {
             let (text, nonce) = (ChatText::parse("the last").unwrap(), Nonce::parse(&format!("last-{n}")).unwrap());
-            room.log(db).say(&author, text, nonce).await.unwrap();
+            room.log(db).post(&author, text, nonce).await.unwrap();
         }
         // A site that has seen nothing of it, from every cursor, against its own pages.
         let fresh = Database::open(&database).await.unwrap();
         let log = room.log(&fresh);
-        let top = log.top().await.unwrap();
+        let top = log.fetch_head().await.unwrap();
         let mut pages = Vec::new();
         let mut before = None;
         loop {
-            let page = log.page(log.end().await.unwrap(), before).await.unwrap();
+            let page = log.page(log.current_head().await.unwrap(), before).await.unwrap();
             pages.splice(0..0, page.chats);
             before = page.before;
             if before.is_none() {
@@ -85,9 +85,9 @@ async fn writers_who_vanish_at_any_moment_leave_a_log_that_all_read_alike() {
         assert!(pages.iter().all(|chat| chat.removed == chat.text.is_empty()), "seed {seed}");
         for db in sites.iter().chain([&fresh]) {
             let (log, mut seen, mut chats) = (room.log(db), 0, std::collections::BTreeMap::new());
-            assert_eq!(log.top().await.unwrap().seq, top.seq);
+            assert_eq!(log.fetch_head().await.unwrap().seq, top.seq);
             while seen < top.seq {
-                let news = log.news(seen).await.unwrap();
+                let news = log.updates(seen).await.unwrap();
                 assert!(news.upto > seen, "seed {seed}: a gap behind {seen}");
                 for chat in news.chats {
                     match chats.get(&chat.seq) {

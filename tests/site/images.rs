@@ -121,7 +121,7 @@ async fn without_a_ticket_nothing_is_read_or_kept() {
     let (_, others) = other.picture_form().await.unwrap();
     let (user, _) = ticket.split_once('.').unwrap();
     let (_, signature) = others.split_once('.').unwrap();
-    let asking = format!("{user}.{}", secret().ticket(Purpose::Ask, user));
+    let asking = format!("{user}.{}", secret().ticket(Purpose::QueryPicture, user));
     for ticket in ["", "nonsense", &format!("{user}.{signature}"), &asking, &ticket[..ticket.len() - 2]] {
         let photo = encoded(&quarters(300, 300), ImageFormat::Jpeg);
         let refused = person.send_picture_to(&address, ticket, photo, "application/json").await;
@@ -136,8 +136,8 @@ async fn without_a_ticket_nothing_is_read_or_kept() {
         async move { Answer::read(request.bearer_auth(ticket).form(&[("path", path)])).await.status }
     };
     assert_eq!(put(String::new()).await, 403);
-    assert_eq!(put(secret().ticket(Purpose::Record, user)).await, 403);
-    assert_eq!(put(secret().ticket(Purpose::Record, &format!("{user} {path}"))).await, 204);
+    assert_eq!(put(secret().ticket(Purpose::SetPicture, user)).await, 403);
+    assert_eq!(put(secret().ticket(Purpose::SetPicture, &format!("{user} {path}"))).await, 204);
     assert_eq!(site.visitor().get(&path).await.status, 403);
 }
 

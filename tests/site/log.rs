@@ -19,12 +19,12 @@ async fn person(db: &Database, name: &str) -> User {
 }
 
 async fn room(db: &Database, owner: &User) -> Room {
-    owner.make_room(db, RoomName::parse("room").unwrap(), Topic::default()).await.unwrap()
+    owner.create_room(db, RoomName::parse("room").unwrap(), Topic::default()).await.unwrap()
 }
 
 async fn say(db: &Arc<Database>, room: &Room, author: &User, text: &str) -> Result<i64, Error> {
     let (text, nonce) = (ChatText::parse(text).unwrap(), Nonce::parse(&nonce()).unwrap());
-    room.log(db).say(author, text, nonce).await.map(|said| said.chat.seq)
+    room.log(db).post(author, text, nonce).await.map(|said| said.chat.seq)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,11 +50,11 @@ async fn writers_on_three_sites_make_one_log_without_a_gap() {
     assert_eq!(all, (1..=300).collect::<Vec<_>>());
     for db in &sites {
         let log = room.log(db);
-        let top = log.top().await.unwrap();
+        let top = log.fetch_head().await.unwrap();
         assert_eq!((top.seq, top.no), (300, 300));
         let mut seen = 0;
         while seen < 300 {
-            let news = log.news(seen).await.unwrap();
+            let news = log.updates(seen).await.unwrap();
             assert_eq!(news.chats[0].seq, seen + 1);
             assert!(news.chats.iter().all(|chat| chat.no == chat.seq && chat.rev == chat.seq));
             seen = news.upto;
@@ -88,11 +88,11 @@ async fn a_closed_log_takes_nothing_more_on_any_site() {
         .await
         .concat();
         said.sort_unstable();
-        let top = room.log(&there).top().await.unwrap();
+        let top = room.log(&there).fetch_head().await.unwrap();
         assert!(top.closed);
         assert_eq!(said, (1..top.seq).collect::<Vec<_>>(), "all that was acknowledged stands before the end");
         room.close(&there, &author).await.unwrap();
-        assert_eq!(room.log(&here).top().await.unwrap(), top, "closing again adds nothing");
+        assert_eq!(room.log(&here).fetch_head().await.unwrap(), top, "closing again adds nothing");
     }
 }
 
@@ -105,8 +105,9 @@ async fn a_batch_with_old_nonces_in_it_keeps_all_the_others() {
     let say = |nonce: String| {
         let (log, author) = (room.log(&db), author.clone());
         async move {
-            let said = log.say(&author, ChatText::parse("text").unwrap(), Nonce::parse(&nonce).unwrap()).await.unwrap();
-            (said.chat.seq, said.again)
+            let said =
+                log.post(&author, ChatText::parse("text").unwrap(), Nonce::parse(&nonce).unwrap()).await.unwrap();
+            (said.chat.seq, said.is_duplicate)
         }
     };
     for n in 0..5 {
@@ -123,7 +124,7 @@ async fn a_batch_with_old_nonces_in_it_keeps_all_the_others() {
     }
     let fresh = answers.iter().filter(|(_, again)| !again).count() as i64;
     assert_eq!(fresh, 20);
-    assert_eq!(room.log(&db).top().await.unwrap().seq, 25);
+    assert_eq!(room.log(&db).fetch_head().await.unwrap().seq, 25);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,7 +222,7 @@ async fn on_a_standalone_server_what_was_only_read_is_journaled_before_it_is_ack
     let said = || {
         let (text, nonce) = (ChatText::parse("text").unwrap(), Nonce::parse("nonce").unwrap());
         let (log, author) = (room.log(&db), author.clone());
-        async move { log.say(&author, text, nonce).await.unwrap().again }
+        async move { log.post(&author, text, nonce).await.unwrap().is_duplicate }
     };
     let signals = Client::with_uri_str(&database).await.unwrap().default_database().unwrap();
     let signals = signals.collection::<Document>("signal");

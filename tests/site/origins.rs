@@ -97,7 +97,8 @@ async fn without_an_address_the_site_answers_at_known_hosts_only() {
     }
     assert_eq!(ask("GET", "/metrics", EVIL, "text/html").await.status, 404, "without a token there is no such page");
     let path = format!("/image/{}.jpg", "a".repeat(64));
-    for (ticket, status) in [(None, 421), (Some(secret().ticket(Purpose::Ask, &path)), 200), (Some("1.x".into()), 421)]
+    for (ticket, status) in
+        [(None, 421), (Some(secret().ticket(Purpose::QueryPicture, &path)), 200), (Some("1.x".into()), 421)]
     {
         let request = person.request("GET", &path).header("Host", EVIL);
         let answer = Answer::read(ticket.iter().fold(request, |request, ticket| request.bearer_auth(ticket))).await;
@@ -105,7 +106,7 @@ async fn without_an_address_the_site_answers_at_known_hosts_only() {
     }
     let me = person.get_json("/user/me").await.json()["id"].as_str().unwrap().to_owned();
     let (record, subject) = (format!("/user/{me}/image"), format!("{me} {path}"));
-    for (ticket, status) in [("1.x".into(), 421), (secret().ticket(Purpose::Record, &subject), 204)] {
+    for (ticket, status) in [("1.x".into(), 421), (secret().ticket(Purpose::SetPicture, &subject), 204)] {
         let request = person.request("PUT", &record).header("Host", EVIL).bearer_auth(&ticket).form(&[("path", &path)]);
         assert_eq!(Answer::read(request).await.status, status, "{ticket}");
     }

@@ -403,16 +403,16 @@ async fn a_room_that_is_renamed_and_edited_at_once_has_one_name_and_holds_it() {
     let name = |text: &str| RoomName::parse(text).unwrap();
     for round in 0..60 {
         let (old, new) = (format!("old {round}"), format!("new {round}"));
-        let made = owner.make_room(&here, name(&old), Topic::default()).await.unwrap();
+        let made = owner.create_room(&here, name(&old), Topic::default()).await.unwrap();
         // All of them have the room as it was made.
         let changes = [(&here, &new), (&there, &old), (&here, &old), (&there, &new)];
-        let changes = changes.map(|(db, to)| made.change(db, Some(name(to)), None));
+        let changes = changes.map(|(db, to)| made.update(db, Some(name(to)), None));
         join_all(changes).await.into_iter().for_each(|changed| changed.unwrap());
 
         let now = owner.room(&here, made.id).await.unwrap().name.as_str().to_owned();
         let free = if now == old { &new } else { &old };
-        assert!(owner.make_room(&there, name(&now), Topic::default()).await.is_err(), "{now} is held");
-        owner.make_room(&there, name(free), Topic::default()).await.unwrap();
+        assert!(owner.create_room(&there, name(&now), Topic::default()).await.is_err(), "{now} is held");
+        owner.create_room(&there, name(free), Topic::default()).await.unwrap();
     }
 }
 
@@ -429,10 +429,10 @@ async fn a_change_of_a_name_keeps_a_topic_that_was_changed_meanwhile() {
     let owner = owner.await.unwrap();
     let (name, topic) = (|text| RoomName::parse(text).unwrap(), |text| Topic::parse(text).unwrap());
     // Both changes begin with the room as it was created.
-    let made = owner.make_room(&here, name("old"), topic("old")).await.unwrap();
-    made.change(&there, None, Some(topic("new"))).await.unwrap();
-    made.change(&here, Some(name("new")), None).await.unwrap();
-    made.change(&there, None, None).await.unwrap();
+    let made = owner.create_room(&here, name("old"), topic("old")).await.unwrap();
+    made.update(&there, None, Some(topic("new"))).await.unwrap();
+    made.update(&here, Some(name("new")), None).await.unwrap();
+    made.update(&there, None, None).await.unwrap();
     let room = owner.room(&here, made.id).await.unwrap();
     assert_eq!((room.name.as_str(), room.topic.as_str()), ("new", "new"));
 }

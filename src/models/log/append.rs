@@ -16,34 +16,34 @@ use mongodb::bson::{DateTime, doc};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Entry, FENCE, Kind, Log, Top, WINDOW};
+use super::{Entry, EntryKind, Head, MAX_HEAD_AGE, PAGE_SIZE, RoomLog};
 use crate::error::{Error, Result};
 use crate::metrics::METRICS;
 use crate::models::checked::{ChatText, Nonce};
-use crate::models::patience::{PATIENCE, patiently};
 use crate::models::table::ABANDONED;
+use crate::models::timeout::{QUERY_TIMEOUT, with_timeout};
 use crate::models::{RoomId, UserId};
 
 /// Drafts in one batch: at most 512 × 16 KB, half of what one message to the database holds.
-const BATCH: usize = 512;
+const MAX_BATCH: usize = 512;
 /// Drafts that may wait, and the most bytes of their texts. Beyond that the database is not keeping up, and the client
 /// is told so.
-const QUEUE: usize = 8_192;
-const QUEUE_BYTES: usize = 16 << 20;
+const MAX_PENDING: usize = 8_192;
+const MAX_PENDING_BYTES: usize = 16 << 20;
 /// How often a chat may be edited: removing it wipes the text of each edit.
-const EDITS: i64 = 1_000;
+const MAX_EDITS: i64 = 1_000;
 /// The longest pause between two looks at what became of a batch that was given up.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const MAX_POLL_DELAY: Duration = Duration::from_secs(2);
 /// Questions about nonces at once.
-const AT_ONCE: usize = 16;
+const CONCURRENT_LOOKUPS: usize = 16;
 /// How far the written hint at the top may be behind, in time. In many rooms where little is said each writing of it is
 /// another question for nearly every chat; a start that finds an old one asks some more.
-const NOTE: Duration = Duration::from_secs(30);
+const HEAD_HINT_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What is to be appended.
 pub(in crate::models) struct Draft {
     id: ObjectId,
-    kind: Kind,
+    kind: EntryKind,
     /// On *edited* and *removed*: the `seq` of the chat.
     of: Option<i64>,
     author: UserId,
@@ -59,48 +59,48 @@ pub(in crate::models) enum Appended {
     /// It stands.
     New(Arc<Entry>),
     /// Its nonce stood already, as this entry; or what it removes was removed, by this entry.
-    Again(Arc<Entry>),
+    Duplicate(Arc<Entry>),
     /// Nothing: what it edits was removed.
-    Gone,
+    ChatRemoved,
     /// Nothing: what it edits was edited [`EDITS`] times.
-    Enough,
+    TooManyEdits,
     /// Nothing: the log ends with *closed*.
     Closed,
 }
 
 /// The drafts that wait.
 #[derive(Default)]
-pub(super) struct Queue {
-    waiting: Vec<Waiting>,
+pub(super) struct AppendQueue {
+    pending: Vec<PendingDraft>,
     /// The bytes of their texts.
     bytes: usize,
     /// Whether a writer is at work, which will see to them.
-    written: bool,
+    writer_running: bool,
 }
 
-struct Waiting {
+struct PendingDraft {
     draft: Draft,
     answer: oneshot::Sender<Result<Appended>>,
 }
 
 impl Draft {
     pub(in crate::models) fn said(author: UserId, text: ChatText, nonce: Nonce) -> Self {
-        Self { nonce: Some(nonce), text: Some(text), ..Self::new(Kind::Said, author) }
+        Self { nonce: Some(nonce), text: Some(text), ..Self::new(EntryKind::Said, author) }
     }
 
     pub(in crate::models) fn edited(of: i64, author: UserId, text: ChatText) -> Self {
-        Self { of: Some(of), text: Some(text), ..Self::new(Kind::Edited, author) }
+        Self { of: Some(of), text: Some(text), ..Self::new(EntryKind::Edited, author) }
     }
 
     pub(in crate::models) fn removed(of: i64, author: UserId) -> Self {
-        Self { of: Some(of), ..Self::new(Kind::Removed, author) }
+        Self { of: Some(of), ..Self::new(EntryKind::Removed, author) }
     }
 
     pub(in crate::models) fn closed(author: UserId) -> Self {
-        Self::new(Kind::Closed, author)
+        Self::new(EntryKind::Closed, author)
     }
 
-    fn new(kind: Kind, author: UserId) -> Self {
+    fn new(kind: EntryKind, author: UserId) -> Self {
         Self { id: ObjectId::new(), kind, of: None, author, nonce: None, text: None, edits: None, at: DateTime::now() }
     }
 
@@ -109,18 +109,18 @@ impl Draft {
     }
 
     /// The entry that it becomes behind `top`.
-    fn entry(&self, room: RoomId, top: Top) -> Entry {
-        let said = self.kind == Kind::Said;
+    fn entry(&self, room: RoomId, top: Head) -> Entry {
+        let said = self.kind == EntryKind::Said;
         Entry {
             id: self.id,
             room,
             seq: top.seq + 1,
             kind: self.kind,
             no: said.then_some(top.no + 1),
-            chats: (!said).then_some(top.no),
+            chats_before: (!said).then_some(top.no),
             of: self.of,
             was: None,
-            edits: self.edits,
+            edit_number: self.edits,
             author: self.author,
             nonce: self.nonce.clone(),
             text: self.text.clone(),
@@ -129,77 +129,77 @@ impl Draft {
     }
 }
 
-impl Log {
+impl RoomLog {
     /// Appends a draft. Answers when it is durable, or will never be by this call.
     ///
     /// # Errors
     /// `Unavailable` when the database is away. The draft may stand all the same: the same nonce tells.
     pub(in crate::models) async fn append(self: &Arc<Self>, draft: Draft) -> Result<Appended> {
         let (answer, answered) = oneshot::channel();
-        if self.wait(Waiting { draft, answer })? {
-            tokio::spawn(write(Arc::clone(self)));
+        if self.enqueue(PendingDraft { draft, answer })? {
+            tokio::spawn(run_writer(Arc::clone(self)));
         }
-        patiently(answered).await?.unwrap_or_else(|_| Err(away("the writer ended")))
+        with_timeout(answered).await?.unwrap_or_else(|_| Err(unavailable("the writer ended")))
     }
 
     /// Queues a draft. Answers whether a writer is to be called.
-    fn wait(&self, draft: Waiting) -> Result<bool> {
+    fn enqueue(&self, draft: PendingDraft) -> Result<bool> {
         let mut queue = self.queue();
         let bytes = draft.draft.bytes();
-        if queue.waiting.len() >= QUEUE || queue.bytes + bytes > QUEUE_BYTES {
-            return Err(away("too much is waiting to be written"));
+        if queue.pending.len() >= MAX_PENDING || queue.bytes + bytes > MAX_PENDING_BYTES {
+            return Err(unavailable("too much is waiting to be written"));
         }
-        queue.waiting.push(draft);
+        queue.pending.push(draft);
         queue.bytes += bytes;
-        self.waiting.notify_waiters();
-        Ok(!std::mem::replace(&mut queue.written, true))
+        self.new_work.notify_waiters();
+        Ok(!std::mem::replace(&mut queue.writer_running, true))
     }
 
     /// The next batch, without those that nobody waits for any more; `None` lets the writer go.
-    fn next_batch(&self) -> Option<Vec<Waiting>> {
+    fn next_batch(&self) -> Option<Vec<PendingDraft>> {
         let mut queue = self.queue();
-        queue.waiting.retain(|waiting| !waiting.answer.is_closed());
-        let most = BATCH.min(queue.waiting.len());
-        queue.written = most > 0;
-        let batch = queue.written.then(|| queue.waiting.drain(..most).collect());
-        queue.bytes = queue.waiting.iter().map(|waiting| waiting.draft.bytes()).sum();
+        queue.pending.retain(|waiting| !waiting.answer.is_closed());
+        let most = MAX_BATCH.min(queue.pending.len());
+        queue.writer_running = most > 0;
+        let batch = queue.writer_running.then(|| queue.pending.drain(..most).collect());
+        queue.bytes = queue.pending.iter().map(|waiting| waiting.draft.bytes()).sum();
         batch
     }
 
     /// Sees to it that each draft of the batch stands, or stood before, or meets a closed log; answers it.
     /// What is left in the batch when this ends or is given up may or may not stand.
-    async fn commit(self: &Arc<Self>, batch: &mut Vec<Waiting>) -> Result<()> {
+    async fn commit(self: &Arc<Self>, batch: &mut Vec<PendingDraft>) -> Result<()> {
         loop {
             let top = match self.head() {
-                Some(top) if self.is_confirmed() => top,
-                _ => self.top().await?,
+                Some(top) if self.is_head_fresh() => top,
+                _ => self.fetch_head().await?,
             };
             if top.closed {
-                batch.drain(..).for_each(|waiting| waiting.tell(Appended::Closed));
+                batch.drain(..).for_each(|waiting| waiting.respond(Appended::Closed));
             }
-            self.answer_late(batch).await?;
+            self.reject_stale(batch).await?;
             if batch.is_empty() {
                 return Ok(());
             }
-            let (entries, begun) = (self.number(batch, top), Instant::now());
+            let (entries, begun) = (self.assign_numbers(batch, top), Instant::now());
             match self.db.chats.insert_in_order(entries.clone()).await {
                 // This process was stopped for a while. The room may have been closed and purged, with nothing left to
                 // reject the write: it counts once it was read again and the room was found open.
-                Ok(()) if begun.elapsed() > FENCE => return Err(away("the write took too long")),
+                Ok(()) if begun.elapsed() > MAX_HEAD_AGE => return Err(unavailable("the write took too long")),
                 Ok(()) => {
-                    METRICS.batches.observe(entries.len() as f64);
-                    METRICS.appends.observe(begun.elapsed().as_secs_f64());
-                    self.confirm(begun);
-                    self.witness(&entries);
+                    METRICS.batch_entries.observe(entries.len() as f64);
+                    METRICS.append_seconds.observe(begun.elapsed().as_secs_f64());
+                    self.mark_checked(begun);
+                    self.record_committed(&entries);
                     self.supersede(
-                        entries.iter().filter(|entry| entry.kind == Kind::Edited).filter_map(|entry| entry.of),
+                        entries.iter().filter(|entry| entry.kind == EntryKind::Edited).filter_map(|entry| entry.of),
                     );
-                    answer(batch, &entries);
+                    respond_to_committed(batch, &entries);
                 }
                 Err(error) => {
                     self.db.doubt();
                     log::debug!("room {}: append behind {}: {error}", self.room, top.seq);
-                    self.settle(batch, top).await?;
+                    self.reconcile(batch, top).await?;
                 }
             }
         }
@@ -207,7 +207,7 @@ impl Log {
 
     /// Answers those of the batch that come too late: about a chat that was removed, or edited enough. Whoever changes
     /// that meanwhile appends behind the same top, and one of the two is refused there.
-    async fn answer_late(&self, batch: &mut Vec<Waiting>) -> Result<()> {
+    async fn reject_stale(&self, batch: &mut Vec<PendingDraft>) -> Result<()> {
         let mut about: Vec<i64> = batch.iter().filter_map(|waiting| waiting.draft.of).collect();
         if about.is_empty() {
             return Ok(());
@@ -217,15 +217,15 @@ impl Log {
         let mut edits: HashMap<i64, i64> = HashMap::new();
         let mut removals: HashMap<i64, Option<Arc<Entry>>> = HashMap::new();
         let mut unnumbered = Vec::new();
-        for mark in self.marks(doc! { "of": { "$in": about } }).await? {
+        for mark in self.revisions(doc! { "of": { "$in": about } }).await? {
             let Some(of) = mark.of else { continue };
             match mark.kind {
-                Kind::Removed => {
+                EntryKind::Removed => {
                     // Acknowledged by reading it.
                     self.db.ensure_durable().await?;
                     removals.insert(of, self.entry(mark.seq).await?.map(Arc::new));
                 }
-                Kind::Edited => {
+                EntryKind::Edited => {
                     let count = edits.entry(of).or_default();
                     *count = mark.edits.unwrap_or_default().max(*count + 1);
                     if mark.edits.is_none() {
@@ -237,7 +237,7 @@ impl Log {
         }
         if !unnumbered.is_empty() {
             // Edits of an earlier version have no number: they are counted.
-            for mark in self.marks(doc! { "was": { "$in": unnumbered } }).await? {
+            for mark in self.revisions(doc! { "was": { "$in": unnumbered } }).await? {
                 *edits.entry(mark.was.unwrap_or_default()).or_default() += 1;
             }
         }
@@ -245,20 +245,20 @@ impl Log {
             let (kind, of) = (waiting.draft.kind, waiting.draft.of.unwrap_or_default());
             let count = edits.entry(of).or_default();
             match (kind, removals.get(&of)) {
-                (Kind::Edited, Some(_)) => waiting.tell(Appended::Gone),
-                (Kind::Edited, None) if *count >= EDITS => waiting.tell(Appended::Enough),
-                (Kind::Edited, None) => {
+                (EntryKind::Edited, Some(_)) => waiting.respond(Appended::ChatRemoved),
+                (EntryKind::Edited, None) if *count >= MAX_EDITS => waiting.respond(Appended::TooManyEdits),
+                (EntryKind::Edited, None) => {
                     *count += 1;
                     waiting.draft.edits = Some(*count);
                     batch.push(waiting);
                 }
-                (Kind::Removed, Some(Some(entry))) => {
+                (EntryKind::Removed, Some(Some(entry))) => {
                     let entry = Arc::clone(entry);
-                    waiting.tell(Appended::Again(entry));
+                    waiting.respond(Appended::Duplicate(entry));
                 }
                 // A second one of the same batch waits for the first: it is answered when that stands.
-                (Kind::Removed, Some(None)) => self.queue().waiting.push(waiting),
-                (Kind::Removed, None) => {
+                (EntryKind::Removed, Some(None)) => self.queue().pending.push(waiting),
+                (EntryKind::Removed, None) => {
                     removals.insert(of, None);
                     batch.push(waiting);
                 }
@@ -269,10 +269,10 @@ impl Log {
     }
 
     /// The entries that a batch becomes behind `top`: up to a *closed*, and each nonce once.
-    fn number(&self, batch: &[Waiting], mut top: Top) -> Vec<Arc<Entry>> {
+    fn assign_numbers(&self, batch: &[PendingDraft], mut top: Head) -> Vec<Arc<Entry>> {
         let mut entries = Vec::with_capacity(batch.len());
         let mut nonces = HashSet::new();
-        for Waiting { draft, .. } in batch {
+        for PendingDraft { draft, .. } in batch {
             if top.closed {
                 break;
             }
@@ -280,7 +280,7 @@ impl Log {
                 continue;
             }
             let entry = draft.entry(self.room, top);
-            top = Top::from(&entry);
+            top = Head::from(&entry);
             entries.push(Arc::new(entry));
         }
         entries
@@ -288,13 +288,13 @@ impl Log {
 
     /// Reads what stands behind `top` and answers those of the batch that are found there. Where nothing stands, some
     /// of the batch may have been said long ago: the first of those is what an ordered insert stops at.
-    async fn settle(&self, batch: &mut Vec<Waiting>, top: Top) -> Result<()> {
+    async fn reconcile(&self, batch: &mut Vec<PendingDraft>, top: Head) -> Result<()> {
         let mut seq = top.seq;
         loop {
-            let news = self.read_on(seq).await?;
-            answer(batch, &news);
+            let news = self.read_and_record(seq).await?;
+            respond_to_committed(batch, &news);
             seq += news.len() as i64;
-            if (news.len() as i64) < WINDOW {
+            if (news.len() as i64) < PAGE_SIZE {
                 break;
             }
         }
@@ -302,11 +302,11 @@ impl Log {
             return Ok(());
         }
         let waiting = batch.len();
-        let old = self.said_before(batch).await?;
+        let old = self.find_by_nonce(batch).await?;
         if !old.is_empty() {
             self.db.ensure_durable().await?;
         }
-        answer(batch, &old);
+        respond_to_committed(batch, &old);
         if batch.len() == waiting {
             // Nobody was before us: the database itself is in trouble.
             sleep(Duration::from_millis(50)).await;
@@ -315,42 +315,42 @@ impl Log {
     }
 
     /// Reads a window behind `seq` from the database and takes note of it.
-    async fn read_on(&self, seq: i64) -> Result<Vec<Arc<Entry>>> {
-        let news = self.read_after(seq).await?;
-        self.witness(&news);
+    async fn read_and_record(&self, seq: i64) -> Result<Vec<Arc<Entry>>> {
+        let news = self.read_from_database(seq).await?;
+        self.record_committed(&news);
         Ok(news)
     }
 
     /// The entries that have the nonces of a batch.
-    async fn said_before(&self, batch: &[Waiting]) -> Result<Vec<Arc<Entry>>> {
+    async fn find_by_nonce(&self, batch: &[PendingDraft]) -> Result<Vec<Arc<Entry>>> {
         let mut nonces: HashMap<UserId, Vec<String>> = HashMap::new();
-        for Waiting { draft, .. } in batch {
+        for PendingDraft { draft, .. } in batch {
             if let Some(nonce) = &draft.nonce {
                 nonces.entry(draft.author).or_default().push(nonce.as_str().to_owned());
             }
         }
         let found =
             nonces.into_iter().map(|(author, nonces)| self.find(doc! { "author": author, "nonce": { "$in": nonces } }));
-        let found: Vec<Vec<Entry>> = stream::iter(found).buffer_unordered(AT_ONCE).try_collect().await?;
+        let found: Vec<Vec<Entry>> = stream::iter(found).buffer_unordered(CONCURRENT_LOOKUPS).try_collect().await?;
         Ok(found.into_iter().flatten().map(Arc::new).collect())
     }
 
     /// Gives up a batch. What waits behind it is tried anew.
-    fn give_up(&self, batch: Vec<Waiting>, error: &Error) {
+    fn fail(&self, batch: Vec<PendingDraft>, error: &Error) {
         log::error!("room {}: {} drafts cannot be appended: {error}", self.room, batch.len());
         for waiting in batch {
-            let _ = waiting.answer.send(Err(away(&error.to_string())));
+            let _ = waiting.answer.send(Err(unavailable(&error.to_string())));
         }
     }
 
     /// Has the hint at the top written down soon, from where the next start gallops, and which the list of rooms shows.
-    fn note_soon(self: &Arc<Self>) {
-        if !self.noting.swap(true, Ordering::Relaxed) {
+    fn schedule_head_hint(self: &Arc<Self>) {
+        if !self.save_scheduled.swap(true, Ordering::Relaxed) {
             let log = Arc::clone(self);
             tokio::spawn(async move {
-                sleep(NOTE).await;
-                log.noting.store(false, Ordering::Relaxed);
-                if let Err(error) = log.note().await {
+                sleep(HEAD_HINT_INTERVAL).await;
+                log.save_scheduled.store(false, Ordering::Relaxed);
+                if let Err(error) = log.save_head_hint().await {
                     log::debug!("room {}: the hint at the top was not written: {error}", log.room);
                 }
             });
@@ -358,15 +358,15 @@ impl Log {
     }
 
     /// Writes down the hint at the top now, if that is due.
-    pub(super) async fn note_now(&self) {
-        if self.noting.load(Ordering::Relaxed) {
+    pub(super) async fn flush_head_hint(&self) {
+        if self.save_scheduled.load(Ordering::Relaxed) {
             // Only a hint, and the site stops.
-            let _ = self.note().await;
+            let _ = self.save_head_hint().await;
         }
     }
 
     /// Writes down the hint at the top.
-    pub(in crate::models) async fn note(&self) -> Result<()> {
+    pub(in crate::models) async fn save_head_hint(&self) -> Result<()> {
         let Some(top) = self.head() else { return Ok(()) };
         let last = doc! { "last.seq": top.seq, "last.no": top.no, "last.at": top.at };
         if let Some(at) = top.at.filter(|_| !top.closed) {
@@ -380,82 +380,82 @@ impl Log {
         self.db.rooms.update(doc! { "_id": self.room }, doc! { "$max": last }).await.map(drop)
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
+    fn queue(&self) -> MutexGuard<'_, AppendQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Waiting {
-    fn tell(self, appended: Appended) {
+impl PendingDraft {
+    fn respond(self, appended: Appended) {
         // Who asked may be gone; what stands, stands.
         let _ = self.answer.send(Ok(appended));
     }
 }
 
 /// A writer at work. One that panics leaves the log to the next, and those who wait are told.
-struct AtWork(Arc<Log>);
+struct WriterGuard(Arc<RoomLog>);
 
-impl Drop for AtWork {
+impl Drop for WriterGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let mut queue = self.0.queue();
-            queue.written = false;
-            queue.waiting.clear();
+            queue.writer_running = false;
+            queue.pending.clear();
             queue.bytes = 0;
         }
     }
 }
 
 /// The writer of a log: takes batch after batch until none waits.
-async fn write(log: Arc<Log>) {
-    let at_work = AtWork(log);
+async fn run_writer(log: Arc<RoomLog>) {
+    let at_work = WriterGuard(log);
     let log = &at_work.0;
     while let Some(mut batch) = log.next_batch() {
-        let committed = timeout(PATIENCE, log.commit(&mut batch)).await;
-        if let Err(error) = committed.unwrap_or_else(|_| Err(away("the database did not answer in time"))) {
+        let committed = timeout(QUERY_TIMEOUT, log.commit(&mut batch)).await;
+        if let Err(error) = committed.unwrap_or_else(|_| Err(unavailable("the database did not answer in time"))) {
             log.db.doubt();
-            log.give_up(batch, &error);
-            find_out(log).await;
+            log.fail(batch, &error);
+            poll_abandoned(log).await;
         }
-        log.note_soon();
+        log.schedule_head_hint();
     }
 }
 
 /// What was given up may stand after all, and nobody was told: reads on for as long as it may yet be written. Ends
 /// early when there is more to write, which finds out too.
-async fn find_out(log: &Log) {
+async fn poll_abandoned(log: &RoomLog) {
     let (end, mut pause) = (Instant::now() + ABANDONED * 2, Duration::from_millis(100));
     while Instant::now() < end {
-        let called = log.waiting.notified();
+        let called = log.new_work.notified();
         let seq = log.head().unwrap_or(log.start).seq;
-        if log.read_on(seq).await.is_ok_and(|news| news.len() as i64 == WINDOW) {
+        if log.read_and_record(seq).await.is_ok_and(|news| news.len() as i64 == PAGE_SIZE) {
             continue;
         }
-        if !log.queue().waiting.is_empty() || timeout(pause, called).await.is_ok() {
+        if !log.queue().pending.is_empty() || timeout(pause, called).await.is_ok() {
             return;
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = (pause * 2).min(MAX_POLL_DELAY);
     }
 }
 
 /// Answers the drafts of a batch that are among the entries.
-fn answer(batch: &mut Vec<Waiting>, entries: &[Arc<Entry>]) {
+fn respond_to_committed(batch: &mut Vec<PendingDraft>, entries: &[Arc<Entry>]) {
     let ids: HashMap<ObjectId, &Arc<Entry>> = entries.iter().map(|entry| (entry.id, entry)).collect();
     let nonces: HashMap<_, _> =
         entries.iter().filter_map(|entry| Some(((entry.author, entry.nonce.as_ref()?), entry))).collect();
     for waiting in std::mem::take(batch) {
-        let Waiting { draft, .. } = &waiting;
+        let PendingDraft { draft, .. } = &waiting;
         if let Some(entry) = ids.get(&draft.id) {
-            waiting.tell(Appended::New(Arc::clone(entry)));
+            waiting.respond(Appended::New(Arc::clone(entry)));
         } else if let Some(entry) = draft.nonce.as_ref().and_then(|nonce| nonces.get(&(draft.author, nonce))) {
-            let again = Appended::Again(Arc::clone(entry));
-            waiting.tell(again);
+            let again = Appended::Duplicate(Arc::clone(entry));
+            waiting.respond(again);
         } else {
             batch.push(waiting);
         }
     }
 }
 
-fn away(cause: &str) -> Error {
+fn unavailable(cause: &str) -> Error {
     Error::Unavailable(cause.to_owned())
 }

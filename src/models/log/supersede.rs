@@ -5,19 +5,19 @@ use std::sync::atomic::Ordering;
 
 use mongodb::bson::doc;
 
-use super::{Kind, Log};
+use super::{EntryKind, RoomLog};
 use crate::error::Result;
 
 /// The most chats that one task works on. The next reader finds what is left.
-const CHATS: usize = 256;
+const MAX_CHATS: usize = 256;
 
-impl Log {
+impl RoomLog {
     /// Marks superseded edits of some chats, in a task of its own, unless one is at work in this log.
     ///
     /// Nothing depends on it: readers take the last edit they find. What a crash leaves is found by the next reader.
     pub(in crate::models) fn supersede(self: &Arc<Self>, chats: impl Iterator<Item = i64>) {
-        let chats: Vec<i64> = chats.take(CHATS).collect();
-        if chats.is_empty() || self.superseding.swap(true, Ordering::Relaxed) {
+        let chats: Vec<i64> = chats.take(MAX_CHATS).collect();
+        if chats.is_empty() || self.supersede_running.swap(true, Ordering::Relaxed) {
             return;
         }
         let log = Arc::clone(self);
@@ -28,13 +28,13 @@ impl Log {
                     break;
                 }
             }
-            log.superseding.store(false, Ordering::Relaxed);
+            log.supersede_running.store(false, Ordering::Relaxed);
         });
     }
 
     async fn supersede_edits(&self, of: i64) -> Result<()> {
-        let mut edits = self.marks(doc! { "of": of }).await?;
-        edits.retain(|mark| mark.kind == Kind::Edited);
+        let mut edits = self.revisions(doc! { "of": of }).await?;
+        edits.retain(|mark| mark.kind == EntryKind::Edited);
         let last = edits.iter().map(|mark| mark.seq).max();
         let Some(last) = last.filter(|_| edits.len() > 1) else { return Ok(()) };
         let window = doc! { "room": self.room, "of": of, "kind": "edited", "seq": { "$lt": last } };

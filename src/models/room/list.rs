@@ -20,36 +20,36 @@ use tokio::time::timeout;
 
 use super::Room;
 use crate::error::Result;
-use crate::models::log::Top;
-use crate::models::{Database, RoomId, patiently};
+use crate::models::log::Head;
+use crate::models::{Database, RoomId, with_timeout};
 
 /// Rooms that stay in the recent set when it is trimmed.
-const KEPT: usize = 1_000;
+const RECENT_ROOMS: usize = 1_000;
 /// Rooms in the recent set at most: about 3 MiB if all of their documents are in memory.
-const MOST: usize = 2 * KEPT;
+const MAX_RECENT_ROOMS: usize = 2 * RECENT_ROOMS;
 /// How old a room's document may be in the list. Changes made by this instance are shown at once.
 const LIST_AGE: Duration = Duration::from_secs(1);
 /// The same for the rooms beside an open room.
 const SIDEBAR_AGE: Duration = Duration::from_secs(10);
 /// How long a room page waits for the rooms beside it.
-const SIDEBAR_PATIENCE: Duration = Duration::from_millis(500);
+const SIDEBAR_TIMEOUT: Duration = Duration::from_millis(500);
 /// Clocks of instances differ by less than this. After the same time the whole set is read again.
 const OVERLAP: Duration = Duration::from_secs(60);
 /// Room numbers in the first window of a page, and in the widest one, which is used where all rooms are closed.
 const WINDOW: i64 = 128;
-const WIDEST: i64 = 512;
+const MAX_WINDOW: i64 = 512;
 /// Room numbers in a window of [`RoomList::fill`].
 const FILL_WINDOW: i64 = 1_024;
 /// Windows that one page of the tail reads at most. After that the page is short and has a link to the next one.
-const WINDOWS: usize = 24;
+const MAX_WINDOWS: usize = 24;
 /// How long a start waits for the recent set to be filled.
-const START: Duration = Duration::from_secs(20);
+const LOAD_TIMEOUT: Duration = Duration::from_secs(20);
 /// Writes at once while the recent set is filled.
-const AT_ONCE: usize = 16;
+const CONCURRENT_WINDOWS: usize = 16;
 
 /// Where a page of the list begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ListCursor {
     /// A page of the recent set, from 1. A number after the last page means the last page.
     Page(usize),
     /// The rooms of the tail with a number below this one.
@@ -60,31 +60,31 @@ pub enum Place {
 
 /// One page of the list.
 #[derive(Debug)]
-pub struct Listing {
+pub struct RoomListPage {
     /// The rooms in their order.
     pub rooms: Vec<Arc<Room>>,
     /// The number of the page, unless it belongs to the tail.
     pub page: Option<usize>,
     /// The page before it.
-    pub previous: Option<Place>,
+    pub previous: Option<ListCursor>,
     /// The page after it.
-    pub next: Option<Place>,
+    pub next: Option<ListCursor>,
 }
 
 /// The recent set of this instance.
 #[derive(Default)]
 pub(in crate::models) struct RoomList {
     /// Written by every append and by every change of a room; locked for lines.
-    recent: Mutex<Recent>,
+    recent: Mutex<RecentRooms>,
     /// Held by the one request that reads documents or looks for the rooms of other instances.
     reading: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
-struct Recent {
+struct RecentRooms {
     /// By activity, in milliseconds. An id tells apart rooms that were active in the same millisecond.
     order: BTreeSet<(i64, RoomId)>,
-    rooms: HashMap<RoomId, Known>,
+    rooms: HashMap<RoomId, ListedRoom>,
     /// The highest room number that this instance has seen.
     top: i64,
     /// Every open room up to this number is in the set.
@@ -100,7 +100,7 @@ struct Recent {
     version: u64,
 }
 
-struct Known {
+struct ListedRoom {
     active: i64,
     /// The document, and when it was read.
     document: Option<(Arc<Room>, Instant)>,
@@ -108,19 +108,19 @@ struct Known {
 
 /// The fields that order a room.
 #[derive(Deserialize)]
-struct Outline {
+struct RoomOutline {
     #[serde(rename = "_id")]
     id: RoomId,
     no: i64,
     open: bool,
     at: DateTime,
     #[serde(default)]
-    last: Top,
+    last: Head,
     #[serde(default)]
     active: Option<DateTime>,
 }
 
-impl Outline {
+impl RoomOutline {
     fn fields() -> Document {
         doc! { "no": 1, "open": 1, "at": 1, "last": 1, "active": 1 }
     }
@@ -139,13 +139,13 @@ impl RoomList {
         let is_short = {
             let mut recent = self.recent();
             recent.read_whole = Some(Instant::now());
-            recent.order.len() < KEPT / 2
+            recent.order.len() < RECENT_ROOMS / 2
         };
         if is_short {
-            match timeout(START, self.fill(db)).await {
+            match timeout(LOAD_TIMEOUT, self.fill(db)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => log::warn!("room list not filled: error={error}. It is tried again."),
-                Err(_) => log::warn!("room list not filled within {START:?}. This continues in the background."),
+                Err(_) => log::warn!("room list not filled within {LOAD_TIMEOUT:?}. This continues in the background."),
             }
         }
         Ok(())
@@ -156,29 +156,29 @@ impl RoomList {
         self.store_trim(db);
         let is_short = {
             let recent = self.recent();
-            let least = if recent.is_filled { KEPT / 2 } else { KEPT };
+            let least = if recent.is_filled { RECENT_ROOMS / 2 } else { RECENT_ROOMS };
             recent.complete_to.is_none() && recent.order.len() < least
         };
         if is_short { self.fill(db).await } else { Ok(()) }
     }
 
     /// Returns one page of the list.
-    pub(super) async fn page(&self, db: &Database, place: Place, size: usize) -> Result<Listing> {
-        self.look(db, LIST_AGE).await?;
+    pub(super) async fn page(&self, db: &Database, place: ListCursor, size: usize) -> Result<RoomListPage> {
+        self.refresh(db, LIST_AGE).await?;
         match place {
-            Place::Page(page) => self.recent_page(db, page, size).await,
-            Place::Below(no) => self.page_below(db, no, size).await,
-            Place::Above(no) => self.page_above(db, no, size).await,
+            ListCursor::Page(page) => self.recent_page(db, page, size).await,
+            ListCursor::Below(no) => self.page_below(db, no, size).await,
+            ListCursor::Above(no) => self.page_above(db, no, size).await,
         }
     }
 
     /// Returns the first rooms of the list, from memory if their documents are younger than ten seconds.
     pub(super) async fn first(&self, db: &Database, count: usize) -> Vec<Arc<Room>> {
         let read = async {
-            self.look(db, SIDEBAR_AGE).await?;
+            self.refresh(db, SIDEBAR_AGE).await?;
             self.slice(db, 0, count, SIDEBAR_AGE).await
         };
-        match timeout(SIDEBAR_PATIENCE, read).await {
+        match timeout(SIDEBAR_TIMEOUT, read).await {
             Ok(Ok(rooms)) => return rooms,
             Ok(Err(error)) => log::debug!("room list: documents not read: {error}"),
             Err(_) => log::debug!("room list: documents not read in time"),
@@ -187,11 +187,11 @@ impl RoomList {
     }
 
     /// Returns the highest room number that this instance has seen.
-    pub(super) fn top(&self) -> i64 {
+    pub(super) fn highest_number(&self) -> i64 {
         self.recent().top
     }
 
-    pub(super) fn raise_top(&self, no: i64) {
+    pub(super) fn raise_highest_number(&self, no: i64) {
         let mut recent = self.recent();
         recent.top = recent.top.max(no);
     }
@@ -210,7 +210,7 @@ impl RoomList {
     }
 
     /// Moves a room up after an entry was appended, or removes it after the last one.
-    pub(in crate::models) fn raise(&self, room: RoomId, top: Top) {
+    pub(in crate::models) fn record_activity(&self, room: RoomId, top: Head) {
         let mut recent = self.recent();
         match top.at {
             _ if top.closed => recent.remove(room),
@@ -233,7 +233,7 @@ impl RoomList {
         }
     }
 
-    async fn recent_page(&self, db: &Database, page: usize, size: usize) -> Result<Listing> {
+    async fn recent_page(&self, db: &Database, page: usize, size: usize) -> Result<RoomListPage> {
         let pages = || self.recent().order.len().div_ceil(size).max(1);
         let mut page = page.clamp(1, pages());
         let mut rooms = self.slice(db, (page - 1) * size, size, LIST_AGE).await?;
@@ -247,17 +247,17 @@ impl RoomList {
             return self.page_below(db, i64::MAX, size).await;
         }
         let next = match page < pages() {
-            true => Some(Place::Page(page + 1)),
-            false if self.has_tail(db).await? => Some(Place::Below(Room::top(db).await? + 1)),
+            true => Some(ListCursor::Page(page + 1)),
+            false if self.has_tail(db).await? => Some(ListCursor::Below(Room::highest_number(db).await? + 1)),
             false => None,
         };
-        Ok(Listing { rooms, page: Some(page), previous: (page > 1).then(|| Place::Page(page - 1)), next })
+        Ok(RoomListPage { rooms, page: Some(page), previous: (page > 1).then(|| ListCursor::Page(page - 1)), next })
     }
 
-    async fn page_below(&self, db: &Database, below: i64, size: usize) -> Result<Listing> {
-        let top = Room::top(db).await?;
+    async fn page_below(&self, db: &Database, below: i64, size: usize) -> Result<RoomListPage> {
+        let top = Room::highest_number(db).await?;
         let (mut rooms, mut high, mut width) = (Vec::new(), below.min(top + 1) - 1, WINDOW);
-        for _ in 0..WINDOWS {
+        for _ in 0..MAX_WINDOWS {
             if high <= 0 || rooms.len() > size {
                 break;
             }
@@ -268,19 +268,19 @@ impl RoomList {
         let is_full = rooms.len() > size;
         rooms.truncate(size);
         let next = match rooms.last() {
-            Some(last) if is_full => Some(Place::Below(last.no)),
+            Some(last) if is_full => Some(ListCursor::Below(last.no)),
             // The windows are used up.
-            _ if high > 0 => Some(Place::Below(high + 1)),
+            _ if high > 0 => Some(ListCursor::Below(high + 1)),
             _ => None,
         };
-        let previous = if below > top { Place::Page(usize::MAX) } else { Place::Above(below - 1) };
-        Ok(Listing { rooms, page: None, previous: Some(self.resolved(previous, size)), next })
+        let previous = if below > top { ListCursor::Page(usize::MAX) } else { ListCursor::Above(below - 1) };
+        Ok(RoomListPage { rooms, page: None, previous: Some(self.resolved(previous, size)), next })
     }
 
-    async fn page_above(&self, db: &Database, above: i64, size: usize) -> Result<Listing> {
-        let top = Room::top(db).await?;
+    async fn page_above(&self, db: &Database, above: i64, size: usize) -> Result<RoomListPage> {
+        let top = Room::highest_number(db).await?;
         let (mut rooms, mut low, mut width) = (Vec::new(), above.clamp(0, top), WINDOW);
-        for _ in 0..WINDOWS {
+        for _ in 0..MAX_WINDOWS {
             if low >= top || rooms.len() > size {
                 break;
             }
@@ -292,13 +292,13 @@ impl RoomList {
         let is_full = rooms.len() > size;
         rooms.truncate(size);
         let previous = match rooms.last() {
-            Some(last) if is_full => Place::Above(last.no),
-            _ if low < top => Place::Above(low),
-            _ => Place::Page(usize::MAX),
+            Some(last) if is_full => ListCursor::Above(last.no),
+            _ if low < top => ListCursor::Above(low),
+            _ => ListCursor::Page(usize::MAX),
         };
         rooms.reverse();
-        let next = Some(Place::Below(rooms.last().map_or(above.saturating_add(1), |room| room.no)));
-        Ok(Listing { rooms, page: None, previous: Some(self.resolved(previous, size)), next })
+        let next = Some(ListCursor::Below(rooms.last().map_or(above.saturating_add(1), |room| room.no)));
+        Ok(RoomListPage { rooms, page: None, previous: Some(self.resolved(previous, size)), next })
     }
 
     /// Reads a window of the tail, newest room first. Returns the width of the next window.
@@ -319,9 +319,9 @@ impl RoomList {
         Ok(width)
     }
 
-    fn resolved(&self, place: Place, size: usize) -> Place {
+    fn resolved(&self, place: ListCursor, size: usize) -> ListCursor {
         match place {
-            Place::Page(page) => Place::Page(page.min(self.recent().order.len().div_ceil(size).max(1))),
+            ListCursor::Page(page) => ListCursor::Page(page.min(self.recent().order.len().div_ceil(size).max(1))),
             place => place,
         }
     }
@@ -334,8 +334,8 @@ impl RoomList {
             return Ok(false);
         }
         // Other instances may have created rooms.
-        let (top, mut low, mut width) = (Room::top(db).await?, complete_to, WINDOW);
-        for _ in 0..WINDOWS {
+        let (top, mut low, mut width) = (Room::highest_number(db).await?, complete_to, WINDOW);
+        for _ in 0..MAX_WINDOWS {
             if low >= top {
                 return Ok(false);
             }
@@ -365,7 +365,7 @@ impl RoomList {
             if let (true, documents, _) = known() {
                 return Ok(documents.into_iter().filter_map(|(_, room)| room).collect());
             }
-            let _reading = patiently(self.reading.lock()).await?;
+            let _reading = with_timeout(self.reading.lock()).await?;
             let (is_whole, documents, version) = known();
             if is_whole {
                 continue;
@@ -375,7 +375,7 @@ impl RoomList {
             let read = db.rooms.all(doc! { "_id": { "$in": missing.clone() } }).await?;
             let found: HashMap<RoomId, Arc<Room>> =
                 read.into_iter().filter(|room| room.open).map(|room| (room.id, Arc::new(room))).collect();
-            self.recent().keep(&missing, &found, version);
+            self.recent().store_documents(&missing, &found, version);
             if missing.len() == found.len() {
                 let room = |(id, room): (RoomId, Option<Arc<Room>>)| room.or_else(|| found.get(&id).cloned());
                 return Ok(documents.into_iter().filter_map(room).collect());
@@ -385,14 +385,14 @@ impl RoomList {
     }
 
     /// Looks for rooms that other instances created or wrote in, at most once in `age`.
-    async fn look(&self, db: &Database, age: Duration) -> Result<()> {
+    async fn refresh(&self, db: &Database, age: Duration) -> Result<()> {
         // Another instance may have created rooms before this one was alone.
         let age = if db.is_alone() { OVERLAP } else { age };
         let is_due = || self.recent().looked.is_none_or(|looked| looked.elapsed() >= age);
         if !is_due() {
             return Ok(());
         }
-        let _reading = patiently(self.reading.lock()).await?;
+        let _reading = with_timeout(self.reading.lock()).await?;
         if !is_due() {
             return Ok(());
         }
@@ -411,7 +411,7 @@ impl RoomList {
     /// Reads the rooms that have been active since a time, in milliseconds, from the stored recent set.
     async fn read_active(&self, db: &Database, since: i64) -> Result<()> {
         let window = doc! { "$gt": DateTime::from_millis(since), "$lte": DateTime::MAX };
-        let found: Vec<Outline> = db.rooms.outlines(doc! { "active": window }, Outline::fields()).await?;
+        let found: Vec<RoomOutline> = db.rooms.outlines(doc! { "active": window }, RoomOutline::fields()).await?;
         let closed: Vec<RoomId> = found.iter().filter(|room| !room.open).map(|room| room.id).collect();
         if !closed.is_empty() {
             db.rooms.update_all_later(doc! { "_id": { "$in": closed } }, doc! { "$unset": { "active": "" } });
@@ -430,7 +430,7 @@ impl RoomList {
     /// Fills the recent set: walks over all open rooms once, keeps those with the latest activity, and stores them.
     /// The newest is stored first, so that what an interruption leaves is the head of the list.
     async fn fill(&self, db: &Database) -> Result<()> {
-        let (begun, top) = (Instant::now(), Room::top(db).await?);
+        let (begun, top) = (Instant::now(), Room::highest_number(db).await?);
         let version = self.recent().version;
         let (mut best, mut count) = (BTreeSet::new(), 0);
         let mut high = top;
@@ -441,7 +441,7 @@ impl RoomList {
             count += found.len();
             for room in found {
                 best.insert((room.activity(), room.id, room.active.is_some()));
-                if best.len() > KEPT {
+                if best.len() > RECENT_ROOMS {
                     best.pop_first();
                 }
             }
@@ -451,7 +451,7 @@ impl RoomList {
             best.iter().for_each(|(active, room, _)| recent.insert(*room, *active));
             recent.is_filled = true;
             // Rooms that left the set meanwhile raise the version.
-            if count <= KEPT && recent.version == version {
+            if count <= RECENT_ROOMS && recent.version == version {
                 recent.complete_to = Some(top);
             }
         }
@@ -459,7 +459,7 @@ impl RoomList {
             let stored = doc! { "$max": { "active": DateTime::from_millis(active) } };
             db.rooms.update(doc! { "_id": room, "open": true }, stored)
         });
-        let stored: Vec<Result<bool>> = stream::iter(missing).buffered(AT_ONCE).collect().await;
+        let stored: Vec<Result<bool>> = stream::iter(missing).buffered(CONCURRENT_WINDOWS).collect().await;
         let written = stored.len();
         stored.into_iter().collect::<Result<Vec<_>>>()?;
         if written > 0 {
@@ -477,12 +477,12 @@ impl RoomList {
         }
     }
 
-    fn recent(&self) -> MutexGuard<'_, Recent> {
+    fn recent(&self) -> MutexGuard<'_, RecentRooms> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Recent {
+impl RecentRooms {
     /// Adds a room, or moves it up. Activity never goes back.
     fn insert(&mut self, room: RoomId, active: i64) {
         match self.rooms.get_mut(&room) {
@@ -491,17 +491,17 @@ impl Recent {
                 self.order.remove(&(known.active, room));
                 known.active = active;
             }
-            None => drop(self.rooms.insert(room, Known { active, document: None })),
+            None => drop(self.rooms.insert(room, ListedRoom { active, document: None })),
         }
         self.order.insert((active, room));
-        if self.order.len() > MOST {
+        if self.order.len() > MAX_RECENT_ROOMS {
             self.trim();
         }
     }
 
     /// Removes the rooms whose activity is the longest ago.
     fn trim(&mut self) {
-        while self.order.len() > KEPT {
+        while self.order.len() > RECENT_ROOMS {
             let Some((active, room)) = self.order.pop_first() else { return };
             self.rooms.remove(&room);
             self.trimmed = Some(active);
@@ -528,7 +528,7 @@ impl Recent {
 
     /// Keeps documents that were read, unless something has changed since `version`. Rooms without an open document
     /// leave the set.
-    fn keep(&mut self, missing: &[RoomId], found: &HashMap<RoomId, Arc<Room>>, version: u64) {
+    fn store_documents(&mut self, missing: &[RoomId], found: &HashMap<RoomId, Arc<Room>>, version: u64) {
         let is_current = self.version == version;
         for room in missing {
             match (found.get(room), self.rooms.get_mut(room)) {
@@ -544,12 +544,12 @@ impl Recent {
 
 /// Returns the width of the window after one of this width.
 fn next_width(width: i64, is_empty: bool) -> i64 {
-    if is_empty { (width * 2).min(WIDEST) } else { WINDOW }
+    if is_empty { (width * 2).min(MAX_WINDOW) } else { WINDOW }
 }
 
 /// Reads what orders the open rooms with numbers in `(low, high]`.
-async fn open_rooms(db: &Database, low: i64, high: i64) -> Result<Vec<Outline>> {
-    let mut found: Vec<Outline> = db.rooms.outlines(window(low, high), Outline::fields()).await?;
+async fn open_rooms(db: &Database, low: i64, high: i64) -> Result<Vec<RoomOutline>> {
+    let mut found: Vec<RoomOutline> = db.rooms.outlines(window(low, high), RoomOutline::fields()).await?;
     found.retain(|room| room.open);
     Ok(found)
 }
@@ -567,25 +567,25 @@ mod tests {
         format!("{number:024x}").parse().unwrap()
     }
 
-    fn top(at: i64, closed: bool) -> Top {
-        Top { seq: 1, no: 1, at: Some(DateTime::from_millis(at)), closed }
+    fn top(at: i64, closed: bool) -> Head {
+        Head { seq: 1, no: 1, at: Some(DateTime::from_millis(at)), closed }
     }
 
     fn order(list: &RoomList) -> Vec<RoomId> {
-        list.recent().documents(0, MOST, Duration::MAX).into_iter().map(|(room, _)| room).collect()
+        list.recent().documents(0, MAX_RECENT_ROOMS, Duration::MAX).into_iter().map(|(room, _)| room).collect()
     }
 
     #[test]
     fn a_room_moves_up_with_its_activity_and_never_down() {
         let list = RoomList::default();
         for (number, at) in [(1, 10), (2, 20), (3, 30)] {
-            list.raise(room(number), top(at, false));
+            list.record_activity(room(number), top(at, false));
         }
         assert_eq!(order(&list), [room(3), room(2), room(1)]);
-        list.raise(room(1), top(40, false));
-        list.raise(room(3), top(5, false));
+        list.record_activity(room(1), top(40, false));
+        list.record_activity(room(3), top(5, false));
         assert_eq!(order(&list), [room(1), room(3), room(2)]);
-        list.raise(room(3), top(50, true));
+        list.record_activity(room(3), top(50, true));
         assert_eq!(order(&list), [room(1), room(2)]);
     }
 
@@ -593,12 +593,12 @@ mod tests {
     fn the_set_is_bounded_and_loses_the_oldest_activity() {
         let list = RoomList::default();
         list.recent().complete_to = Some(0);
-        for number in 1..=MOST * 3 {
-            list.raise(room(number), top(number as i64, false));
+        for number in 1..=MAX_RECENT_ROOMS * 3 {
+            list.record_activity(room(number), top(number as i64, false));
             let recent = list.recent();
-            assert!(recent.order.len() <= MOST && recent.order.len() == recent.rooms.len());
+            assert!(recent.order.len() <= MAX_RECENT_ROOMS && recent.order.len() == recent.rooms.len());
         }
-        assert_eq!(order(&list)[..2], [room(MOST * 3), room(MOST * 3 - 1)]);
+        assert_eq!(order(&list)[..2], [room(MAX_RECENT_ROOMS * 3), room(MAX_RECENT_ROOMS * 3 - 1)]);
         let recent = list.recent();
         assert!(recent.complete_to.is_none() && recent.trimmed.is_some_and(|at| at < recent.order.first().unwrap().0));
     }
@@ -606,7 +606,7 @@ mod tests {
     #[test]
     fn a_document_that_was_read_before_a_change_is_not_kept() {
         let list = RoomList::default();
-        list.raise(room(1), top(1, false));
+        list.record_activity(room(1), top(1, false));
         let document = Arc::new(Room {
             id: room(1),
             no: 1,
@@ -616,7 +616,7 @@ mod tests {
             topic: Default::default(),
             owner: "0123456789abcdef01234567".parse().unwrap(),
             at: DateTime::from_millis(1),
-            last: Top::default(),
+            head_hint: Head::default(),
             purged: false,
             active: None,
         });
@@ -624,12 +624,12 @@ mod tests {
         let is_known = |age| list.recent().documents(0, 1, age)[0].1.is_some();
         let version = list.recent().version;
         list.invalidate(room(1));
-        list.recent().keep(&[room(1)], &found, version);
+        list.recent().store_documents(&[room(1)], &found, version);
         assert!(!is_known(Duration::MAX));
         let version = list.recent().version;
-        list.recent().keep(&[room(1)], &found, version);
+        list.recent().store_documents(&[room(1)], &found, version);
         assert!(is_known(LIST_AGE) && !is_known(Duration::ZERO));
-        list.recent().keep(&[room(1)], &HashMap::new(), version);
+        list.recent().store_documents(&[room(1)], &HashMap::new(), version);
         assert_eq!(order(&list), []);
     }
 }

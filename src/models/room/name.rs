@@ -20,54 +20,55 @@ const GRACE: Duration = Duration::from_secs(15);
 
 /// A room's hold on a name.
 #[derive(Clone, Serialize, Deserialize)]
-pub(in crate::models) struct Name {
+pub(in crate::models) struct NameReservation {
     #[serde(rename = "_id")]
     key: String,
     room: RoomId,
     /// Renewed by whoever takes the name for the room once more, so that nobody frees what another one still needs.
     /// It says when, to the second.
-    hold: ObjectId,
+    #[serde(rename = "hold")]
+    token: ObjectId,
 }
 
-impl Name {
+impl NameReservation {
     /// Takes a name for a room. Answers `None` when another room has it.
-    pub(in crate::models) async fn take(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
-        let wanted = Self { key: name.key(), room, hold: ObjectId::new() };
+    pub(in crate::models) async fn acquire(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
+        let wanted = Self { key: name.key(), room, token: ObjectId::new() };
         loop {
             if db.names.insert(wanted.clone()).await? {
                 return Ok(Some(wanted));
             }
-            match Self::of(db, &wanted.key).await? {
+            match Self::read(db, &wanted.key).await? {
                 Some(there) if there.room == room => {
-                    let renewed = doc! { "$set": { "hold": wanted.hold } };
+                    let renewed = doc! { "$set": { "hold": wanted.token } };
                     if db.names.update(doc! { "_id": &wanted.key, "room": room }, renewed).await? {
                         return Ok(Some(wanted));
                     }
                 }
-                Some(there) if there.stands(db).await? => return Ok(None),
-                there => Self::free(there, db).await?,
+                Some(there) if there.is_valid(db).await? => return Ok(None),
+                there => Self::release(there, db).await?,
             }
         }
     }
 
     /// The hold that a room has on its name.
-    pub(super) async fn held(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
-        Ok(Self::of(db, &name.key()).await?.filter(|hold| hold.room == room))
+    pub(super) async fn find(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
+        Ok(Self::read(db, &name.key()).await?.filter(|hold| hold.room == room))
     }
 
     /// Lets go of a hold, if there is one. A name that was taken for the room once more stays taken.
-    pub(super) async fn free(hold: Option<Self>, db: &Database) -> Result<()> {
-        let Some(Self { key, room, hold }) = hold else { return Ok(()) };
+    pub(super) async fn release(hold: Option<Self>, db: &Database) -> Result<()> {
+        let Some(Self { key, room, token: hold }) = hold else { return Ok(()) };
         db.names.delete(doc! { "_id": key, "room": room, "hold": hold }).await
     }
 
-    async fn of(db: &Database, key: &str) -> Result<Option<Self>> {
+    async fn read(db: &Database, key: &str) -> Result<Option<Self>> {
         db.names.one(doc! { "_id": key }).await
     }
 
     /// Whether its room goes by it, or may be about to.
-    async fn stands(&self, db: &Database) -> Result<bool> {
-        if DateTime::now().saturating_duration_since(self.hold.timestamp()) < GRACE {
+    async fn is_valid(&self, db: &Database) -> Result<bool> {
+        if DateTime::now().saturating_duration_since(self.token.timestamp()) < GRACE {
             return Ok(true);
         }
         let room = Room::by_id(db, self.room).await?;

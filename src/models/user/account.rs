@@ -32,7 +32,7 @@ impl User {
     ///
     /// # Errors
     /// The database's.
-    pub async fn change(&self, db: &Database, profile: &Profile) -> Result<bool> {
+    pub async fn update_profile(&self, db: &Database, profile: &Profile) -> Result<bool> {
         let (mut set, mut unset) = (Document::new(), Document::new());
         if let Some(nickname) = &profile.nickname {
             set.insert("nickname", nickname.as_str());
@@ -68,8 +68,8 @@ impl User {
     ) -> Result<()> {
         // Read from the database: the caller's copy may be older than a change whose answer was lost.
         let now = db.users.one(doc! { "_id": self.id }).await?.ok_or(Error::NotFound)?;
-        let attempt = db.throttle.by_session(&session.id).await?;
-        let proof = attempt.settle(now.prove_change(db, old, &new, session).await)?;
+        let attempt = db.throttle.begin_by_session(&session.id).await?;
+        let proof = attempt.finish(now.prove_change(db, old, &new, session).await)?;
         match proof.ok_or_else(|| Error::field("oldPassword", Fault::WrongPassword))? {
             Proof::Repeated => return db.ensure_durable().await,
             Proof::OldPassword => {}
@@ -109,7 +109,7 @@ impl User {
     }
 
     /// Returns whether a session of this user is still valid, as far as this copy of the user knows.
-    pub(in crate::models) fn accepts(&self, session: &Session) -> bool {
+    pub(in crate::models) fn accepts_session(&self, session: &Session) -> bool {
         session.epoch >= self.epoch || self.exempt.as_ref() == Some(&session.id)
     }
 
@@ -124,7 +124,7 @@ impl User {
         };
         let before = db.users.update_and_get(doc! { "_id": id }, change).await?;
         match before.ok_or(Error::NotFound)?.picture {
-            Some(before) if !Self::has_anybody(db, &before).await? => Ok(Some(before)),
+            Some(before) if !Self::is_picture_used(db, &before).await? => Ok(Some(before)),
             _ => Ok(None),
         }
     }
@@ -133,7 +133,7 @@ impl User {
     ///
     /// # Errors
     /// The database's.
-    pub async fn has_anybody(db: &Database, picture: &PicturePath) -> Result<bool> {
+    pub async fn is_picture_used(db: &Database, picture: &PicturePath) -> Result<bool> {
         let theirs = doc! { "picture": picture.as_str() };
         Ok(db.users.one(theirs).await?.is_some())
     }
@@ -142,24 +142,30 @@ impl User {
     ///
     /// # Errors
     /// `userPassword: WrongPassword`, `TooMany` after ten of them in this session, or the database's.
-    pub async fn confirm(&self, db: &Database, password: Password, session: &Session) -> Result<()> {
-        self.prove(db, "userPassword", password, session).await
+    pub async fn reauthenticate(&self, db: &Database, password: Password, session: &Session) -> Result<()> {
+        self.verify_in_session(db, "userPassword", password, session).await
     }
 
     /// Leaves for good: what was said stays, by nobody.
     ///
     /// # Errors
     /// The database's.
-    pub async fn leave(&self, db: &Database) -> Result<()> {
+    pub async fn delete_account(&self, db: &Database) -> Result<()> {
         db.users.delete(doc! { "_id": self.id }).await
     }
 
     /// Has a signed-in person give their password once more. Failures count by session, so what happens at the sign-in
     /// form changes nothing here.
-    async fn prove(&self, db: &Database, field: &'static str, password: Password, session: &Session) -> Result<()> {
-        let attempt = db.throttle.by_session(&session.id).await?;
+    async fn verify_in_session(
+        &self,
+        db: &Database,
+        field: &'static str,
+        password: Password,
+        session: &Session,
+    ) -> Result<()> {
+        let attempt = db.throttle.begin_by_session(&session.id).await?;
         let right = db.passwords.verify(Lane::Known, Some(password), Some(&self.password)).await;
-        let proof = attempt.settle(right.map(|right| right.then_some(())))?;
+        let proof = attempt.finish(right.map(|right| right.then_some(())))?;
         proof.ok_or_else(|| Error::field(field, Fault::WrongPassword))
     }
 }

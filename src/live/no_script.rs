@@ -10,27 +10,27 @@ use jiff::civil::Date;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::feed::{Feed, News};
+use super::feed::{Feed, FragmentStream};
 use super::hub::Hub;
-use super::presence::Seat;
-use super::sessions::Held;
+use super::presence::PresenceGuard;
+use super::sessions::SessionGuard;
 use crate::metrics::METRICS;
 use crate::models::{Session, User};
 use crate::views::Locale;
 use crate::views::chat::{self, Fragment};
 
 /// Between signs of life: proxies cut what is silent for a minute, and the page says so after two of them.
-const BEAT: Duration = Duration::from_secs(20);
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(20);
 /// How long a page lasts, in time and in chats.
-const LIFE: Duration = Duration::from_secs(15 * 60);
-const CHATS: usize = 300;
+const MAX_AGE: Duration = Duration::from_secs(15 * 60);
+const MAX_CHATS: usize = 300;
 /// How long a reader may take nothing.
-const STALL: Duration = Duration::from_secs(30);
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The page's head has it loaded anew some seconds after it ended; this one, at once.
-const ANEW: &str = "<meta http-equiv=\"refresh\" content=\"0\">\n";
+const RELOAD_NOW: &str = "<meta http-equiv=\"refresh\" content=\"0\">\n";
 
 /// Who reads.
-pub struct Reading {
+pub struct StreamReader {
     /// The person.
     pub user: User,
     /// Under which session.
@@ -44,12 +44,12 @@ pub struct Reading {
 }
 
 /// A page that is being written.
-struct Page {
+struct StreamingPage {
     /// Dropped first: who leaves last is not told to be here.
-    _seat: Seat,
-    news: News,
+    _seat: PresenceGuard,
+    fragments: FragmentStream,
     hub: Arc<Hub>,
-    held: Held,
+    session_guard: SessionGuard,
     locale: Locale,
     day: Option<Date>,
     lost: String,
@@ -58,25 +58,31 @@ struct Page {
     first: i64,
     upto: i64,
     chats: usize,
-    ends: Instant,
+    ends_at: Instant,
 }
 
 /// The page, piece by piece: `head`, which shows chats from entry `first` to the feed's cursor, then what comes. Written
 /// by a task of its own, which ends when nobody takes anything for [`STALL`].
-pub fn page(head: String, feed: Feed, first: i64, reading: Reading, hub: Arc<Hub>) -> impl Stream<Item = String> {
-    let mut page = Page {
+pub fn stream_page(
+    head: String,
+    feed: Feed,
+    first: i64,
+    reading: StreamReader,
+    hub: Arc<Hub>,
+) -> impl Stream<Item = String> {
+    let mut page = StreamingPage {
         _seat: feed.room().presence.join(&reading.user),
-        held: hub.sessions.hold(reading.session.id.clone()),
+        session_guard: hub.sessions.register(reading.session.id.clone()),
         session: reading.session,
         upto: feed.cursor(),
-        news: feed.news(),
+        fragments: feed.into_stream(),
         hub: Arc::clone(&hub),
         locale: reading.locale,
         day: reading.day,
         lost: reading.lost,
         first,
         chats: 0,
-        ends: Instant::now() + LIFE,
+        ends_at: Instant::now() + MAX_AGE,
     };
     let (pieces, written) = mpsc::channel(1);
     hub.spawn(async move {
@@ -91,10 +97,10 @@ pub fn page(head: String, feed: Feed, first: i64, reading: Reading, hub: Arc<Hub
                 () = pieces.closed() => return,
             };
             goes_on = next.1;
-            match timeout(STALL, pieces.send(next.0)).await {
+            match timeout(STALL_TIMEOUT, pieces.send(next.0)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return,
-                Err(_) => return METRICS.readers_dropped.inc(),
+                Err(_) => return METRICS.slow_clients_dropped.inc(),
             }
         }
     });
@@ -102,15 +108,15 @@ pub fn page(head: String, feed: Feed, first: i64, reading: Reading, hub: Arc<Hub
     stream::once(async { head }).chain(pieces)
 }
 
-impl Page {
+impl StreamingPage {
     /// The next piece, and whether more can come.
     async fn next(&mut self) -> (String, bool) {
         tokio::select! {
-            Some(fragment) = self.news.next() => self.write(&fragment),
-            () = sleep(BEAT) => (self.lost.clone(), true),
-            () = sleep_until(self.ends) => (ANEW.into(), false),
-            () = self.held.ended() => (ANEW.into(), false),
-            () = self.hub.stopping() => (String::new(), false),
+            Some(fragment) = self.fragments.next() => self.write(&fragment),
+            () = sleep(HEARTBEAT_INTERVAL) => (self.lost.clone(), true),
+            () = sleep_until(self.ends_at) => (RELOAD_NOW.into(), false),
+            () = self.session_guard.ended() => (RELOAD_NOW.into(), false),
+            () = self.hub.shutdown() => (String::new(), false),
         }
     }
 
@@ -118,8 +124,8 @@ impl Page {
         let on_page = self.first..=self.upto;
         let changed = fragment.view.articles.iter().any(|article| on_page.contains(&article.view.seq));
         self.chats += fragment.view.articles.len();
-        if changed || fragment.view.closed || self.chats > CHATS {
-            return (ANEW.into(), false);
+        if changed || fragment.view.closed || self.chats > MAX_CHATS {
+            return (RELOAD_NOW.into(), false);
         }
         self.upto = fragment.view.upto;
         // What became of chats that the page does not show is no news here.
@@ -133,7 +139,7 @@ impl Page {
             Ok(element) => (format!("{element}\n{}", self.lost), true),
             Err(error) => {
                 log::error!("{error}");
-                (ANEW.into(), false)
+                (RELOAD_NOW.into(), false)
             }
         }
     }

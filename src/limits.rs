@@ -13,7 +13,7 @@ use crate::config;
 use crate::error::{Error, Result};
 
 /// The most keys that one table holds: 32,768 slots of 33 bytes, so at most 1,056 KiB.
-const KEYS: usize = 14_000;
+const MAX_KEYS: usize = 14_000;
 /// The span that `rates` count in.
 const MINUTE: Duration = Duration::from_secs(60);
 /// When a client that has too many sockets open should try again.
@@ -49,22 +49,22 @@ impl Limits {
 /// A limit a minute, for each person and for each address.
 pub struct Rate {
     /// 0 means no limit.
-    times: u32,
-    counts: Counts,
+    max: u32,
+    counts: SlidingCounts,
 }
 
 impl Rate {
     /// Allows so many a minute; 0 allows any number.
     pub fn new(times: u32) -> Self {
-        Self { times, counts: Counts::default() }
+        Self { max: times, counts: SlidingCounts::default() }
     }
 
     /// Counts one for a person and for their address, unless either has used up the minute.
     ///
     /// # Errors
     /// `TooMany`, with the time until the minute is over. Then nothing is counted.
-    pub fn take(&self, person: impl Hash, address: IpAddr) -> Result<()> {
-        if self.times == 0 {
+    pub fn check(&self, person: impl Hash, address: IpAddr) -> Result<()> {
+        if self.max == 0 {
             return Ok(());
         }
         let keys = [self.counts.key(("person", person)), self.counts.key(network(address))];
@@ -75,15 +75,15 @@ impl Rate {
     ///
     /// # Errors
     /// As [`Rate::take`].
-    pub fn take_at(&self, address: IpAddr) -> Result<()> {
-        if self.times == 0 {
+    pub fn check_address(&self, address: IpAddr) -> Result<()> {
+        if self.max == 0 {
             return Ok(());
         }
         self.counts.take(&[self.quota(self.counts.key(network(address)))])
     }
 
     fn quota(&self, key: u64) -> Quota {
-        Quota { key, times: self.times, span: MINUTE }
+        Quota { key, times: self.max, span: MINUTE }
     }
 }
 
@@ -100,14 +100,14 @@ pub(crate) struct Quota {
 
 /// Events by key, in a table of at most [`KEYS`].
 #[derive(Default)]
-pub(crate) struct Counts {
+pub(crate) struct SlidingCounts {
     /// Locked for lines.
-    table: Mutex<HashMap<u64, Count>>,
+    table: Mutex<HashMap<u64, WindowCount>>,
     /// Its own for each table, so that nobody can choose keys that meet.
     hasher: RandomState,
 }
 
-struct Count {
+struct WindowCount {
     /// When the span is over.
     until: Instant,
     /// Events within it.
@@ -116,7 +116,7 @@ struct Count {
     pending: u32,
 }
 
-impl Counts {
+impl SlidingCounts {
     /// Returns the key of anything.
     pub(crate) fn key(&self, of: impl Hash) -> u64 {
         self.hasher.hash_one(of)
@@ -168,13 +168,13 @@ impl Counts {
     }
 
     /// Forgets the events of a key.
-    pub(crate) fn forget(&self, quota: &Quota) {
+    pub(crate) fn reset(&self, quota: &Quota) {
         if let Some(count) = self.table().get_mut(&quota.key) {
             count.times = 0;
         }
     }
 
-    fn table(&self) -> MutexGuard<'_, HashMap<u64, Count>> {
+    fn table(&self) -> MutexGuard<'_, HashMap<u64, WindowCount>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -184,7 +184,7 @@ impl Counts {
     }
 }
 
-impl Count {
+impl WindowCount {
     fn count(&mut self, quota: &Quota, now: Instant) {
         if self.times == 0 || self.until <= now {
             (self.times, self.until) = (0, now + quota.span);
@@ -198,7 +198,7 @@ impl Count {
 }
 
 /// Whether no quota can be used up, even if all that is reserved becomes an event.
-fn is_free(table: &mut HashMap<u64, Count>, quotas: &[Quota], now: Instant) -> Result<bool> {
+fn is_free(table: &mut HashMap<u64, WindowCount>, quotas: &[Quota], now: Instant) -> Result<bool> {
     let (mut is_free, mut closed) = (true, None);
     for quota in quotas {
         let Some(count) = table.get_mut(&quota.key) else { continue };
@@ -213,18 +213,18 @@ fn is_free(table: &mut HashMap<u64, Count>, quotas: &[Quota], now: Instant) -> R
     closed.map_or(Ok(is_free), |retry_after| Err(Error::TooMany { retry_after }))
 }
 
-fn entry<'a>(table: &'a mut HashMap<u64, Count>, quota: &Quota, now: Instant) -> &'a mut Count {
-    if table.len() >= KEYS && !table.contains_key(&quota.key) {
-        make_room(table, now);
+fn entry<'a>(table: &'a mut HashMap<u64, WindowCount>, quota: &Quota, now: Instant) -> &'a mut WindowCount {
+    if table.len() >= MAX_KEYS && !table.contains_key(&quota.key) {
+        evict_one(table, now);
     }
-    table.entry(quota.key).or_insert_with(|| Count { until: now, times: 0, pending: 0 })
+    table.entry(quota.key).or_insert_with(|| WindowCount { until: now, times: 0, pending: 0 })
 }
 
 /// Removes at least half of the keys: those whose span is over, then those with the fewest events. So a flood of new
 /// keys does not reset one that is near its limit. Reserved keys stay; the hashing gate bounds their number.
-fn make_room(table: &mut HashMap<u64, Count>, now: Instant) {
+fn evict_one(table: &mut HashMap<u64, WindowCount>, now: Instant) {
     table.retain(|_, count| !count.is_over(now));
-    let mut surplus = table.len().saturating_sub(KEYS / 2);
+    let mut surplus = table.len().saturating_sub(MAX_KEYS / 2);
     if surplus == 0 {
         return;
     }
@@ -259,7 +259,7 @@ pub struct Sockets {
 }
 
 /// The place of one open socket. Dropping it frees the place.
-pub struct Place {
+pub struct SocketPermit {
     sockets: Arc<Sockets>,
     keys: [u64; 2],
 }
@@ -273,7 +273,7 @@ impl Sockets {
     ///
     /// # Errors
     /// `TooMany` when either has as many as they may.
-    pub fn open(self: &Arc<Self>, person: impl Hash, address: IpAddr) -> Result<Place> {
+    pub fn acquire(self: &Arc<Self>, person: impl Hash, address: IpAddr) -> Result<SocketPermit> {
         let keys = [self.hasher.hash_one(("person", person)), self.hasher.hash_one(network(address))];
         let limits = [self.limits.user, self.limits.address];
         let mut open = self.table();
@@ -282,7 +282,7 @@ impl Sockets {
             return Err(Error::TooMany { retry_after: SOCKET_RETRY });
         }
         keys.iter().for_each(|key| *open.entry(*key).or_default() += 1);
-        Ok(Place { sockets: Arc::clone(self), keys })
+        Ok(SocketPermit { sockets: Arc::clone(self), keys })
     }
 
     fn table(&self) -> MutexGuard<'_, HashMap<u64, u32>> {
@@ -290,7 +290,7 @@ impl Sockets {
     }
 }
 
-impl Drop for Place {
+impl Drop for SocketPermit {
     fn drop(&mut self) {
         let mut open = self.sockets.table();
         for key in self.keys {
@@ -320,33 +320,33 @@ mod tests {
     fn a_rate_limits_a_person_and_an_address_each_on_its_own() {
         let rate = Rate::new(3);
         for n in 0..3 {
-            rate.take("gildong", address(n)).unwrap();
+            rate.check("gildong", address(n)).unwrap();
         }
-        assert!(refused(rate.take("gildong", address(9))), "the person has used up the minute");
-        rate.take("chunhyang", address(9)).unwrap();
+        assert!(refused(rate.check("gildong", address(9))), "the person has used up the minute");
+        rate.check("chunhyang", address(9)).unwrap();
         for person in ["a", "b"] {
-            rate.take(person, address(9)).unwrap();
+            rate.check(person, address(9)).unwrap();
         }
-        assert!(refused(rate.take("c", address(9))), "the address has used it up");
-        assert!(refused(rate.take_at(address(9))));
-        rate.take("c", address(10)).unwrap();
+        assert!(refused(rate.check("c", address(9))), "the address has used it up");
+        assert!(refused(rate.check_address(address(9))));
+        rate.check("c", address(10)).unwrap();
     }
 
     #[test]
     fn addresses_of_one_household_count_as_one() {
         let rate = Rate::new(1);
-        rate.take_at("2001:db8::1".parse().unwrap()).unwrap();
-        assert!(refused(rate.take_at("2001:db8::2".parse().unwrap())));
-        rate.take_at("2001:db8:0:1::1".parse().unwrap()).unwrap();
-        rate.take_at("10.0.0.1".parse().unwrap()).unwrap();
-        assert!(refused(rate.take_at("::ffff:10.0.0.1".parse().unwrap())));
+        rate.check_address("2001:db8::1".parse().unwrap()).unwrap();
+        assert!(refused(rate.check_address("2001:db8::2".parse().unwrap())));
+        rate.check_address("2001:db8:0:1::1".parse().unwrap()).unwrap();
+        rate.check_address("10.0.0.1".parse().unwrap()).unwrap();
+        assert!(refused(rate.check_address("::ffff:10.0.0.1".parse().unwrap())));
     }
 
     #[test]
     fn zero_is_no_limit() {
         let rate = Rate::new(0);
         for _ in 0..10_000 {
-            rate.take("gildong", address(1)).unwrap();
+            rate.check("gildong", address(1)).unwrap();
         }
         assert!(rate.counts.is_empty());
     }
@@ -354,18 +354,18 @@ mod tests {
     #[test]
     fn a_refused_event_counts_for_nobody() {
         let rate = Rate::new(2);
-        rate.take("gildong", address(1)).unwrap();
-        rate.take("gildong", address(1)).unwrap();
+        rate.check("gildong", address(1)).unwrap();
+        rate.check("gildong", address(1)).unwrap();
         for _ in 0..10 {
-            assert!(refused(rate.take("gildong", address(2))));
+            assert!(refused(rate.check("gildong", address(2))));
         }
-        rate.take("chunhyang", address(2)).unwrap();
-        rate.take("chunhyang", address(2)).unwrap();
+        rate.check("chunhyang", address(2)).unwrap();
+        rate.check("chunhyang", address(2)).unwrap();
     }
 
     #[test]
     fn a_span_ends_and_another_begins() {
-        let counts = Counts::default();
+        let counts = SlidingCounts::default();
         let quota = Quota { key: 1, times: 2, span: MINUTE };
         counts.take(&[quota]).unwrap();
         counts.take(&[quota]).unwrap();
@@ -379,21 +379,21 @@ mod tests {
     fn a_flood_of_keys_is_bounded_in_bytes_and_resets_nobody_near_a_limit() {
         let rate = Rate::new(3);
         for _ in 0..3 {
-            rate.take("gildong", address(0)).unwrap();
+            rate.check("gildong", address(0)).unwrap();
         }
         for n in 1..200_000 {
-            rate.take_at(address(n)).unwrap();
-            assert!(rate.counts.table().len() <= KEYS);
+            rate.check_address(address(n)).unwrap();
+            assert!(rate.counts.table().len() <= MAX_KEYS);
         }
-        assert!(refused(rate.take("gildong", address(0))));
+        assert!(refused(rate.check("gildong", address(0))));
         // A slot is a key, a count and a byte of the table's own; a table fills 7 of 8 slots.
-        assert_eq!(size_of::<(u64, Count)>() + 1, 33);
+        assert_eq!(size_of::<(u64, WindowCount)>() + 1, 33);
         assert!(rate.counts.table().capacity() <= 32_768 / 8 * 7);
     }
 
     #[test]
     fn what_is_reserved_is_neither_removed_nor_free() {
-        let counts = Counts::default();
+        let counts = SlidingCounts::default();
         let quota = |key| Quota { key, times: 1, span: MINUTE };
         assert!(counts.reserve(&[quota(0)]).unwrap());
         for key in 1..100_000 {
@@ -407,15 +407,15 @@ mod tests {
     #[test]
     fn a_socket_has_its_place_until_it_is_dropped() {
         let sockets = Arc::new(Sockets::new(config::Sockets { user: 2, address: 3 }));
-        let mut open = vec![sockets.open("a", address(1)).unwrap(), sockets.open("a", address(2)).unwrap()];
-        assert!(refused(sockets.open("a", address(3))));
-        open.extend((0..2).map(|_| sockets.open("b", address(1)).unwrap()));
-        assert!(refused(sockets.open("c", address(1))), "the address has three");
+        let mut open = vec![sockets.acquire("a", address(1)).unwrap(), sockets.acquire("a", address(2)).unwrap()];
+        assert!(refused(sockets.acquire("a", address(3))));
+        open.extend((0..2).map(|_| sockets.acquire("b", address(1)).unwrap()));
+        assert!(refused(sockets.acquire("c", address(1))), "the address has three");
         open.clear();
         assert!(sockets.table().is_empty());
-        sockets.open("a", address(1)).unwrap();
+        sockets.acquire("a", address(1)).unwrap();
         let unlimited = Arc::new(Sockets::new(config::Sockets { user: 0, address: 0 }));
-        let many: Vec<_> = (0..10_000).map(|_| unlimited.open("a", address(1)).unwrap()).collect();
+        let many: Vec<_> = (0..10_000).map(|_| unlimited.acquire("a", address(1)).unwrap()).collect();
         assert_eq!(many.len(), 10_000);
     }
 }

@@ -27,22 +27,22 @@ use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 use tokio_util::bytes::Buf;
 
 /// How long a socket may take nothing.
-const STALL: Duration = Duration::from_secs(30);
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a close may take to be answered.
-const CLOSE: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// The most that a page may send at once.
-const MESSAGE: usize = 4 * 1024;
+const MAX_MESSAGE: usize = 4 * 1024;
 /// The most that waits to be written besides texts.
-const PONGS: usize = 4 * 1024;
+const MAX_PONG_BYTES: usize = 4 * 1024;
 /// The most that is read at once, so that what is too big is still told so.
-const FRAME: usize = 64 * 1024;
+const MAX_FRAME: usize = 64 * 1024;
 
 /// The most that is read for one message, with all the frames that it may come in.
-const READ: usize = 2 * FRAME;
+const READ_BUFFER: usize = 2 * MAX_FRAME;
 
 /// Why a socket ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum CloseReason {
     /// The other side closed it.
     Left,
     /// The connection broke.
@@ -54,7 +54,7 @@ pub(super) enum End {
     /// Its room was closed.
     RoomGone,
     /// Its cursor is beyond the log.
-    Beyond,
+    CursorAhead,
     /// The site stops.
     Restarting,
     /// It sent too much at once.
@@ -67,25 +67,25 @@ pub(super) enum End {
 
 /// What a page sends.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum ClientMessage {
     /// That its person types.
     Typing,
     /// The answer to a ping.
     Pong,
     /// Something that means nothing here.
-    Nothing,
+    Other,
 }
 
 /// A WebSocket over a connection.
-pub(super) struct Wire<S> {
-    stream: WebSocketStream<Metered<S>>,
+pub(super) struct WebSocket<S> {
+    stream: WebSocketStream<ReadLimited<S>>,
     /// Whether what was sent ends with a whole frame.
-    is_whole: bool,
+    frame_complete: bool,
     /// Whether the answer to a ping may be waiting to be written.
-    owes: bool,
+    pong_pending: bool,
 }
 
-impl End {
+impl CloseReason {
     /// As the log and the counts say it.
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -94,7 +94,7 @@ impl End {
             Self::Stalled => "stalled",
             Self::SignedOut => "signed-out",
             Self::RoomGone => "room-gone",
-            Self::Beyond => "beyond",
+            Self::CursorAhead => "beyond",
             Self::Restarting => "restarting",
             Self::TooBig => "too-big",
             Self::NotText => "not-text",
@@ -112,46 +112,46 @@ impl End {
             Self::Restarting => Some(1012),
             Self::SignedOut => Some(4401),
             Self::RoomGone => Some(4404),
-            Self::Beyond => Some(4409),
+            Self::CursorAhead => Some(4409),
         }
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// The server's end of a connection that was upgraded.
-    pub(super) async fn over(io: S) -> Self {
+    pub(super) async fn new(io: S) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(1024)
             .write_buffer_size(0)
             // Of the answers to many pings the last one will do.
-            .max_write_buffer_size(PONGS)
-            .max_message_size(Some(FRAME))
-            .max_frame_size(Some(FRAME));
-        let io = Metered { io, read: 0 };
+            .max_write_buffer_size(MAX_PONG_BYTES)
+            .max_message_size(Some(MAX_FRAME))
+            .max_frame_size(Some(MAX_FRAME));
+        let io = ReadLimited { io, read: 0 };
         Self {
             stream: WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await,
-            is_whole: true,
-            owes: false,
+            frame_complete: true,
+            pong_pending: false,
         }
     }
 
     /// What the page sends next. May be given up, nothing is lost.
-    pub(super) async fn hear(&mut self) -> Result<Heard, End> {
+    pub(super) async fn receive(&mut self) -> Result<ClientMessage, CloseReason> {
         let heard = self.stream.next().await;
         let read = std::mem::take(&mut self.stream.get_mut().read);
-        self.owes |= matches!(heard, Some(Ok(Message::Ping(_))));
+        self.pong_pending |= matches!(heard, Some(Ok(Message::Ping(_))));
         match heard {
-            Some(Err(WsError::Io(_))) if read > READ => Err(End::TooBig),
-            None | Some(Ok(Message::Close(_)) | Err(WsError::ConnectionClosed)) => Err(End::Left),
-            Some(Ok(message)) if message.len() > MESSAGE => Err(End::TooBig),
-            Some(Ok(Message::Text(text))) if text == "typing" => Ok(Heard::Typing),
-            Some(Ok(Message::Pong(_))) => Ok(Heard::Pong),
-            Some(Ok(_)) => Ok(Heard::Nothing),
-            Some(Err(WsError::Capacity(CapacityError::MessageTooLong { .. }))) => Err(End::TooBig),
-            Some(Err(WsError::Utf8(_))) => Err(End::NotText),
-            Some(Err(WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => Err(End::Lost),
-            Some(Err(WsError::Protocol(_))) => Err(End::Protocol),
-            Some(Err(_)) => Err(End::Lost),
+            Some(Err(WsError::Io(_))) if read > READ_BUFFER => Err(CloseReason::TooBig),
+            None | Some(Ok(Message::Close(_)) | Err(WsError::ConnectionClosed)) => Err(CloseReason::Left),
+            Some(Ok(message)) if message.len() > MAX_MESSAGE => Err(CloseReason::TooBig),
+            Some(Ok(Message::Text(text))) if text == "typing" => Ok(ClientMessage::Typing),
+            Some(Ok(Message::Pong(_))) => Ok(ClientMessage::Pong),
+            Some(Ok(_)) => Ok(ClientMessage::Other),
+            Some(Err(WsError::Capacity(CapacityError::MessageTooLong { .. }))) => Err(CloseReason::TooBig),
+            Some(Err(WsError::Utf8(_))) => Err(CloseReason::NotText),
+            Some(Err(WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => Err(CloseReason::Lost),
+            Some(Err(WsError::Protocol(_))) => Err(CloseReason::Protocol),
+            Some(Err(_)) => Err(CloseReason::Lost),
         }
     }
 
@@ -159,23 +159,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     ///
     /// # Errors
     /// `Stalled`, or `Lost`.
-    pub(super) async fn tell(&mut self, text: &str) -> Result<(), End> {
+    pub(super) async fn send_text(&mut self, text: &str) -> Result<(), CloseReason> {
         // Two frames do not mix.
-        if self.owes {
-            in_time(self.stream.flush()).await?;
-            self.owes = false;
+        if self.pong_pending {
+            with_stall_timeout(self.stream.flush()).await?;
+            self.pong_pending = false;
         }
         let (head, length) = head(text.len());
         let mut frame = head[..length].chain(text.as_bytes());
         let io = self.stream.get_mut();
-        self.is_whole = false;
+        self.frame_complete = false;
         while frame.has_remaining() {
-            if in_time(io.write_buf(&mut frame)).await? == 0 {
-                return Err(End::Lost);
+            if with_stall_timeout(io.write_buf(&mut frame)).await? == 0 {
+                return Err(CloseReason::Lost);
             }
         }
-        in_time(io.flush()).await?;
-        self.is_whole = true;
+        with_stall_timeout(io.flush()).await?;
+        self.frame_complete = true;
         Ok(())
     }
 
@@ -183,13 +183,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     ///
     /// # Errors
     /// `Stalled`, or `Lost`.
-    pub(super) async fn ping(&mut self) -> Result<(), End> {
-        in_time(self.stream.send(Message::Ping(Bytes::new()))).await
+    pub(super) async fn ping(&mut self) -> Result<(), CloseReason> {
+        with_stall_timeout(self.stream.send(Message::Ping(Bytes::new()))).await
     }
 
     /// Says why it ends, and waits a little for the answer.
-    pub(super) async fn close(mut self, end: End) {
-        if !self.is_whole {
+    pub(super) async fn close(mut self, end: CloseReason) {
+        if !self.frame_complete {
             return;
         }
         let frame = end.code().map(|code| CloseFrame { code: CloseCode::from(code), reason: Utf8Bytes::default() });
@@ -198,20 +198,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 while let Some(Ok(_)) = self.stream.next().await {}
             }
         };
-        let _ = timeout(CLOSE, goodbye).await;
+        let _ = timeout(CLOSE_TIMEOUT, goodbye).await;
     }
 }
 
 /// A connection from which no more than [`READ`] is read for one message: a page may cut one into any number of frames,
 /// even empty ones, without an end.
-struct Metered<S> {
+struct ReadLimited<S> {
     io: S,
     read: usize,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for ReadLimited<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.read > READ {
+        if self.read > READ_BUFFER {
             return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
         }
         let before = into.filled().len();
@@ -221,7 +221,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for ReadLimited<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(context, bytes)
     }
@@ -269,15 +269,15 @@ fn head(length: usize) -> ([u8; 10], usize) {
     }
 }
 
-async fn in_time<T, E>(step: impl Future<Output = Result<T, E>>) -> Result<T, End> {
+async fn with_stall_timeout<T, E>(step: impl Future<Output = Result<T, E>>) -> Result<T, CloseReason> {
     let mut step = pin!(step);
     // Mostly there is room for what is written, and no need of a clock.
     if let Some(done) = step.as_mut().now_or_never() {
-        return done.map_err(|_| End::Lost);
+        return done.map_err(|_| CloseReason::Lost);
     }
-    match timeout(STALL, step).await {
-        Ok(done) => done.map_err(|_| End::Lost),
-        Err(_) => Err(End::Stalled),
+    match timeout(STALL_TIMEOUT, step).await {
+        Ok(done) => done.map_err(|_| CloseReason::Lost),
+        Err(_) => Err(CloseReason::Stalled),
     }
 }
 
@@ -295,12 +295,12 @@ mod tests {
     #[tokio::test]
     async fn a_text_of_any_length_arrives_whole_among_other_frames() {
         let (here, there) = duplex(1_000);
-        let (mut wire, mut page) = (Wire::over(here).await, page(there).await);
+        let (mut wire, mut page) = (WebSocket::new(here).await, page(there).await);
         let lengths = [0, 1, 125, 126, 127, 65_535, 65_536, 200_000];
         let tell = async {
             for length in lengths {
-                wire.tell(&"가".repeat(length / 3)).await.unwrap();
-                wire.tell(&"x".repeat(length)).await.unwrap();
+                wire.send_text(&"가".repeat(length / 3)).await.unwrap();
+                wire.send_text(&"x".repeat(length)).await.unwrap();
                 wire.ping().await.unwrap();
             }
         };
@@ -317,14 +317,14 @@ mod tests {
     #[tokio::test]
     async fn a_message_in_endless_frames_ends_the_socket() {
         let (here, mut there) = duplex(1_000);
-        let mut wire = Wire::over(here).await;
+        let mut wire = WebSocket::new(here).await;
         let send = async {
             there.write_all(&[0x01, 0x81, 0, 0, 0, 0, b'a']).await.unwrap();
             // Frames that go on with it, and have nothing in them.
             while there.write_all(&[0x00, 0x80, 0, 0, 0, 0]).await.is_ok() {}
         };
         let hear = async move {
-            assert_eq!(wire.hear().await, Err(End::TooBig));
+            assert_eq!(wire.receive().await, Err(CloseReason::TooBig));
         };
         tokio::join!(send, hear);
     }
@@ -332,29 +332,29 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_takes_a_little_now_and_then_gets_it_all() {
         let (here, mut there) = duplex(64);
-        let mut wire = Wire::over(here).await;
+        let mut wire = WebSocket::new(here).await;
         let text = "x".repeat(1_000);
         let begun = Instant::now();
         let take = async {
             let mut taken = Vec::new();
             while taken.len() < 4 + text.len() {
-                sleep(STALL - Duration::from_secs(1)).await;
+                sleep(STALL_TIMEOUT - Duration::from_secs(1)).await;
                 there.read_buf(&mut taken).await.unwrap();
             }
         };
-        let (told, ()) = tokio::join!(wire.tell(&text), take);
+        let (told, ()) = tokio::join!(wire.send_text(&text), take);
         told.unwrap();
-        assert!(begun.elapsed() > STALL * 2);
+        assert!(begun.elapsed() > STALL_TIMEOUT * 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_takes_nothing_is_dropped_without_a_word_in_the_middle_of_a_frame() {
         let (here, mut there) = duplex(64);
-        let mut wire = Wire::over(here).await;
+        let mut wire = WebSocket::new(here).await;
         let begun = Instant::now();
-        assert_eq!(wire.tell(&"x".repeat(1_000)).await, Err(End::Stalled));
-        assert_eq!(begun.elapsed().as_secs(), STALL.as_secs());
-        wire.close(End::SignedOut).await;
+        assert_eq!(wire.send_text(&"x".repeat(1_000)).await, Err(CloseReason::Stalled));
+        assert_eq!(begun.elapsed().as_secs(), STALL_TIMEOUT.as_secs());
+        wire.close(CloseReason::SignedOut).await;
         let mut taken = Vec::new();
         there.read_to_end(&mut taken).await.unwrap();
         assert_eq!(taken.len(), 64);
@@ -363,17 +363,17 @@ mod tests {
     #[tokio::test]
     async fn a_ping_is_answered_between_texts() {
         let (here, there) = duplex(10_000);
-        let (mut wire, mut page) = (Wire::over(here).await, page(there).await);
+        let (mut wire, mut page) = (WebSocket::new(here).await, page(there).await);
         page.send(Message::Ping(Bytes::from_static(b"?"))).await.unwrap();
-        assert_eq!(wire.hear().await, Ok(Heard::Nothing));
-        wire.tell("text").await.unwrap();
+        assert_eq!(wire.receive().await, Ok(ClientMessage::Other));
+        wire.send_text("text").await.unwrap();
         assert_eq!(page.next().await.unwrap().unwrap(), Message::Pong(Bytes::from_static(b"?")));
         assert_eq!(page.next().await.unwrap().unwrap(), Message::text("text"));
         page.send(Message::text("typing")).await.unwrap();
-        assert_eq!(wire.hear().await, Ok(Heard::Typing));
-        page.send(Message::text("x".repeat(MESSAGE + 1))).await.unwrap();
-        assert_eq!(wire.hear().await, Err(End::TooBig));
-        let (_, close) = tokio::join!(wire.close(End::TooBig), page.next());
+        assert_eq!(wire.receive().await, Ok(ClientMessage::Typing));
+        page.send(Message::text("x".repeat(MAX_MESSAGE + 1))).await.unwrap();
+        assert_eq!(wire.receive().await, Err(CloseReason::TooBig));
+        let (_, close) = tokio::join!(wire.close(CloseReason::TooBig), page.next());
         assert!(matches!(close, Some(Ok(Message::Close(Some(frame)))) if u16::from(frame.code) == 1009));
     }
 }

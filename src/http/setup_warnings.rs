@@ -14,18 +14,18 @@ use tokio::task::spawn_blocking;
 use super::{clip, unlisted_proxy};
 
 /// The most peers that are named.
-const PEERS: usize = 16;
+const MAX_PEERS: usize = 16;
 /// The files in `var` that name them for `sarangbang check`, one for each server.
 const FILES: [&str; 2] = ["unlisted-proxies", "unlisted-proxies-images"];
 
 /// The notices that were given since the start.
-pub struct Notices {
+pub struct SetupWarnings {
     file: PathBuf,
     peers: Arc<Mutex<BTreeSet<IpAddr>>>,
     origin: AtomicBool,
 }
 
-impl Notices {
+impl SetupWarnings {
     /// Starts the notices of the site without any. Those of the run before are forgotten.
     pub fn of_site(var: &Path) -> Self {
         Self::new(var.join(FILES[0]))
@@ -43,21 +43,21 @@ impl Notices {
     }
 
     /// Names the peer of a request if it sends `X-Forwarded-For` and is not in `proxies`.
-    pub(super) fn look_at(request: &Request<'_>) {
+    pub(super) fn check_proxy(request: &Request<'_>) {
         if let Some(peer) = unlisted_proxy(request)
             && let Some(notices) = request.rocket().state::<Self>()
         {
-            notices.name_proxy(peer);
+            notices.warn_proxy(peer);
         }
     }
 
-    fn name_proxy(&self, peer: IpAddr) {
+    fn warn_proxy(&self, peer: IpAddr) {
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        if peers.len() >= PEERS || !peers.insert(peer) {
+        if peers.len() >= MAX_PEERS || !peers.insert(peer) {
             return;
         }
         drop(peers);
-        log::warn!("{}", unlisted(peer));
+        log::warn!("{}", proxy_warning(peer));
         let (file, peers) = (self.file.clone(), Arc::clone(&self.peers));
         spawn_blocking(move || {
             // Locked while it is written, so that a later peer is not lost.
@@ -71,7 +71,7 @@ impl Notices {
     }
 
     /// Says that forms of the site's own pages are refused, and what to set.
-    pub fn name_origin(&self, origin: &str, host: &str) {
+    pub fn warn_origin(&self, origin: &str, host: &str) {
         if !self.origin.swap(true, Ordering::Relaxed) {
             log::warn!(
                 "A form from {} was refused, as the request names the host {}. If people reach the site at {0}, set \
@@ -86,11 +86,11 @@ impl Notices {
 /// Returns the sentences about the peers that the running servers have named.
 pub fn unlisted_proxies(var: &Path) -> Vec<String> {
     let files = FILES.map(|file| fs::read_to_string(var.join(file)).unwrap_or_default());
-    let peers = files.iter().flat_map(|file| file.lines().filter_map(|line| line.parse().ok()).take(PEERS));
-    peers.collect::<BTreeSet<_>>().into_iter().map(unlisted).collect()
+    let peers = files.iter().flat_map(|file| file.lines().filter_map(|line| line.parse().ok()).take(MAX_PEERS));
+    peers.collect::<BTreeSet<_>>().into_iter().map(proxy_warning).collect()
 }
 
-fn unlisted(peer: IpAddr) -> String {
+fn proxy_warning(peer: IpAddr) -> String {
     format!(
         "{peer} sends X-Forwarded-For and is not in proxies, so the header is ignored. If it is your proxy, set \
          proxies = [\"{peer}\"]."

@@ -6,7 +6,7 @@
 use rocket::request::Request;
 
 /// The most items of a list that are read.
-const ITEMS: usize = 64;
+const MAX_ITEMS: usize = 64;
 
 /// Returns whether a request wants JSON rather than a page.
 pub fn prefers_json(request: &Request<'_>) -> bool {
@@ -50,7 +50,7 @@ fn accepts_gzip<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
 
 /// The items of a list that may span several lines, each with its weight.
 fn items<'a>(lines: impl Iterator<Item = &'a str>) -> impl Iterator<Item = (&'a str, f32)> {
-    lines.flat_map(|line| line.split(',')).take(ITEMS).map(|item| {
+    lines.flat_map(|line| line.split(',')).take(MAX_ITEMS).map(|item| {
         let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
         (name.trim(), weight(parameters))
     })

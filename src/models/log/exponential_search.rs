@@ -7,7 +7,7 @@ use crate::error::Result;
 
 /// The thing with the highest number above `from`; `None` when `from` is the end.
 /// `probe` answers the thing of a number.
-pub(in crate::models) async fn gallop<T, F>(from: i64, probe: impl Fn(i64) -> F) -> Result<Option<T>>
+pub(in crate::models) async fn exponential_search<T, F>(from: i64, probe: impl Fn(i64) -> F) -> Result<Option<T>>
 where
     F: Future<Output = Result<Option<T>>>,
 {
@@ -38,7 +38,7 @@ mod tests {
     async fn finds_the_end_from_every_hint() {
         for top in 0..70_i64 {
             for from in 0..=top {
-                let found = gallop(from, |n| async move { Ok((n <= top).then_some(n)) }).await.unwrap();
+                let found = exponential_search(from, |n| async move { Ok((n <= top).then_some(n)) }).await.unwrap();
                 assert_eq!(found, (from < top).then_some(top), "from {from}");
             }
         }
@@ -51,9 +51,9 @@ mod tests {
             asked.set(asked.get() + 1);
             async move { Ok((n <= 1_000_000).then_some(n)) }
         };
-        assert_eq!(gallop(1_000_000, probe).await.unwrap(), None);
+        assert_eq!(exponential_search(1_000_000, probe).await.unwrap(), None);
         assert_eq!(asked.replace(0), 1);
-        assert_eq!(gallop(0, probe).await.unwrap(), Some(1_000_000));
+        assert_eq!(exponential_search(0, probe).await.unwrap(), Some(1_000_000));
         assert!(asked.get() <= 41, "asked {} times", asked.get());
     }
 }

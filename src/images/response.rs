@@ -11,7 +11,7 @@ use rocket::response::{self, Responder, Response};
 use serde::Serialize;
 use url::Url;
 
-use super::store::Name;
+use super::store::FileName;
 use crate::config::Settings;
 use crate::error::{Error, Foreign};
 use crate::http;
@@ -20,21 +20,21 @@ use crate::views::error::ErrorJson;
 
 /// Whoever calls.
 #[derive(Clone, Copy)]
-pub(super) struct Caller<'r>(&'r Request<'r>);
+pub(super) struct Client<'r>(&'r Request<'r>);
 
 /// The ticket of the other server.
 pub(super) struct Bearer<'r>(pub(super) &'r str);
 
 /// An answer.
-pub(super) struct Answer {
+pub(super) struct ImageResponse {
     status: Status,
     headers: Vec<(&'static str, String)>,
     body: Option<(ContentType, Vec<u8>)>,
 }
 
-impl<'r> Caller<'r> {
+impl<'r> Client<'r> {
     /// Where the site's pages are: its configured address, else its port of the host that was asked.
-    fn home(&self) -> Option<Url> {
+    fn site_url(&self) -> Option<Url> {
         let settings: &Settings = self.0.rocket().state()?;
         if let Some(url) = &settings.site.url {
             return Some(url.clone());
@@ -45,7 +45,7 @@ impl<'r> Caller<'r> {
 
     /// The site's origin, when the call comes from one of its pages by script.
     fn own_origin(&self) -> Option<String> {
-        let home = self.home()?.origin().ascii_serialization();
+        let home = self.site_url()?.origin().ascii_serialization();
         (self.0.headers().get_one("Origin")? == home).then_some(home)
     }
 
@@ -72,7 +72,7 @@ impl<'r> Caller<'r> {
     fn check_page(&self) -> Result<(), Error> {
         let headers = self.0.headers();
         let Some(settings) = self.0.rocket().state() else { return Err(Error::Misdirected) };
-        let home = self.home();
+        let home = self.site_url();
         let check = |origin| http::check_origin(self.0, settings, home.as_ref(), origin).map_err(Error::Foreign);
         headers.get("Origin").try_for_each(check)?;
         // A page of the site is of the same site as the image server, not always of the same origin.
@@ -83,13 +83,13 @@ impl<'r> Caller<'r> {
     }
 
     /// Whether it has the picture of this name already.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(super) fn query_has(&self, name: &str) -> bool {
         self.0.headers().get("If-None-Match").any(|tags| tags.trim() == "*" || tags.contains(name))
     }
 
     /// Returns the answer to a request that is refused.
-    pub(super) fn refuse(&self, error: &Error) -> Answer {
-        Answer::refused(self.0, error)
+    pub(super) fn error(&self, error: &Error) -> ImageResponse {
+        ImageResponse::error_page(self.0, error)
     }
 
     fn wants_json(&self) -> bool {
@@ -97,23 +97,23 @@ impl<'r> Caller<'r> {
     }
 }
 
-impl Answer {
+impl ImageResponse {
     /// Nothing but a status.
-    pub(super) fn bare(status: Status) -> Self {
+    pub(super) fn status_only(status: Status) -> Self {
         Self { status, headers: Vec::new(), body: None }
     }
 
     pub(super) fn json(status: Status, view: &impl Serialize) -> Self {
         let json = serde_json::to_vec(view).unwrap_or_default();
-        Self { body: Some((ContentType::JSON, json)), ..Self::bare(status) }
+        Self { body: Some((ContentType::JSON, json)), ..Self::status_only(status) }
     }
 
     /// An error in the reader's words: JSON for a script, else a page.
-    pub(super) fn refused(request: &Request<'_>, error: &Error) -> Self {
-        let (caller, status) = (Caller(request), Status::new(error.status()));
+    pub(super) fn error_page(request: &Request<'_>, error: &Error) -> Self {
+        let (caller, status) = (Client(request), Status::new(error.status()));
         let locale = Locale::accepted(request.headers().get_one("Accept-Language").unwrap_or_default());
         if caller.wants_json() {
-            return Self::json(status, &ErrorJson::new(error, locale, None)).shared_with(&caller);
+            return Self::json(status, &ErrorJson::new(error, locale, None)).with_cors(&caller);
         }
         let text = |end| locale.text(&format!("error-{}{end}", error.code()));
         let (tag, message, hint) = (locale.tag(), text(""), text("-hint"));
@@ -121,22 +121,22 @@ impl Answer {
             "<!DOCTYPE html>\n<html lang=\"{tag}\">\n<meta charset=\"utf-8\">\n<title>{message}</title>\n\
              <h1>{message}</h1>\n<p>{hint}</p>\n"
         );
-        Self { body: Some((ContentType::HTML, page.into_bytes())), ..Self::bare(status) }
+        Self { body: Some((ContentType::HTML, page.into_bytes())), ..Self::status_only(status) }
     }
 
     /// What became of an upload: JSON for a script, else back to the account page, which puts the code in words.
-    pub(super) fn told(caller: &Caller<'_>, status: Status, code: &str, view: &impl Serialize) -> Self {
+    pub(super) fn outcome(caller: &Client<'_>, status: Status, code: &str, view: &impl Serialize) -> Self {
         if caller.wants_json() {
-            return Self::json(status, view).shared_with(caller);
+            return Self::json(status, view).with_cors(caller);
         }
-        let Some(mut home) = caller.home() else { return Self::bare(status) };
+        let Some(mut home) = caller.site_url() else { return Self::status_only(status) };
         home.set_path("/user/me");
         home.query_pairs_mut().append_pair("picture", code);
-        Self { headers: vec![("Location", home.into())], ..Self::bare(Status::SeeOther) }
+        Self { headers: vec![("Location", home.into())], ..Self::status_only(Status::SeeOther) }
     }
 
-    pub(super) fn preflight(caller: &Caller<'_>) -> Self {
-        let mut answer = Self::bare(Status::NoContent).shared_with(caller);
+    pub(super) fn preflight(caller: &Client<'_>) -> Self {
+        let mut answer = Self::status_only(Status::NoContent).with_cors(caller);
         if caller.own_origin().is_some() {
             answer.headers.push(("Access-Control-Allow-Methods", "POST".into()));
             answer.headers.push(("Access-Control-Allow-Headers", "accept, content-type".into()));
@@ -145,34 +145,34 @@ impl Answer {
         answer
     }
 
-    pub(super) fn picture(name: &Name, bytes: Vec<u8>) -> Self {
-        Self { body: Some((ContentType::JPEG, bytes)), ..Self::kept_for_ever(Status::Ok, name) }
+    pub(super) fn picture(name: &FileName, bytes: Vec<u8>) -> Self {
+        Self { body: Some((ContentType::JPEG, bytes)), ..Self::immutable(Status::Ok, name) }
     }
 
-    pub(super) fn not_modified(name: &Name) -> Self {
-        Self::kept_for_ever(Status::NotModified, name)
+    pub(super) fn not_modified(name: &FileName) -> Self {
+        Self::immutable(Status::NotModified, name)
     }
 
-    fn kept_for_ever(status: Status, name: &Name) -> Self {
+    fn immutable(status: Status, name: &FileName) -> Self {
         let caching = ("Cache-Control", "public, max-age=31536000, immutable".into());
-        Self { headers: vec![caching, ("ETag", format!("\"{}\"", name.as_str()))], ..Self::bare(status) }
+        Self { headers: vec![caching, ("ETag", format!("\"{}\"", name.as_str()))], ..Self::status_only(status) }
     }
 
     /// The same, with when to try again.
-    pub(super) fn again_after(mut self, retry_after: Option<Duration>) -> Self {
+    pub(super) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.headers.extend(retry_after.map(|after| ("Retry-After", (after.as_secs() + 1).to_string())));
         self
     }
 
     /// Lets the site's own pages read it.
-    fn shared_with(mut self, caller: &Caller<'_>) -> Self {
+    fn with_cors(mut self, caller: &Client<'_>) -> Self {
         self.headers.push(("Vary", "Origin".into()));
         self.headers.extend(caller.own_origin().map(|origin| ("Access-Control-Allow-Origin", origin)));
         self
     }
 }
 
-impl<'r> Responder<'r, 'static> for Answer {
+impl<'r> Responder<'r, 'static> for ImageResponse {
     fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
         let mut response = Response::build();
         response.status(self.status);
@@ -187,7 +187,7 @@ impl<'r> Responder<'r, 'static> for Answer {
 }
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for Caller<'r> {
+impl<'r> FromRequest<'r> for Client<'r> {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, (Status, ()), Status> {
