@@ -175,7 +175,7 @@ async fn a_setting_that_cannot_be_used_is_told_with_its_place_its_value_and_what
         (
             "ROCKET_SHUTDOWN",
             "now",
-            "Cannot use ROCKET_SHUTDOWN: shutdown is \"now\". Set it to a table of shutdown.ctrlc",
+            "Cannot use ROCKET_SHUTDOWN: shutdown is \"now\". Set it to a table of shutdown.grace",
         ),
         ("ROCKET_TLS", "{certs=\"a.pem\"}", "Cannot use ROCKET_TLS: there is no key tls. Use one of address, port"),
         ("ROCKET_VAR", "7", "Cannot use ROCKET_VAR: var is 7. Set it to the path of a folder"),
@@ -205,7 +205,7 @@ async fn a_setting_that_cannot_be_used_is_told_with_its_place_its_value_and_what
         (
             "ROCKET_SITE",
             "{ulr=\"x\"}",
-            "Cannot use ROCKET_SITE: there is no key site.ulr. Use one of site.url, site.internal_url",
+            "Cannot use ROCKET_SITE: there is no key site.ulr. Use one of site.url, site.hosts",
         ),
         ("ROCKET_SITE", "https://x", "Cannot use ROCKET_SITE: site is \"https://x\". Set it to a table of site.url"),
         ("ROCKET_IMAGES", "{port=\"x\"}", "images.port is \"x\". Set it to a number up to 65535"),
