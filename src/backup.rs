@@ -24,7 +24,9 @@
 //! **Half.** A restore looks at all of the backup before it writes anything. While it writes, a marker stands in the
 //! database, on which no site starts; restoring once more begins anew.
 
+mod export;
 mod folder;
+mod import;
 mod pictures;
 mod progress;
 mod restore;

@@ -7,9 +7,10 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, interval};
 
@@ -95,7 +96,7 @@ impl Budget {
 
     /// Registers a cache. It is forgotten once it is dropped.
     pub(crate) fn register(&self, cache: Weak<dyn Evict>) {
-        lock(&self.caches).push(cache);
+        self.caches.lock().push(cache);
     }
 
     /// Drops what is too old, every now and then, for ever.
@@ -103,7 +104,7 @@ impl Budget {
         let mut ticks = interval(SWEEP_INTERVAL);
         loop {
             let now = ticks.tick().await;
-            lock(&self.caches).retain(|cache| cache.strong_count() > 0);
+            self.caches.lock().retain(|cache| cache.strong_count() > 0);
             self.all().iter().for_each(|cache| cache.expire(now));
             self.trim().await;
         }
@@ -121,12 +122,12 @@ impl Budget {
     }
 
     fn all(&self) -> Vec<Arc<dyn Evict>> {
-        lock(&self.caches).iter().filter_map(Weak::upgrade).collect()
+        self.caches.lock().iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Empties the least recently used caches until an eighth of the budget is free.
     fn evict(&self) {
-        let Ok(mut failed) = self.evicting.try_lock() else { return };
+        let Some(mut failed) = self.evicting.try_lock() else { return };
         if failed.is_some_and(|failed| failed.elapsed() < RETRY_DELAY) {
             return;
         }
@@ -231,7 +232,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Cache<K, 
     /// Looks a key up.
     pub(crate) fn get(&self, key: &K) -> Lookup<V> {
         let now = Instant::now();
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.used = now;
         match state.entries.get_mut(key) {
             Some(stored) if now - stored.inserted < self.max_age => {
@@ -249,7 +250,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Cache<K, 
 
     /// Inserts a value of so many bytes, unless something was invalidated since `version`.
     pub(crate) fn insert(&self, version: Version, key: K, value: V, bytes: usize) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         if self.version() == version && self.changes.load(Ordering::Acquire) == 0 {
             self.store(&mut state, key, value, bytes);
         }
@@ -259,7 +260,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Cache<K, 
 
     /// Stores a value unless the stored one is as good, in one step. Returns whether it did.
     pub(crate) fn insert_if(&self, key: K, value: V, bytes: usize, is_better: impl FnOnce(&V) -> bool) -> bool {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let is_stored = state.entries.get(&key).is_none_or(|stored| is_better(&stored.value));
         if is_stored {
             self.store(&mut state, key, value, bytes);
@@ -271,7 +272,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Cache<K, 
 
     /// Marks a value as read from its source just now. Whether it is used counts as before.
     pub(crate) fn renew(&self, version: Version, key: &K) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         if self.version() == version
             && let Some(stored) = state.entries.get_mut(key)
         {
@@ -295,7 +296,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Cache<K, 
 
     /// Drops the value of a key, which has changed; without a key all values.
     pub(crate) fn invalidate(&self, key: Option<&K>) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         self.version.fetch_add(1, Ordering::AcqRel);
         match key {
             Some(key) => state.remove(key),
@@ -316,7 +317,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Cache<K, 
     /// Returns the entries that were inserted longer than `age` ago and looked up less than `used` ago.
     pub(crate) fn older_than(&self, age: Duration, used: Duration) -> Vec<(K, V)> {
         let now = Instant::now();
-        let state = lock(&self.state);
+        let state = self.state.lock();
         let is_due = |stored: &CacheEntry<V>| now - stored.inserted >= age && now - stored.used < used;
         let old = state.entries.iter().filter(|(_, stored)| is_due(stored));
         old.map(|(key, stored)| (key.clone(), stored.value.clone())).collect()
@@ -324,13 +325,13 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Cache<K, 
 
     #[cfg(test)]
     fn len(&self) -> usize {
-        lock(&self.state).entries.len()
+        self.state.lock().entries.len()
     }
 }
 
 impl<K: Eq + Hash, V> Drop for ChangeGuard<K, V> {
     fn drop(&mut self) {
-        let mut state = lock(&self.cache.state);
+        let mut state = self.cache.state.lock();
         self.cache.version.fetch_add(1, Ordering::AcqRel);
         match &self.key {
             Some(key) => state.remove(key),
@@ -367,19 +368,19 @@ impl<K: Eq + Hash, V> CacheState<K, V> {
 
 impl<K: Eq + Hash + Send + 'static, V: Send + 'static> Evict for Cache<K, V> {
     fn last_used(&self) -> Option<Instant> {
-        let state = try_lock(&self.state)?;
+        let state = self.state.try_lock()?;
         (!state.entries.is_empty()).then_some(state.used)
     }
 
     fn evict(&self) {
-        if let Some(mut state) = try_lock(&self.state) {
+        if let Some(mut state) = self.state.try_lock() {
             let half = state.charge.bytes() / 2;
             state.evict(half);
         }
     }
 
     fn expire(&self, now: Instant) {
-        if let Some(mut state) = try_lock(&self.state) {
+        if let Some(mut state) = self.state.try_lock() {
             state.entries.retain(|_, stored| now.saturating_duration_since(stored.inserted) < self.max_age);
             let bytes = state.entries.values().map(|stored| stored.bytes).sum();
             state.charge.resize(bytes);
@@ -387,20 +388,6 @@ impl<K: Eq + Hash + Send + 'static, V: Send + 'static> Evict for Cache<K, V> {
                 state.entries.shrink_to_fit();
             }
         }
-    }
-}
-
-/// Locks; a thread that panicked while it held the lock left nothing half done.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The same without waiting.
-pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    match mutex.try_lock() {
-        Ok(guard) => Some(guard),
-        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-        Err(TryLockError::WouldBlock) => None,
     }
 }
 
@@ -490,7 +477,7 @@ mod tests {
         for key in 0..100 {
             tokio::time::advance(Duration::from_millis(1)).await;
             cache.insert(miss(&cache, key), key, key, 500);
-            assert!(lock(&cache.state).charge.bytes() <= 10_000);
+            assert!(cache.state.lock().charge.bytes() <= 10_000);
         }
         assert_eq!(cache.get(&99), Lookup::Hit(99));
         miss(&cache, 0);

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use crate::config::Settings;
 use crate::http::unlisted_proxies;
 use crate::internal_api::ImageClient;
-use crate::models::Database;
 use crate::process::Engine;
+use crate::store::Database;
 use crate::ticket::Secret;
 
 /// A sentence about what works, or an error.
@@ -34,7 +34,7 @@ async fn check_database(settings: &Settings) -> CheckResult {
             settings.var.display()
         ));
     };
-    let is_shared = Database::look(&database.url).await.map_err(Error::msg)?;
+    let is_shared = Database::probe(&database.url).await.map_err(Error::msg)?;
     Ok(if is_shared {
         "The database answers. Several sites may share it.".into()
     } else {

@@ -74,6 +74,12 @@ impl Settings {
         self.database.is_none()
     }
 
+    /// Makes the site use its own engine at `url`.
+    #[must_use]
+    pub fn with_engine(self, url: &str) -> Self {
+        Self { database: Some(DatabaseConfig::engine(url)), ..self }
+    }
+
     /// Takes the settings from a figment that contains [`defaults`].
     pub fn from(rocket: Figment) -> Result<Self> {
         errors::check_unknown(&rocket)?;

@@ -31,5 +31,6 @@ pub mod models;
 pub mod process;
 pub mod run;
 pub mod site;
+pub mod store;
 pub mod ticket;
 pub mod views;

@@ -3,10 +3,11 @@
 //! Own code instead of the crate `governor`: its keyed limiters keep a key until somebody sweeps them, so their memory
 //! has no bound. They also cannot count an attempt that is still pending, which [`Counts::reserve`] has to.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config;
@@ -175,7 +176,7 @@ impl SlidingCounts {
     }
 
     fn table(&self) -> MutexGuard<'_, HashMap<u64, WindowCount>> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock()
     }
 
     #[cfg(test)]
@@ -286,7 +287,7 @@ impl Sockets {
     }
 
     fn table(&self) -> MutexGuard<'_, HashMap<u64, u32>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock()
     }
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::file::write_atomically;
-use crate::models::checked::PicturePath;
+use crate::models::values::PicturePath;
 
 /// The number of this format. One that is higher is not read.
 const FORMAT: u32 = 1;

@@ -4,11 +4,11 @@ use std::iter;
 
 use bson::Document;
 
+use super::export::StoredUser;
 use super::folder::{Backup, BackupCounts, CHATS, ROOMS, USERS};
+use super::import::{BackupValidator, Restore};
 use super::pictures::Pictures;
 use super::progress::Progress;
-use crate::models::backup::StoredUser;
-use crate::models::restore::{BackupValidator, Restore};
 
 /// Documents written at once: some 8 MB of text at most.
 const BATCH: usize = 500;

@@ -2,18 +2,18 @@
 
 use std::collections::HashSet;
 
+use super::export::{self, RoomExport, StoredUser};
 use super::folder::{BackupCounts, BackupWriter, CHATS, DocumentFile, Manifest, ROOMS, USERS};
 use super::pictures::Pictures;
 use super::progress::Progress;
 use super::restore::inspect;
-use crate::models::Database;
-use crate::models::backup::{RoomExport, StoredUser};
+use crate::store::Database;
 
 /// People read at once.
 const USERS_PER_BATCH: usize = 100;
 
 pub(super) async fn save(url: &str, pictures: &Pictures, mut saving: BackupWriter) -> Result<Manifest, String> {
-    let db = Database::open_to_read(url).await?;
+    let db = export::open(url).await?;
     let (rooms, entries) = logs(&db, &mut saving).await?;
     let users = people(&db, pictures, &mut saving).await?;
     let saved = saving.finish(BackupCounts { users, rooms, entries })?;
@@ -23,7 +23,7 @@ pub(super) async fn save(url: &str, pictures: &Pictures, mut saving: BackupWrite
 
 /// Saves the logs, then the rooms as they were at the ends of those.
 async fn logs(db: &Database, saving: &mut BackupWriter) -> Result<(u64, u64), String> {
-    let (mut rooms, about) = db.room_exports().await?;
+    let (mut rooms, about) = export::room_exports(db).await?;
     let (mut lines, mut progress) = (saving.documents(CHATS)?, Progress::of("log entries", about.unsigned_abs()));
     for room in &mut rooms {
         read_on(db, room, &mut lines, &mut progress).await?;
@@ -66,10 +66,10 @@ async fn read_on(
 
 /// Saves everybody, and their pictures before them.
 async fn people(db: &Database, pictures: &Pictures, saving: &mut BackupWriter) -> Result<u64, String> {
-    let ids = db.all_user_ids().await?;
+    let ids = export::all_user_ids(db).await?;
     let (mut lines, mut progress) = (saving.documents(USERS)?, Progress::of("users", ids.len() as u64));
     for ids in ids.chunks(USERS_PER_BATCH) {
-        for person in db.people(ids).await? {
+        for person in export::users(db, ids).await? {
             if let Some(person) = with_picture(db, pictures, saving, person).await? {
                 lines.add(person.document)?;
                 progress.add(1);
@@ -94,7 +94,7 @@ async fn with_picture(
             saving.add_picture(large, &large_one)?;
             continue;
         }
-        let Some(mut now) = db.people(&[person.id]).await?.pop() else { return Ok(None) };
+        let Some(mut now) = export::users(db, &[person.id]).await?.pop() else { return Ok(None) };
         if now.picture == person.picture {
             log::warn!("The picture of user {} is nowhere; one will be drawn.", person.id);
             now.document.remove("picture");

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{errors, optional};
 
+/// With the driver's default of 10 connections readers of pages would wait for each other.
 const MAX_CONNECTIONS: u32 = 64;
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
 
@@ -21,7 +22,7 @@ pub(crate) struct DatabaseConfig {
     /// In seconds, as all timeouts of `rocket_db_pools`.
     pub(crate) connect_timeout: f64,
     pub(crate) idle_timeout: Option<f64>,
-    /// Whether the database is the site's own engine, which no other instance uses.
+    /// Whether this is the site's own engine, which no other instance uses.
     pub(crate) is_engine: bool,
 }
 
@@ -36,15 +37,24 @@ struct Keys {
 }
 
 impl DatabaseConfig {
-    pub(crate) fn engine(url: &str) -> Self {
+    /// Takes the settings from a URL, with defaults for the others.
+    pub(crate) fn from_url(url: &str) -> Self {
+        let options = ConnectionString::parse(url).ok();
+        let options = options.as_ref();
+        let seconds = |timeout: Option<Duration>| timeout.as_ref().map(Duration::as_secs_f64);
         Self {
             url: url.to_owned(),
-            min_connections: None,
-            max_connections: MAX_CONNECTIONS,
-            connect_timeout: CONNECT_TIMEOUT.as_secs_f64(),
-            idle_timeout: None,
-            is_engine: true,
+            min_connections: options.and_then(|url| url.min_pool_size),
+            max_connections: options.and_then(|url| url.max_pool_size).unwrap_or(MAX_CONNECTIONS),
+            connect_timeout: seconds(options.and_then(|url| url.connect_timeout))
+                .unwrap_or(CONNECT_TIMEOUT.as_secs_f64()),
+            idle_timeout: seconds(options.and_then(|url| url.max_idle_time)),
+            is_engine: false,
         }
+    }
+
+    pub(crate) fn engine(url: &str) -> Self {
+        Self { is_engine: true, ..Self::from_url(url) }
     }
 
     /// Returns `None` if no database is configured. A table without a URL is an error.
@@ -52,17 +62,12 @@ impl DatabaseConfig {
         let Some(keys) = optional::<Keys>(figment, "databases.sarangbang")? else { return Ok(None) };
         let invalid = |key: &str| errors::invalid_value(figment, &format!("databases.sarangbang.{key}"));
         // The driver's error may repeat the password.
-        let url = ConnectionString::parse(&keys.url).map_err(|_| invalid("url"))?;
-        let in_url = |timeout: Option<Duration>| timeout.as_ref().map(Duration::as_secs_f64);
-        let connect_timeout = keys.connect_timeout.or(in_url(url.connect_timeout));
-        let config = Self {
-            url: keys.url,
-            min_connections: keys.min_connections.or(url.min_pool_size),
-            max_connections: keys.max_connections.or(url.max_pool_size).unwrap_or(MAX_CONNECTIONS),
-            connect_timeout: connect_timeout.unwrap_or(CONNECT_TIMEOUT.as_secs_f64()),
-            idle_timeout: keys.idle_timeout.or(in_url(url.max_idle_time)),
-            is_engine: false,
-        };
+        ConnectionString::parse(&keys.url).map_err(|_| invalid("url"))?;
+        let mut config = Self::from_url(&keys.url);
+        config.min_connections = keys.min_connections.or(config.min_connections);
+        config.max_connections = keys.max_connections.unwrap_or(config.max_connections);
+        config.connect_timeout = keys.connect_timeout.unwrap_or(config.connect_timeout);
+        config.idle_timeout = keys.idle_timeout.or(config.idle_timeout);
         if config.min_connections.is_some_and(|min| min > config.max_connections) {
             return Err(invalid("min_connections"));
         }

@@ -11,7 +11,7 @@ use super::visitor::Visitor;
 use crate::config::AccessLog;
 use crate::http::{FIELD, clip};
 use crate::metrics::METRICS;
-use crate::models::checked::Nonce;
+use crate::models::values::Nonce;
 
 /// The name under which lines are logged: they stand there as they are.
 pub const TARGET: &str = "access";

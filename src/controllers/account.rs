@@ -14,9 +14,10 @@ use crate::internal_api::ImageClient;
 use crate::limits::Limits;
 use crate::live::Hub;
 use crate::models;
-use crate::models::checked::{Nickname, Password};
+use crate::models::User;
 use crate::models::user::{Profile, Theme};
-use crate::models::{Database, User};
+use crate::models::values::{Nickname, Password};
+use crate::store::Database;
 use crate::ticket::Purpose;
 use crate::views::Locale;
 use crate::views::error::messages;
@@ -130,7 +131,7 @@ async fn update(
     }
     let changed = async {
         if form.is_of_passwords() {
-            who.user.change_password(db, form.passwords()?, &who.session).await?;
+            who.user.change_password(db, form.passwords()?, &who.session.id).await?;
             hub.sessions_revoked(who.user.id).await;
             return Ok("password");
         }
@@ -180,7 +181,7 @@ async fn destroy(
     let who = visitor.signed_in().await?;
     let left = async {
         let password = known(form.password).map_err(|fault| Error::field("userPassword", fault))?;
-        who.user.reauthenticate(db, password, &who.session).await?;
+        who.user.reauthenticate(db, password, &who.session.id).await?;
         who.user.delete_account(db).await?;
         hub.sessions_revoked(who.user.id).await;
         Ok(())
@@ -232,7 +233,7 @@ async fn end_other_sessions(
     db: &State<Arc<Database>>,
     hub: &State<Arc<Hub>>,
 ) -> Result<Answer> {
-    who.user.revoke_other_sessions(db, &who.session).await?;
+    who.user.revoke_other_sessions(db, &who.session.id).await?;
     hub.sessions_revoked(who.user.id).await;
     Ok(sessions_ended(&visitor))
 }

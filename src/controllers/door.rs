@@ -14,7 +14,7 @@ use super::visitor::Visitor;
 use crate::error::{Error, Foreign};
 use crate::http::{self, RequestGate, SetupWarnings};
 use crate::internal_api::ImageClient;
-use crate::models::{self, RoomId};
+use crate::models::RoomId;
 use crate::ticket::Purpose;
 
 /// The routes, each behind the door.
@@ -62,7 +62,7 @@ impl Handler for Door {
         if self.leads_nowhere(request) {
             return Outcome::forward(data, Status::NotFound);
         }
-        models::with_shared_budget(self.inside.handle(request, data)).await
+        crate::store::with_shared_budget(self.inside.handle(request, data)).await
     }
 }
 

@@ -14,7 +14,8 @@ use url::form_urlencoded;
 
 use super::visitor::Visitor;
 use crate::error::{Error, Result};
-use crate::models::{Database, User};
+use crate::models::User;
+use crate::store::Database;
 use crate::views::error::Kept;
 
 /// The most fields of one form. With more the form is malformed.

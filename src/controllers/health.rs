@@ -9,7 +9,7 @@ use serde_json::json;
 use super::answer::Answer;
 use crate::error::Result;
 use crate::internal_api::ImageClient;
-use crate::models::Database;
+use crate::store::Database;
 
 /// The routes.
 pub(super) fn routes() -> Vec<Route> {

@@ -15,7 +15,8 @@ use super::websocket_upgrade::WebSocketUpgrade;
 use crate::error::{Error, Result};
 use crate::limits::{Limits, SocketPermit};
 use crate::live::{Hub, socket};
-use crate::models::{Database, RoomId};
+use crate::models::RoomId;
+use crate::store::Database;
 
 /// The routes.
 pub(super) fn routes() -> Vec<Route> {

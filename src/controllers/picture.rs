@@ -14,8 +14,9 @@ use super::visitor::{SignedIn, Visitor};
 use crate::error::{Error, Result};
 use crate::http;
 use crate::internal_api::{ImageClient, PictureUsage};
-use crate::models::checked::PicturePath;
-use crate::models::{Database, User, UserId};
+use crate::models::values::PicturePath;
+use crate::models::{User, UserId};
+use crate::store::Database;
 use crate::ticket::Purpose;
 use crate::views::picture;
 

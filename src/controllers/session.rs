@@ -12,9 +12,10 @@ use super::visitor::Visitor;
 use crate::error::{Error, Result};
 use crate::internal_api::ImageClient;
 use crate::live::Hub;
-use crate::models::checked::{Login, Password};
+use crate::models::User;
 use crate::models::user::SignInOrigin;
-use crate::models::{Database, User};
+use crate::models::values::{Login, Password};
+use crate::store::Database;
 use crate::views::error::messages;
 use crate::views::user::{Door, Typed};
 

@@ -1,12 +1,13 @@
 //! What the operator should change in the set-up, as seen in requests. Each notice is logged once and is bounded:
 //! anybody can send such a request.
 
+use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use rocket::request::Request;
 use tokio::task::spawn_blocking;
@@ -52,7 +53,7 @@ impl SetupWarnings {
     }
 
     fn warn_proxy(&self, peer: IpAddr) {
-        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut peers = self.peers.lock();
         if peers.len() >= MAX_PEERS || !peers.insert(peer) {
             return;
         }
@@ -61,7 +62,7 @@ impl SetupWarnings {
         let (file, peers) = (self.file.clone(), Arc::clone(&self.peers));
         spawn_blocking(move || {
             // Locked while it is written, so that a later peer is not lost.
-            let peers = peers.lock().unwrap_or_else(PoisonError::into_inner);
+            let peers = peers.lock();
             let lines: String = peers.iter().map(|peer| format!("{peer}\n")).collect();
             // A server without a folder of its own has the log only.
             if let Err(error) = fs::write(file, lines) {

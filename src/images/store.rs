@@ -1,11 +1,11 @@
 //! The pictures' files: two a picture, named by the hash of the larger one. Written to a temporary name, synced,
 //! renamed; so a file with its name on is whole.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
@@ -137,7 +137,7 @@ impl FileStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, ()> {
-        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+        self.changing.lock()
     }
 
     /// Writes a file even if it exists: that makes it fresh.

@@ -1,6 +1,6 @@
 //! An upload, step by step: the ticket, then the picture, then the files, then the site.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use multer::{Constraints, Multipart, SizeLimit};
@@ -107,7 +107,7 @@ struct UserUploadGuard<'a> {
 impl<'a> UserUploadGuard<'a> {
     /// Unless the user has [`A_USER`] already.
     fn begin(works: &'a ImageServer, user: &str) -> Result<Self, UploadError> {
-        let mut uploads = works.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut uploads = works.uploads.lock();
         let count = uploads.entry(user.to_owned()).or_default();
         if *count >= UPLOADS_PER_USER {
             return Err(UploadError::Unavailable);
@@ -119,7 +119,7 @@ impl<'a> UserUploadGuard<'a> {
 
 impl Drop for UserUploadGuard<'_> {
     fn drop(&mut self) {
-        let mut uploads = self.works.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut uploads = self.works.uploads.lock();
         if let Some(count) = uploads.get_mut(&self.user) {
             *count -= 1;
             if *count == 0 {

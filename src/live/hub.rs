@@ -1,8 +1,9 @@
 //! The rooms that are live on this site, and the names of the people in them.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
@@ -17,8 +18,9 @@ use super::room::LiveRoom;
 use super::room_summaries::LastChatCache;
 use super::sessions::LiveSessions;
 use crate::error::Result;
-use crate::models::signal::{Heard, Signal};
-use crate::models::{self, Database, Room, RoomId, Session, UserId};
+use crate::models::cluster::{self, ClusterEvent, ClusterNotice};
+use crate::models::{self, Room, RoomId, Session, UserId};
+use crate::store::Database;
 use crate::views::Views;
 use crate::views::chat::{Article, Chat};
 
@@ -33,7 +35,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What is live on this site. One a site.
 pub struct Hub {
-    pub(super) db: Arc<Database>,
+    pub(crate) db: Arc<Database>,
     pub(super) views: Views,
     /// A live room takes its key out when it is dropped; locked for lines.
     pub(super) rooms: Mutex<HashMap<RoomId, Weak<LiveRoom>>>,
@@ -89,7 +91,7 @@ impl Hub {
         }
         let log = room.log(&self.db);
         let top = log.fetch_head().await?;
-        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rooms = self.rooms.lock();
         if let Some(live) = rooms.get(&room.id).and_then(Weak::upgrade) {
             return Ok(live);
         }
@@ -100,7 +102,7 @@ impl Hub {
 
     /// The room if it is live.
     pub fn get(&self, room: RoomId) -> Option<Arc<LiveRoom>> {
-        self.rooms.lock().unwrap_or_else(PoisonError::into_inner).get(&room).and_then(Weak::upgrade)
+        self.rooms.lock().get(&room).and_then(Weak::upgrade)
     }
 
     /// Joins chats with their authors' names, ready to be rendered.
@@ -119,7 +121,7 @@ impl Hub {
     /// A user has changed, which is told to the other sites too.
     pub fn user_changed(&self, user: UserId) {
         self.invalidate_name(Some(user));
-        self.db.tell(Signal::Changed { user });
+        cluster::publish(&self.db, &ClusterEvent::UserChanged { user });
     }
 
     /// Looks whether the database answers, for as long as somebody has a socket open, and whether the sessions of sockets
@@ -153,7 +155,7 @@ impl Hub {
 
     /// Follows the other sites on this database until this one stops.
     pub async fn run_cluster(self: Arc<Self>) {
-        let hear = |heard| self.handle_event(heard);
+        let handle = |notice| self.handle_event(notice);
         let publish = async {
             let mut ticks = interval(REFRESH_INTERVAL);
             loop {
@@ -162,31 +164,32 @@ impl Hub {
             }
         };
         tokio::select! {
-            () = self.db.follow(hear) => {}
+            () = cluster::follow(&self.db, handle) => {}
             () = publish => {}
             () = self.shutdown() => {}
         }
     }
 
-    async fn handle_event(&self, heard: Heard) {
-        match heard {
-            Heard::Anew => {
-                self.invalidate_name(None);
-                self.last_chats.clear();
-            }
-            Heard::Told(_, Signal::Ended { session }) => self.sessions.end(&session),
-            Heard::Told(_, Signal::Changed { user }) => self.invalidate_name(Some(user)),
-            Heard::Told(site, Signal::Here { room, people, count }) => {
+    async fn handle_event(&self, notice: ClusterNotice) {
+        let ClusterNotice::Event(instance, event) = notice else {
+            self.invalidate_name(None);
+            self.last_chats.clear();
+            return;
+        };
+        match event {
+            ClusterEvent::SessionEnded { session } => self.sessions.end(&session),
+            ClusterEvent::UserChanged { user } => self.invalidate_name(Some(user)),
+            ClusterEvent::Presence { room, people, count } => {
                 if let Some(live) = self.get(room) {
-                    live.presence.set_remote(site, people.into_iter().map(|(user, _)| user).collect(), count);
+                    live.presence.set_remote(instance, people.into_iter().map(|(user, _)| user).collect(), count);
                 }
             }
-            Heard::Told(_, Signal::Typing { room, user, .. }) => {
+            ClusterEvent::Typing { room, user, .. } => {
                 if let Some(live) = self.get(room) {
                     live.presence.set_typing_remote(user);
                 }
             }
-            Heard::Told(_, Signal::Up | Signal::Barrier | Signal::Unknown) => {}
+            ClusterEvent::Other => {}
         }
     }
 
@@ -200,7 +203,7 @@ impl Hub {
     }
 
     fn live_rooms(&self) -> Vec<Arc<LiveRoom>> {
-        let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        let rooms = self.rooms.lock();
         rooms.values().filter_map(Weak::upgrade).collect()
     }
 
@@ -217,7 +220,7 @@ impl Hub {
         let ended = Session::end_all(db, sessions).await;
         for session in sessions {
             self.sessions.end(&session.id);
-            self.db.tell(Signal::Ended { session: session.id.clone() });
+            cluster::publish(&self.db, &ClusterEvent::SessionEnded { session: session.id.clone() });
         }
         ended
     }
@@ -230,7 +233,7 @@ impl Hub {
             Ok(ended) => {
                 for session in ended {
                     self.sessions.end(&session);
-                    self.db.tell(Signal::Ended { session });
+                    cluster::publish(&self.db, &ClusterEvent::SessionEnded { session });
                 }
             }
             Err(error) => log::warn!("revoked sessions were not cleaned up: {error}"),

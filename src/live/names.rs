@@ -9,8 +9,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::cache::{Cache, Lookup};
 use crate::error::Result;
-use crate::models::checked::Nickname;
-use crate::models::{Database, User, UserId};
+use crate::models::values::Nickname;
+use crate::models::{User, UserId};
+use crate::store::Database;
 
 /// How old a name may get before it is read again, and how often that is checked.
 const REFRESH_AGE: Duration = Duration::from_secs(30);

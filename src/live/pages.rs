@@ -1,17 +1,19 @@
 //! Pages of rooms. One that was read is kept, with what was rendered of it, until its log has grown.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 
 use super::hub::Hub;
-use crate::cache::{Budget, Cache, Lookup, lock};
+use crate::cache::{Budget, Cache, Lookup};
 use crate::error::{Error, Result};
-use crate::models::log::Head;
-use crate::models::{Room, RoomId, with_timeout};
+use crate::models::room::Head;
+use crate::models::{Room, RoomId};
+use crate::store::with_timeout;
 use crate::views::chat::{Feed, Fragment};
 
 /// How long a page is kept. Its chats are charged to the budget of all caches by themselves.
@@ -107,7 +109,7 @@ impl PageCache {
     where
         F: Future<Output = Result<Arc<RenderedPage>>> + Send + 'static,
     {
-        let mut readings = lock(&self.reads);
+        let mut readings = self.reads.lock();
         let under_way = readings.get(&(place, made_of)).and_then(WeakShared::upgrade);
         under_way.filter(|reading| reading.peek().is_none()).unwrap_or_else(|| {
             let task = tokio::spawn(read());

@@ -1,7 +1,8 @@
 //! Who is in a room and who types there. Told at most a few times a second, and the less often the more there are.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -10,9 +11,10 @@ use tokio::time::sleep;
 use super::hub::Hub;
 use super::names::Names;
 use crate::error::Result;
-use crate::models::checked::Nickname;
-use crate::models::signal::{Signal, SiteId};
-use crate::models::{Database, RoomId, User, UserId};
+use crate::models::cluster::{self, ClusterEvent};
+use crate::models::values::Nickname;
+use crate::models::{RoomId, User, UserId};
+use crate::store::{Database, InstanceId};
 
 use crate::views::Rendered;
 use crate::views::room::{People, Person};
@@ -61,7 +63,7 @@ struct PresenceState {
     /// With the number of sockets.
     here: HashMap<UserId, usize>,
     /// Who is here at other sites, as they last told it.
-    remote: HashMap<SiteId, RemotePresence>,
+    remote: HashMap<InstanceId, RemotePresence>,
     /// With the time when they last said so.
     typing: HashMap<UserId, Instant>,
     /// Who the other sites were told is here.
@@ -120,7 +122,7 @@ impl Presence {
     }
 
     /// Another site says who is here there.
-    pub(super) fn set_remote(&self, site: SiteId, people: Vec<UserId>, count: i64) {
+    pub(super) fn set_remote(&self, site: InstanceId, people: Vec<UserId>, count: i64) {
         let there = RemotePresence { told: Instant::now(), people, count: usize::try_from(count).unwrap_or_default() };
         self.update(|people| drop(people.remote.insert(site, there)));
     }
@@ -162,11 +164,11 @@ impl PresenceGuard {
     pub fn set_typing(&self) {
         self.room.update(|people| _ = people.typing.insert(self.user, Instant::now()));
         let RoomPresence { db, room, names, .. } = &*self.room.0;
-        if db.has_others()
+        if db.members().has_others()
             && let Some(nickname) = names.cached(self.user)
             && self.should_publish()
         {
-            db.tell(Signal::Typing { room: *room, user: self.user, nickname });
+            cluster::publish(db, &ClusterEvent::Typing { room: *room, user: self.user, nickname });
         }
     }
 }
@@ -174,7 +176,7 @@ impl PresenceGuard {
 impl PresenceGuard {
     /// Whether the other sites have not been told for a while.
     fn should_publish(&self) -> bool {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told.lock();
         let may = told.is_none_or(|told| told.elapsed() > TYPING_TIMEOUT / 2);
         if may {
             *told = Some(Instant::now());
@@ -269,7 +271,7 @@ impl RoomPresence {
     }
 
     fn publish(&self) {
-        if !self.db.has_others() {
+        if !self.db.members().has_others() {
             return;
         }
         let (people, count) = {
@@ -277,11 +279,11 @@ impl RoomPresence {
             let named = people.here.keys().filter_map(|user| Some((*user, self.names.cached(*user)?))).take(MAX_NAMED);
             (named.collect(), people.here.len() as i64)
         };
-        self.db.tell(Signal::Here { room: self.room, people, count });
+        cluster::publish(&self.db, &ClusterEvent::Presence { room: self.room, people, count });
     }
 
     fn people(&self) -> MutexGuard<'_, PresenceState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

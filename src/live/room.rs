@@ -1,7 +1,8 @@
 //! A room that somebody follows: its log is read once, by one task, for all of them.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -14,11 +15,12 @@ use tokio_util::task::AbortOnDropHandle;
 use super::hub::Hub;
 use super::presence::Presence;
 use super::recent_chats::{RecentChats, take_batch};
-use crate::cache::{Evict, IDLE, try_lock};
+use crate::cache::{Evict, IDLE};
 use crate::error::{Error, Result};
 use crate::metrics::METRICS;
-use crate::models::log::Head;
-use crate::models::{RoomId, RoomLog, with_timeout};
+use crate::models::room::Head;
+use crate::models::{RoomId, RoomLog};
+use crate::store::with_timeout;
 use crate::views::chat::Fragment;
 
 /// How long a lost hint stays unnoticed.
@@ -78,7 +80,7 @@ impl LiveRoom {
         let weak: Weak<dyn Evict> = Arc::downgrade(&(Arc::clone(&room) as Arc<dyn Evict>));
         room.hub.db.budget().register(weak);
         let follower = tokio::spawn(follow_log(Arc::downgrade(&room), hint)).abort_handle();
-        *room.follower.lock().unwrap_or_else(PoisonError::into_inner) = Some(follower);
+        *room.follower.lock() = Some(follower);
         room
     }
 
@@ -106,7 +108,7 @@ impl LiveRoom {
     }
 
     pub(super) fn recent(&self) -> MutexGuard<'_, RecentChats> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+        self.recent.lock()
     }
 
     /// Reads the log on to its end.
@@ -177,24 +179,24 @@ impl LiveRoom {
     }
 
     fn catch_ups(&self) -> MutexGuard<'_, CatchUps> {
-        self.catch_ups.lock().unwrap_or_else(PoisonError::into_inner)
+        self.catch_ups.lock()
     }
 }
 
 impl Evict for LiveRoom {
     fn last_used(&self) -> Option<Instant> {
-        try_lock(&self.recent)?.last_used()
+        self.recent.try_lock()?.last_used()
     }
 
     /// Readers who are behind read the log.
     fn evict(&self) {
-        if let Some(mut ring) = try_lock(&self.recent) {
+        if let Some(mut ring) = self.recent.try_lock() {
             ring.clear();
         }
     }
 
     fn expire(&self, now: Instant) {
-        if let Some(mut ring) = try_lock(&self.recent)
+        if let Some(mut ring) = self.recent.try_lock()
             && ring.last_used().is_some_and(|used| now.saturating_duration_since(used) > IDLE)
         {
             ring.clear();
@@ -207,10 +209,10 @@ impl Drop for LiveRoom {
         METRICS.rooms.dec();
         // Whoever was here has left, and nobody is there any more to tell it later.
         self.presence.publish();
-        if let Some(follower) = self.follower.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(follower) = self.follower.lock().take() {
             follower.abort();
         }
-        let mut rooms = self.hub.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rooms = self.hub.rooms.lock();
         // A new one may stand there already.
         if rooms.get(&self.id).is_some_and(|room| room.strong_count() == 0) {
             rooms.remove(&self.id);

@@ -1,11 +1,12 @@
 //! The sessions that have sockets open, so that a session that ends takes its sockets along.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::models::session::SessionId;
+use crate::models::SessionId;
 
 /// By session: what its sockets wait on, and how many they are.
 type OpenSessions = HashMap<SessionId, (CancellationToken, usize)>;
@@ -28,7 +29,7 @@ impl LiveSessions {
     /// Registers a socket of a session.
     pub fn register(&self, id: SessionId) -> SessionGuard {
         let ended = {
-            let mut open = lock(&self.open);
+            let mut open = self.open.lock();
             let (ended, sockets) = open.entry(id.clone()).or_default();
             *sockets += 1;
             ended.clone()
@@ -38,12 +39,12 @@ impl LiveSessions {
 
     /// The sessions with sockets.
     pub fn open(&self) -> Vec<SessionId> {
-        lock(&self.open).keys().cloned().collect()
+        self.open.lock().keys().cloned().collect()
     }
 
     /// Ends a session: all of its sockets learn of it.
     pub fn end(&self, id: &SessionId) {
-        if let Some((ended, _)) = lock(&self.open).get(id) {
+        if let Some((ended, _)) = self.open.lock().get(id) {
             ended.cancel();
         }
     }
@@ -58,7 +59,7 @@ impl SessionGuard {
 
 impl Drop for SessionGuard {
     fn drop(&mut self) {
-        let mut open = lock(&self.open);
+        let mut open = self.open.lock();
         if let Some((_, sockets)) = open.get_mut(&self.id) {
             *sockets -= 1;
             if *sockets == 0 {
@@ -66,8 +67,4 @@ impl Drop for SessionGuard {
             }
         }
     }
-}
-
-fn lock(open: &Mutex<OpenSessions>) -> MutexGuard<'_, OpenSessions> {
-    open.lock().unwrap_or_else(PoisonError::into_inner)
 }

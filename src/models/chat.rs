@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use mongodb::bson::{DateTime, Document, doc};
 
-use super::checked::{ChatText, Nonce};
-use super::chore::Chore;
-use super::log::{Appended, Draft, Entry, EntryKind, Head, PAGE_SIZE, RoomLog};
+use super::room::Head;
+use super::room::cleanup::Cleanup;
+use super::room::log::{Appended, Draft, Entry, EntryKind, PAGE_SIZE, RoomLog};
+use super::values::{ChatText, Nonce};
 use super::{RoomId, User, UserId};
 use crate::error::{Error, Fault, Result};
+use crate::store::Job;
 
 /// Chats on one page.
 pub const CHATS_PER_PAGE: i64 = 50;
@@ -61,7 +63,7 @@ pub struct ChatUpdates {
 
 /// The end of a log, as a list of rooms shows it.
 pub struct LastChat {
-    /// The last chat that is not removed; `None` also when the last [`WINDOW`] entries say nothing of one.
+    /// The last chat that is not removed; `None` also when the last [`PAGE_SIZE`] entries say nothing of one.
     pub chat: Option<Chat>,
     /// The last entry's number.
     pub upto: i64,
@@ -144,30 +146,22 @@ impl RoomLog {
         if !chat.can_remove(by) {
             return Err(Error::Forbidden);
         }
-        let chore = Chore::note(self.db(), self.room, Some(seq)).await?;
+        let job = Job::create(self.db(), Cleanup::of_chat(self.room, seq)).await?;
         match self.append(Draft::removed(seq, by.id)).await {
             Ok(Appended::New(entry) | Appended::Duplicate(entry)) => {
-                chore.begin(Arc::clone(self));
+                job.spawn(self.db());
                 chat.apply(&entry);
                 Ok(chat)
             }
             Ok(Appended::ChatRemoved | Appended::TooManyEdits | Appended::Closed) => {
-                chore.cross_out(self.db()).await?;
+                job.complete(self.db()).await?;
                 Err(Error::NotFound)
             }
             Err(error) => {
-                chore.begin_late(Arc::clone(self));
+                job.spawn_delayed(self.db());
                 Err(error)
             }
         }
-    }
-
-    /// Ends the log. Ending it again is no error.
-    ///
-    /// # Errors
-    /// The database's.
-    pub(super) async fn close(self: &Arc<Self>, by: UserId) -> Result<()> {
-        self.append(Draft::closed(by)).await.map(drop)
     }
 
     /// The chat of this number.
@@ -192,7 +186,7 @@ impl RoomLog {
     pub async fn current_head(&self) -> Result<Head> {
         let top = match self.head() {
             // What no other instance writes need not be asked for.
-            Some(top) if self.db().is_alone() && top.seq >= self.start().seq => top,
+            Some(top) if self.db().members().is_sole_instance() && top.seq >= self.start().seq => top,
             _ => self.fetch_head().await?,
         };
         if top.closed { Err(Error::NotFound) } else { Ok(top) }
@@ -240,7 +234,7 @@ impl RoomLog {
         Ok(LastChat { chat: chat.filter(|_| end.kind != EntryKind::Closed), upto: end.seq })
     }
 
-    /// What the window of entries after `since` is about: at most [`WINDOW`] of them, and [`BYTES`] of text.
+    /// What the window of entries after `since` is about: at most [`PAGE_SIZE`] of them, and [`BYTES`] of text.
     ///
     /// # Errors
     /// The database's.

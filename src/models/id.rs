@@ -7,7 +7,7 @@ use mongodb::bson::oid::ObjectId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::checked::Nonce;
+use super::values::Nonce;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -17,7 +17,7 @@ macro_rules! id {
         pub struct $name(ObjectId);
 
         impl $name {
-            pub(super) fn new() -> Self {
+            pub(crate) fn new() -> Self {
                 Self(ObjectId::new())
             }
         }
@@ -55,7 +55,7 @@ id!(
 
 impl RoomId {
     /// Returns the id of the room that a request creates: the same for the same owner, nonce and name.
-    pub(super) fn of_request(owner: UserId, nonce: &Nonce, name: &str) -> Self {
+    pub(crate) fn of_request(owner: UserId, nonce: &Nonce, name: &str) -> Self {
         let mut hash = Sha256::new();
         // The owner has a fixed length, and a nonce has no line break.
         hash.update(owner.0.bytes());
@@ -65,5 +65,16 @@ impl RoomId {
         let mut id = [0; 12];
         id.iter_mut().zip(hash.finalize()).for_each(|(byte, hashed)| *byte = hashed);
         Self(ObjectId::from_bytes(id))
+    }
+}
+
+/// The key of a session: the SHA-256 of its token, in base64url. Safe to keep and to log, unlike the token.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SessionId(pub(crate) String);
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
     }
 }

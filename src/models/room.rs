@@ -3,23 +3,29 @@
 //! Rooms are numbered without a gap like the entries of a log, by compare-and-set, so that the list is
 //! read in bounded windows. A closed room keeps its number; its name is free again.
 
+pub(crate) mod cleanup;
+mod head;
 mod list;
+pub(crate) mod log;
 mod name;
 
 use std::sync::Arc;
 
+use mongodb::IndexModel;
 use mongodb::bson::{DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 
-use super::checked::{Nonce, RoomName, Topic};
-use super::chore::Chore;
-use super::log::{Head, exponential_search};
-use super::{Database, RoomId, RoomLog, User, UserId};
+use super::values::{Nonce, RoomName, Topic};
+use super::{RoomId, User, UserId};
 use crate::error::{Error, Fault, Result};
+use crate::store::{Database, Job, StoredDocument, exponential_search, partial_index, unique_index};
+use cleanup::Cleanup;
+use log::{LogRegistry, RoomLog};
 
-pub(super) use list::RoomList;
+pub use head::Head;
+pub(crate) use list::RoomList;
 pub use list::{ListCursor, RoomListPage};
-pub(super) use name::NameReservation;
+pub(crate) use name::NameReservation;
 
 /// One room.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,13 +33,13 @@ pub struct Room {
     /// The opaque id.
     #[serde(rename = "_id")]
     pub id: RoomId,
-    pub(super) no: i64,
+    pub(crate) no: i64,
     /// Counts its changes: who changes it has seen the last one.
     rev: i64,
     /// As it is shown.
     pub name: RoomName,
     /// Whether it has not been closed.
-    pub(super) open: bool,
+    pub(crate) open: bool,
     /// What it is about.
     pub topic: Topic,
     /// Who may change and close it, besides an admin.
@@ -42,10 +48,10 @@ pub struct Room {
     pub at: DateTime,
     /// A hint at the top of its log: never above it, often a little below.
     #[serde(rename = "last")]
-    pub(super) head_hint: Head,
+    pub(crate) head_hint: Head,
     /// Whether the entries of its log, all but the last one, are deleted or about to be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) purged: bool,
+    pub(crate) purged: bool,
     /// When something last happened in it, only while it belongs to the recent set of the list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     active: Option<DateTime>,
@@ -59,14 +65,23 @@ pub enum Created {
     Existing(Room),
 }
 
+impl StoredDocument for Room {
+    const COLLECTION: &'static str = "room";
+
+    fn indexes() -> Vec<IndexModel> {
+        vec![unique_index(doc! { "no": 1 }), partial_index(doc! { "active": 1 }, "active")]
+    }
+}
+
 impl User {
     /// The room of this id, as far as this person may see it.
     ///
     /// # Errors
     /// `NotFound` also when it is closed; the database's.
     pub async fn room(&self, db: &Database, id: RoomId) -> Result<Room> {
-        let room = db.rooms.known(id).await?.filter(|room| room.open).ok_or(Error::NotFound)?;
-        if db.top(id).is_some_and(|top| top.closed) {
+        let room =
+            db.collection::<Room>().find_by_id_cached(id).await?.filter(|room| room.open).ok_or(Error::NotFound)?;
+        if db.state::<LogRegistry>().head(id).is_some_and(|top| top.closed) {
             // Whoever closed it was interrupted.
             room.finish_closing(db).await?;
             return Err(Error::NotFound);
@@ -90,18 +105,18 @@ impl User {
     /// # Errors
     /// The database's.
     pub async fn rooms(&self, db: &Database, place: ListCursor, size: usize) -> Result<RoomListPage> {
-        db.room_list.page(db, place, size).await
+        db.state::<RoomList>().page(db, place, size).await
     }
 
     /// Returns the first rooms of the list, as they were at most ten seconds ago. Returns fewer rather than fail.
     pub async fn cached_rooms(&self, db: &Database, count: usize) -> Vec<Arc<Room>> {
-        db.room_list.first(db, count).await
+        db.state::<RoomList>().first(db, count).await
     }
 
     /// Returns a nonce for the form that creates a room. It changes whenever a room was created; until then the page
     /// with the form stays the same, byte for byte.
     pub fn room_nonce(&self, db: &Database) -> String {
-        format!("{}-{}", self.id, db.room_list.highest_number())
+        format!("{}-{}", self.id, db.state::<RoomList>().highest_number())
     }
 
     /// Creates a room of one's own.
@@ -164,8 +179,8 @@ impl User {
                     return Err(error);
                 }
             };
-            if db.rooms.insert(room.clone()).await? {
-                db.room_list.add(db, &room);
+            if db.collection::<Room>().insert(room.clone()).await? {
+                db.state::<RoomList>().add(db, &room);
                 return Ok(Created::New(room));
             }
             if let Some(id) = id
@@ -199,17 +214,17 @@ impl Room {
 
     /// When something was last said in it, as far as this site has seen.
     pub fn last_at(&self, db: &Database) -> Option<DateTime> {
-        db.top(self.id).and_then(|top| top.at).max(self.head_hint.at)
+        db.state::<LogRegistry>().head(self.id).and_then(|top| top.at).max(self.head_hint.at)
     }
 
     /// The number of its last entry, as far as this site has seen.
     pub fn last_seq(&self, db: &Database) -> i64 {
-        db.top(self.id).map_or(self.head_hint.seq, |top| top.seq.max(self.head_hint.seq))
+        db.state::<LogRegistry>().head(self.id).map_or(self.head_hint.seq, |top| top.seq.max(self.head_hint.seq))
     }
 
     /// How many chats were said in it, as far as this site has seen.
     pub fn chat_count(&self, db: &Database) -> i64 {
-        db.top(self.id).map_or(self.head_hint.no, |top| top.no.max(self.head_hint.no))
+        db.state::<LogRegistry>().head(self.id).map_or(self.head_hint.no, |top| top.no.max(self.head_hint.no))
     }
 
     /// Gives it another name, another topic, or both. `None` leaves what is stored.
@@ -237,8 +252,8 @@ impl Room {
             // Refused when somebody else has changed it meanwhile: who changes the name knows which one to free.
             let as_seen = doc! { "_id": room.id, "open": true, "rev": room.rev };
             let change = doc! { "$set": set.clone(), "$inc": { "rev": 1_i64 } };
-            if db.rooms.update(as_seen, change).await? {
-                db.room_list.invalidate(room.id);
+            if db.collection::<Room>().update(as_seen, change).await? {
+                db.state::<RoomList>().invalidate(room.id);
                 return NameReservation::release(old, db).await;
             }
             match Self::by_id(db, room.id).await? {
@@ -256,15 +271,15 @@ impl Room {
     /// # Errors
     /// The database's. Who next comes to the room finishes what an error left.
     pub async fn close(&self, db: &Arc<Database>, by: &User) -> Result<()> {
-        let (log, chore) = (self.log(db), Chore::note(db, self.id, None).await?);
+        let (log, job) = (self.log(db), Job::create(db, Cleanup::of_room(self.id)).await?);
         let closed = async {
             log.close(by.id).await?;
             self.finish_closing(db).await
         };
         match closed.await {
-            Ok(()) => chore.begin(log),
+            Ok(()) => job.spawn(db),
             Err(error) => {
-                chore.begin_late(log);
+                job.spawn_delayed(db);
                 return Err(error);
             }
         }
@@ -272,29 +287,27 @@ impl Room {
     }
 
     /// What follows from the log's end, which has the say.
-    pub(super) async fn finish_closing(&self, db: &Database) -> Result<()> {
+    pub(crate) async fn finish_closing(&self, db: &Database) -> Result<()> {
         let closed = doc! { "$set": { "open": false }, "$unset": { "active": "" } };
-        db.rooms.update(doc! { "_id": self.id }, closed).await?;
-        db.room_list.remove(self.id);
+        db.collection::<Room>().update(doc! { "_id": self.id }, closed).await?;
+        db.state::<RoomList>().remove(self.id);
         // Its name as it is now: somebody may have changed it since this was read.
         let name = Self::by_id(db, self.id).await?.map_or_else(|| self.name.clone(), |room| room.name);
         NameReservation::release(NameReservation::find(db, &name, self.id).await?, db).await
     }
 
-    pub(super) async fn by_id(db: &Database, id: RoomId) -> Result<Option<Self>> {
-        db.rooms.one(doc! { "_id": id }).await
+    pub(crate) async fn by_id(db: &Database, id: RoomId) -> Result<Option<Self>> {
+        db.collection::<Room>().find_one(doc! { "_id": id }).await
     }
 
     /// Returns the highest number that a room has.
     async fn highest_number(db: &Database) -> Result<i64> {
-        let seen = db.room_list.highest_number();
-        let found =
-            exponential_search(
-                seen,
-                |no| async move { Ok(db.rooms.one(doc! { "no": no }).await?.map(|room| room.no)) },
-            );
+        let seen = db.state::<RoomList>().highest_number();
+        let found = exponential_search(seen, |no| async move {
+            Ok(db.collection::<Room>().find_one(doc! { "no": no }).await?.map(|room| room.no))
+        });
         let top = found.await?.unwrap_or(seen);
-        db.room_list.raise_highest_number(top);
+        db.state::<RoomList>().raise_highest_number(top);
         Ok(top)
     }
 }

@@ -2,20 +2,21 @@
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
-use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
+use mongodb::IndexModel;
 use mongodb::bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::{Database, Device, User, UserId};
+use super::{Device, SessionId, User, UserId};
 use crate::error::{Error, Fault, Result};
+use crate::store::{Database, StoredDocument, expiring_index, index};
 
 /// How long a session lasts after it was last used.
 pub const TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -23,17 +24,6 @@ pub const TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const TOUCH_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// The longest kept name of a browser, in characters.
 const MAX_USER_AGENT: usize = 200;
-
-/// The key of a session: the SHA-256 of its token, in base64url. Safe to keep and to log, unlike the token.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SessionId(String);
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
-    }
-}
 
 /// What the cookie holds: 32 random bytes in base64url, then the [`Device`] that signed in. Kept nowhere here.
 pub struct SessionToken(String);
@@ -56,12 +46,20 @@ pub struct Session {
     pub address: String,
     /// The user's epoch when it was opened.
     #[serde(default)]
-    pub(super) epoch: i64,
+    pub(crate) epoch: i64,
     at: DateTime,
     /// When it was last used, to the hour.
     #[serde(rename = "seen")]
     pub last_used: DateTime,
     expires: DateTime,
+}
+
+impl StoredDocument for Session {
+    const COLLECTION: &'static str = "session";
+
+    fn indexes() -> Vec<IndexModel> {
+        vec![expiring_index("expires", Duration::ZERO), index(doc! { "user": 1 })]
+    }
 }
 
 impl SessionToken {
@@ -112,9 +110,9 @@ impl Session {
             last_used: now,
             expires: after(now, TTL),
         };
-        db.sessions.insert(session.clone()).await?;
-        let now = db.users.one(doc! { "_id": user.id }).await?;
-        if now.is_some_and(|now| now.accepts_session(&session)) {
+        db.collection::<Session>().insert(session.clone()).await?;
+        let now = db.collection::<User>().find_one(doc! { "_id": user.id }).await?;
+        if now.is_some_and(|now| now.accepts_session(session.epoch, &session.id)) {
             return Ok(token);
         }
         session.end(db).await?;
@@ -127,18 +125,23 @@ impl Session {
     /// `SignedOut`, or the database's.
     pub async fn resume(db: &Database, token: &str) -> Result<(Self, User)> {
         let (id, now) = (SessionToken::id(token), DateTime::now());
-        let session = db.sessions.known(id.0).await?.filter(|session| session.expires > now).ok_or(Error::SignedOut)?;
+        let session = db
+            .collection::<Session>()
+            .find_by_id_cached(id.0)
+            .await?
+            .filter(|session| session.expires > now)
+            .ok_or(Error::SignedOut)?;
         let user = User::find(db, session.user).await.map_err(|error| match error {
             Error::NotFound => Error::SignedOut,
             error => error,
         })?;
-        if !user.accepts_session(&session) {
+        if !user.accepts_session(session.epoch, &session.id) {
             return Err(Error::SignedOut);
         }
         if after(session.last_used, TOUCH_INTERVAL) < now {
             let used = doc! { "$set": { "seen": now, "expires": after(now, TTL) } };
             // A hint for people: not worth a refusal.
-            if let Err(error) = db.sessions.update(doc! { "_id": &session.id.0 }, used).await {
+            if let Err(error) = db.collection::<Session>().update(doc! { "_id": &session.id.0 }, used).await {
                 log::debug!("a session's last use was not written: {error}");
             }
         }
@@ -151,8 +154,8 @@ impl Session {
     /// The database's.
     pub async fn of_user(db: &Database, user: &User) -> Result<Vec<Self>> {
         let now = DateTime::now();
-        let mut all = db.sessions.all(doc! { "user": user.id }).await?;
-        all.retain(|session| session.expires > now && user.accepts_session(session));
+        let mut all = db.collection::<Session>().find_many(doc! { "user": user.id }).await?;
+        all.retain(|session| session.expires > now && user.accepts_session(session.epoch, &session.id));
         all.sort_by_key(|session| Reverse(session.last_used));
         Ok(all)
     }
@@ -162,9 +165,9 @@ impl Session {
     /// # Errors
     /// The database's. The sessions have ended all the same.
     pub async fn delete_revoked(db: &Database, user: UserId) -> Result<Vec<SessionId>> {
-        let owner = db.users.one(doc! { "_id": user }).await?;
-        let mut all = db.sessions.all(doc! { "user": user }).await?;
-        all.retain(|session| owner.as_ref().is_none_or(|owner| !owner.accepts_session(session)));
+        let owner = db.collection::<User>().find_one(doc! { "_id": user }).await?;
+        let mut all = db.collection::<Session>().find_many(doc! { "user": user }).await?;
+        all.retain(|session| owner.as_ref().is_none_or(|owner| !owner.accepts_session(session.epoch, &session.id)));
         Self::end_all(db, &all).await?;
         Ok(all.into_iter().map(|session| session.id).collect())
     }
@@ -184,10 +187,12 @@ impl Session {
     /// The database's.
     pub async fn find_ended(db: &Database, ids: &[SessionId]) -> Result<Vec<SessionId>> {
         let keys: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
-        let open: Vec<Self> = db.sessions.all(doc! { "_id": { "$in": keys } }).await?;
+        let open: Vec<Self> = db.collection::<Session>().find_many(doc! { "_id": { "$in": keys } }).await?;
         let owners: HashSet<UserId> = open.iter().map(|session| session.user).collect();
         let users = User::find_all(db, &owners.into_iter().collect::<Vec<_>>()).await?;
-        let is_valid = |session: &&Self| users.get(&session.user).is_some_and(|user| user.accepts_session(session));
+        let is_valid = |session: &&Self| {
+            users.get(&session.user).is_some_and(|user| user.accepts_session(session.epoch, &session.id))
+        };
         let open: HashSet<&SessionId> = open.iter().filter(is_valid).map(|session| &session.id).collect();
         Ok(ids.iter().filter(|id| !open.contains(id)).cloned().collect())
     }
@@ -197,9 +202,9 @@ impl Session {
     /// # Errors
     /// The database's.
     pub async fn is_open(&self, db: &Database) -> Result<bool> {
-        let stored = db.sessions.known(self.id.0.as_str()).await?;
-        let user = db.users.known(self.user).await?;
-        Ok(stored.is_some() && user.is_some_and(|user| user.accepts_session(self)))
+        let stored = db.collection::<Session>().find_by_id_cached(self.id.0.as_str()).await?;
+        let user = db.collection::<User>().find_by_id_cached(self.user).await?;
+        Ok(stored.is_some() && user.is_some_and(|user| user.accepts_session(self.epoch, &self.id)))
     }
 
     /// Ends it: its token opens nothing any more.
@@ -207,7 +212,7 @@ impl Session {
     /// # Errors
     /// The database's.
     pub async fn end(&self, db: &Database) -> Result<()> {
-        db.sessions.delete(doc! { "_id": &self.id.0 }).await
+        db.collection::<Session>().delete(doc! { "_id": &self.id.0 }).await
     }
 }
 

@@ -1,21 +1,25 @@
 //! `user`: people.
 
 mod account;
+mod hasher;
+mod throttle;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use mongodb::IndexModel;
 use mongodb::bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
 
-use super::checked::{Login, Nickname, Nonce, Password, PicturePath};
-use super::password::Lane;
-use super::session::SessionId;
-use super::{Database, Device, UserId};
+use super::values::{Login, Nickname, Nonce, Password, PicturePath};
+use super::{Device, SessionId, UserId};
 use crate::error::{Error, Fault, Result};
+use crate::store::{Database, StoredDocument, index, partial_unique_index, unique_index};
 use crate::ticket::Secret;
 pub use account::Profile;
+use hasher::{Lane, PasswordHasher};
+use throttle::Throttle;
 
 /// How long after a sign-up the same form, sent again, signs in.
 const RETRY_WINDOW: Duration = Duration::from_secs(10 * 60);
@@ -37,10 +41,10 @@ pub struct User {
     password: String,
     /// Counts the times that all sessions were revoked. A session that was opened under a smaller number has ended.
     #[serde(default)]
-    pub(super) epoch: i64,
+    pub(crate) epoch: i64,
     /// The session that asked for the last revocation, and outlives it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) exempt: Option<SessionId>,
+    pub(crate) exempt: Option<SessionId>,
     /// The language they chose, as a BCP 47 tag; none: their browser's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
@@ -57,6 +61,18 @@ pub struct User {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nonce: Option<Nonce>,
     at: DateTime,
+}
+
+impl StoredDocument for User {
+    const COLLECTION: &'static str = "user";
+
+    fn indexes() -> Vec<IndexModel> {
+        vec![
+            unique_index(doc! { "login": 1 }),
+            partial_unique_index(doc! { "first": 1 }, "first"),
+            index(doc! { "picture": 1 }),
+        ]
+    }
 }
 
 /// Where a sign-in comes from.
@@ -126,7 +142,7 @@ impl User {
         if Self::by_login(db, &login).await?.is_some() {
             return Err(Error::field("userId", Fault::Taken));
         }
-        let password = db.passwords.hash(Lane::SignUp, password).await?;
+        let password = db.state::<PasswordHasher>().hash(Lane::SignUp, password).await?;
         let first = !Self::any_exists(db).await?;
         let mut user = Self {
             id: UserId::new(),
@@ -143,13 +159,17 @@ impl User {
             nonce,
             at: DateTime::now(),
         };
-        if first && !db.users.insert(user.clone()).await? {
+        if first && !db.collection::<User>().insert(user.clone()).await? {
             // Either somebody was first in the same moment, or the id is taken: the second try tells.
             (user.admin, user.first) = (false, None);
         } else if first {
             return Ok(user);
         }
-        if db.users.insert(user.clone()).await? { Ok(user) } else { Err(Error::field("userId", Fault::Taken)) }
+        if db.collection::<User>().insert(user.clone()).await? {
+            Ok(user)
+        } else {
+            Err(Error::field("userId", Fault::Taken))
+        }
     }
 
     /// Returns the person who signed up with this id, password and nonce in the last minutes: the same form was sent
@@ -196,11 +216,13 @@ impl User {
         let known =
             user.as_ref().zip(device.as_ref()).filter(|(user, (device, secret))| device.has_signed_in(secret, user.id));
         let (attempt, lane) = match known {
-            Some((user, (device, _))) => (db.throttle.begin_by_device(user.id, device.id()).await?, Lane::Known),
-            None => (db.throttle.begin_by_network(login.as_ref(), address).await?, Lane::Unknown),
+            Some((user, (device, _))) => {
+                (db.state::<Throttle>().begin_by_device(user.id, device.id()).await?, Lane::Known)
+            }
+            None => (db.state::<Throttle>().begin_by_network(login.as_ref(), address).await?, Lane::Unknown),
         };
         let kept = user.as_ref().map(|user| user.password.as_str());
-        let right = db.passwords.verify(lane, password, kept).await;
+        let right = db.state::<PasswordHasher>().verify(lane, password, kept).await;
         let verified = attempt.finish(right.map(|right| user.filter(|_| right)))?;
         verified.ok_or_else(|| Error::field("userId", Fault::Credentials))
     }
@@ -210,12 +232,12 @@ impl User {
     /// # Errors
     /// `NotFound`, or the database's.
     pub async fn find(db: &Database, id: UserId) -> Result<Self> {
-        db.users.known(id).await?.ok_or(Error::NotFound)
+        db.collection::<User>().find_by_id_cached(id).await?.ok_or(Error::NotFound)
     }
 
     /// Returns those of some users that exist, read from the database.
-    pub(super) async fn find_all(db: &Database, ids: &[UserId]) -> Result<HashMap<UserId, Self>> {
-        let found = db.users.all(doc! { "_id": { "$in": ids } }).await?;
+    pub(crate) async fn find_all(db: &Database, ids: &[UserId]) -> Result<HashMap<UserId, Self>> {
+        let found = db.collection::<User>().find_many(doc! { "_id": { "$in": ids } }).await?;
         Ok(found.into_iter().map(|user| (user.id, user)).collect())
     }
 
@@ -231,15 +253,15 @@ impl User {
     }
 
     async fn by_login(db: &Database, login: &Login) -> Result<Option<Self>> {
-        db.users.one(doc! { "login": login.as_str() }).await
+        db.collection::<User>().find_one(doc! { "login": login.as_str() }).await
     }
 
     async fn any_exists(db: &Database) -> Result<bool> {
         // An exact key. The bundled engine reads everybody to find anybody.
-        if db.users.one(doc! { "first": true }).await?.is_some() {
+        if db.collection::<User>().find_one(doc! { "first": true }).await?.is_some() {
             return Ok(true);
         }
         // The first user may have left.
-        Ok(db.users.one(doc! {}).await?.is_some())
+        Ok(db.collection::<User>().find_one(doc! {}).await?.is_some())
     }
 }

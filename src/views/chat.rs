@@ -10,7 +10,7 @@ use super::time::{self, Form};
 use super::{Locale, Rendered, Views, text};
 use crate::error::Result;
 use crate::models;
-use crate::models::checked::Nickname;
+use crate::models::values::Nickname;
 
 /// What a chat's element begins with.
 const TAG: &str = "<article";

@@ -10,7 +10,7 @@ use unicode_normalization::char::is_combining_mark;
 use super::Locale;
 use super::user::Me;
 use crate::error::{Error, Fault, Faults};
-use crate::models::checked::is_visible;
+use crate::models::values::is_visible;
 
 /// What is wrong, by field.
 pub type Messages = BTreeMap<&'static str, String>;

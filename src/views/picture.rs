@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Locale, Views};
 use crate::error::Result;
-use crate::models::checked::Nickname;
+use crate::models::values::Nickname;
 
 /// Backgrounds on which white keeps a contrast of at least 4.5:1 (WCAG 2.2, 1.4.3); a test computes it.
 const COLOURS: [&str; 12] = [

@@ -9,8 +9,9 @@ use super::user::Me;
 use super::{Locale, Rendered, Views, text, time};
 use crate::error::Result;
 use crate::models;
-use crate::models::checked::Nickname;
-use crate::models::{Database, RoomId, User, UserId};
+use crate::models::values::Nickname;
+use crate::models::{RoomId, User, UserId};
+use crate::store::Database;
 
 /// The most characters that a list shows of a chat.
 const EXCERPT: usize = 80;

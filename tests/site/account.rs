@@ -1,9 +1,9 @@
 //! One's own account.
 
 use futures_util::future::join_all;
-use sarangbang::models::checked::{Login, Nickname, Password};
+use sarangbang::models::User;
 use sarangbang::models::user::{Profile, Theme};
-use sarangbang::models::{Database, User};
+use sarangbang::models::values::{Login, Nickname, Password};
 
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::{Answer, PASSWORD};
@@ -51,7 +51,7 @@ async fn a_chosen_language_goes_before_the_browsers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_a_profile_keeps_fields_that_were_changed_meanwhile() {
-    let db = Database::open(&new_database()).await.unwrap();
+    let db = sarangbang::models::open(&new_database()).await.unwrap();
     let nickname = |text| Nickname::parse(text).unwrap();
     let login = Login::parse("gildong").unwrap();
     let user = User::sign_up(&db, login, Password::parse("password").unwrap(), nickname("old")).await.unwrap();

@@ -395,7 +395,7 @@ async fn a_restore_that_was_killed_or_failed_leaves_no_site_and_is_done_anew() {
 
     let there = new_database();
     let refuses = async || {
-        let error = sarangbang::models::Database::open(&there).await.err().unwrap();
+        let error = sarangbang::models::open(&there).await.err().unwrap();
         assert!(error.contains("restored by half"), "{error}");
         let output = soon("the site to end", on(&there, &var).arg("site").output()).await.unwrap();
         assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("restored by half"));

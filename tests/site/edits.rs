@@ -5,8 +5,7 @@ use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::IndexOptions;
 use mongodb::{Client, Collection, IndexModel};
 use sarangbang::error::Error;
-use sarangbang::models::Database;
-use sarangbang::models::checked::{ChatText, Nonce};
+use sarangbang::models::values::{ChatText, Nonce};
 
 use crate::helpers::page::{Page, attribute_of, text_of};
 use crate::helpers::person::{Answer, PASSWORD, Person};
@@ -223,11 +222,11 @@ async fn ten_thousand_entries_behind_arrive_in_bounded_fragments() {
     let site = Site::start().await;
     let person = site.person("gildong").await;
     let path = person.make_room("far behind").await;
-    let db = Database::open(&site.database).await.unwrap();
+    let db = sarangbang::models::open(&site.database).await.unwrap();
     let author = sarangbang::models::User::sign_in(
         &db,
-        sarangbang::models::checked::Login::parse("gildong").ok(),
-        sarangbang::models::checked::Password::parse(PASSWORD).ok(),
+        sarangbang::models::values::Login::parse("gildong").ok(),
+        sarangbang::models::values::Password::parse(PASSWORD).ok(),
         std::net::IpAddr::from([127, 0, 0, 1]),
     );
     let author = author.await.unwrap();

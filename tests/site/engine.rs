@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use sarangbang::models::Database;
 use sarangbang::process::Engine;
+use sarangbang::store::Database;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -208,8 +208,8 @@ async fn rewrite(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite 
 async fn a_database_that_knows_hello_by_its_old_name_only_is_used() {
     let database = new_database();
     let address = without_hello(&database).await;
-    let is_shared = soon("the database to answer", Database::look(&address)).await;
-    assert_eq!(is_shared, Database::look(&database).await);
+    let is_shared = soon("the database to answer", Database::probe(&address)).await;
+    assert_eq!(is_shared, Database::probe(&database).await);
     assert!(is_shared.is_ok(), "{is_shared:?}");
     let client = mongodb::Client::with_uri_str(&address).await.unwrap();
     let refused = client.database("test").run_command(mongodb::bson::doc! { "hello": 1 }).await;

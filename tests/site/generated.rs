@@ -7,8 +7,9 @@ use std::time::Duration;
 use futures_util::SinkExt;
 use futures_util::future::join_all;
 use sarangbang::error::Error;
-use sarangbang::models::checked::{ChatText, Login, Nickname, Nonce, Password, RoomName, Topic};
-use sarangbang::models::{Database, Room, User};
+use sarangbang::models::values::{ChatText, Login, Nickname, Nonce, Password, RoomName, Topic};
+use sarangbang::models::{Room, User};
+use sarangbang::store::Database;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -50,7 +51,7 @@ async fn write(db: Arc<Database>, room: Room, author: User, mut random: Random) 
 async fn writers_who_vanish_at_any_moment_leave_a_log_that_all_read_alike() {
     for seed in 1..=6 {
         let database = new_database();
-        let sites = join_all((0..3).map(|_| Database::open(&database))).await;
+        let sites = join_all((0..3).map(|_| sarangbang::models::open(&database))).await;
         let sites: Vec<Arc<Database>> = sites.into_iter().map(Result::unwrap).collect();
         let (login, password) = (Login::parse("author").unwrap(), Password::parse("password").unwrap());
         let author = User::sign_up(&sites[0], login, password, Nickname::parse("author").unwrap()).await.unwrap();
@@ -67,7 +68,7 @@ async fn writers_who_vanish_at_any_moment_leave_a_log_that_all_read_alike() {
             room.log(db).post(&author, text, nonce).await.unwrap();
         }
         // A site that has seen nothing of it, from every cursor, against its own pages.
-        let fresh = Database::open(&database).await.unwrap();
+        let fresh = sarangbang::models::open(&database).await.unwrap();
         let log = room.log(&fresh);
         let top = log.fetch_head().await.unwrap();
         let mut pages = Vec::new();

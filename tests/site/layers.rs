@@ -1,11 +1,12 @@
 //! Imports point down only.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top to the ground; those on one line do not know each other.
 #[rustfmt::skip]
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 12] = [
     &["main"],
     &["run", "check", "backup"],
     &["site"],
@@ -13,7 +14,8 @@ const LAYERS: [&[&str]; 11] = [
     &["live"],
     &["views"],
     &["models"],
-    &["internal_api", "limit", "metrics"],
+    &["store"],
+    &["internal_api", "limits", "metrics"],
     &["http"],
     &["process", "ticket"],
     &["cache", "config", "error", "file"],
@@ -102,4 +104,114 @@ fn models_know_no_http_and_views_none_either() {
             }
         }
     }
+}
+
+/// Returns the modules beside `module` that a file of it names: `super::x` from its own file, and paths from the crate.
+fn siblings(text: &str, folder: &str, names: &[String]) -> Vec<String> {
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    let path = format!("crate::{folder}");
+    let mut found = Vec::new();
+    for name in names {
+        let at = |prefix: &str| {
+            code.match_indices(prefix).any(|(at, _)| {
+                let rest = &code[at + prefix.len()..];
+                match rest.strip_prefix('{') {
+                    Some(list) => outermost(list).iter().any(|item| first_word(item) == *name),
+                    None => first_word(rest) == *name,
+                }
+            })
+        };
+        if at(&path) {
+            found.push(name.clone());
+        }
+    }
+    found
+}
+
+fn first_word(text: &str) -> &str {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap()
+}
+
+/// Returns a cycle among modules, if there is one.
+fn cycle(uses: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+    fn visit(
+        at: &str,
+        uses: &BTreeMap<String, BTreeSet<String>>,
+        path: &mut Vec<String>,
+        done: &mut BTreeSet<String>,
+    ) -> bool {
+        if let Some(start) = path.iter().position(|seen| seen == at) {
+            path.drain(..start);
+            return true;
+        }
+        if !done.insert(at.to_owned()) {
+            return false;
+        }
+        path.push(at.to_owned());
+        let found = uses.get(at).into_iter().flatten().any(|next| visit(next, uses, path, done));
+        if !found {
+            path.pop();
+        }
+        found
+    }
+    let (mut path, mut done) = (Vec::new(), BTreeSet::new());
+    uses.keys().any(|module| visit(module, uses, &mut path, &mut done)).then_some(path)
+}
+
+/// Returns a cycle among the modules of one folder: what a file below `a` names of `b` counts as a use of `b` by `a`.
+fn cycle_in(source: &Path, folder: &Path) -> Option<Vec<String>> {
+    let at = folder.strip_prefix(source).unwrap().iter().map(|part| part.to_str().unwrap());
+    let path: String = at.flat_map(|part| [part, "::"]).collect();
+    let stem = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    let entries = || fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let names: Vec<String> = entries().map(|path| stem(&path)).collect::<BTreeSet<_>>().into_iter().collect();
+    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for entry in entries() {
+        let module = stem(&entry);
+        let files = if entry.is_dir() { files(&entry) } else { vec![entry] };
+        for file in files {
+            let text = fs::read_to_string(&file).unwrap();
+            // `super::` of the file's own module, spelled out.
+            let depth = file.strip_prefix(folder).unwrap().iter().count();
+            let up = "super::".repeat(depth);
+            let text = text.replace(&up, &format!("crate::{path}"));
+            let used = siblings(&text, &path, &names).into_iter().filter(|used| *used != module);
+            uses.entry(module.clone()).or_default().extend(used);
+        }
+    }
+    cycle(&uses)
+}
+
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let below = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    below.flat_map(|below| [vec![below.clone()], folders(&below)].concat()).collect()
+}
+
+#[test]
+fn no_folder_has_a_cycle_of_modules() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for folder in folders(&source) {
+        if let Some(cycle) = cycle_in(&source, &folder) {
+            panic!("{} has a cycle: {}", folder.display(), cycle.join(" → "));
+        }
+    }
+}
+
+#[test]
+fn a_cycle_of_modules_is_found() {
+    let source = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = source.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("models/a.rs", "use super::b::B;");
+    write("models/b.rs", "use crate::models::{c::C, d};");
+    write("models/c/deep.rs", "use super::super::e::E;");
+    write("models/d.rs", "#[cfg(test)]\nuse super::a::A;");
+    write("models/e.rs", "");
+    let folder = source.path().join("models");
+    assert_eq!(cycle_in(source.path(), &folder), None);
+    write("models/e.rs", "fn f() { crate::models::a::g() }");
+    assert_eq!(cycle_in(source.path(), &folder).unwrap(), ["a", "b", "c", "e"]);
 }

@@ -6,8 +6,9 @@ use futures_util::future::join_all;
 use mongodb::Client;
 use mongodb::bson::{DateTime, Document, doc};
 use sarangbang::error::Error;
-use sarangbang::models::checked::{ChatText, Login, Nickname, Nonce, Password, RoomName, Topic};
-use sarangbang::models::{Database, Room, User};
+use sarangbang::models::values::{ChatText, Login, Nickname, Nonce, Password, RoomName, Topic};
+use sarangbang::models::{Room, User};
+use sarangbang::store::Database;
 
 use crate::helpers::page::Page;
 use crate::helpers::person::nonce;
@@ -30,7 +31,7 @@ async fn say(db: &Arc<Database>, room: &Room, author: &User, text: &str) -> Resu
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_on_three_sites_make_one_log_without_a_gap() {
     let database = new_database();
-    let sites = join_all((0..3).map(|_| Database::open(&database))).await;
+    let sites = join_all((0..3).map(|_| sarangbang::models::open(&database))).await;
     let sites: Vec<Arc<Database>> = sites.into_iter().map(Result::unwrap).collect();
     let author = person(&sites[0], "author").await;
     let room = room(&sites[0], &author).await;
@@ -66,7 +67,8 @@ async fn writers_on_three_sites_make_one_log_without_a_gap() {
 async fn a_closed_log_takes_nothing_more_on_any_site() {
     for _ in 0..5 {
         let database = new_database();
-        let (here, there) = (Database::open(&database).await.unwrap(), Database::open(&database).await.unwrap());
+        let (here, there) =
+            (sarangbang::models::open(&database).await.unwrap(), sarangbang::models::open(&database).await.unwrap());
         let author = person(&here, "author").await;
         let room = room(&here, &author).await;
         let mut said = join_all((0..20).map(|n| {
@@ -99,7 +101,7 @@ async fn a_closed_log_takes_nothing_more_on_any_site() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_with_old_nonces_in_it_keeps_all_the_others() {
     let database = new_database();
-    let db = Database::open(&database).await.unwrap();
+    let db = sarangbang::models::open(&database).await.unwrap();
     let author = person(&db, "author").await;
     let room = room(&db, &author).await;
     let say = |nonce: String| {
@@ -216,7 +218,7 @@ async fn what_is_said_while_a_batch_is_written_goes_into_the_next_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_standalone_server_what_was_only_read_is_journaled_before_it_is_acknowledged() {
     let database = new_database();
-    let db = Database::open_own(&database).await.unwrap();
+    let db = sarangbang::models::open_exclusive(&database).await.unwrap();
     let author = person(&db, "author").await;
     let room = room(&db, &author).await;
     let said = || {

@@ -8,8 +8,8 @@ use futures_util::future::join_all;
 use mongodb::Client;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
-use sarangbang::models::checked::{Login, Nickname, Password, RoomName, Topic};
-use sarangbang::models::{Database, User};
+use sarangbang::models::User;
+use sarangbang::models::values::{Login, Nickname, Password, RoomName, Topic};
 use sarangbang::process::Engine;
 
 use crate::helpers::page::{attribute_of, text_of};
@@ -392,7 +392,8 @@ async fn a_room_that_another_site_changes_or_closes_is_listed_as_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_is_renamed_and_edited_at_once_has_one_name_and_holds_it() {
     let database = new_database();
-    let (here, there) = (Database::open(&database).await.unwrap(), Database::open(&database).await.unwrap());
+    let (here, there) =
+        (sarangbang::models::open(&database).await.unwrap(), sarangbang::models::open(&database).await.unwrap());
     let owner = User::sign_up(
         &here,
         Login::parse("owner").unwrap(),
@@ -419,7 +420,8 @@ async fn a_room_that_is_renamed_and_edited_at_once_has_one_name_and_holds_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_a_name_keeps_a_topic_that_was_changed_meanwhile() {
     let database = new_database();
-    let (here, there) = (Database::open(&database).await.unwrap(), Database::open(&database).await.unwrap());
+    let (here, there) =
+        (sarangbang::models::open(&database).await.unwrap(), sarangbang::models::open(&database).await.unwrap());
     let owner = User::sign_up(
         &here,
         Login::parse("owner").unwrap(),

@@ -1,6 +1,6 @@
 //! Several sites on one database.
 
-use sarangbang::models::{Database, Lease};
+use sarangbang::store::Lease;
 
 use crate::helpers::images::{encoded, free_port, quarters};
 use crate::helpers::page::Page;
@@ -245,19 +245,20 @@ async fn what_a_lost_instance_left_to_do_is_done_by_another_one_that_runs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_standalone_server_the_second_site_waits_for_a_dead_one_and_gives_way_to_a_living_one() {
     let database = new_database();
-    let (one, other) = (Database::open(&database).await.unwrap(), Database::open(&database).await.unwrap());
-    let first = Lease::take(&one).await.unwrap().unwrap();
+    let (one, other) =
+        (sarangbang::models::open(&database).await.unwrap(), sarangbang::models::open(&database).await.unwrap());
+    let first = Lease::acquire(&one).await.unwrap().unwrap();
     let second = tokio::select! {
-        () = first.hold() => panic!("nobody took it"),
-        second = Lease::take(&other) => second.unwrap(),
+        () = first.renew() => panic!("nobody took it"),
+        second = Lease::acquire(&other) => second.unwrap(),
     };
     assert!(second.is_none(), "another one has it");
     // It holds it no more, and has said nothing: it is dead.
-    let second = Lease::take(&other).await.unwrap().unwrap();
+    let second = Lease::acquire(&other).await.unwrap().unwrap();
     // And if it was not, it learns of it.
-    first.hold().await;
+    first.renew().await;
     second.release().await;
-    assert!(Lease::take(&one).await.unwrap().is_some());
+    assert!(Lease::acquire(&one).await.unwrap().is_some());
 }
 
 /// nginx with our sample configuration, but for the ports and without TLS.

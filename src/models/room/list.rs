@@ -9,8 +9,9 @@
 //! * The **tail**: every other open room, ordered by its number, newest first. Room numbers have no gaps, so a window
 //!   of numbers never returns more rooms than it is wide. Closed rooms keep their numbers and are skipped.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
@@ -18,10 +19,10 @@ use mongodb::bson::{DateTime, Document, doc};
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::Room;
+use super::{Head, Room};
 use crate::error::Result;
-use crate::models::log::Head;
-use crate::models::{Database, RoomId, with_timeout};
+use crate::models::RoomId;
+use crate::store::{Database, ModelState, with_timeout};
 
 /// Rooms that stay in the recent set when it is trimmed.
 const RECENT_ROOMS: usize = 1_000;
@@ -73,7 +74,7 @@ pub struct RoomListPage {
 
 /// The recent set of this instance.
 #[derive(Default)]
-pub(in crate::models) struct RoomList {
+pub(crate) struct RoomList {
     /// Written by every append and by every change of a room; locked for lines.
     recent: Mutex<RecentRooms>,
     /// Held by the one request that reads documents or looks for the rooms of other instances.
@@ -131,10 +132,16 @@ impl RoomOutline {
     }
 }
 
+impl ModelState for RoomList {
+    fn new(_: &Database) -> Self {
+        Self::default()
+    }
+}
+
 impl RoomList {
     /// Reads the recent set at the start. Fills it where it is missing, as in data of an earlier version; a start waits
     /// for that a while.
-    pub(in crate::models) async fn load(&self, db: &Database) -> Result<()> {
+    pub(crate) async fn load(&self, db: &Database) -> Result<()> {
         self.read_active(db, 0).await?;
         let is_short = {
             let mut recent = self.recent();
@@ -152,7 +159,7 @@ impl RoomList {
     }
 
     /// Does what is due from time to time: fills a set that has shrunk, unsets `active` on rooms that left the set.
-    pub(in crate::models) async fn maintain(&self, db: &Database) -> Result<()> {
+    pub(crate) async fn maintain(&self, db: &Database) -> Result<()> {
         self.store_trim(db);
         let is_short = {
             let recent = self.recent();
@@ -163,7 +170,7 @@ impl RoomList {
     }
 
     /// Returns one page of the list.
-    pub(super) async fn page(&self, db: &Database, place: ListCursor, size: usize) -> Result<RoomListPage> {
+    pub(crate) async fn page(&self, db: &Database, place: ListCursor, size: usize) -> Result<RoomListPage> {
         self.refresh(db, LIST_AGE).await?;
         match place {
             ListCursor::Page(page) => self.recent_page(db, page, size).await,
@@ -173,7 +180,7 @@ impl RoomList {
     }
 
     /// Returns the first rooms of the list, from memory if their documents are younger than ten seconds.
-    pub(super) async fn first(&self, db: &Database, count: usize) -> Vec<Arc<Room>> {
+    pub(crate) async fn first(&self, db: &Database, count: usize) -> Vec<Arc<Room>> {
         let read = async {
             self.refresh(db, SIDEBAR_AGE).await?;
             self.slice(db, 0, count, SIDEBAR_AGE).await
@@ -187,17 +194,17 @@ impl RoomList {
     }
 
     /// Returns the highest room number that this instance has seen.
-    pub(super) fn highest_number(&self) -> i64 {
+    pub(crate) fn highest_number(&self) -> i64 {
         self.recent().top
     }
 
-    pub(super) fn raise_highest_number(&self, no: i64) {
+    pub(crate) fn raise_highest_number(&self, no: i64) {
         let mut recent = self.recent();
         recent.top = recent.top.max(no);
     }
 
     /// Adds a room that was just created.
-    pub(super) fn add(&self, db: &Database, room: &Room) {
+    pub(crate) fn add(&self, db: &Database, room: &Room) {
         {
             let mut recent = self.recent();
             recent.top = recent.top.max(room.no);
@@ -210,7 +217,7 @@ impl RoomList {
     }
 
     /// Moves a room up after an entry was appended, or removes it after the last one.
-    pub(in crate::models) fn record_activity(&self, room: RoomId, top: Head) {
+    pub(crate) fn record_activity(&self, room: RoomId, top: Head) {
         let mut recent = self.recent();
         match top.at {
             _ if top.closed => recent.remove(room),
@@ -220,12 +227,12 @@ impl RoomList {
     }
 
     /// Removes a closed room.
-    pub(super) fn remove(&self, room: RoomId) {
+    pub(crate) fn remove(&self, room: RoomId) {
         self.recent().remove(room);
     }
 
     /// Invalidates the document of a room that was changed.
-    pub(super) fn invalidate(&self, room: RoomId) {
+    pub(crate) fn invalidate(&self, room: RoomId) {
         let mut recent = self.recent();
         recent.version += 1;
         if let Some(known) = recent.rooms.get_mut(&room) {
@@ -310,7 +317,7 @@ impl RoomList {
         rooms: &mut Vec<Arc<Room>>,
         width: i64,
     ) -> Result<i64> {
-        let mut found: Vec<Room> = db.rooms.all(window(low, high)).await?;
+        let mut found: Vec<Room> = db.collection::<Room>().find_many(window(low, high)).await?;
         found.retain(|room| room.open);
         let width = next_width(width, found.is_empty());
         found.sort_by_key(|room| std::cmp::Reverse(room.no));
@@ -330,7 +337,7 @@ impl RoomList {
     async fn has_tail(&self, db: &Database) -> Result<bool> {
         let complete_to = self.recent().complete_to;
         let Some(complete_to) = complete_to else { return Ok(true) };
-        if db.is_alone() {
+        if db.members().is_sole_instance() {
             return Ok(false);
         }
         // Other instances may have created rooms.
@@ -372,7 +379,7 @@ impl RoomList {
             }
             let missing: Vec<RoomId> =
                 documents.iter().filter(|(_, room)| room.is_none()).map(|(room, _)| *room).collect();
-            let read = db.rooms.all(doc! { "_id": { "$in": missing.clone() } }).await?;
+            let read = db.collection::<Room>().find_many(doc! { "_id": { "$in": missing.clone() } }).await?;
             let found: HashMap<RoomId, Arc<Room>> =
                 read.into_iter().filter(|room| room.open).map(|room| (room.id, Arc::new(room))).collect();
             self.recent().store_documents(&missing, &found, version);
@@ -387,7 +394,7 @@ impl RoomList {
     /// Looks for rooms that other instances created or wrote in, at most once in `age`.
     async fn refresh(&self, db: &Database, age: Duration) -> Result<()> {
         // Another instance may have created rooms before this one was alone.
-        let age = if db.is_alone() { OVERLAP } else { age };
+        let age = if db.members().is_sole_instance() { OVERLAP } else { age };
         let is_due = || self.recent().looked.is_none_or(|looked| looked.elapsed() >= age);
         if !is_due() {
             return Ok(());
@@ -411,10 +418,12 @@ impl RoomList {
     /// Reads the rooms that have been active since a time, in milliseconds, from the stored recent set.
     async fn read_active(&self, db: &Database, since: i64) -> Result<()> {
         let window = doc! { "$gt": DateTime::from_millis(since), "$lte": DateTime::MAX };
-        let found: Vec<RoomOutline> = db.rooms.outlines(doc! { "active": window }, RoomOutline::fields()).await?;
+        let found: Vec<RoomOutline> =
+            db.collection::<Room>().find_projected(doc! { "active": window }, RoomOutline::fields()).await?;
         let closed: Vec<RoomId> = found.iter().filter(|room| !room.open).map(|room| room.id).collect();
         if !closed.is_empty() {
-            db.rooms.update_all_later(doc! { "_id": { "$in": closed } }, doc! { "$unset": { "active": "" } });
+            db.collection::<Room>()
+                .spawn_update_many(doc! { "_id": { "$in": closed } }, doc! { "$unset": { "active": "" } });
         }
         {
             let mut recent = self.recent();
@@ -457,7 +466,7 @@ impl RoomList {
         }
         let missing = best.into_iter().rev().filter(|(.., is_stored)| !is_stored).map(|(active, room, _)| {
             let stored = doc! { "$max": { "active": DateTime::from_millis(active) } };
-            db.rooms.update(doc! { "_id": room, "open": true }, stored)
+            db.collection::<Room>().update(doc! { "_id": room, "open": true }, stored)
         });
         let stored: Vec<Result<bool>> = stream::iter(missing).buffered(CONCURRENT_WINDOWS).collect().await;
         let written = stored.len();
@@ -473,12 +482,12 @@ impl RoomList {
         let trimmed = self.recent().trimmed.take();
         if let Some(active) = trimmed {
             let window = doc! { "$gt": DateTime::from_millis(0), "$lte": DateTime::from_millis(active) };
-            db.rooms.update_all_later(doc! { "active": window }, doc! { "$unset": { "active": "" } });
+            db.collection::<Room>().spawn_update_many(doc! { "active": window }, doc! { "$unset": { "active": "" } });
         }
     }
 
     fn recent(&self) -> MutexGuard<'_, RecentRooms> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+        self.recent.lock()
     }
 }
 
@@ -549,7 +558,8 @@ fn next_width(width: i64, is_empty: bool) -> i64 {
 
 /// Reads what orders the open rooms with numbers in `(low, high]`.
 async fn open_rooms(db: &Database, low: i64, high: i64) -> Result<Vec<RoomOutline>> {
-    let mut found: Vec<RoomOutline> = db.rooms.outlines(window(low, high), RoomOutline::fields()).await?;
+    let mut found: Vec<RoomOutline> =
+        db.collection::<Room>().find_projected(window(low, high), RoomOutline::fields()).await?;
     found.retain(|room| room.open);
     Ok(found)
 }
@@ -611,7 +621,7 @@ mod tests {
             id: room(1),
             no: 1,
             rev: 0,
-            name: crate::models::checked::RoomName::parse("name").unwrap(),
+            name: crate::models::values::RoomName::parse("name").unwrap(),
             open: true,
             topic: Default::default(),
             owner: "0123456789abcdef01234567".parse().unwrap(),

@@ -12,15 +12,16 @@ use serde::{Deserialize, Serialize};
 
 use super::Room;
 use crate::error::Result;
-use crate::models::checked::RoomName;
-use crate::models::{Database, RoomId};
+use crate::models::RoomId;
+use crate::models::values::RoomName;
+use crate::store::{Database, StoredDocument};
 
 /// How long the making of a room may take at most: the patience of a request, and what it asked goes on a little.
 const GRACE: Duration = Duration::from_secs(15);
 
 /// A room's hold on a name.
 #[derive(Clone, Serialize, Deserialize)]
-pub(in crate::models) struct NameReservation {
+pub(crate) struct NameReservation {
     #[serde(rename = "_id")]
     key: String,
     room: RoomId,
@@ -30,18 +31,26 @@ pub(in crate::models) struct NameReservation {
     token: ObjectId,
 }
 
+impl StoredDocument for NameReservation {
+    const COLLECTION: &'static str = "name";
+}
+
 impl NameReservation {
     /// Takes a name for a room. Answers `None` when another room has it.
-    pub(in crate::models) async fn acquire(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
+    pub(crate) async fn acquire(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
         let wanted = Self { key: name.key(), room, token: ObjectId::new() };
         loop {
-            if db.names.insert(wanted.clone()).await? {
+            if db.collection::<NameReservation>().insert(wanted.clone()).await? {
                 return Ok(Some(wanted));
             }
             match Self::read(db, &wanted.key).await? {
                 Some(there) if there.room == room => {
                     let renewed = doc! { "$set": { "hold": wanted.token } };
-                    if db.names.update(doc! { "_id": &wanted.key, "room": room }, renewed).await? {
+                    if db
+                        .collection::<NameReservation>()
+                        .update(doc! { "_id": &wanted.key, "room": room }, renewed)
+                        .await?
+                    {
                         return Ok(Some(wanted));
                     }
                 }
@@ -52,18 +61,18 @@ impl NameReservation {
     }
 
     /// The hold that a room has on its name.
-    pub(super) async fn find(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
+    pub(crate) async fn find(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
         Ok(Self::read(db, &name.key()).await?.filter(|hold| hold.room == room))
     }
 
     /// Lets go of a hold, if there is one. A name that was taken for the room once more stays taken.
-    pub(super) async fn release(hold: Option<Self>, db: &Database) -> Result<()> {
+    pub(crate) async fn release(hold: Option<Self>, db: &Database) -> Result<()> {
         let Some(Self { key, room, token: hold }) = hold else { return Ok(()) };
-        db.names.delete(doc! { "_id": key, "room": room, "hold": hold }).await
+        db.collection::<NameReservation>().delete(doc! { "_id": key, "room": room, "hold": hold }).await
     }
 
     async fn read(db: &Database, key: &str) -> Result<Option<Self>> {
-        db.names.one(doc! { "_id": key }).await
+        db.collection::<NameReservation>().find_one(doc! { "_id": key }).await
     }
 
     /// Whether its room goes by it, or may be about to.

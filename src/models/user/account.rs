@@ -2,11 +2,13 @@
 
 use mongodb::bson::{Document, doc};
 
+use super::hasher::{Lane, PasswordHasher};
+use super::throttle::Throttle;
 use super::{Theme, User};
 use crate::error::{Error, Fault, Result};
-use crate::models::checked::{Nickname, Password, PicturePath};
-use crate::models::password::Lane;
-use crate::models::{Database, Session, UserId};
+use crate::models::values::{Nickname, Password, PicturePath};
+use crate::models::{SessionId, UserId};
+use crate::store::Database;
 
 /// The fields of a profile that a person changes. `None` leaves what is stored.
 #[derive(Debug, Default)]
@@ -50,7 +52,7 @@ impl User {
         if change.is_empty() {
             return Ok(false);
         }
-        let before = db.users.update_and_get(doc! { "_id": self.id }, change).await?;
+        let before = db.collection::<User>().find_one_and_update(doc! { "_id": self.id }, change).await?;
         Ok(before.is_some_and(|before| profile.nickname.as_ref().is_some_and(|now| *now != before.nickname)))
     }
 
@@ -64,21 +66,21 @@ impl User {
         &self,
         db: &Database,
         (old, new): (Password, Password),
-        session: &Session,
+        session: &SessionId,
     ) -> Result<()> {
         // Read from the database: the caller's copy may be older than a change whose answer was lost.
-        let now = db.users.one(doc! { "_id": self.id }).await?.ok_or(Error::NotFound)?;
-        let attempt = db.throttle.begin_by_session(&session.id).await?;
+        let now = db.collection::<User>().find_one(doc! { "_id": self.id }).await?.ok_or(Error::NotFound)?;
+        let attempt = db.state::<Throttle>().begin_by_session(session).await?;
         let proof = attempt.finish(now.prove_change(db, old, &new, session).await)?;
         match proof.ok_or_else(|| Error::field("oldPassword", Fault::WrongPassword))? {
             Proof::Repeated => return db.ensure_durable().await,
             Proof::OldPassword => {}
         }
-        let password = db.passwords.hash(Lane::Known, new).await?;
+        let password = db.state::<PasswordHasher>().hash(Lane::Known, new).await?;
         // Of two changes at once the second one's old password is wrong by now.
         let proved = doc! { "_id": self.id, "password": &now.password };
-        let set = doc! { "password": password, "exempt": session.id.to_string() };
-        match db.users.update(proved, doc! { "$set": set, "$inc": { "epoch": 1_i64 } }).await? {
+        let set = doc! { "password": password, "exempt": session.to_string() };
+        match db.collection::<User>().update(proved, doc! { "$set": set, "$inc": { "epoch": 1_i64 } }).await? {
             true => Ok(()),
             false => Err(Error::field("oldPassword", Fault::WrongPassword)),
         }
@@ -90,10 +92,12 @@ impl User {
         db: &Database,
         old: Password,
         new: &Password,
-        session: &Session,
+        session: &SessionId,
     ) -> Result<Option<Proof>> {
-        let verify = async |password| db.passwords.verify(Lane::Known, Some(password), Some(&self.password)).await;
-        if self.exempt.as_ref() == Some(&session.id) && verify(new.clone()).await? {
+        let verify = async |password| {
+            db.state::<PasswordHasher>().verify(Lane::Known, Some(password), Some(&self.password)).await
+        };
+        if self.exempt.as_ref() == Some(session) && verify(new.clone()).await? {
             return Ok(Some(Proof::Repeated));
         }
         Ok(verify(old).await?.then_some(Proof::OldPassword))
@@ -103,14 +107,14 @@ impl User {
     ///
     /// # Errors
     /// The database's. Asking again is harmless.
-    pub async fn revoke_other_sessions(&self, db: &Database, session: &Session) -> Result<()> {
-        let change = doc! { "$set": { "exempt": session.id.to_string() }, "$inc": { "epoch": 1_i64 } };
-        db.users.update(doc! { "_id": self.id }, change).await.map(drop)
+    pub async fn revoke_other_sessions(&self, db: &Database, session: &SessionId) -> Result<()> {
+        let change = doc! { "$set": { "exempt": session.to_string() }, "$inc": { "epoch": 1_i64 } };
+        db.collection::<User>().update(doc! { "_id": self.id }, change).await.map(drop)
     }
 
     /// Returns whether a session of this user is still valid, as far as this copy of the user knows.
-    pub(in crate::models) fn accepts_session(&self, session: &Session) -> bool {
-        session.epoch >= self.epoch || self.exempt.as_ref() == Some(&session.id)
+    pub(crate) fn accepts_session(&self, epoch: i64, session: &SessionId) -> bool {
+        epoch >= self.epoch || self.exempt.as_ref() == Some(session)
     }
 
     /// Takes another picture, or none. Answers the one before, if nobody has it any more.
@@ -122,7 +126,7 @@ impl User {
             Some(path) => doc! { "$set": { "picture": path.as_str() } },
             None => doc! { "$unset": { "picture": "" } },
         };
-        let before = db.users.update_and_get(doc! { "_id": id }, change).await?;
+        let before = db.collection::<User>().find_one_and_update(doc! { "_id": id }, change).await?;
         match before.ok_or(Error::NotFound)?.picture {
             Some(before) if !Self::is_picture_used(db, &before).await? => Ok(Some(before)),
             _ => Ok(None),
@@ -135,14 +139,14 @@ impl User {
     /// The database's.
     pub async fn is_picture_used(db: &Database, picture: &PicturePath) -> Result<bool> {
         let theirs = doc! { "picture": picture.as_str() };
-        Ok(db.users.one(theirs).await?.is_some())
+        Ok(db.collection::<User>().find_one(theirs).await?.is_some())
     }
 
     /// Begins to leave: says the password.
     ///
     /// # Errors
     /// `userPassword: WrongPassword`, `TooMany` after ten of them in this session, or the database's.
-    pub async fn reauthenticate(&self, db: &Database, password: Password, session: &Session) -> Result<()> {
+    pub async fn reauthenticate(&self, db: &Database, password: Password, session: &SessionId) -> Result<()> {
         self.verify_in_session(db, "userPassword", password, session).await
     }
 
@@ -151,7 +155,7 @@ impl User {
     /// # Errors
     /// The database's.
     pub async fn delete_account(&self, db: &Database) -> Result<()> {
-        db.users.delete(doc! { "_id": self.id }).await
+        db.collection::<User>().delete(doc! { "_id": self.id }).await
     }
 
     /// Has a signed-in person give their password once more. Failures count by session, so what happens at the sign-in
@@ -161,10 +165,10 @@ impl User {
         db: &Database,
         field: &'static str,
         password: Password,
-        session: &Session,
+        session: &SessionId,
     ) -> Result<()> {
-        let attempt = db.throttle.begin_by_session(&session.id).await?;
-        let right = db.passwords.verify(Lane::Known, Some(password), Some(&self.password)).await;
+        let attempt = db.state::<Throttle>().begin_by_session(session).await?;
+        let right = db.state::<PasswordHasher>().verify(Lane::Known, Some(password), Some(&self.password)).await;
         let proof = attempt.finish(right.map(|right| right.then_some(())))?;
         proof.ok_or_else(|| Error::field(field, Fault::WrongPassword))
     }

@@ -5,9 +5,10 @@
 //! from that top, answers its own drafts that it finds, and numbers the rest anew: errors do not say
 //! reliably which key clashed or what was written.
 
+use parking_lot::MutexGuard;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -16,13 +17,13 @@ use mongodb::bson::{DateTime, doc};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Entry, EntryKind, Head, MAX_HEAD_AGE, PAGE_SIZE, RoomLog};
+use super::{Entry, EntryKind, MAX_HEAD_AGE, PAGE_SIZE, RoomLog};
 use crate::error::{Error, Result};
 use crate::metrics::METRICS;
-use crate::models::checked::{ChatText, Nonce};
-use crate::models::table::ABANDONED;
-use crate::models::timeout::{QUERY_TIMEOUT, with_timeout};
+use crate::models::room::{Head, Room};
+use crate::models::values::{ChatText, Nonce};
 use crate::models::{RoomId, UserId};
+use crate::store::{HARD_TIMEOUT, QUERY_TIMEOUT, with_timeout};
 
 /// Drafts in one batch: at most 512 × 16 KB, half of what one message to the database holds.
 const MAX_BATCH: usize = 512;
@@ -41,7 +42,7 @@ const CONCURRENT_LOOKUPS: usize = 16;
 const HEAD_HINT_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What is to be appended.
-pub(in crate::models) struct Draft {
+pub(crate) struct Draft {
     id: ObjectId,
     kind: EntryKind,
     /// On *edited* and *removed*: the `seq` of the chat.
@@ -55,7 +56,7 @@ pub(in crate::models) struct Draft {
 }
 
 /// What became of a draft.
-pub(in crate::models) enum Appended {
+pub(crate) enum Appended {
     /// It stands.
     New(Arc<Entry>),
     /// Its nonce stood already, as this entry; or what it removes was removed, by this entry.
@@ -70,7 +71,7 @@ pub(in crate::models) enum Appended {
 
 /// The drafts that wait.
 #[derive(Default)]
-pub(super) struct AppendQueue {
+pub(crate) struct AppendQueue {
     pending: Vec<PendingDraft>,
     /// The bytes of their texts.
     bytes: usize,
@@ -84,19 +85,19 @@ struct PendingDraft {
 }
 
 impl Draft {
-    pub(in crate::models) fn said(author: UserId, text: ChatText, nonce: Nonce) -> Self {
+    pub(crate) fn said(author: UserId, text: ChatText, nonce: Nonce) -> Self {
         Self { nonce: Some(nonce), text: Some(text), ..Self::new(EntryKind::Said, author) }
     }
 
-    pub(in crate::models) fn edited(of: i64, author: UserId, text: ChatText) -> Self {
+    pub(crate) fn edited(of: i64, author: UserId, text: ChatText) -> Self {
         Self { of: Some(of), text: Some(text), ..Self::new(EntryKind::Edited, author) }
     }
 
-    pub(in crate::models) fn removed(of: i64, author: UserId) -> Self {
+    pub(crate) fn removed(of: i64, author: UserId) -> Self {
         Self { of: Some(of), ..Self::new(EntryKind::Removed, author) }
     }
 
-    pub(in crate::models) fn closed(author: UserId) -> Self {
+    pub(crate) fn closed(author: UserId) -> Self {
         Self::new(EntryKind::Closed, author)
     }
 
@@ -134,12 +135,17 @@ impl RoomLog {
     ///
     /// # Errors
     /// `Unavailable` when the database is away. The draft may stand all the same: the same nonce tells.
-    pub(in crate::models) async fn append(self: &Arc<Self>, draft: Draft) -> Result<Appended> {
+    pub(crate) async fn append(self: &Arc<Self>, draft: Draft) -> Result<Appended> {
         let (answer, answered) = oneshot::channel();
         if self.enqueue(PendingDraft { draft, answer })? {
             tokio::spawn(run_writer(Arc::clone(self)));
         }
         with_timeout(answered).await?.unwrap_or_else(|_| Err(unavailable("the writer ended")))
+    }
+
+    /// Appends *closed*, after which the log takes no entry. Idempotent.
+    pub(crate) async fn close(self: &Arc<Self>, by: UserId) -> Result<()> {
+        self.append(Draft::closed(by)).await.map(drop)
     }
 
     /// Queues a draft. Answers whether a writer is to be called.
@@ -182,7 +188,7 @@ impl RoomLog {
                 return Ok(());
             }
             let (entries, begun) = (self.assign_numbers(batch, top), Instant::now());
-            match self.db.chats.insert_in_order(entries.clone()).await {
+            match self.db.collection::<Entry>().insert_in_order(entries.clone()).await {
                 // This process was stopped for a while. The room may have been closed and purged, with nothing left to
                 // reject the write: it counts once it was read again and the room was found open.
                 Ok(()) if begun.elapsed() > MAX_HEAD_AGE => return Err(unavailable("the write took too long")),
@@ -197,7 +203,7 @@ impl RoomLog {
                     respond_to_committed(batch, &entries);
                 }
                 Err(error) => {
-                    self.db.doubt();
+                    self.db.record_unanswered_write();
                     log::debug!("room {}: append behind {}: {error}", self.room, top.seq);
                     self.reconcile(batch, top).await?;
                 }
@@ -358,7 +364,7 @@ impl RoomLog {
     }
 
     /// Writes down the hint at the top now, if that is due.
-    pub(super) async fn flush_head_hint(&self) {
+    pub(crate) async fn flush_head_hint(&self) {
         if self.save_scheduled.load(Ordering::Relaxed) {
             // Only a hint, and the site stops.
             let _ = self.save_head_hint().await;
@@ -366,22 +372,22 @@ impl RoomLog {
     }
 
     /// Writes down the hint at the top.
-    pub(in crate::models) async fn save_head_hint(&self) -> Result<()> {
+    pub(crate) async fn save_head_hint(&self) -> Result<()> {
         let Some(top) = self.head() else { return Ok(()) };
         let last = doc! { "last.seq": top.seq, "last.no": top.no, "last.at": top.at };
         if let Some(at) = top.at.filter(|_| !top.closed) {
             let (mut moved, open) = (last.clone(), doc! { "_id": self.room, "open": true });
             moved.insert("active", at);
             // The list of rooms is ordered by it. A closed room is not listed.
-            if self.db.rooms.update(open, doc! { "$max": moved }).await? {
+            if self.db.collection::<Room>().update(open, doc! { "$max": moved }).await? {
                 return Ok(());
             }
         }
-        self.db.rooms.update(doc! { "_id": self.room }, doc! { "$max": last }).await.map(drop)
+        self.db.collection::<Room>().update(doc! { "_id": self.room }, doc! { "$max": last }).await.map(drop)
     }
 
     fn queue(&self) -> MutexGuard<'_, AppendQueue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock()
     }
 }
 
@@ -413,7 +419,7 @@ async fn run_writer(log: Arc<RoomLog>) {
     while let Some(mut batch) = log.next_batch() {
         let committed = timeout(QUERY_TIMEOUT, log.commit(&mut batch)).await;
         if let Err(error) = committed.unwrap_or_else(|_| Err(unavailable("the database did not answer in time"))) {
-            log.db.doubt();
+            log.db.record_unanswered_write();
             log.fail(batch, &error);
             poll_abandoned(log).await;
         }
@@ -424,7 +430,7 @@ async fn run_writer(log: Arc<RoomLog>) {
 /// What was given up may stand after all, and nobody was told: reads on for as long as it may yet be written. Ends
 /// early when there is more to write, which finds out too.
 async fn poll_abandoned(log: &RoomLog) {
-    let (end, mut pause) = (Instant::now() + ABANDONED * 2, Duration::from_millis(100));
+    let (end, mut pause) = (Instant::now() + HARD_TIMEOUT * 2, Duration::from_millis(100));
     while Instant::now() < end {
         let called = log.new_work.notified();
         let seq = log.head().unwrap_or(log.start).seq;

@@ -7,19 +7,18 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use mongodb::bson::{Document, deserialize_from_document, doc};
 use tokio::time::{Instant, sleep};
 
-use super::checked::PicturePath;
-use super::database::failed;
-use super::log::{Entry, EntryKind, Head, exponential_search};
-use super::restore::RestoreMarker;
-use super::{Database, Room, RoomId, User, UserId};
 use crate::error::{Error, Result};
+use crate::models::room::log::{Entry, EntryKind};
+use crate::models::room::{Head, Room};
+use crate::models::values::PicturePath;
+use crate::models::{RoomId, User, UserId};
+use crate::store::{Database, RestoreMarker, database_error, exponential_search};
 
 /// Entries read in one window: some 8 MB of text at most.
 const WINDOW: i64 = 500;
@@ -30,13 +29,13 @@ const MAX_OUTAGE: Duration = Duration::from_secs(60);
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// A room that is being read: how far, and as what.
-pub struct RoomExport {
+pub(super) struct RoomExport {
     id: RoomId,
     room: Document,
     name: String,
     is_open: bool,
     top: Head,
-    wiped: RedactedChats,
+    redacted: RedactedChats,
 }
 
 /// The chats that were found without a text, whose removal is still to be found, by `seq`.
@@ -44,91 +43,90 @@ pub struct RoomExport {
 pub(super) struct RedactedChats(BTreeSet<i64>);
 
 /// A user, as stored.
-pub struct StoredUser {
+pub(super) struct StoredUser {
     /// Who.
-    pub id: UserId,
+    pub(super) id: UserId,
     /// Which picture the document names.
-    pub picture: Option<PicturePath>,
+    pub(super) picture: Option<PicturePath>,
     /// The document.
-    pub document: Document,
+    pub(super) document: Document,
 }
 
 impl StoredUser {
     /// # Errors
     /// A sentence: it cannot be read.
-    pub fn new(document: Document) -> Result<Self, String> {
+    pub(super) fn new(document: Document) -> Result<Self, String> {
         let User { id, picture, .. } = decode(&document)?;
         Ok(Self { id, picture, document })
     }
 }
 
-impl Database {
-    /// Connects for reading, and changes nothing.
-    ///
-    /// # Errors
-    /// A sentence for the person at the terminal: the string cannot be read, nothing answers, or what is there was
-    /// restored by half.
-    pub async fn open_to_read(url: &str) -> Result<Arc<Self>, String> {
-        let this = Arc::new(Self::reach(url).await?);
-        RestoreMarker::refuse(&this).await?;
-        Ok(this)
-    }
+/// Connects for reading, and changes nothing.
+///
+/// # Errors
+/// A sentence for the person at the terminal: the string cannot be read, nothing answers, or what is there was
+/// restored by half.
+pub(super) async fn open(url: &str) -> Result<Database, String> {
+    let db = Database::connect(url).await?;
+    RestoreMarker::ensure_absent(&db).await?;
+    Ok(db)
+}
 
-    /// All rooms that there are, none of them read yet, and how many entries their logs have, roughly.
-    ///
-    /// # Errors
-    /// A sentence.
-    pub async fn room_exports(&self) -> Result<(Vec<RoomExport>, i64), String> {
-        let (mut readings, mut entries, mut no) = (Vec::new(), 0, 0);
-        loop {
-            let window = || doc! { "no": { "$gt": no, "$lte": no + ROOMS } };
-            let mut rooms: Vec<Document> = with_retries(|| self.rooms.outlines(window(), doc! {})).await?;
-            rooms.sort_by_key(|room| room.get_i64("no").unwrap_or_default());
-            no += rooms.len() as i64;
-            let is_last = (rooms.len() as i64) < ROOMS;
-            for room in rooms {
-                let (reading, last) = RoomExport::new(room)?;
-                entries += last.seq;
-                readings.push(reading);
-            }
-            if is_last {
-                return Ok((readings, entries));
-            }
+/// All rooms that there are, none of them read yet, and how many entries their logs have, roughly.
+///
+/// # Errors
+/// A sentence.
+pub(super) async fn room_exports(db: &Database) -> Result<(Vec<RoomExport>, i64), String> {
+    let (mut readings, mut entries, mut no) = (Vec::new(), 0, 0);
+    loop {
+        let window = || doc! { "no": { "$gt": no, "$lte": no + ROOMS } };
+        let mut rooms: Vec<Document> =
+            with_retries(|| db.collection::<Room>().find_projected(window(), doc! {})).await?;
+        rooms.sort_by_key(|room| room.get_i64("no").unwrap_or_default());
+        no += rooms.len() as i64;
+        let is_last = (rooms.len() as i64) < ROOMS;
+        for room in rooms {
+            let (reading, last) = RoomExport::new(room)?;
+            entries += last.seq;
+            readings.push(reading);
+        }
+        if is_last {
+            return Ok((readings, entries));
         }
     }
+}
 
-    /// The ids of everybody who has an account.
-    ///
-    /// # Errors
-    /// A sentence.
-    pub async fn all_user_ids(&self) -> Result<Vec<UserId>, String> {
-        #[derive(serde::Deserialize)]
-        struct Id {
-            #[serde(rename = "_id")]
-            id: UserId,
-        }
-        // Not asked at the desk: of very many it takes longer than anybody there waits.
-        let all = self.users.collection.clone_with_type::<Id>();
-        let ids = async { all.find(doc! {}).projection(doc! { "_id": 1 }).await?.try_collect::<Vec<Id>>().await };
-        Ok(ids.await.map_err(failed)?.into_iter().map(|user| user.id).collect())
+/// The ids of everybody who has an account.
+///
+/// # Errors
+/// A sentence.
+pub(super) async fn all_user_ids(db: &Database) -> Result<Vec<UserId>, String> {
+    #[derive(serde::Deserialize)]
+    struct Id {
+        #[serde(rename = "_id")]
+        id: UserId,
     }
+    // Not asked at the desk: of very many it takes longer than anybody there waits.
+    let all = db.collection::<User>().driver().clone_with_type::<Id>();
+    let ids = async { all.find(doc! {}).projection(doc! { "_id": 1 }).await?.try_collect::<Vec<Id>>().await };
+    Ok(ids.await.map_err(database_error)?.into_iter().map(|user| user.id).collect())
+}
 
-    /// These people, without those who have left meanwhile.
-    ///
-    /// # Errors
-    /// A sentence.
-    pub async fn people(&self, ids: &[UserId]) -> Result<Vec<StoredUser>, String> {
-        let found: Vec<Document> =
-            with_retries(|| self.users.outlines(doc! { "_id": { "$in": ids } }, doc! {})).await?;
-        found.into_iter().map(StoredUser::new).collect()
-    }
+/// These people, without those who have left meanwhile.
+///
+/// # Errors
+/// A sentence.
+pub(super) async fn users(db: &Database, ids: &[UserId]) -> Result<Vec<StoredUser>, String> {
+    let found: Vec<Document> =
+        with_retries(|| db.collection::<User>().find_projected(doc! { "_id": { "$in": ids } }, doc! {})).await?;
+    found.into_iter().map(StoredUser::new).collect()
 }
 
 impl RoomExport {
     fn new(room: Document) -> Result<(Self, Head), String> {
         let Room { id, name, open, head_hint: last, .. } = decode(&room)?;
-        let (top, wiped) = (Head::default(), RedactedChats::default());
-        Ok((Self { id, room, name: name.key(), is_open: open, top, wiped }, last))
+        let (top, redacted) = (Head::default(), RedactedChats::default());
+        Ok((Self { id, room, name: name.key(), is_open: open, top, redacted }, last))
     }
 
     /// Reads on from where it stopped to where the log ends now, and gives the entries to `take`, in order. Of a closed
@@ -136,13 +134,13 @@ impl RoomExport {
     ///
     /// # Errors
     /// A sentence; that of `take`.
-    pub async fn read_new_entries(
+    pub(super) async fn read_new_entries(
         &mut self,
         db: &Database,
         mut take: impl FnMut(Vec<Document>) -> Result<(), String>,
     ) -> Result<(), String> {
         'anew: loop {
-            let missing = self.wiped.last();
+            let missing = self.redacted.last();
             let end = self.refresh(db).await?;
             if !self.is_open {
                 return self.read_end(db, end, take).await;
@@ -150,14 +148,14 @@ impl RoomExport {
             while self.top.seq < end.seq {
                 let last = (self.top.seq + WINDOW).min(end.seq);
                 let window = doc! { "room": self.id, "seq": { "$gt": self.top.seq, "$lte": last } };
-                let entries = with_retries(|| db.chats.outlines(window.clone(), doc! {})).await?;
-                match self.record(entries, last)? {
+                let entries = with_retries(|| db.collection::<Entry>().find_projected(window.clone(), doc! {})).await?;
+                match self.record_window(entries, last)? {
                     Some(entries) => take(entries)?,
                     None if self.refresh(db).await?.closed => continue 'anew,
                     None => return Err(format!("Room {}: there is no entry {}.", self.id, self.top.seq + 1)),
                 }
             }
-            match self.wiped.last() {
+            match self.redacted.last() {
                 None => return Ok(()),
                 Some(seq) if missing == Some(seq) => {
                     return Err(format!("Room {}: chat {seq} says nothing, and was not removed.", self.id));
@@ -176,14 +174,14 @@ impl RoomExport {
     ) -> Result<(), String> {
         if self.top.seq < end.seq {
             let closed = doc! { "room": self.id, "seq": end.seq };
-            take(with_retries(|| db.chats.outlines(closed.clone(), doc! {})).await?)?;
+            take(with_retries(|| db.collection::<Entry>().find_projected(closed.clone(), doc! {})).await?)?;
             self.top = end;
         }
         Ok(())
     }
 
     /// The room as it was when this had read its last entry.
-    pub fn room(&self) -> Document {
+    pub(super) fn room(&self) -> Document {
         let mut room = self.room.clone();
         let mut last = doc! { "seq": self.top.seq, "no": self.top.no };
         if let Some(at) = self.top.at {
@@ -195,18 +193,19 @@ impl RoomExport {
     }
 
     /// The key of the name that it holds, unless it is closed.
-    pub fn name(&self) -> Option<&str> {
+    pub(super) fn name(&self) -> Option<&str> {
         self.is_open.then_some(&self.name)
     }
 
     /// Looks at the room as it is now, and for the end of its log.
     async fn refresh(&mut self, db: &Database) -> Result<Head, String> {
-        let room: Vec<Document> = with_retries(|| db.rooms.outlines(doc! { "_id": self.id }, doc! {})).await?;
+        let room: Vec<Document> =
+            with_retries(|| db.collection::<Room>().find_projected(doc! { "_id": self.id }, doc! {})).await?;
         let room = room.into_iter().next().ok_or_else(|| format!("Room {} is gone.", self.id))?;
         let (now, hint) = Self::new(room)?;
         // Where a closed room was purged, the hint is at its end; else all that was read stands there yet.
         let from = hint.seq.max(self.top.seq);
-        let entry = |seq| db.chats.one(doc! { "room": self.id, "seq": seq });
+        let entry = |seq| db.collection::<Entry>().find_one(doc! { "room": self.id, "seq": seq });
         let end = with_retries(|| async {
             match exponential_search(from, entry).await? {
                 None if from > 0 => entry(from).await,
@@ -219,14 +218,14 @@ impl RoomExport {
     }
 
     /// Takes note of a window of entries up to `last`, and answers them in order; nothing when some are not there.
-    fn record(&mut self, mut entries: Vec<Document>, last: i64) -> Result<Option<Vec<Document>>, String> {
+    fn record_window(&mut self, mut entries: Vec<Document>, last: i64) -> Result<Option<Vec<Document>>, String> {
         let parse = |entries: &[Document]| entries.iter().map(decode::<Entry>).collect::<Result<Vec<_>, _>>();
         entries.sort_by_key(|entry| entry.get_i64("seq").unwrap_or_default());
         let read = parse(&entries)?;
         if !read.iter().map(|entry| entry.seq).eq(self.top.seq + 1..=last) {
             return Ok(None);
         }
-        read.iter().for_each(|entry| self.wiped.hear(entry));
+        read.iter().for_each(|entry| self.redacted.record(entry));
         self.top = read.last().map_or(self.top, Head::from);
         Ok(Some(entries))
     }
@@ -234,7 +233,7 @@ impl RoomExport {
 
 impl RedactedChats {
     /// Takes note of the next entry of a log.
-    pub(super) fn hear(&mut self, entry: &Entry) {
+    pub(super) fn record(&mut self, entry: &Entry) {
         match (entry.kind, entry.of) {
             (EntryKind::Said, _) if entry.text.is_none() => drop(self.0.insert(entry.seq)),
             (EntryKind::Edited, Some(of)) if entry.text.is_none() => drop(self.0.insert(of)),

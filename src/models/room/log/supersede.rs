@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use mongodb::bson::doc;
 
-use super::{EntryKind, RoomLog};
+use super::{Entry, EntryKind, RoomLog};
 use crate::error::Result;
 
 /// The most chats that one task works on. The next reader finds what is left.
@@ -15,7 +15,7 @@ impl RoomLog {
     /// Marks superseded edits of some chats, in a task of its own, unless one is at work in this log.
     ///
     /// Nothing depends on it: readers take the last edit they find. What a crash leaves is found by the next reader.
-    pub(in crate::models) fn supersede(self: &Arc<Self>, chats: impl Iterator<Item = i64>) {
+    pub(crate) fn supersede(self: &Arc<Self>, chats: impl Iterator<Item = i64>) {
         let chats: Vec<i64> = chats.take(MAX_CHATS).collect();
         if chats.is_empty() || self.supersede_running.swap(true, Ordering::Relaxed) {
             return;
@@ -39,6 +39,6 @@ impl RoomLog {
         let Some(last) = last.filter(|_| edits.len() > 1) else { return Ok(()) };
         let window = doc! { "room": self.room, "of": of, "kind": "edited", "seq": { "$lt": last } };
         let change = doc! { "$set": { "was": of }, "$unset": { "of": "" } };
-        self.db.chats.update_all(window, change).await
+        self.db.collection::<Entry>().update_many(window, change).await
     }
 }

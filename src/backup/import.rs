@@ -5,48 +5,18 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use mongodb::Collection;
-use mongodb::bson::{DateTime, Document, doc};
-use serde::{Deserialize, Serialize};
+use mongodb::bson::{Document, doc};
 use tokio::task::JoinHandle;
 
-use super::backup::{RedactedChats, decode};
-use super::database::failed;
-use super::log::{Entry, EntryKind, Head};
-use super::room::NameReservation;
-use super::signal::{ALIVE, around_now};
-use super::{Database, Lease, Room, RoomId, User};
-
-/// The only marker.
-const ID: &str = "restore";
-
-/// What says that a database was restored by half.
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct RestoreMarker {
-    #[serde(rename = "_id")]
-    id: String,
-    at: DateTime,
-}
-
-impl RestoreMarker {
-    /// # Errors
-    /// A sentence, where the marker stands.
-    pub(super) async fn refuse(db: &Database) -> Result<(), String> {
-        match Self::stands(db).await? {
-            true => Err("This database was restored by half. Restore it again, which begins anew.".into()),
-            false => Ok(()),
-        }
-    }
-
-    async fn stands(db: &Database) -> Result<bool, String> {
-        let key = doc! { "_id": ID };
-        db.markers.one(key).await.map(|marker| marker.is_some()).map_err(failed)
-    }
-}
+use super::export::{RedactedChats, decode};
+use crate::models::room::log::{Entry, EntryKind};
+use crate::models::room::{Head, NameReservation, Room};
+use crate::models::{self, RoomId, User};
+use crate::store::{Database, Lease, RestoreMarker, StoredDocument, database_error};
 
 /// What a backup says, being looked at: rooms, then entries, then people.
 #[derive(Default)]
-pub struct BackupValidator {
+pub(super) struct BackupValidator {
     rooms: HashMap<RoomId, LogCheck>,
     names: HashSet<String>,
     /// The chats that were removed: what was read of them before is not restored.
@@ -61,7 +31,7 @@ struct LogCheck {
     /// Where it is to end.
     last: Head,
     top: Head,
-    wiped: RedactedChats,
+    redacted: RedactedChats,
 }
 
 impl BackupValidator {
@@ -69,7 +39,7 @@ impl BackupValidator {
     ///
     /// # Errors
     /// A sentence: what is wrong with it.
-    pub fn room(&mut self, room: &Document) -> Result<(), String> {
+    pub(super) fn room(&mut self, room: &Document) -> Result<(), String> {
         let room: Room = decode(room)?;
         if room.no != self.rooms.len() as i64 + 1 {
             return Err(format!("Room {} has number {}, out of turn.", room.id, room.no));
@@ -81,7 +51,7 @@ impl BackupValidator {
             is_open: room.open,
             last: room.head_hint,
             top: Head::default(),
-            wiped: RedactedChats::default(),
+            redacted: RedactedChats::default(),
         };
         match self.rooms.insert(room.id, log) {
             Some(_) => Err(format!("Room {} is there twice.", room.id)),
@@ -93,7 +63,7 @@ impl BackupValidator {
     ///
     /// # Errors
     /// The same.
-    pub fn entry(&mut self, entry: &Document) -> Result<(), String> {
+    pub(super) fn entry(&mut self, entry: &Document) -> Result<(), String> {
         let entry: Entry = decode(entry)?;
         let room = entry.room();
         let log = self.rooms.get_mut(&room).ok_or_else(|| format!("There are entries of {room}, and no such room."))?;
@@ -104,7 +74,7 @@ impl BackupValidator {
             return Err(format!("Room {room}: entry {} follows {}.", entry.seq, log.top.seq));
         }
         log.top = end;
-        log.wiped.hear(&entry);
+        log.redacted.record(&entry);
         if let (EntryKind::Removed, Some(of)) = (entry.kind, entry.of) {
             self.removed.insert((room, of));
         }
@@ -115,7 +85,7 @@ impl BackupValidator {
     ///
     /// # Errors
     /// The same.
-    pub fn person(&mut self, user: &Document) -> Result<(), String> {
+    pub(super) fn person(&mut self, user: &Document) -> Result<(), String> {
         let id = decode::<User>(user)?.id;
         self.firsts += usize::from(user.contains_key("first"));
         match self.logins.insert(user.get_str("login").unwrap_or_default().to_owned()) && self.firsts < 2 {
@@ -128,12 +98,12 @@ impl BackupValidator {
     ///
     /// # Errors
     /// The same.
-    pub fn end(&self) -> Result<(), String> {
+    pub(super) fn end(&self) -> Result<(), String> {
         for (room, log) in &self.rooms {
             if (log.top.seq, log.top.no, !log.top.closed) != (log.last.seq, log.last.no, log.is_open) {
                 return Err(format!("Room {room}: its log ends with {}, not with {}.", log.top.seq, log.last.seq));
             }
-            if let Some(seq) = log.wiped.last().filter(|_| log.is_open) {
+            if let Some(seq) = log.redacted.last().filter(|_| log.is_open) {
                 return Err(format!("Room {room}: chat {seq} says nothing, and was not removed."));
             }
         }
@@ -144,7 +114,7 @@ impl BackupValidator {
     ///
     /// # Errors
     /// The same.
-    pub fn restored(&self, mut document: Document) -> Result<Option<Document>, String> {
+    pub(super) fn restored(&self, mut document: Document) -> Result<Option<Document>, String> {
         let entry: Entry = decode(&document)?;
         if entry.kind != EntryKind::Closed && self.rooms.get(&entry.room()).is_none_or(|log| !log.is_open) {
             return Ok(None);
@@ -157,7 +127,7 @@ impl BackupValidator {
 }
 
 /// A restore under way. The database is one site's by its lease, and marked until [`Restore::finish`].
-pub struct Restore {
+pub(super) struct Restore {
     db: Arc<Database>,
     lease: Arc<Lease>,
     holding: JoinHandle<()>,
@@ -168,14 +138,14 @@ impl Restore {
     ///
     /// # Errors
     /// A sentence: somebody has been there, a site is running, or the database is away.
-    pub async fn begin(url: &str) -> Result<Self, String> {
-        let db = Arc::new(Database::reach(url).await?);
-        let lease = match Lease::take(&db).await? {
+    pub(super) async fn begin(url: &str) -> Result<Self, String> {
+        let db = Arc::new(Database::connect(url).await?);
+        let lease = match Lease::acquire(&db).await? {
             Some(lease) => Arc::new(lease),
             None => return Err("A site is running on this database. Stop it, and restore again.".into()),
         };
-        let held = Arc::clone(&lease);
-        let this = Self { db, lease, holding: tokio::spawn(async move { held.hold().await }) };
+        let renewed = Arc::clone(&lease);
+        let this = Self { db, lease, holding: tokio::spawn(async move { renewed.renew().await }) };
         match this.prepare().await {
             Ok(()) => Ok(this),
             Err(error) => {
@@ -187,71 +157,66 @@ impl Restore {
 
     async fn prepare(&self) -> Result<(), String> {
         let db = &self.db;
-        if RestoreMarker::stands(db).await? {
+        if RestoreMarker::exists(db).await? {
             // All that is there was put there by a restore: no site has started on it. Emptied and not dropped: on the
             // engine nobody could sign in after a drop.
-            for all in [db.users.raw(), db.names.raw(), db.rooms.raw(), db.chats.raw()] {
-                all.delete_many(doc! {}).await.map_err(failed)?;
-            }
+            delete_all::<User>(db).await?;
+            delete_all::<NameReservation>(db).await?;
+            delete_all::<Room>(db).await?;
+            delete_all::<Entry>(db).await?;
         } else {
-            let is_empty = db.users.one(doc! {}).await.map_err(failed)?.is_none()
-                && db.rooms.one(doc! {}).await.map_err(failed)?.is_none()
-                && db.chats.one(doc! {}).await.map_err(failed)?.is_none();
+            let is_empty = db.collection::<User>().find_one(doc! {}).await.map_err(database_error)?.is_none()
+                && db.collection::<Room>().find_one(doc! {}).await.map_err(database_error)?.is_none()
+                && db.collection::<Entry>().find_one(doc! {}).await.map_err(database_error)?.is_none();
             if !is_empty {
                 return Err("There is a site in this database already. Restore into an empty one.".into());
             }
-            if self.has_site().await.map_err(failed)? {
+            if db.has_running_instance().await.map_err(database_error)? {
                 return Err("A site is running on this database, or was a moment ago. Stop it, and restore again in \
                             half a minute."
                     .into());
             }
-            db.markers.insert(RestoreMarker { id: ID.into(), at: DateTime::now() }).await.map_err(failed)?;
+            RestoreMarker::create(db).await.map_err(database_error)?;
         }
-        db.confirm_indexes().await.map_err(failed)
-    }
-
-    /// Whether a site has told others that it is there. One on a standalone server tells nobody, and holds the lease.
-    async fn has_site(&self) -> crate::error::Result<bool> {
-        let lately = doc! { "at": around_now(ALIVE) };
-        Ok(self.db.is_shared() && self.db.signals.one(lately).await?.is_some())
+        models::ensure_indexes(db).await.map_err(database_error)
     }
 
     /// Writes people; answers how many.
     ///
     /// # Errors
     /// A sentence.
-    pub async fn people(&self, people: Vec<Document>) -> Result<u64, String> {
-        write(self.db.users.raw(), people).await
+    pub(super) async fn people(&self, people: Vec<Document>) -> Result<u64, String> {
+        insert::<User>(&self.db, people).await
     }
 
     /// Writes entries of logs; answers how many.
     ///
     /// # Errors
     /// A sentence.
-    pub async fn entries(&self, entries: Vec<Document>) -> Result<u64, String> {
-        write(self.db.chats.raw(), entries).await
+    pub(super) async fn entries(&self, entries: Vec<Document>) -> Result<u64, String> {
+        insert::<Entry>(&self.db, entries).await
     }
 
     /// Writes rooms, and their holds on their names; answers how many.
     ///
     /// # Errors
     /// A sentence.
-    pub async fn rooms(&self, rooms: Vec<Document>) -> Result<u64, String> {
+    pub(super) async fn rooms(&self, rooms: Vec<Document>) -> Result<u64, String> {
         for room in &rooms {
             let room: Room = decode(room)?;
             if room.open {
-                NameReservation::acquire(&self.db, &room.name, room.id).await.map_err(failed)?;
+                NameReservation::acquire(&self.db, &room.name, room.id).await.map_err(database_error)?;
             }
         }
-        write(self.db.rooms.raw(), rooms).await
+        insert::<Room>(&self.db, rooms).await
     }
 
     /// Takes the marker away: the database is whole.
     ///
     /// # Errors
     /// A sentence.
-    pub async fn finish(self) -> Result<(), String> {
-        let unmarked = self.db.markers.delete(doc! { "_id": ID }).await.map_err(failed);
+    pub(super) async fn finish(self) -> Result<(), String> {
+        let unmarked = RestoreMarker::remove(&self.db).await.map_err(database_error);
         self.release().await;
         unmarked
     }
@@ -262,9 +227,14 @@ impl Restore {
     }
 }
 
-/// Not asked at the desk: nobody waits there for so much.
-async fn write(all: Collection<Document>, documents: Vec<Document>) -> Result<u64, String> {
+// Neither runs as a query: they take longer than any caller of those waits.
+
+async fn insert<T: StoredDocument>(db: &Database, documents: Vec<Document>) -> Result<u64, String> {
     let count = documents.len() as u64;
-    all.insert_many(documents).await.map_err(failed)?;
+    db.collection::<T>().driver().clone_with_type().insert_many(documents).await.map_err(database_error)?;
     Ok(count)
+}
+
+async fn delete_all<T: StoredDocument>(db: &Database) -> Result<(), String> {
+    db.collection::<T>().driver().delete_many(doc! {}).await.map(drop).map_err(database_error)
 }

@@ -1,7 +1,8 @@
 //! Hashing of passwords: argon2id with 19 MiB, 2 passes, 1 lane (OWASP's minimum), some 20 ms of one core, for which
 //! nobody who talks waits.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 use std::thread;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
@@ -10,9 +11,10 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Duration, Instant, sleep, timeout};
 
-use super::checked::Password;
 use crate::error::{Error, Result};
+use crate::models::values::Password;
 use crate::process::lower_thread_priority;
+use crate::store::{Database, ModelState};
 
 /// How long a hash waits for its turn before its request gets 503.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -30,7 +32,7 @@ const DUMMY_HASH: &str =
 /// Who waits for a hash. Each lane has a queue and a share of the gate of its own, so a flood in one lane does not
 /// delay the others.
 #[derive(Clone, Copy)]
-pub(super) enum Lane {
+pub(crate) enum Lane {
     /// Signed-in people and browsers that signed in to the account before.
     Known,
     /// Sign-ins of unknown browsers.
@@ -40,7 +42,7 @@ pub(super) enum Lane {
 }
 
 /// The hasher, with the gate before it.
-pub(super) struct PasswordHasher {
+pub(crate) struct PasswordHasher {
     /// All cores but one; the only one, where there is no other. It serves the lanes in order of arrival.
     permits: Arc<Semaphore>,
     /// By [`Lane`].
@@ -66,8 +68,14 @@ struct IdleBuffer {
     since: Instant,
 }
 
+impl ModelState for PasswordHasher {
+    fn new(_: &Database) -> Self {
+        Self::with_default_permits()
+    }
+}
+
 impl PasswordHasher {
-    pub(super) fn new() -> Self {
+    fn with_default_permits() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self::with_turns(cores.saturating_sub(1).max(1))
     }
@@ -86,7 +94,7 @@ impl PasswordHasher {
     }
 
     /// Returns the hash to keep, as a PHC string.
-    pub(super) async fn hash(&self, lane: Lane, password: Password) -> Result<String> {
+    pub(crate) async fn hash(&self, lane: Lane, password: Password) -> Result<String> {
         self.run_limited(lane, move |memory| {
             let mut salt = [0; 16];
             getrandom::fill(&mut salt).map_err(internal)?;
@@ -104,7 +112,7 @@ impl PasswordHasher {
     }
 
     /// Whether the password belongs to the kept hash. Without either it takes the same time and is never right.
-    pub(super) async fn verify(&self, lane: Lane, password: Option<Password>, kept: Option<&str>) -> Result<bool> {
+    pub(crate) async fn verify(&self, lane: Lane, password: Option<Password>, kept: Option<&str>) -> Result<bool> {
         let known = password.is_some() && kept.is_some();
         let kept = kept.unwrap_or(DUMMY_HASH).to_owned();
         let same = self.run_limited(lane, move |memory| {
@@ -175,7 +183,7 @@ impl BufferPool {
     }
 
     fn buffers(&self) -> MutexGuard<'_, Vec<IdleBuffer>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
@@ -212,7 +220,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_belongs_to_its_hash_and_to_no_other() {
-        let passwords = PasswordHasher::new();
+        let passwords = PasswordHasher::with_default_permits();
         let kept = passwords.hash(Lane::SignUp, password("correct horse")).await.unwrap();
         assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
         let again = passwords.hash(Lane::SignUp, password("correct horse")).await.unwrap();
@@ -228,7 +236,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_same_memory_serves_one_turn_after_the_other_and_is_given_back() {
-        let passwords = PasswordHasher::new();
+        let passwords = PasswordHasher::with_default_permits();
         for _ in 0..3 {
             passwords.hash(Lane::SignUp, password("password")).await.unwrap();
         }

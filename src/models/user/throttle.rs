@@ -16,11 +16,11 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::UserId;
-use super::checked::Login;
-use super::session::SessionId;
 use crate::error::Result;
 use crate::limits::{Quota, SlidingCounts, network};
+use crate::models::values::Login;
+use crate::models::{SessionId, UserId};
+use crate::store::{Database, ModelState};
 
 const SHORT_WINDOW: Duration = Duration::from_secs(180);
 const LONG_WINDOW: Duration = Duration::from_secs(60 * 60);
@@ -33,18 +33,24 @@ const FAILURES_PER_ACCOUNT: u32 = 100;
 
 /// The failures of the last hour.
 #[derive(Default)]
-pub(super) struct Throttle {
+pub(crate) struct Throttle {
     failures: SlidingCounts,
     /// Wakes attempts that wait for pending ones.
     attempt_finished: Notify,
 }
 
 /// A pending attempt. It counts as a failure until it has succeeded, so parallel attempts gain nothing.
-pub(super) struct Attempt<'a> {
+pub(crate) struct Attempt<'a> {
     throttle: &'a Throttle,
     quotas: Vec<Quota>,
     /// Which of the quotas a success resets.
     reset_on_success: usize,
+}
+
+impl ModelState for Throttle {
+    fn new(_: &Database) -> Self {
+        Self::default()
+    }
 }
 
 impl Throttle {
@@ -52,7 +58,7 @@ impl Throttle {
     ///
     /// # Errors
     /// `TooMany`, with the time after which another attempt is allowed.
-    pub(super) async fn begin_by_network(&self, login: Option<&Login>, address: IpAddr) -> Result<Attempt<'_>> {
+    pub(crate) async fn begin_by_network(&self, login: Option<&Login>, address: IpAddr) -> Result<Attempt<'_>> {
         let network = network(address);
         let mut quotas = Vec::with_capacity(3);
         if let Some(login) = login {
@@ -68,7 +74,7 @@ impl Throttle {
     ///
     /// # Errors
     /// As [`Throttle::by_stranger`].
-    pub(super) async fn begin_by_device(&self, user: UserId, device: &str) -> Result<Attempt<'_>> {
+    pub(crate) async fn begin_by_device(&self, user: UserId, device: &str) -> Result<Attempt<'_>> {
         let device = self.quota(("device", user, device), FAILURES_PER_CLIENT, SHORT_WINDOW);
         self.begin(vec![device, self.quota(("devices", user), FAILURES_PER_ACCOUNT, LONG_WINDOW)], 1).await
     }
@@ -77,7 +83,7 @@ impl Throttle {
     ///
     /// # Errors
     /// As [`Throttle::by_stranger`].
-    pub(super) async fn begin_by_session(&self, session: &SessionId) -> Result<Attempt<'_>> {
+    pub(crate) async fn begin_by_session(&self, session: &SessionId) -> Result<Attempt<'_>> {
         self.begin(vec![self.quota(("session", session), FAILURES_PER_CLIENT, SHORT_WINDOW)], 1).await
     }
 
@@ -99,7 +105,7 @@ impl Throttle {
 
 impl Attempt<'_> {
     /// Ends the attempt with its outcome: a success, a failure (`None`), or an error, which counts as neither.
-    pub(super) fn finish<T>(self, verified: Result<Option<T>>) -> Result<Option<T>> {
+    pub(crate) fn finish<T>(self, verified: Result<Option<T>>) -> Result<Option<T>> {
         let failures = &self.throttle.failures;
         match &verified {
             Ok(Some(_)) => self.quotas.iter().take(self.reset_on_success).for_each(|quota| failures.reset(quota)),

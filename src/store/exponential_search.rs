@@ -1,13 +1,13 @@
-//! Finding the end of what is numbered without a gap, by exact keys only: its cost grows with the
-//! logarithm of how old the hint is, and not with the length of the history.
+//! Finds the last of things that are numbered without a gap, by exact keys only (galloping search).
+//!
+//! The cost grows with the logarithm of the distance from the hint, not with the length of the history.
 
 use std::future::Future;
 
 use crate::error::Result;
 
-/// The thing with the highest number above `from`; `None` when `from` is the end.
-/// `probe` answers the thing of a number.
-pub(in crate::models) async fn exponential_search<T, F>(from: i64, probe: impl Fn(i64) -> F) -> Result<Option<T>>
+/// Returns the thing with the highest number above `from`, or `None` if `from` is the last number. `probe` reads a number.
+pub(crate) async fn exponential_search<T, F>(from: i64, probe: impl Fn(i64) -> F) -> Result<Option<T>>
 where
     F: Future<Output = Result<Option<T>>>,
 {

@@ -1,0 +1,23 @@
+//! Value types: what users type, parsed once into types that need no further checks.
+//!
+//! A character is a Unicode scalar value unless the text says grapheme.
+
+mod chat_text;
+mod login;
+mod nickname;
+mod nonce;
+mod password;
+mod picture_path;
+mod room_name;
+mod text;
+mod topic;
+
+pub use chat_text::ChatText;
+pub use login::Login;
+pub use nickname::Nickname;
+pub use nonce::Nonce;
+pub use password::Password;
+pub use picture_path::PicturePath;
+pub use room_name::RoomName;
+pub use text::is_visible;
+pub use topic::Topic;

@@ -1,0 +1,47 @@
+use serde::{Deserialize, Serialize};
+
+use super::text::{is_visible, overrides_text, reject, within};
+use crate::error::Fault;
+
+/// What is said: 1–4,000 characters, lines ended by LF, nothing but what can be seen at the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChatText(String);
+
+impl ChatText {
+    /// The most characters that a chat has.
+    pub const MOST: usize = 4_000;
+
+    /// # Errors
+    /// `Empty`, `TooLong` or `Control`.
+    pub fn parse(typed: &str) -> Result<Self, Fault> {
+        let text = typed.replace("\r\n", "\n").replace('\r', "\n");
+        let text = text.trim_end();
+        // Isolates are left to writers of two directions: they end with the block that a chat is.
+        let is_refused = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || overrides_text(c);
+        reject(text, is_refused, Fault::Control)?;
+        if !text.chars().any(is_visible) {
+            return Err(Fault::Empty);
+        }
+        within(1, Self::MOST, text.chars().count())?;
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_keeps_its_lines_and_loses_its_end() {
+        assert_eq!(ChatText::parse("  a\r\nb\rc\t\n \n").unwrap().as_str(), "  a\nb\nc");
+        assert!(ChatText::parse(&"😀".repeat(4_000)).is_ok());
+        assert_eq!(ChatText::parse(&"a".repeat(4_001)), Err(Fault::TooLong(4_000)));
+        assert!(ChatText::parse(&format!("a{}", "\r\n".repeat(4_000))).is_ok());
+    }
+}

@@ -1,0 +1,58 @@
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::text::{is_visible, line, within};
+use crate::error::Fault;
+
+/// The name that others see: 1–40 graphemes on one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Nickname(String);
+
+impl Nickname {
+    /// # Errors
+    /// `Empty`, `TooLong` or `Control`.
+    pub fn parse(typed: &str) -> Result<Self, Fault> {
+        let nickname: String = line(typed)?.nfc().collect();
+        within(1, 40, nickname.graphemes(true).count())?;
+        // A grapheme may be made of any number of combining characters.
+        within(1, 40 * 8, nickname.chars().count()).map_err(|_| Fault::TooLong(40))?;
+        Ok(Self(nickname))
+    }
+
+    /// The nickname as it is shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its first grapheme that shows by itself.
+    pub fn initial(&self) -> &str {
+        let shows = |c: char| is_visible(c) && !is_combining_mark(c);
+        self.0.graphemes(true).find(|grapheme| grapheme.chars().any(shows)).unwrap_or(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nickname_counts_what_people_see() {
+        assert!(Nickname::parse(&"👩‍👩‍👧‍👦".repeat(40)).is_ok());
+        assert_eq!(Nickname::parse(&"👩‍👩‍👧‍👦".repeat(41)), Err(Fault::TooLong(40)));
+        let tower = format!("a{}", "\u{301}".repeat(5_000));
+        assert_eq!(Nickname::parse(&tower), Err(Fault::TooLong(40)));
+        assert_eq!(Nickname::parse("  길   동 ").unwrap().as_str(), "길 동");
+    }
+
+    #[test]
+    fn a_nickname_begins_with_what_is_seen() {
+        let initial = |typed| Nickname::parse(typed).unwrap().initial().to_owned();
+        assert_eq!(initial("길동"), "길");
+        assert_eq!(initial("👩‍👩‍👧 family"), "👩‍👩‍👧");
+        assert_eq!(initial("\u{200b}\u{301}\u{2800}x"), "x");
+        assert_eq!(initial("e\u{301}a"), "é");
+    }
+}

@@ -1,0 +1,49 @@
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use super::text::{reject, within};
+use crate::error::{Error, Fault};
+
+/// What makes a chat the same chat when it is sent again: 1–64 of `A-Z a-z 0-9 _ -`, made by the page or the bot.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Nonce(String);
+
+impl Nonce {
+    /// # Errors
+    /// `Empty`, `TooLong` or `Alphabet`.
+    pub fn parse(typed: &str) -> Result<Self, Fault> {
+        reject(typed, |c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')), Fault::Alphabet)?;
+        within(1, 64, typed.len())?;
+        Ok(Self(typed.to_owned()))
+    }
+
+    /// A new one: 128 random bits.
+    ///
+    /// # Errors
+    /// `Internal` when the machine has no random bits.
+    pub fn random() -> crate::error::Result<Self> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(Self(BASE64_URL_SAFE_NO_PAD.encode(random)))
+    }
+
+    /// The nonce.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nonce_takes_one_alphabet() {
+        assert!(Nonce::parse(&"aZ9_-".repeat(12)).is_ok());
+        assert_eq!(Nonce::parse(""), Err(Fault::Empty));
+        assert_eq!(Nonce::parse(&"a".repeat(65)), Err(Fault::TooLong(64)));
+        assert_eq!(Nonce::parse("a가"), Err(Fault::Alphabet('가')));
+    }
+}

@@ -1,0 +1,52 @@
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::text::{is_visible, overrides_text, reject, within};
+use crate::error::Fault;
+
+/// A password as typed: 8–256 characters, composed (NFC), for keyboards differ in how they send one.
+#[derive(Clone)]
+pub struct Password(String);
+
+impl Password {
+    /// # Errors
+    /// `Empty`, `TooShort`, `TooLong` or `Control`.
+    pub fn parse(typed: &str) -> Result<Self, Fault> {
+        let password: String = typed.nfc().collect();
+        reject(&password, |c| c.is_control() || overrides_text(c), Fault::Control)?;
+        // Spaces are as good as other keys; what no key types is not.
+        if !password.chars().any(|c| c == ' ' || is_visible(c)) {
+            return Err(Fault::Empty);
+        }
+        within(8, 256, password.chars().count())?;
+        Ok(Self(password))
+    }
+
+    /// The bytes that are hashed.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Password(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_the_same_from_every_keyboard() {
+        let composed = Password::parse("비밀번호입니다요").unwrap();
+        let decomposed = Password::parse(&"비밀번호입니다요".nfd().collect::<String>()).unwrap();
+        assert_eq!(composed.as_bytes(), decomposed.as_bytes());
+        assert!(matches!(Password::parse("1234567"), Err(Fault::TooShort(8))));
+        assert!(matches!(Password::parse(&"\u{200b}".repeat(8)), Err(Fault::Empty)));
+        assert!(matches!(Password::parse("password\u{202e}"), Err(Fault::Control('\u{202e}'))));
+        assert!(Password::parse("        ").is_ok());
+    }
+}

@@ -1,0 +1,43 @@
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+
+use super::text::{collapse, key, line, within};
+use crate::error::Fault;
+
+/// A room's name: 1–60 characters on one line, unique by its [`RoomName::key`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RoomName(String);
+
+impl RoomName {
+    /// # Errors
+    /// `Empty`, `TooLong` or `Control`.
+    pub fn parse(typed: &str) -> Result<Self, Fault> {
+        let name: String = line(typed)?.nfc().collect();
+        within(1, 60, name.chars().count())?;
+        Ok(Self(name))
+    }
+
+    /// The name as it is shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What two names share when people would take them for one.
+    pub fn key(&self) -> String {
+        collapse(&key(&self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rooms_that_read_alike_share_a_key() {
+        let key = |name| RoomName::parse(name).unwrap().key();
+        assert_eq!(key("Straße  42"), key("ＳＴＲＡＳＳＥ\u{3000}42"));
+        assert_ne!(key("사랑방"), key("사랑 방"));
+        assert_eq!(RoomName::parse(&"방".repeat(61)), Err(Fault::TooLong(60)));
+    }
+}

@@ -1,0 +1,27 @@
+use serde::{Deserialize, Serialize};
+
+use super::text::{line, within};
+use crate::error::Fault;
+
+/// What a room is about: at most 200 characters on one line, or nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Topic(String);
+
+impl Topic {
+    /// # Errors
+    /// `TooLong` or `Control`.
+    pub fn parse(typed: &str) -> Result<Self, Fault> {
+        let topic = match line(typed) {
+            Err(Fault::Empty) => return Ok(Self::default()),
+            topic => topic?,
+        };
+        within(0, 200, topic.chars().count())?;
+        Ok(Self(topic))
+    }
+
+    /// The topic as it is shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,0 +1,261 @@
+//! A MongoDB collection of one document type, with a cache and timeouts.
+
+use std::future::{Future, IntoFuture};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use mongodb::bson::{Bson, Document, doc, serialize_to_vec};
+use mongodb::error::{Error as MongoError, ErrorKind, WriteFailure};
+use mongodb::{Collection as MongoCollection, IndexModel};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+
+use super::cluster::Members;
+use super::timeout::with_timeout;
+use crate::cache::{Budget, Cache, Lookup};
+use crate::error::{Error, Result};
+use crate::metrics::METRICS;
+
+/// How long a query runs on after its caller has given up.
+pub(crate) const HARD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum age of a cached document. It bounds how late a change made by hand in the database is seen.
+const MAX_AGE: Duration = Duration::from_secs(5);
+const CACHED_BYTES: usize = 4 << 20;
+const MAX_CONCURRENT_QUERIES: usize = 256;
+
+/// A document type and the name of its collection.
+pub(crate) trait StoredDocument: Serialize + DeserializeOwned + Clone + Unpin + Send + Sync + 'static {
+    const COLLECTION: &'static str;
+
+    /// Returns the indexes that the queries of this type need.
+    fn indexes() -> Vec<IndexModel> {
+        Vec::new()
+    }
+}
+
+/// Runs queries, each in a task of its own.
+///
+/// Dropping a driver future in the middle of an operation closes its connection, so cancelled requests would drain the
+/// connection pool.
+#[derive(Clone)]
+pub(super) struct QueryRunner {
+    permits: Arc<Semaphore>,
+    members: Arc<Members>,
+}
+
+pub(crate) struct Collection<T: Send + Sync> {
+    inner: MongoCollection<T>,
+    runner: QueryRunner,
+    cache: Arc<Cache<String, T>>,
+}
+
+impl QueryRunner {
+    pub(super) fn new(members: &Arc<Members>) -> Self {
+        Self { permits: Arc::new(Semaphore::new(MAX_CONCURRENT_QUERIES)), members: Arc::clone(members) }
+    }
+
+    /// Runs a query.
+    ///
+    /// # Errors
+    /// `Unavailable` on a timeout. The query may still take effect.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        query: impl Future<Output = Result<T, MongoError>> + Send + 'static,
+    ) -> Result<T> {
+        let permit = Arc::clone(&self.permits).acquire_owned();
+        let spawned = async {
+            let permit = permit.await;
+            let task = tokio::spawn(async move {
+                let _permit = permit;
+                timeout(HARD_TIMEOUT, query).await
+            });
+            task.await
+        };
+        let begun = Instant::now();
+        let result = match with_timeout(spawned).await {
+            Err(error) => Err(error),
+            Ok(Err(panic)) => Err(Error::Internal(panic.to_string())),
+            Ok(Ok(Err(_))) => Err(Error::Unavailable("the database did not answer at all".into())),
+            Ok(Ok(Ok(result))) => result.map_err(Error::from),
+        };
+        match &result {
+            Ok(_) => METRICS.queries.observe(begun.elapsed().as_secs_f64()),
+            Err(_) => METRICS.database_errors.inc(),
+        }
+        result
+    }
+}
+
+impl<T: StoredDocument> Collection<T> {
+    pub(super) fn new(inner: MongoCollection<T>, runner: &QueryRunner, budget: &Arc<Budget>) -> Self {
+        Self { inner, runner: runner.clone(), cache: Cache::new(budget, MAX_AGE, CACHED_BYTES) }
+    }
+
+    /// Returns the driver's collection, for start-up, backup and restore, which have timeouts of their own.
+    pub(crate) fn driver(&self) -> &MongoCollection<T> {
+        &self.inner
+    }
+
+    pub(crate) async fn ensure_indexes(&self) -> Result<(), MongoError> {
+        for index in T::indexes() {
+            self.inner.create_index(index).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns a document by its `_id`, from the cache while no other instance writes.
+    pub(crate) async fn find_by_id_cached(&self, id: impl Into<Bson>) -> Result<Option<T>> {
+        let id = id.into();
+        if !self.runner.members.is_sole_instance() {
+            return self.find_one(doc! { "_id": id }).await;
+        }
+        let key = id.to_string();
+        let version = match self.cache.get(&key) {
+            Lookup::Hit(document) => return Ok(Some(document)),
+            Lookup::Miss(version) => version,
+        };
+        let found = self.find_one(doc! { "_id": id }).await?;
+        if let Some(document) = &found {
+            // A decoded document takes about twice its size on the wire.
+            let bytes = 2 * serialize_to_vec(document).map_or(CACHED_BYTES, |bytes| bytes.len());
+            self.cache.insert(version, key, document.clone(), bytes);
+        }
+        Ok(found)
+    }
+
+    /// Returns one document of a unique key.
+    pub(crate) async fn find_one(&self, key: Document) -> Result<Option<T>> {
+        let found = self.run(|collection| async move { collection.find_one(key).await }).await?;
+        METRICS.documents_read.inc_by(u64::from(found.is_some()));
+        Ok(found)
+    }
+
+    /// Returns all documents of a key or a bounded window, in no order.
+    pub(crate) async fn find_many(&self, filter: Document) -> Result<Vec<T>> {
+        let find = |collection: MongoCollection<T>| async move { collection.find(filter).await?.try_collect().await };
+        let found: Vec<T> = self.run(find).await?;
+        METRICS.documents_read.inc_by(found.len() as u64);
+        Ok(found)
+    }
+
+    /// Returns the named fields of all documents of a key or a bounded window, in no order.
+    pub(crate) async fn find_projected<P>(&self, filter: Document, fields: Document) -> Result<Vec<P>>
+    where
+        P: DeserializeOwned + Send + Sync + 'static,
+    {
+        let find = |collection: MongoCollection<T>| async move {
+            collection.clone_with_type::<P>().find(filter).projection(fields).await?.try_collect::<Vec<P>>().await
+        };
+        let found = self.run(find).await?;
+        METRICS.documents_read.inc_by(found.len() as u64);
+        Ok(found)
+    }
+
+    /// Inserts a document. Returns `false` if one of its unique keys exists.
+    pub(crate) async fn insert(&self, document: T) -> Result<bool> {
+        let insert = |collection: MongoCollection<T>| async move {
+            match collection.insert_one(document).await {
+                Err(error) if is_duplicate_key(&error) => Ok(false),
+                inserted => inserted.map(|_| true),
+            }
+        };
+        self.run(insert).await
+    }
+
+    /// Inserts documents in order and stops at the first one that fails.
+    pub(crate) async fn insert_in_order(&self, documents: Vec<Arc<T>>) -> Result<()> {
+        self.run(|collection| async move { collection.insert_many(documents).ordered(true).await.map(drop) }).await
+    }
+
+    /// Updates the document of a unique key. Returns whether it exists.
+    pub(crate) async fn update(&self, key: Document, update: Document) -> Result<bool> {
+        let write = |collection: MongoCollection<T>, key| async move {
+            Ok(collection.update_one(key, update).await?.matched_count > 0)
+        };
+        self.write(key, write).await
+    }
+
+    pub(crate) async fn update_many(&self, filter: Document, update: Document) -> Result<()> {
+        let write = |collection: MongoCollection<T>, filter| async move {
+            collection.update_many(filter, update).await.map(drop)
+        };
+        self.write(filter, write).await
+    }
+
+    /// Updates the document of a unique key and returns it as it was before.
+    pub(crate) async fn find_one_and_update(&self, key: Document, update: Document) -> Result<Option<T>> {
+        let write =
+            |collection: MongoCollection<T>, key| async move { collection.find_one_and_update(key, update).await };
+        self.write(key, write).await
+    }
+
+    /// Updates documents in a task of its own. A failure is only logged.
+    pub(crate) fn spawn_update_many(&self, filter: Document, update: Document) {
+        let (collection, runner, change) = (self.inner.clone(), self.runner.clone(), self.cache.change(None));
+        tokio::spawn(async move {
+            let updated = runner.run(async move { collection.update_many(filter, update).await }).await;
+            drop(change);
+            if let Err(error) = updated {
+                log::warn!("documents not updated: error={error}");
+            }
+        });
+    }
+
+    pub(crate) async fn delete(&self, key: Document) -> Result<()> {
+        let write = |collection: MongoCollection<T>, key| async move { collection.delete_one(key).await.map(drop) };
+        self.write(key, write).await
+    }
+
+    pub(crate) async fn delete_many(&self, filter: Document) -> Result<()> {
+        let write =
+            |collection: MongoCollection<T>, filter| async move { collection.delete_many(filter).await.map(drop) };
+        self.write(filter, write).await
+    }
+
+    /// Runs a write. Cached copies are invalid from its start to its end, even if the caller stops waiting.
+    async fn write<A, F>(&self, filter: Document, write: impl FnOnce(MongoCollection<T>, Document) -> F) -> Result<A>
+    where
+        A: Send + 'static,
+        F: Future<Output = Result<A, MongoError>> + Send + 'static,
+    {
+        let change = self.cache.change(filter.get("_id").map(Bson::to_string));
+        let writing = write(self.inner.clone(), filter);
+        let written = async move {
+            let written = writing.await;
+            drop(change);
+            written
+        };
+        self.runner.run(written).await
+    }
+
+    async fn run<A, F>(&self, query: impl FnOnce(MongoCollection<T>) -> F) -> Result<A>
+    where
+        A: Send + 'static,
+        F: IntoFuture<Output = Result<A, MongoError>>,
+        F::IntoFuture: Send + 'static,
+    {
+        self.runner.run(query(self.inner.clone()).into_future()).await
+    }
+}
+
+pub(super) fn is_duplicate_key(error: &MongoError) -> bool {
+    match &*error.kind {
+        ErrorKind::Write(WriteFailure::WriteError(error)) => error.code == 11_000,
+        ErrorKind::Command(error) => error.code == 11_000,
+        _ => false,
+    }
+}
+
+impl From<MongoError> for Error {
+    fn from(error: MongoError) -> Self {
+        match &*error.kind {
+            ErrorKind::BsonDeserialization(_) | ErrorKind::BsonSerialization(_) | ErrorKind::InvalidArgument { .. } => {
+                Self::Internal(error.to_string())
+            }
+            _ => Self::Unavailable(error.to_string()),
+        }
+    }
+}

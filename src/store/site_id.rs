@@ -1,0 +1,41 @@
+//! Collection `setting`: one document with the site's id, which all instances on the database share.
+
+use mongodb::bson::doc;
+use mongodb::error::Error as MongoError;
+use serde::{Deserialize, Serialize};
+
+use super::collection::is_duplicate_key;
+use super::{Database, StoredDocument};
+
+/// The `_id` of the only document.
+const ID: &str = "site";
+
+#[derive(Clone, Serialize, Deserialize)]
+struct SiteSettings {
+    #[serde(rename = "_id")]
+    key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+}
+
+impl StoredDocument for SiteSettings {
+    const COLLECTION: &'static str = "setting";
+}
+
+/// Returns the site's id: eight hexadecimal digits, chosen at random by the first instance on the database.
+pub(super) async fn load_or_create(db: &Database) -> Result<String, MongoError> {
+    let settings = db.collection::<SiteSettings>().driver();
+    let stored = async || Ok::<_, MongoError>(settings.find_one(doc! { "_id": ID }).await?.and_then(|found| found.id));
+    if let Some(id) = stored().await? {
+        return Ok(id);
+    }
+    let mut random = [0; 4];
+    getrandom::fill(&mut random).map_err(MongoError::custom)?;
+    let id: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    match settings.insert_one(SiteSettings { key: ID.into(), id: Some(id.clone()) }).await {
+        Ok(_) => Ok(id),
+        // Another instance was faster.
+        Err(error) if is_duplicate_key(&error) => Ok(stored().await?.unwrap_or(id)),
+        Err(error) => Err(error),
+    }
+}
