@@ -1,56 +1,52 @@
-//! One file a resource: find, do, answer. Around them the guards, and the answers that several give.
+//! One file a resource. An action finds, does and replies; `docs/ROUTES.md` lists all of them.
 
-mod access;
+mod access_log;
 mod account;
-pub mod answer;
-mod app;
 mod asset;
+mod catchers;
 mod chat;
-mod cookies;
-mod door;
-mod encoding;
-mod form;
+mod compression;
+mod error_response;
+mod form_reply;
+mod guards;
 mod headers;
 mod health;
 mod live;
-mod param;
+pub(crate) mod metrics;
 mod picture;
+mod pwa;
+mod reply;
+mod request_context;
 mod room;
 mod session;
-
 mod user;
-pub mod visitor;
 mod websocket_upgrade;
 
-use rocket::{Catcher, Route};
+use rocket::Route;
 
-pub use access::{Access, TARGET as ACCESS};
-pub use cookies::CookieNames;
-pub use door::gate;
-pub use form::LargeForms;
-pub use headers::{content_security, last_cookie, shield};
+pub use access_log::{AccessLogger, LOG_TARGET as ACCESS_LOG_TARGET};
+pub use catchers::catchers;
+pub use guards::cookie_names::CookieNames;
+pub use guards::form_fields::LargeForms;
+pub use guards::host_check::gate;
+use guards::origin_check::protect;
+use guards::query_budget::share_query_budget;
+pub use headers::{content_security, shield, trailing_cookie};
 
-use crate::metrics;
-
-/// Everything that the site answers to.
+/// Returns all routes of the site.
 pub fn routes() -> Vec<Route> {
     let routes = [
         account::routes(),
-        app::routes(),
         asset::routes(),
         chat::routes(),
         health::routes(),
         live::routes(),
         metrics::routes(),
         picture::routes(),
+        pwa::routes(),
         room::routes(),
         session::routes(),
         user::routes(),
     ];
-    door::guarded(routes.concat())
-}
-
-/// What answers where no route does.
-pub fn catchers() -> Vec<Catcher> {
-    answer::catchers()
+    routes.concat().into_iter().map(share_query_budget).map(protect).collect()
 }

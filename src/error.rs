@@ -1,180 +1,181 @@
-//! What can go wrong, once for the whole site. One map to a status; what people read about it is in
-//! `locales/*/errors.ftl` under `error-<code>`. Causes are for the log and never leave it.
+//! Every failure that a request is answered with, and its status. The sentences are in `locales/*/errors.ftl` under
+//! `error-<code>`. Causes go into the log and never to the client.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use thiserror::Error as ThisError;
 
-/// The result of everything that answers a person.
+/// The result of everything that answers a request.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a request is not answered as asked.
+/// The reason why a request fails.
 #[derive(Debug, ThisError)]
 pub enum Error {
-    /// The request cannot be read: 400.
-    #[error("the request cannot be read")]
-    Malformed,
-    /// Nobody is signed in: 401.
+    /// The request cannot be parsed.
+    #[error("the request cannot be parsed")]
+    BadRequest,
+    /// The request has no valid session.
     #[error("signed out")]
     SignedOut,
-    /// Visible, but not theirs to change: 403.
+    /// The user can see the resource but has no right to change it.
     #[error("not allowed")]
     Forbidden,
-    /// The request does not count as sent by the site's own pages: 403.
+    /// The request does not count as sent by the site's own pages.
     #[error("sent from another origin: {0:?}")]
-    Foreign(Foreign),
-    /// Not there, or not visible to who asks: 404.
+    CrossOrigin(CrossOrigin),
+    /// The resource does not exist, or the user may not see it.
     #[error("not found")]
     NotFound,
-    /// A cursor beyond the end of the log: 409. The reader holds something that this log does not.
-    #[error("beyond the end of the log")]
-    Beyond,
-    /// Sent from the page of another user than the one who is signed in: 409.
+    /// The reader's cursor is beyond the end of the log.
+    #[error("cursor beyond the end of the log")]
+    CursorAhead,
+    /// The form stood on another user's page.
     #[error("sent from another user's page")]
     WrongAuthor {
-        /// Whose page it was; `None` where nobody has that id.
+        /// The nickname of that user, if one has that id.
         nickname: Option<String>,
     },
-    /// The body is larger than any form of ours: 413.
+    /// The body is larger than a form may be.
     #[error("too large")]
     TooLarge,
-    /// The site does not answer at the host name that the request was sent to: 421.
+    /// The site does not answer at the host name that the request was sent to.
     #[error("sent to an unknown host name")]
     Misdirected,
-    /// Something typed is refused: 422.
-    #[error("refused: {0:?}")]
-    Invalid(Faults),
-    /// Tried too often: 429.
-    #[error("too many tries")]
-    TooMany {
-        /// When trying again makes sense.
+    /// Fields of the form are invalid.
+    #[error("invalid: {0:?}")]
+    Invalid(FieldErrors),
+    /// The user or the address has reached a limit.
+    #[error("too many attempts")]
+    RateLimited {
+        /// The time until the next attempt can succeed.
         retry_after: Duration,
     },
-    /// The first line and the headers are too large together: 431.
+    /// The first line and the headers together are too large.
     #[error("the head of the request is too large")]
     HeadTooLarge,
-    /// The database is away, or did not answer in time: 503.
+    /// The database is down or too slow.
     #[error("not available: {0}")]
     Unavailable(String),
-    /// Our own fault: 500.
+    /// The site has a fault.
     #[error("{0}")]
     Internal(String),
 }
 
 impl Error {
-    /// The HTTP status that says it.
+    /// Returns the HTTP status.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Malformed => 400,
+            Self::BadRequest => 400,
             Self::SignedOut => 401,
-            Self::Forbidden | Self::Foreign(_) => 403,
+            Self::Forbidden | Self::CrossOrigin(_) => 403,
             Self::NotFound => 404,
-            Self::Beyond | Self::WrongAuthor { .. } => 409,
+            Self::CursorAhead | Self::WrongAuthor { .. } => 409,
             Self::TooLarge => 413,
             Self::Misdirected => 421,
             Self::Invalid(_) => 422,
-            Self::TooMany { .. } => 429,
+            Self::RateLimited { .. } => 429,
             Self::HeadTooLarge => 431,
             Self::Internal(_) => 500,
             Self::Unavailable(_) => 503,
         }
     }
 
-    /// The one word for it, in JSON and in the keys of `locales/`.
+    /// Returns the code in JSON and in the keys of `locales/`.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Malformed => "malformed",
+            Self::BadRequest => "malformed",
             Self::SignedOut => "signed-out",
             Self::Forbidden => "forbidden",
-            Self::Foreign(Foreign::Page) => "foreign-origin",
-            Self::Foreign(Foreign::Hidden) => "hidden-origin",
-            Self::Foreign(Foreign::Port) => "other-port",
-            Self::Foreign(Foreign::Address) => "other-address",
+            Self::CrossOrigin(CrossOrigin::Page) => "foreign-origin",
+            Self::CrossOrigin(CrossOrigin::Hidden) => "hidden-origin",
+            Self::CrossOrigin(CrossOrigin::Port) => "other-port",
+            Self::CrossOrigin(CrossOrigin::Address) => "other-address",
             Self::NotFound => "not-found",
-            Self::Beyond => "beyond",
+            Self::CursorAhead => "beyond",
             Self::WrongAuthor { .. } => "wrong-author",
             Self::TooLarge => "too-large",
             Self::Misdirected => "misdirected",
             Self::Invalid(_) => "invalid",
-            Self::TooMany { .. } => "too-many",
+            Self::RateLimited { .. } => "too-many",
             Self::HeadTooLarge => "head-too-large",
             Self::Internal(_) => "internal",
             Self::Unavailable(_) => "unavailable",
         }
     }
 
-    /// The error that a bare status stands for, where a status is all there is.
+    /// Returns the error for a bare status.
     pub fn from_status(status: u16) -> Self {
         match status {
             401 => Self::SignedOut,
             403 => Self::Forbidden,
-            // A path whose id is not one is forwarded as 422: nothing is there.
+            // Rocket forwards a path with a malformed id as 422.
             404 | 405 | 422 => Self::NotFound,
-            409 => Self::Beyond,
+            409 => Self::CursorAhead,
             413 => Self::TooLarge,
             421 => Self::Misdirected,
             431 => Self::HeadTooLarge,
             503 => Self::Unavailable("no cause given".into()),
-            400..500 => Self::Malformed,
-            _ => Self::Internal(format!("answered with a bare {status}")),
+            400..500 => Self::BadRequest,
+            _ => Self::Internal(format!("bare status {status}")),
         }
     }
 
-    /// One field refused for one reason.
-    pub fn field(name: &'static str, fault: Fault) -> Self {
-        Self::Invalid(Faults(vec![(name, fault)]))
+    /// Returns the error about one field.
+    pub fn field(name: impl Into<Cow<'static, str>>, error: FieldError) -> Self {
+        Self::Invalid(FieldErrors(vec![(name.into(), error)]))
     }
 }
 
-/// Why a request does not count as sent by the site's own pages.
+/// The reason why a request counts as sent from another origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Foreign {
+pub enum CrossOrigin {
     /// A page of another host sent it.
     Page,
     /// The browser hides which page sent it (`Origin: null`).
     Hidden,
-    /// The page has the host name of the request and another scheme or port, and `site.url` is not set.
+    /// The page has the request's host name but another scheme or port, and `site.url` is not set.
     Port,
-    /// The page has the host name of the request, and `site.url` is another address.
+    /// The page has the request's host name, but `site.url` is another address.
     Address,
 }
 
-/// Why one field is refused. Its sentence is `fault-<code>` in `locales/`, with `limit` or `character` where the
-/// fault carries one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Nothing that can be seen was typed.
+/// The reason why a field is invalid. Its sentence is in `locales/`, with `limit` or `character` if the error has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
+#[error("{}", self.code())]
+pub enum FieldError {
+    /// The field is missing or has no visible character.
     Empty,
-    /// Fewer than so many characters.
+    /// The value has fewer characters than this.
     TooShort(usize),
-    /// More than so many characters.
+    /// The value has more characters than this.
     TooLong(usize),
-    /// A control character, or a character that changes the direction of text.
+    /// The value has a control character, or one that changes the direction of text.
     Control(char),
-    /// A character that the field does not accept.
+    /// The value has a character that the field does not accept.
     Alphabet(char),
-    /// Not the path of a picture.
+    /// The value is not the path of a picture.
     Path,
-    /// Another one has it already.
+    /// Another user or room has this name.
     Taken,
     /// The nonce was used for another text.
     NonceUsed,
-    /// The chat was edited as often as it may be.
+    /// The chat has reached the maximum number of edits.
     EditedOften,
-    /// The id and the password do not belong together.
+    /// The id and the password do not match an account.
     Credentials,
-    /// Not the password of this account.
+    /// The password is not the account's.
     WrongPassword,
-    /// None of the languages.
+    /// The value is not one of the languages.
     Language,
-    /// None of the colours of pages.
+    /// The value is not one of the themes.
     Theme,
-    /// A query that is no number, or one that contradicts another.
+    /// The value is not a number in range, or contradicts another field.
     Number,
 }
 
-impl Fault {
-    /// The word for it in the keys of `locales/`.
+impl FieldError {
+    /// Returns the code in the keys of `locales/`.
     pub fn code(self) -> &'static str {
         match self {
             Self::Empty => "empty",
@@ -194,7 +195,7 @@ impl Fault {
         }
     }
 
-    /// The number in the sentence, where there is one.
+    /// Returns the number in the sentence.
     pub fn limit(self) -> Option<usize> {
         match self {
             Self::TooShort(limit) | Self::TooLong(limit) => Some(limit),
@@ -202,7 +203,7 @@ impl Fault {
         }
     }
 
-    /// Returns the first refused character, if the fault is about a character.
+    /// Returns the first invalid character.
     pub fn character(self) -> Option<char> {
         match self {
             Self::Control(character) | Self::Alphabet(character) => Some(character),
@@ -211,19 +212,6 @@ impl Fault {
     }
 }
 
-/// The refused fields of one form, in the form's order.
+/// The invalid fields of a form, each with the reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Faults(pub Vec<(&'static str, Fault)>);
-
-impl Faults {
-    /// Takes a field's checked value, or its fault: a form reports all of its faults at once.
-    pub fn check<T>(&mut self, field: &'static str, checked: Result<T, Fault>) -> Option<T> {
-        match checked {
-            Ok(value) => Some(value),
-            Err(fault) => {
-                self.0.push((field, fault));
-                None
-            }
-        }
-    }
-}
+pub struct FieldErrors(pub Vec<(Cow<'static, str>, FieldError)>);

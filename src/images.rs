@@ -23,11 +23,12 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use crate::config::Settings;
+use crate::controllers;
 use crate::error::Error;
 use crate::http::{self, RequestGate, SetupWarnings};
 use crate::internal_api::{Outcome, SiteClient};
 use crate::limits::Rate;
-use crate::metrics;
+use crate::metrics::Metrics;
 use crate::ticket::{Purpose, Secret};
 use response::{Bearer, Client, ImageResponse};
 use store::{FileName, FileStore};
@@ -56,6 +57,7 @@ struct ImageServer {
     uploads: Mutex<HashMap<String, usize>>,
     /// Uploads a minute, by user and by address.
     rate: Rate,
+    metrics: Arc<Metrics>,
 }
 
 impl ImageServer {
@@ -86,6 +88,7 @@ pub fn build(settings: Settings, secret: Secret) -> anyhow::Result<Rocket<Build>
         drains: Semaphore::new(MAX_RECEIVERS),
         uploads: Mutex::default(),
         rate: Rate::new(settings.rates.uploads),
+        metrics: Arc::new(Metrics::new()),
     });
     let figment = settings.rocket.clone();
     let figment =
@@ -94,6 +97,7 @@ pub fn build(settings: Settings, secret: Secret) -> anyhow::Result<Rocket<Build>
     Ok(rocket::custom(figment)
         .manage(settings)
         .manage(notices)
+        .manage(Arc::clone(&works.metrics))
         .manage(works)
         .mount("/", routes())
         .register("/", catchers![default_catcher])
@@ -102,10 +106,11 @@ pub fn build(settings: Settings, secret: Secret) -> anyhow::Result<Rocket<Build>
         .attach(AdHoc::on_liftoff("Sweep", |_| Box::pin(async move { drop(tokio::spawn(sweep(swept))) }))))
 }
 
-fn routes() -> Vec<Route> {
+/// Returns all routes of the file server.
+pub fn routes() -> Vec<Route> {
     let mut routes = routes![preflight, show, destroy, health, health_for_pages];
     routes.extend(upload::routes());
-    routes.extend(metrics::routes());
+    routes.extend(controllers::metrics::routes());
     routes
 }
 

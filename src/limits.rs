@@ -211,7 +211,7 @@ fn is_free(table: &mut HashMap<u64, WindowCount>, quotas: &[Quota], now: Instant
         }
         is_free &= count.times.saturating_add(count.pending) < quota.times;
     }
-    closed.map_or(Ok(is_free), |retry_after| Err(Error::TooMany { retry_after }))
+    closed.map_or(Ok(is_free), |retry_after| Err(Error::RateLimited { retry_after }))
 }
 
 fn entry<'a>(table: &'a mut HashMap<u64, WindowCount>, quota: &Quota, now: Instant) -> &'a mut WindowCount {
@@ -280,7 +280,7 @@ impl Sockets {
         let mut open = self.table();
         let is_full = |(key, limit): (&u64, u32)| limit > 0 && open.get(key).is_some_and(|count| *count >= limit);
         if keys.iter().zip(limits).any(is_full) {
-            return Err(Error::TooMany { retry_after: SOCKET_RETRY });
+            return Err(Error::RateLimited { retry_after: SOCKET_RETRY });
         }
         keys.iter().for_each(|key| *open.entry(*key).or_default() += 1);
         Ok(SocketPermit { sockets: Arc::clone(self), keys })
@@ -314,7 +314,7 @@ mod tests {
     }
 
     fn refused<T>(result: Result<T>) -> bool {
-        matches!(result, Err(Error::TooMany { retry_after }) if retry_after <= MINUTE)
+        matches!(result, Err(Error::RateLimited { retry_after }) if retry_after <= MINUTE)
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A room is live here while somebody follows it: [`room::LiveRoom`] reads its log once for all of its
 //! readers and keeps the latest chats in a [`ring`]. A [`feed::Feed`] is one reader's cursor into it.
 
+mod chat_loader;
 pub mod feed;
 pub mod hub;
 mod names;
@@ -14,6 +15,7 @@ pub mod room;
 mod room_summaries;
 pub mod sessions;
 pub mod socket;
+mod weak_map;
 mod websocket;
 
 pub use feed::Feed;

@@ -10,7 +10,7 @@ use log::LevelFilter;
 use sarangbang::backup;
 use sarangbang::check::check;
 use sarangbang::config::Settings;
-use sarangbang::controllers::ACCESS;
+use sarangbang::controllers::ACCESS_LOG_TARGET;
 use sarangbang::process::{print, print_error};
 use sarangbang::run::{Servers, run};
 
@@ -99,7 +99,7 @@ fn start_logging() {
         .format(|out, record| match record.target() {
             // Rocket's macros log under our module names.
             target if target.ends_with("::_") => Ok(()),
-            ACCESS => writeln!(out, "{}", record.args()),
+            ACCESS_LOG_TARGET => writeln!(out, "{}", record.args()),
             _ => {
                 let (at, level) = (out.timestamp_seconds(), record.level());
                 writeln!(out, "{at} {level:5} {}", record.args())

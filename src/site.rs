@@ -47,10 +47,10 @@ impl SiteBuilder {
             .mount("/", controllers::routes())
             .register("/", controllers::catchers())
             .attach(controllers::gate())
-            .attach(controllers::Access(settings.access_log))
+            .attach(controllers::AccessLogger(settings.access_log))
             .attach(controllers::shield())
             .attach(controllers::content_security())
-            .attach(controllers::last_cookie())
+            .attach(controllers::trailing_cookie())
             .attach(SiteDatabase::init())
             .attach(prepare_models(views.clone(), settings.cache, Arc::clone(&failure)))
             .attach(monitor())
@@ -90,7 +90,7 @@ fn prepare_models(views: Views, cache: u64, failure: Failure) -> AdHoc {
                 Ok(db) => {
                     db.budget().set_limit(cache);
                     let hub = Hub::new(Arc::clone(&db), views);
-                    Ok(rocket.manage(CookieNames::new(db.site_id())).manage(hub).manage(db))
+                    Ok(rocket.manage(CookieNames::new(db.site_id())).manage(Arc::clone(db.metrics())).manage(hub))
                 }
                 Err(error) => {
                     *failure.lock() = Some(error);

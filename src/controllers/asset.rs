@@ -7,31 +7,26 @@ use rocket::request::Request;
 use rocket::response::{self, Responder, Response};
 use rocket::{Route, get, routes};
 
-use super::encoding::put_either;
+use super::compression::compressed_body;
 use crate::error::{Error, Result};
 use crate::views::assets::{self, Asset};
 
-/// The routes.
 pub(super) fn routes() -> Vec<Route> {
     routes![show]
 }
 
-/// A file, and how long it may be kept.
 pub(super) struct File {
     asset: &'static Asset,
     caching: &'static str,
 }
 
 impl File {
-    /// A file that is looked at anew each time.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub(super) fn fresh(name: &str) -> Result<Self> {
+    /// Returns a file that browsers revalidate each time.
+    pub(super) fn revalidated(name: &str) -> Result<Self> {
         Ok(Self { asset: assets::find(name).ok_or(Error::NotFound)?, caching: "no-cache" })
     }
 
-    fn for_ever(self) -> Self {
+    fn immutable(self) -> Self {
         Self { caching: "public, max-age=31536000, immutable", ..self }
     }
 }
@@ -42,16 +37,16 @@ impl<'r> Responder<'r, 'static> for File {
         response.raw_header("Content-Type", self.asset.kind).raw_header("Cache-Control", self.caching);
         let plain: &'static [u8] = &self.asset.data;
         match self.asset.gzip.as_deref() {
-            Some(gzip) => put_either(&mut response, request, plain, |_| Some(gzip)),
+            Some(gzip) => compressed_body(&mut response, request, plain, |_| Some(gzip)),
             None => drop(response.sized_body(plain.len(), Cursor::new(plain))),
         }
         response.ok()
     }
 }
 
-/// A file. Kept for ever under its own version; under an older one it is looked at anew.
+/// Returns a file, which browsers keep permanently if the version is the current one.
 #[get("/public/<version>/<name..>")]
 fn show(version: &str, name: PathBuf) -> Result<File> {
-    let file = File::fresh(name.to_str().ok_or(Error::NotFound)?)?;
-    Ok(if version == assets::version() { file.for_ever() } else { file })
+    let file = File::revalidated(name.to_str().ok_or(Error::NotFound)?)?;
+    Ok(if version == assets::version() { file.immutable() } else { file })
 }

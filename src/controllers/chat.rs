@@ -1,319 +1,301 @@
-//! Chats: saying something, changing it, and reading what was said.
+//! Chats: posting, editing, removing and reading them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{Stream as Pieces, StreamExt};
+use futures_util::{Stream, StreamExt};
 use rocket::http::{ContentType, Status};
 use rocket::response::stream::ByteStream;
-use rocket::{FromForm, Route, State, delete, get, post, put, routes};
+use rocket::{FromForm, Route, delete, get, post, put, routes};
 use tokio::time::timeout;
 
-use super::answer::{Answer, Unbuffered};
-use super::form::{Nothing, Sent};
-use super::param::{Asked, Number};
-use super::room::{self, Draft};
-use super::visitor::{Reader, SignedIn, Visitor};
-use crate::error::{Error, Fault, Faults, Result};
-use crate::limits::Limits;
-use crate::live::Hub;
+use super::guards::current_user::{CurrentUser, PageUser};
+use super::guards::form_fields::FormFields;
+use super::guards::form_values::Optional;
+use super::guards::params::Seq;
+use super::guards::query_number::QueryNumber;
+use super::guards::submission::Submission;
+use super::reply::{Reply, Unbuffered};
+use super::request_context::RequestContext;
+use super::room::{self, RoomPageContent, room_page};
+use crate::error::{Error, FieldError, FieldErrors, Result};
 use crate::live::no_script::{self, StreamReader};
+use crate::models::chat::PostedChat;
 use crate::models::user::Theme;
 use crate::models::values::{ChatText, Nonce};
 use crate::models::{self, Chat, RoomId, RoomLog};
-use crate::store::{Database, with_timeout};
+use crate::store::with_timeout;
 use crate::views::chat::{Article, Feed, Fragment};
-use crate::views::error::{Messages, messages};
-use crate::views::room::{Composer, Permalink, Room, Stream, lost};
+use crate::views::error::Messages;
+use crate::views::room::{Composer, Permalink, Room, Stream as StreamPage, lost};
 use crate::views::user::Me;
 
-/// The longest that a reader may wait for news, in seconds.
-const WAIT: i64 = 30;
+/// The longest that a client may wait for updates, in seconds.
+const MAX_WAIT: i64 = 30;
 
-/// The routes.
 pub(super) fn routes() -> Vec<Route> {
-    routes![index, follow, create, show, update, destroy]
+    routes![index, stream, create, show, update, destroy]
 }
 
-/// What is typed into the composer.
 #[derive(FromForm)]
-struct Words<'r> {
-    #[field(default = "")]
-    text: &'r str,
-    #[field(default = "")]
-    nonce: &'r str,
+struct ChatForm {
+    text: ChatText,
+    nonce: Nonce,
 }
 
-impl Words<'_> {
-    fn checked(&self) -> Result<(ChatText, Nonce)> {
-        let mut faults = Faults::default();
-        let text = faults.check("text", ChatText::parse(self.text));
-        let nonce = faults.check("nonce", Nonce::parse(self.nonce));
-        match (text, nonce) {
-            (Some(text), Some(nonce)) => Ok((text, nonce)),
-            _ => Err(Error::Invalid(faults)),
+/// An absent text does not change.
+#[derive(FromForm)]
+struct EditForm {
+    text: Optional<ChatText>,
+}
+
+#[derive(FromForm)]
+struct ChatQuery<'r> {
+    before: QueryNumber<'r>,
+    since: QueryNumber<'r>,
+    wait: QueryNumber<'r>,
+}
+
+/// The part of a room's log that a client asks for.
+enum ChatRange {
+    Page { before: Option<i64> },
+    Updates { since: i64, wait: Option<Duration> },
+}
+
+impl ChatQuery<'_> {
+    fn range(&self) -> Result<ChatRange> {
+        let (before, since) = (self.before.at_least(1)?, self.since.at_least(0)?);
+        let wait = self.wait.at_least(0)?.map(|wait| Duration::from_secs(wait.min(MAX_WAIT) as u64));
+        match (since, before) {
+            (None, before) => Ok(ChatRange::Page { before }),
+            (Some(since), None) => Ok(ChatRange::Updates { since, wait }),
+            (Some(_), Some(_)) => Err(Error::field("before", FieldError::Number)),
         }
     }
-
-    /// The composer again: the text as typed, and its nonce unless that is what is wrong.
-    fn composer(&self, faults: &Faults, visitor: &Visitor<'_>) -> Result<Composer> {
-        let nonce = match faults.0.iter().any(|(field, _)| *field == "nonce") {
-            true => Nonce::random()?.as_str().to_owned(),
-            false => self.nonce.to_owned(),
-        };
-        Ok(Composer { text: self.text.into(), nonce, faults: messages(faults, visitor.locale()) })
-    }
 }
 
-/// What is typed to edit a chat. Without a text the chat stays as it is.
-#[derive(FromForm)]
-struct Edit<'r> {
-    text: Option<&'r str>,
-}
-
-/// What part of a room to read.
-#[derive(FromForm)]
-struct Window<'r> {
-    before: Asked<'r>,
-    since: Asked<'r>,
-    wait: Asked<'r>,
-}
-
-/// Chats, in a fragment: the latest, those before a chat number, or those after an entry.
-#[get("/room/<id>/chat?<window..>")]
+/// Returns a fragment with the latest chats, those before a chat number, or the updates since an entry.
+#[get("/room/<id>/chat?<query..>")]
 async fn index(
     id: RoomId,
-    window: Window<'_>,
-    who: &SignedIn,
-    visitor: Visitor<'_>,
-    db: &State<Arc<Database>>,
-    hub: &State<Arc<Hub>>,
-) -> Result<Unbuffered<Answer>> {
-    let room = who.user.room(db, id).await?;
-    let (before, since) = (window.before.number("before", 1)?, window.since.number("since", 0)?);
-    let wait = window.wait.number("wait", 0)?.filter(|_| since.is_some());
-    if before.is_some() && since.is_some() {
-        return Err(Error::field("before", Fault::Number));
-    }
-    let Some(since) = since else {
-        return fragment(&visitor, &hub.page(&room, before).await?.fragment).map(Unbuffered);
+    query: ChatQuery<'_>,
+    user: &CurrentUser,
+    ctx: RequestContext<'_>,
+) -> Result<Unbuffered<Reply>> {
+    let room = user.room(&ctx.db, id).await?;
+    let reply = match query.range()? {
+        ChatRange::Page { before } => fragment_reply(&ctx, &ctx.hub.page(&room, before).await?.fragment),
+        ChatRange::Updates { since, wait } => updates(&ctx, user, &room, since, wait).await,
     };
-    let mut feed = hub.feed(&room, Some(since)).await?;
-    let mut news = with_timeout(feed.poll()).await??;
-    if let (None, Some(wait)) = (&news, wait) {
-        let held = hub.sessions.register(who.session.id.clone());
-        news = tokio::select! {
-            news = timeout(Duration::from_secs(wait.min(WAIT) as u64), feed.next()) => news.ok().transpose()?,
-            () = held.ended() => return Err(Error::SignedOut),
-            () = hub.shutdown() => None,
-        };
-        if news.is_none() {
-            return Ok(Unbuffered(Answer::no_content()));
-        }
-    }
-    if news.as_ref().is_some_and(|news| news.view.closed) {
-        return Err(Error::NotFound);
-    }
-    let nothing = || Arc::new(Fragment::new(Feed { articles: Vec::new(), upto: since, closed: false }));
-    fragment(&visitor, &news.unwrap_or_else(nothing)).map(Unbuffered)
+    reply.map(Unbuffered)
 }
 
-/// An endless page of the latest chats and of all that come, for browsers without script.
+/// Returns an endless page for browsers without JavaScript: the latest chats, then new ones as they are posted.
 #[get("/room/<id>/chat?stream")]
-async fn follow(
+async fn stream(
     id: RoomId,
-    who: &SignedIn,
-    visitor: Visitor<'_>,
-    db: &State<Arc<Database>>,
-    hub: &State<Arc<Hub>>,
-) -> Result<(ContentType, Unbuffered<ByteStream<impl Pieces<Item = Vec<u8>> + use<>>>)> {
-    let room = who.user.room(db, id).await?;
-    // Subscribed before the page is read: what comes between the two comes again.
-    let (live, page) = (hub.open(&room).await?, hub.page(&room, None).await?);
-    let page = &page.fragment.view;
-    let feed = hub.feed(&room, Some(page.upto)).await?;
-    let first = page.articles.first().map_or(page.upto + 1, |article| article.view.seq);
-    let (views, locale, mut day) = (visitor.views()?, visitor.locale(), None);
-    let view = Stream {
-        theme: who.user.theme.map(Theme::as_str),
-        room: Room::new(&room, db, &who.user),
-        upto: page.upto,
-        elements: page.elements(views, locale, &mut day)?,
-    };
-    let lost = lost(id, views, locale)?;
-    let head = views.render("chats/stream.html.tera", locale, &view)? + &lost;
-    let reader = StreamReader { user: who.user.clone(), session: who.session.clone(), locale, day, lost };
-    let chunks = no_script::stream_page(head, feed, first, reader, Arc::clone(hub)).map(String::into_bytes);
-    drop(live);
+    user: &CurrentUser,
+    ctx: RequestContext<'_>,
+) -> Result<(ContentType, Unbuffered<ByteStream<impl Stream<Item = Vec<u8>> + use<>>>)> {
+    let room = user.room(&ctx.db, id).await?;
+    let chunks = stream_page(&ctx, user, &room).await?.map(String::into_bytes);
     Ok((ContentType::HTML, Unbuffered(ByteStream(chunks))))
 }
 
-/// Says something.
+/// Posts a chat.
 #[post("/room/<id>/chat", data = "<form>")]
-async fn create(
-    id: RoomId,
-    form: Sent<Words<'_>>,
-    visitor: Visitor<'_>,
-    db: &State<Arc<Database>>,
-    hub: &State<Arc<Hub>>,
-    limits: &State<Limits>,
-) -> Result<Answer> {
-    let who = visitor.signed_in().await?;
-    limits.chats.check(who.user.id, visitor.address())?;
-    let room = who.user.room(db, id).await?;
-    let said = async {
-        let (text, nonce) = form.checked()?;
-        let said = room.log(db).post(&who.user, text, nonce).await?;
-        // Of what was removed nobody knows any more whether it was the same: a person decides, a page goes by the nonce.
-        if said.is_duplicate && said.chat.removed && !visitor.wants_json() {
-            return Err(Error::field("nonce", Fault::NonceUsed));
-        }
-        Ok(said)
-    };
-    match said.await {
-        Ok(said) if visitor.wants_json() => {
-            let status = if said.is_duplicate { Status::Ok } else { Status::Created };
-            Ok(json(said.chat, hub).await?.with_status(status))
-        }
-        Ok(said) => Ok(Answer::see_other(format!("{}#chat-{}", room::path(id), said.chat.seq))),
-        Err(Error::Invalid(faults)) if !visitor.wants_json() => {
-            let draft = Draft { composer: Some(form.composer(&faults, &visitor)?), ..Draft::default() };
-            let page = room::page(&who, &visitor, db, hub, &room, draft).await?;
-            Ok(page.with_status(Status::UnprocessableEntity))
-        }
-        Err(error) => Err(error),
-    }
+async fn create(id: RoomId, form: Submission<'_, ChatForm>, ctx: RequestContext<'_>) -> Result<Reply> {
+    let user = ctx.rate_limited_user(|limits| &limits.chats).await?;
+    let room = user.room(&ctx.db, id).await?;
+    let posted = post(&ctx, user, &room, &form).await;
+    ctx.reply(posted)
+        .json(async |posted| {
+            let status = if posted.is_duplicate { Status::Ok } else { Status::Created };
+            Ok(chat_json(&ctx, posted.chat).await?.with_status(status))
+        })
+        .redirect(|posted| format!("{}#chat-{}", room::path(id), posted.chat.seq))
+        .invalid(async |errors| {
+            let composer = Some(composer(&ctx, &form, &errors)?);
+            room_page(&ctx, user, &room, RoomPageContent { composer, ..RoomPageContent::default() }).await
+        })
+        .await
 }
 
-/// One chat on a page of its own.
+/// Shows one chat.
 #[get("/room/<id>/chat/<seq>")]
-async fn show(
-    id: RoomId,
-    seq: Number,
-    who: Reader,
-    visitor: Visitor<'_>,
-    db: &State<Arc<Database>>,
-    hub: &State<Arc<Hub>>,
-) -> Result<Answer> {
-    let room = who.user.room(db, id).await?;
-    let chat = room.log(db).chat(seq.0).await?;
-    match visitor.wants_json() {
-        true => json(chat, hub).await,
-        false => page(&who, &visitor, db, hub, &room, chat, None).await,
-    }
+async fn show(id: RoomId, seq: Seq, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
+    let room = user.room(&ctx.db, id).await?;
+    let chat = room.log(&ctx.db).chat(seq.0).await?;
+    if ctx.wants_json() { chat_json(&ctx, chat).await } else { chat_page(&ctx, &user, &room, chat).await }
 }
 
-/// Gives a chat another text.
+/// Edits a chat.
 #[put("/room/<id>/chat/<seq>", data = "<form>")]
-async fn update(
-    id: RoomId,
-    seq: Number,
-    form: Sent<Edit<'_>>,
-    visitor: Visitor<'_>,
-    db: &State<Arc<Database>>,
-    hub: &State<Arc<Hub>>,
-    limits: &State<Limits>,
-) -> Result<Answer> {
-    let who = visitor.signed_in().await?;
-    limits.edits.check(who.user.id, visitor.address())?;
-    let room = who.user.room(db, id).await?;
-    let edited = async {
-        let Some(text) = form.text else { return room.log(db).editable(&who.user, seq.0).await };
-        let text = ChatText::parse(text).map_err(|fault| Error::field("text", fault))?;
-        room.log(db).edit(&who.user, seq.0, text).await
-    };
-    match edited.await {
-        Ok(chat) if visitor.wants_json() => Ok(json(chat, hub).await?),
-        Ok(chat) => Ok(Answer::see_other(path_in_room(&room.log(db), &chat))),
-        Err(Error::Invalid(faults)) if !visitor.wants_json() => {
-            let (chat, typed) = (room.log(db).chat(seq.0).await?, form.text.unwrap_or_default());
-            let page = page(&who, &visitor, db, hub, &room, chat, Some((typed, &faults))).await?;
-            Ok(page.with_status(Status::UnprocessableEntity))
-        }
-        Err(error) => Err(error),
-    }
+async fn update(id: RoomId, seq: Seq, form: Submission<'_, EditForm>, ctx: RequestContext<'_>) -> Result<Reply> {
+    let user = ctx.rate_limited_user(|limits| &limits.edits).await?;
+    let room = user.room(&ctx.db, id).await?;
+    let log = room.log(&ctx.db);
+    let edited = edit(user, &log, seq.0, &form).await;
+    ctx.reply(edited)
+        .json(async |chat| chat_json(&ctx, chat).await)
+        .redirect(|chat| room_path_at(&log, &chat))
+        .invalid(async |errors| invalid_chat_page(&ctx, user, &room, seq.0, &form, &errors).await)
+        .await
 }
 
 /// Removes a chat.
 #[delete("/room/<id>/chat/<seq>", data = "<_form>")]
-async fn destroy(
-    id: RoomId,
-    seq: Number,
-    _form: Sent<Nothing>,
-    visitor: Visitor<'_>,
-    db: &State<Arc<Database>>,
-    hub: &State<Arc<Hub>>,
-    limits: &State<Limits>,
-) -> Result<Answer> {
-    let who = visitor.signed_in().await?;
-    limits.edits.check(who.user.id, visitor.address())?;
-    let room = who.user.room(db, id).await?;
-    let chat = room.log(db).remove(&who.user, seq.0).await?;
-    // Once this is answered nobody is handed what it said.
-    if let Some(live) = hub.get(id) {
+async fn destroy(id: RoomId, seq: Seq, _form: &FormFields, ctx: RequestContext<'_>) -> Result<Reply> {
+    let user = ctx.rate_limited_user(|limits| &limits.edits).await?;
+    let room = user.room(&ctx.db, id).await?;
+    let log = room.log(&ctx.db);
+    let chat = log.remove(user, seq.0).await?;
+    // No reader receives the text once this request is answered.
+    if let Some(live) = ctx.hub.get(id) {
         live.wait_until(chat.rev).await;
     }
-    match visitor.wants_json() {
-        true => Ok(Answer::no_content()),
-        // Nothing is left to be looked at.
-        false => Ok(Answer::see_other(page_in_room(&room.log(db), &chat))),
+    Ok(ctx.no_content_or_redirect(room_page_of(&log, &chat)))
+}
+
+async fn post(
+    ctx: &RequestContext<'_>,
+    user: &CurrentUser,
+    room: &models::Room,
+    form: &Submission<'_, ChatForm>,
+) -> Result<PostedChat> {
+    let ChatForm { text, nonce } = form.value()?;
+    let posted = room.log(&ctx.db).post(user, text.clone(), nonce.clone()).await?;
+    // The removed text is gone, so a retry cannot be told from a new text: ask the user. Programs go by the nonce.
+    if posted.is_duplicate && posted.chat.removed && !ctx.wants_json() {
+        return Err(Error::field("nonce", FieldError::NonceUsed));
+    }
+    Ok(posted)
+}
+
+async fn edit(user: &CurrentUser, log: &Arc<RoomLog>, seq: i64, form: &Submission<'_, EditForm>) -> Result<Chat> {
+    match &form.value()?.text {
+        Optional(Some(text)) => log.edit(user, seq, text.clone()).await,
+        Optional(None) => log.editable(user, seq).await,
     }
 }
 
-/// One chat's own page, with what was typed into it.
-async fn page(
-    who: &SignedIn,
-    visitor: &Visitor<'_>,
-    db: &Database,
-    hub: &Hub,
+/// Returns the composer with the text as typed, and with its nonce unless the nonce is invalid.
+fn composer(ctx: &RequestContext<'_>, form: &Submission<'_, ChatForm>, errors: &FieldErrors) -> Result<Composer> {
+    let text = |field| form.typed(field).unwrap_or_default().to_owned();
+    let is_nonce_invalid = errors.0.iter().any(|(field, _)| field == "nonce");
+    let nonce = if is_nonce_invalid { Nonce::random()?.as_str().to_owned() } else { text("nonce") };
+    Ok(Composer { text: text("text"), nonce, faults: ctx.messages(errors) })
+}
+
+/// Returns the updates since an entry, and waits for some if the client asks for that.
+async fn updates(
+    ctx: &RequestContext<'_>,
+    user: &CurrentUser,
     room: &models::Room,
-    chat: Chat,
-    typed: Option<(&str, &Faults)>,
-) -> Result<Answer> {
-    let (text, faults) = match typed {
-        Some((text, faults)) => (text.to_owned(), messages(faults, visitor.locale())),
-        None => (chat.text.clone(), Messages::default()),
+    since: i64,
+    wait: Option<Duration>,
+) -> Result<Reply> {
+    let mut feed = ctx.hub.feed(room, Some(since)).await?;
+    let mut updates = with_timeout(feed.poll()).await??;
+    if let (None, Some(wait)) = (&updates, wait) {
+        let session_guard = ctx.hub.sessions.register(user.session.id.clone());
+        updates = tokio::select! {
+            updates = timeout(wait, feed.next()) => updates.ok().transpose()?,
+            () = session_guard.ended() => return Err(Error::SignedOut),
+            () = ctx.hub.shutdown() => None,
+        };
+        if updates.is_none() {
+            return Ok(Reply::no_content());
+        }
+    }
+    match updates {
+        Some(updates) if updates.view.closed => Err(Error::NotFound),
+        Some(updates) => fragment_reply(ctx, &updates),
+        None => fragment_reply(ctx, &Fragment::new(Feed { articles: Vec::new(), upto: since, closed: false })),
+    }
+}
+
+async fn stream_page(
+    ctx: &RequestContext<'_>,
+    user: &CurrentUser,
+    room: &models::Room,
+) -> Result<impl Stream<Item = String> + use<>> {
+    // Kept while the page is read, so that the feed continues where the page ends.
+    let _live = ctx.hub.open(room).await?;
+    let page = ctx.hub.page(room, None).await?;
+    let page = &page.fragment.view;
+    let feed = ctx.hub.feed(room, Some(page.upto)).await?;
+    let first = page.articles.first().map_or(page.upto + 1, |article| article.view.seq);
+    let (locale, mut day) = (ctx.locale(), None);
+    let view = StreamPage {
+        theme: user.theme.map(Theme::as_str),
+        room: Room::new(room, &ctx.db, user),
+        upto: page.upto,
+        elements: page.elements(ctx.views, locale, &mut day)?,
     };
+    let lost = lost(room.id, ctx.views, locale)?;
+    let head = ctx.views.render("chats/stream.html.tera", locale, &view)? + &lost;
+    let reader = StreamReader { user: user.user.clone(), session: user.session.clone(), locale, day, lost };
+    Ok(no_script::stream_page(head, feed, first, reader, Arc::clone(ctx.hub)))
+}
+
+async fn chat_page(ctx: &RequestContext<'_>, user: &CurrentUser, room: &models::Room, chat: Chat) -> Result<Reply> {
+    let (text, view) = (chat.text.clone(), permalink(ctx, user, room, chat).await?);
+    ctx.page("chats/show.html.tera", &Permalink { text, ..view })
+}
+
+async fn invalid_chat_page(
+    ctx: &RequestContext<'_>,
+    user: &CurrentUser,
+    room: &models::Room,
+    seq: i64,
+    form: &Submission<'_, EditForm>,
+    errors: &FieldErrors,
+) -> Result<Reply> {
+    let view = permalink(ctx, user, room, room.log(&ctx.db).chat(seq).await?).await?;
+    let (text, faults) = (form.typed("text").unwrap_or_default().to_owned(), ctx.messages(errors));
+    ctx.page("chats/show.html.tera", &Permalink { text, faults, ..view })
+}
+
+async fn permalink(ctx: &RequestContext<'_>, user: &CurrentUser, room: &models::Room, chat: Chat) -> Result<Permalink> {
     let (seq, before, removed) = (chat.seq, chat.no + 1, chat.removed);
-    let (editable, removable) = (chat.can_edit(&who.user), chat.can_remove(&who.user));
-    let feed = Feed { articles: vec![article(chat, hub).await?], upto: seq, closed: false };
-    let view = Permalink {
-        me: Me::from(&who.user),
-        room: Room::new(room, db, &who.user),
+    let (editable, removable) = (chat.can_edit(user), chat.can_remove(user));
+    let feed = Feed { articles: vec![article(ctx, chat).await?], upto: seq, closed: false };
+    Ok(Permalink {
+        me: Me::from(&user.user),
+        room: Room::new(room, &ctx.db, user),
         before,
         seq,
         removed,
         editable: editable && !removed,
         removable: removable && !removed,
-        element: feed.elements(visitor.views()?, visitor.locale(), &mut None)?,
-        text,
-        faults,
-    };
-    Answer::page(visitor, "chats/show.html.tera", &view)
+        element: feed.elements(ctx.views, ctx.locale(), &mut None)?,
+        text: String::new(),
+        faults: Messages::default(),
+    })
 }
 
-/// The page of its room that a chat is on: the latest one, or the one that ends with it.
-fn page_in_room(log: &RoomLog, chat: &Chat) -> String {
+/// Returns the path of the room's page that shows a chat: the latest page, or the one that ends with the chat.
+fn room_page_of(log: &RoomLog, chat: &Chat) -> String {
     let before = if log.is_on_older_page(chat) { format!("?before={}", chat.no + 1) } else { String::new() };
     format!("{}{before}", room::path(chat.room))
 }
 
-/// A chat's place on that page.
-fn path_in_room(log: &RoomLog, chat: &Chat) -> String {
-    format!("{}#chat-{}", page_in_room(log, chat), chat.seq)
+fn room_path_at(log: &RoomLog, chat: &Chat) -> String {
+    format!("{}#chat-{}", room_page_of(log, chat), chat.seq)
 }
 
-async fn json(chat: Chat, hub: &Hub) -> Result<Answer> {
-    Answer::json(&article(chat, hub).await?.view)
+async fn chat_json(ctx: &RequestContext<'_>, chat: Chat) -> Result<Reply> {
+    Reply::json(&article(ctx, chat).await?.view)
 }
 
-async fn article(chat: Chat, hub: &Hub) -> Result<Arc<Article>> {
-    hub.with_authors(vec![chat]).await?.pop().ok_or(Error::NotFound)
+async fn article(ctx: &RequestContext<'_>, chat: Chat) -> Result<Arc<Article>> {
+    ctx.hub.with_authors(vec![chat]).await?.pop().ok_or(Error::NotFound)
 }
 
-fn fragment(visitor: &Visitor<'_>, fragment: &Fragment) -> Result<Answer> {
-    match visitor.wants_json() {
-        true => Answer::json(&fragment.view.json()),
-        false => Ok(Answer::fragment(&fragment.element(visitor.views()?, visitor.locale())?)),
+fn fragment_reply(ctx: &RequestContext<'_>, fragment: &Fragment) -> Result<Reply> {
+    if ctx.wants_json() {
+        return Reply::json(&fragment.view.json());
     }
+    Ok(Reply::fragment(&fragment.element(ctx.views, ctx.locale())?))
 }

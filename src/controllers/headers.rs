@@ -1,17 +1,17 @@
-//! What every answer says about itself.
+//! Headers of every response.
 
 use rocket::fairing::AdHoc;
 use rocket::shield::{Frame, NoSniff, Permission, Referrer, Shield};
 
-use super::visitor::Visitor;
+use super::guards::cookies::Cookies;
+use super::guards::images_url::images_url;
 
-/// Scripts and styles from here only, nothing inline; pictures also from the image server, and to it; frames by our
-/// own pages only.
+/// Returns the fairing that allows scripts and styles of the site only, nothing inline, and pictures of the file
+/// server.
 pub fn content_security() -> AdHoc {
     AdHoc::on_response("Content security", |request, response| {
         Box::pin(async move {
-            let images = Visitor::of(request).images_url().map(|url| url.origin().ascii_serialization());
-            let images = images.unwrap_or_default();
+            let images = images_url(request).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
             let policy = format!(
                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: {images}; \
                  connect-src 'self' {images}; form-action 'self' {images}; font-src 'self'; manifest-src 'self'; \
@@ -22,23 +22,23 @@ pub fn content_security() -> AdHoc {
     })
 }
 
-/// Adds the cookie that goes behind all others.
-pub fn last_cookie() -> AdHoc {
-    AdHoc::on_response("Last cookie", |request, response| {
+/// Returns the fairing that adds the cookie after all others.
+pub fn trailing_cookie() -> AdHoc {
+    AdHoc::on_response("Trailing cookie", |request, response| {
         Box::pin(async move {
-            if let Some(cookie) = Visitor::of(request).take_last_cookie() {
+            if let Some(cookie) = Cookies::of(request).take_trailing() {
                 response.adjoin_header(&cookie);
             }
         })
     })
 }
 
-/// The headers.
+/// Returns Rocket's shield with the site's policies.
 pub fn shield() -> Shield {
     Shield::new()
         .enable(NoSniff::Enable)
         .enable(Frame::SameOrigin)
         .enable(Permission::default())
-        // Stricter makes a browser say `Origin: null` for our own forms.
+        // With a stricter policy browsers send `Origin: null` with the site's own forms.
         .enable(Referrer::StrictOriginWhenCrossOrigin)
 }

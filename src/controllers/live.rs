@@ -1,4 +1,4 @@
-//! A room, live.
+//! The WebSocket of a room.
 
 use std::sync::Arc;
 
@@ -6,72 +6,78 @@ use rocket::data::IoStream;
 use rocket::http::Status;
 use rocket::outcome::Outcome;
 use rocket::request::{FromRequest, Request};
-use rocket::{Route, State, get, routes};
+use rocket::{Route, get, routes};
 use rocket_ws::WebSocket;
 
-use super::param::Asked;
-use super::visitor::{SignedIn, Visitor};
+use super::guards::current_user::CurrentUser;
+use super::guards::guard_error::reject;
+use super::guards::query_number::QueryNumber;
+use super::request_context::RequestContext;
 use super::websocket_upgrade::WebSocketUpgrade;
 use crate::error::{Error, Result};
-use crate::limits::{Limits, SocketPermit};
-use crate::live::{Hub, socket};
+use crate::limits::SocketPermit;
+use crate::live::socket;
 use crate::models::RoomId;
-use crate::store::Database;
 
-/// The routes.
 pub(super) fn routes() -> Vec<Route> {
     routes![show]
 }
 
 /// Opens a socket that follows the room from `since`, or from now.
 #[get("/room/<id>/live?<since>")]
-async fn show<'r>(
+async fn show(
     id: RoomId,
-    since: Asked<'r>,
-    slot: SocketSlot,
-    visitor: Visitor<'r>,
+    since: QueryNumber<'_>,
+    request: SocketRequest<'_>,
     upgrade: WebSocket,
-    db: &'r State<Arc<Database>>,
-    hub: &'r State<Arc<Hub>>,
 ) -> Result<WebSocketUpgrade> {
-    let SocketSlot { who, place } = slot;
-    let room = who.user.room(db, id).await?;
-    let feed = match hub.feed(&room, since.number("since", 0)?).await {
+    let ctx = &request.ctx;
+    let room = request.user.room(&ctx.db, id).await?;
+    let feed = match ctx.hub.feed(&room, since.at_least(0)?).await {
         // Browsers hide the status of a refused upgrade from scripts, so a close code tells them.
-        Err(Error::Beyond) => Err(Error::Beyond),
+        Err(Error::CursorAhead) => Err(Error::CursorAhead),
         feed => Ok(feed?),
     };
-    let visitor = socket::SocketClient {
-        user: who.user.clone(),
-        session: who.session.clone(),
-        address: visitor.address(),
-        locale: visitor.locale(),
-        place,
-    };
-    let served = Arc::clone(hub);
-    Ok(WebSocketUpgrade::new(&upgrade, hub, move |io: IoStream| socket::serve(io, served, visitor, feed)))
+    let (hub, client) = (Arc::clone(ctx.hub), request.into_client());
+    let served = Arc::clone(&hub);
+    Ok(WebSocketUpgrade::new(&upgrade, &hub, move |io: IoStream| socket::serve(io, served, client, feed)))
 }
 
-/// The current user, with one more socket counted. Rejects with 401 without a user, with 429 at the limit.
-struct SocketSlot {
-    who: Arc<SignedIn>,
-    place: SocketPermit,
+/// The current user with one more socket counted. As a guard it rejects with 401 without a user, and with 429 at the
+/// limit.
+struct SocketRequest<'r> {
+    ctx: RequestContext<'r>,
+    user: &'r CurrentUser,
+    permit: SocketPermit,
+}
+
+impl<'r> SocketRequest<'r> {
+    async fn new(request: &'r Request<'_>) -> Result<Self> {
+        let ctx = RequestContext::new(request).await?;
+        let user = ctx.current_user().await?;
+        let permit = ctx.limits.sockets.acquire(user.id, ctx.client_address())?;
+        Ok(Self { ctx, user, permit })
+    }
+
+    fn into_client(self) -> socket::SocketClient {
+        socket::SocketClient {
+            user: self.user.user.clone(),
+            session: self.user.session.clone(),
+            address: self.ctx.client_address(),
+            locale: self.ctx.locale(),
+            place: self.permit,
+        }
+    }
 }
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for SocketSlot {
+impl<'r> FromRequest<'r> for SocketRequest<'r> {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, (Status, ()), Status> {
-        let visitor = Visitor::of(request);
-        let slot = async {
-            let who = visitor.signed_in().await?;
-            let place = visitor.state::<Limits>()?.sockets.acquire(who.user.id, visitor.address())?;
-            Ok(Self { who, place })
-        };
-        match slot.await {
-            Ok(slot) => Outcome::Success(slot),
-            Err(error) => visitor.refuse(error),
+        match Self::new(request).await {
+            Ok(socket) => Outcome::Success(socket),
+            Err(error) => reject(request, error),
         }
     }
 }

@@ -1,278 +1,211 @@
 //! Rooms: the main page, and a room's page.
 
-use std::sync::Arc;
-
 use rocket::http::Status;
-use rocket::{FromForm, Route, State, delete, get, post, put, routes, uri};
+use rocket::{FromForm, Route, delete, get, post, put, routes, uri};
 use serde_json::json;
 
-use super::answer::Answer;
-use super::form::{Nothing, Sent};
-use super::param::{Asked, page_of};
-use super::visitor::{Reader, SignedIn, Visitor};
-use crate::error::{Error, Faults, Result};
-use crate::limits::Limits;
-use crate::live::Hub;
+use super::guards::current_user::{CurrentUser, PageUser};
+use super::guards::form_fields::FormFields;
+use super::guards::form_values::Optional;
+use super::guards::query_number::{QueryNumber, place_query};
+use super::guards::submission::Submission;
+use super::reply::Reply;
+use super::request_context::RequestContext;
+use crate::error::{FieldErrors, Result};
 use crate::models::room::{Created, ListCursor};
 use crate::models::values::{Nonce, RoomName, Topic};
 use crate::models::{self, RoomId};
-use crate::store::Database;
-use crate::views::error::messages;
 use crate::views::room::{self as views, Composer, Listed, Neighbour, Room, Rooms, Show, Typed};
 use crate::views::user::Me;
 
-/// Rooms on one page of the list.
-const PAGE: usize = 50;
-/// Rooms beside the one that is read.
-const NEIGHBOURS: usize = 30;
+const ROOMS_PER_PAGE: usize = 50;
+const SIDEBAR_ROOMS: usize = 30;
 
-/// The routes.
 pub(super) fn routes() -> Vec<Route> {
     routes![root, index, create, show, update, destroy]
 }
 
-/// What is typed about a room.
 #[derive(FromForm)]
-struct About<'r> {
-    name: Option<&'r str>,
-    topic: Option<&'r str>,
-    /// Makes a repeated request create one room. Optional.
-    nonce: Option<&'r str>,
+struct RoomForm {
+    name: RoomName,
+    topic: Optional<Topic>,
+    /// Makes a repeated request create one room.
+    nonce: Optional<Nonce>,
 }
 
-impl About<'_> {
-    /// The name and topic of a new room.
-    fn checked(&self) -> Result<(RoomName, Topic)> {
-        let mut faults = Faults::default();
-        let name = faults.check("name", RoomName::parse(self.name.unwrap_or_default()));
-        let topic = faults.check("topic", Topic::parse(self.topic.unwrap_or_default()));
-        name.zip(topic).ok_or(Error::Invalid(faults))
-    }
-
-    fn checked_with_nonce(&self) -> Result<(RoomName, Topic, Option<Nonce>)> {
-        let (name, topic) = self.checked()?;
-        let nonce = self.nonce.map(Nonce::parse).transpose().map_err(|fault| Error::field("nonce", fault))?;
-        Ok((name, topic, nonce))
-    }
-
-    /// The fields that the form has, checked.
-    fn checked_present(&self) -> Result<(Option<RoomName>, Option<Topic>)> {
-        let mut faults = Faults::default();
-        let name = self.name.and_then(|name| faults.check("name", RoomName::parse(name)));
-        let topic = self.topic.and_then(|topic| faults.check("topic", Topic::parse(topic)));
-        if faults.0.is_empty() { Ok((name, topic)) } else { Err(Error::Invalid(faults)) }
-    }
-
-    /// What the form shows again; what was not typed is as in `stored`.
-    fn typed(&self, stored: Typed, faults: &Faults, visitor: &Visitor<'_>) -> Typed {
-        Typed {
-            name: self.name.map_or(stored.name, str::to_owned),
-            topic: self.topic.map_or(stored.topic, str::to_owned),
-            faults: messages(faults, visitor.locale()),
-        }
-    }
+/// Absent fields do not change.
+#[derive(FromForm)]
+struct RoomChangeForm {
+    name: Optional<RoomName>,
+    topic: Optional<Topic>,
 }
 
-/// The name and topic of a room, as its form shows them.
-fn stored(room: &models::Room) -> Typed {
-    Typed { name: room.name.as_str().into(), topic: room.topic.as_str().into(), ..Typed::default() }
-}
-
-/// The site begins with its rooms.
+/// Redirects to the main page.
 #[get("/")]
-fn root() -> Answer {
-    Answer::see_other(uri!(index(page = _)))
+fn root() -> Reply {
+    Reply::see_other(index_path())
 }
 
-/// The main page.
+/// Shows the main page with a list of rooms.
 #[get("/room?<page>")]
-async fn index(
-    page: Asked<'_>,
-    who: Reader,
-    visitor: Visitor<'_>,
-    db: &State<Arc<Database>>,
-    hub: &State<Arc<Hub>>,
-) -> Result<Answer> {
-    rooms(&who, &visitor, db, hub, page.place("page")?, Typed::default()).await
+async fn index(page: QueryNumber<'_>, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
+    rooms_page(&ctx, &user, page.place()?, Typed::default()).await
 }
 
-/// Makes a room.
+/// Creates a room.
 #[post("/room", data = "<form>")]
-async fn create(
-    form: Sent<About<'_>>,
-    visitor: Visitor<'_>,
-    db: &State<Arc<Database>>,
-    hub: &State<Arc<Hub>>,
-    limits: &State<Limits>,
-) -> Result<Answer> {
-    let who = visitor.signed_in().await?;
-    limits.rooms.check(who.user.id, visitor.address())?;
-    let made = async {
-        let (name, topic, nonce) = form.checked_with_nonce()?;
-        who.user.create_room_once(db, name, topic, nonce.as_ref()).await
-    };
-    match made.await {
-        Ok(made) => {
-            let (room, status) = match &made {
-                Created::New(room) => (room, Status::Created),
-                Created::Existing(room) => (room, Status::Ok),
-            };
-            match visitor.wants_json() {
-                true => Ok(Answer::json(&Room::new(room, db, &who.user))?.with_status(status)),
-                false => Ok(Answer::see_other(path(room.id))),
-            }
-        }
-        Err(Error::Invalid(faults)) if !visitor.wants_json() => {
-            let typed = form.typed(Typed::default(), &faults, &visitor);
-            let page = rooms(&who, &visitor, db, hub, ListCursor::Page(1), typed).await?;
-            Ok(page.with_status(Status::UnprocessableEntity))
-        }
-        Err(error) => Err(error),
-    }
+async fn create(form: Submission<'_, RoomForm>, ctx: RequestContext<'_>) -> Result<Reply> {
+    let user = ctx.rate_limited_user(|limits| &limits.rooms).await?;
+    let created = create_room(&form, user, &ctx).await;
+    ctx.reply(created)
+        .json(async |(room, status)| Ok(Reply::json(&Room::new(&room, &ctx.db, user))?.with_status(status)))
+        .redirect(|(room, _)| path(room.id))
+        .invalid(async |errors| {
+            let typed = typed(&form, Typed::default(), &errors, &ctx);
+            rooms_page(&ctx, user, ListCursor::Page(1), typed).await
+        })
+        .await
 }
 
-/// A room's page: the latest chats, or those before chat number `before`.
+/// Shows a room with its latest chats, or with those before the chat number `before`.
 #[get("/room/<id>?<before>")]
-async fn show(
-    id: RoomId,
-    before: Asked<'_>,
-    who: Reader,
-    visitor: Visitor<'_>,
-    db: &State<Arc<Database>>,
-    hub: &State<Arc<Hub>>,
-) -> Result<Answer> {
-    let room = who.user.room(db, id).await?;
-    let before = before.number("before", 1)?;
-    page(&who, &visitor, db, hub, &room, Draft { before, ..Draft::default() }).await
+async fn show(id: RoomId, before: QueryNumber<'_>, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
+    let room = user.room(&ctx.db, id).await?;
+    let content = RoomPageContent { before: before.at_least(1)?, ..RoomPageContent::default() };
+    room_page(&ctx, &user, &room, content).await
 }
 
-/// Gives a room another name and topic.
+/// Changes a room's name and topic.
 #[put("/room/<id>", data = "<form>")]
-async fn update(
-    id: RoomId,
-    form: Sent<About<'_>>,
-    visitor: Visitor<'_>,
-    db: &State<Arc<Database>>,
-    hub: &State<Arc<Hub>>,
-    limits: &State<Limits>,
-) -> Result<Answer> {
-    let who = visitor.signed_in().await?;
-    limits.edits.check(who.user.id, visitor.address())?;
-    let room = who.user.manageable_room(db, id).await?;
-    let changed = async {
-        let (name, topic) = form.checked_present()?;
-        room.update(db, name, topic).await
-    };
-    match changed.await {
-        Ok(()) if visitor.wants_json() => Ok(Answer::json(&Room::new(&who.user.room(db, id).await?, db, &who.user))?),
-        Ok(()) => Ok(Answer::see_other(path(id))),
-        Err(Error::Invalid(faults)) if !visitor.wants_json() => {
-            let typed = form.typed(stored(&room), &faults, &visitor);
-            let draft = Draft { typed: Some(typed), ..Draft::default() };
-            let page = page(&who, &visitor, db, hub, &room, draft).await?;
-            Ok(page.with_status(Status::UnprocessableEntity))
-        }
-        Err(error) => Err(error),
-    }
+async fn update(id: RoomId, form: Submission<'_, RoomChangeForm>, ctx: RequestContext<'_>) -> Result<Reply> {
+    let user = ctx.rate_limited_user(|limits| &limits.edits).await?;
+    let room = user.manageable_room(&ctx.db, id).await?;
+    let updated = change_room(&form, &room, &ctx).await;
+    ctx.reply(updated)
+        .json(async |()| Reply::json(&Room::new(&user.room(&ctx.db, id).await?, &ctx.db, user)))
+        .redirect(|()| path(id))
+        .invalid(async |errors| {
+            let typed = Some(typed(&form, stored(&room), &errors, &ctx));
+            room_page(&ctx, user, &room, RoomPageContent { typed, ..RoomPageContent::default() }).await
+        })
+        .await
 }
 
-/// Closes a room for good.
+/// Closes a room permanently.
 #[delete("/room/<id>", data = "<_form>")]
-async fn destroy(
-    id: RoomId,
-    who: &SignedIn,
-    _form: Sent<Nothing>,
-    visitor: Visitor<'_>,
-    db: &State<Arc<Database>>,
-) -> Result<Answer> {
-    let room = who.user.manageable_room(db, id).await?;
-    room.close(db, &who.user).await?;
-    match visitor.wants_json() {
-        true => Ok(Answer::no_content()),
-        false => Ok(Answer::see_other(uri!(index(page = _)))),
-    }
+async fn destroy(id: RoomId, user: &CurrentUser, _form: &FormFields, ctx: RequestContext<'_>) -> Result<Reply> {
+    let room = user.manageable_room(&ctx.db, id).await?;
+    room.close(&ctx.db, user).await?;
+    Ok(ctx.no_content_or_redirect(index_path()))
 }
 
-/// A room's path.
+/// Returns the main page's path.
+pub(super) fn index_path() -> String {
+    uri!(index(page = _)).to_string()
+}
+
+/// Returns a room's path.
 pub(super) fn path(id: RoomId) -> String {
     uri!(show(id = id, before = _)).to_string()
 }
 
-/// What was typed on a room's page and is shown again.
+/// What a room's page shows beside the stored state.
 #[derive(Default)]
-pub(super) struct Draft {
-    /// Which page.
+pub(super) struct RoomPageContent {
     pub(super) before: Option<i64>,
-    /// Into the composer.
     pub(super) composer: Option<Composer>,
-    /// Into the form that changes the room.
+    /// The form that changes the room.
     pub(super) typed: Option<Typed>,
 }
 
-/// A room's page.
-pub(super) async fn page(
-    who: &SignedIn,
-    visitor: &Visitor<'_>,
-    db: &Arc<Database>,
-    hub: &Arc<Hub>,
+pub(super) async fn room_page(
+    ctx: &RequestContext<'_>,
+    user: &CurrentUser,
     room: &models::Room,
-    draft: Draft,
-) -> Result<Answer> {
-    let page = hub.page(room, draft.before).await?;
-    let view = Room::new(room, db, &who.user);
-    if visitor.wants_json() {
+    content: RoomPageContent,
+) -> Result<Reply> {
+    let page = ctx.hub.page(room, content.before).await?;
+    let view = Room::new(room, &ctx.db, user);
+    if ctx.wants_json() {
         let feed = page.fragment.view.json();
-        return Answer::json(&json!({ "room": view, "upto": feed.upto, "before": page.before, "chats": feed.chats }));
+        return Reply::json(&json!({ "room": view, "upto": feed.upto, "before": page.before, "chats": feed.chats }));
     }
-    let (views, locale) = (visitor.views()?, visitor.locale());
-    let (presence, typing) = match hub.get(room.id) {
+    let locale = ctx.locale();
+    let (presence, typing) = match ctx.hub.get(room.id) {
         Some(live) => (live.presence.online().borrow().clone(), live.presence.typing().borrow().clone()),
         None => Default::default(),
     };
     let show = Show {
         state: "",
-        me: Me::from(&who.user),
+        me: Me::from(&user.user),
         room: view,
         upto: page.fragment.view.upto,
-        elements: page.fragment.view.elements(views, locale, &mut None)?,
+        elements: page.fragment.view.elements(ctx.views, locale, &mut None)?,
         before: page.before,
-        past: draft.before.is_some(),
-        presence: views::presence(&presence, views, locale)?.to_string(),
-        typing: views::typing(&typing, views, locale)?.to_string(),
-        composer: match draft.composer {
+        past: content.before.is_some(),
+        presence: views::presence(&presence, ctx.views, locale)?.to_string(),
+        typing: views::typing(&typing, ctx.views, locale)?.to_string(),
+        composer: match content.composer {
             Some(composer) => composer,
             None => Composer { nonce: Nonce::random()?.as_str().into(), ..Composer::default() },
         },
-        typed: draft.typed.unwrap_or_else(|| stored(room)),
-        // Last, so that it takes no patience from what was asked for.
-        rooms: neighbours(who, db, hub, room.id).await,
+        typed: content.typed.unwrap_or_else(|| stored(room)),
+        // Read last, because the page can do without it when the query budget is spent.
+        rooms: sidebar_rooms(ctx, user, room.id).await,
     };
-    Answer::page(visitor, "rooms/show.html.tera", &show)
+    ctx.page("rooms/show.html.tera", &show)
 }
 
-/// The first rooms of the list, beside the one that is read. That comes also without them.
-async fn neighbours(who: &SignedIn, db: &Database, hub: &Hub, current: RoomId) -> Vec<Neighbour> {
-    let rooms = who.user.cached_rooms(db, NEIGHBOURS).await;
-    rooms.iter().map(|room| Neighbour::new(room, current, hub.online_count(room.id))).collect()
+/// Returns the first rooms of the list, or none if the database is too slow.
+async fn sidebar_rooms(ctx: &RequestContext<'_>, user: &CurrentUser, current: RoomId) -> Vec<Neighbour> {
+    let rooms = user.cached_rooms(&ctx.db, SIDEBAR_ROOMS).await;
+    rooms.iter().map(|room| Neighbour::new(room, current, ctx.hub.online_count(room.id))).collect()
 }
 
-async fn rooms(
-    who: &SignedIn,
-    visitor: &Visitor<'_>,
-    db: &Database,
-    hub: &Hub,
-    place: ListCursor,
-    typed: Typed,
-) -> Result<Answer> {
-    let listing = who.user.rooms(db, place, PAGE).await?;
-    let glances = hub.summaries(&listing.rooms).await;
-    let listed = listing.rooms.iter().map(|room| Room::new(room, db, &who.user)).zip(glances);
-    let rooms: Vec<_> = listed.map(|(room, glance)| Listed::new(room, glance)).collect();
-    let [previous, next] = [listing.previous, listing.next].map(|place| place.map(page_of));
-    if visitor.wants_json() {
-        return Answer::json(&json!({ "rooms": rooms, "page": listing.page, "previous": previous, "next": next }));
+async fn rooms_page(ctx: &RequestContext<'_>, user: &CurrentUser, place: ListCursor, typed: Typed) -> Result<Reply> {
+    let listing = user.rooms(&ctx.db, place, ROOMS_PER_PAGE).await?;
+    let summaries = ctx.hub.summaries(&listing.rooms).await;
+    let rooms = listing.rooms.iter().map(|room| Room::new(room, &ctx.db, user)).zip(summaries);
+    let rooms: Vec<_> = rooms.map(|(room, summary)| Listed::new(room, summary)).collect();
+    let [previous, next] = [listing.previous, listing.next].map(|place| place.map(place_query));
+    if ctx.wants_json() {
+        return Reply::json(&json!({ "rooms": rooms, "page": listing.page, "previous": previous, "next": next }));
     }
-    let nonce = who.user.room_nonce(db);
-    let view = Rooms { me: Me::from(&who.user), rooms, previous, next, nonce, typed };
-    Answer::page(visitor, "rooms/index.html.tera", &view)
+    let nonce = user.room_nonce(&ctx.db);
+    ctx.page("rooms/index.html.tera", &Rooms { me: Me::from(&user.user), rooms, previous, next, nonce, typed })
+}
+
+async fn create_room(
+    form: &Submission<'_, RoomForm>,
+    user: &CurrentUser,
+    ctx: &RequestContext<'_>,
+) -> Result<(models::Room, Status)> {
+    let RoomForm { name, topic: Optional(topic), nonce: Optional(nonce) } = form.value()?;
+    let topic = topic.clone().unwrap_or_default();
+    match user.create_room_once(&ctx.db, name.clone(), topic, nonce.as_ref()).await? {
+        Created::New(room) => Ok((room, Status::Created)),
+        Created::Existing(room) => Ok((room, Status::Ok)),
+    }
+}
+
+async fn change_room(
+    form: &Submission<'_, RoomChangeForm>,
+    room: &models::Room,
+    ctx: &RequestContext<'_>,
+) -> Result<()> {
+    let RoomChangeForm { name: Optional(name), topic: Optional(topic) } = form.value()?;
+    room.update(&ctx.db, name.clone(), topic.clone()).await
+}
+
+fn stored(room: &models::Room) -> Typed {
+    Typed { name: room.name.as_str().into(), topic: room.topic.as_str().into(), ..Typed::default() }
+}
+
+/// Returns the form as it was typed; absent fields as in `stored`.
+fn typed<T>(form: &Submission<'_, T>, stored: Typed, errors: &FieldErrors, ctx: &RequestContext<'_>) -> Typed {
+    Typed {
+        name: form.typed("name").map_or(stored.name, str::to_owned),
+        topic: form.typed("topic").map_or(stored.topic, str::to_owned),
+        faults: ctx.messages(errors),
+    }
 }

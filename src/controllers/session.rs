@@ -1,88 +1,66 @@
 //! Signing in and out.
 
-use std::sync::Arc;
+use rocket::{FromForm, Route, delete, post, routes};
 
-use rocket::http::Status;
-use rocket::{FromForm, Route, State, delete, post, routes, uri};
-
-use super::answer::Answer;
-use super::form::{Nothing, Sent};
-use super::user::{self, welcome};
-use super::visitor::Visitor;
-use crate::error::{Error, Result};
-use crate::internal_api::ImageClient;
-use crate::live::Hub;
+use super::guards::form_fields::FormFields;
+use super::guards::submission::Submission;
+use super::reply::Reply;
+use super::request_context::RequestContext;
+use super::user::{created_session, path_after_sign_in, sign_in_path, start_session};
+use crate::error::{FieldErrors, Result};
 use crate::models::User;
 use crate::models::user::SignInOrigin;
 use crate::models::values::{Login, Password};
-use crate::store::Database;
-use crate::views::error::messages;
 use crate::views::user::{Door, Typed};
 
-/// The routes.
 pub(super) fn routes() -> Vec<Route> {
     routes![create, destroy]
 }
 
-/// What is typed to sign in.
+/// An id or a password that no account can have is `None`, and fails like a wrong one.
 #[derive(FromForm)]
-struct SignIn<'r> {
-    #[field(name = "userId", default = "")]
-    id: &'r str,
-    #[field(name = "userPassword", default = "")]
-    password: &'r str,
-    #[field(default = "")]
-    next: &'r str,
+struct SignInForm {
+    #[field(name = "userId")]
+    login: Option<Login>,
+    #[field(name = "userPassword")]
+    password: Option<Password>,
 }
 
-/// Signs in.
+/// Signs a user in.
 #[post("/session", data = "<form>")]
-async fn create(
-    form: Sent<SignIn<'_>>,
-    visitor: Visitor<'_>,
-    db: &State<Arc<Database>>,
-    hub: &State<Arc<Hub>>,
-    images: &State<ImageClient>,
-) -> Result<Answer> {
-    let secret = images.secret();
-    let signed_in = async {
-        // What could not have been signed up with is refused like what was not.
-        let (login, password) = (Login::parse(form.id).ok(), Password::parse(form.password).ok());
-        let device = visitor.device(secret).map(|device| (device, secret));
-        let user = User::sign_in(db, login, password, SignInOrigin { address: visitor.address(), device }).await?;
-        welcome(&visitor, db, hub, secret, &user, form.next).await
-    };
-    match signed_in.await {
-        Err(Error::Invalid(faults)) if !visitor.wants_json() => {
-            let faults = messages(&faults, visitor.locale());
-            let typed = Typed { userId: form.id.into(), faults, ..Typed::default() };
-            // Without a nonce: the page is the same whatever was wrong.
-            let door = Door { next: form.next.into(), sign_in: typed, ..Door::default() };
-            let page = Answer::page(&visitor, "users/door.html.tera", &door)?;
-            Ok(page.with_status(Status::UnprocessableEntity))
-        }
-        answer => answer,
-    }
+async fn create(form: Submission<'_, SignInForm>, ctx: RequestContext<'_>) -> Result<Reply> {
+    let signed_in = sign_in(&form, &ctx).await;
+    ctx.reply(signed_in)
+        .json(async |user| created_session(&user))
+        .redirect(|_| path_after_sign_in(form.typed("next")))
+        .invalid(async |errors| invalid_page(&form, &errors, &ctx))
+        .await
 }
 
-/// Signs out: the cookie opens nothing any more, and the session's sockets close. The browser stays known to the account.
+/// Signs the user out and closes the session's sockets. The device token remains.
 #[delete("/session", data = "<_form>")]
-async fn destroy(
-    _form: Sent<Nothing>,
-    visitor: Visitor<'_>,
-    db: &State<Arc<Database>>,
-    hub: &State<Arc<Hub>>,
-    images: &State<ImageClient>,
-) -> Result<Answer> {
-    let who = visitor.signed_in().await?;
-    let device = visitor.device(images.secret());
-    hub.end_sessions(db, std::slice::from_ref(&who.session)).await?;
-    visitor.forget();
-    if let Some(device) = device {
-        visitor.keep_device(&device);
+async fn destroy(_form: &FormFields, ctx: RequestContext<'_>) -> Result<Reply> {
+    let (user, cookies) = (ctx.current_user().await?, ctx.cookies());
+    ctx.hub.end_sessions(&ctx.db, std::slice::from_ref(&user.session)).await?;
+    cookies.clear_session();
+    if let Some(device) = cookies.device(ctx.images.secret()) {
+        cookies.set_device(&device);
     }
-    match visitor.wants_json() {
-        true => Ok(Answer::no_content()),
-        false => Ok(Answer::see_other(uri!(user::door(next = _, lang = _)))),
-    }
+    Ok(ctx.no_content_or_redirect(sign_in_path(None)))
+}
+
+async fn sign_in(form: &Submission<'_, SignInForm>, ctx: &RequestContext<'_>) -> Result<User> {
+    let (SignInForm { login, password }, secret) = (form.value()?, ctx.images.secret());
+    let device = ctx.cookies().device(secret).map(|device| (device, secret));
+    let origin = SignInOrigin { address: ctx.client_address(), device };
+    let user = User::sign_in(&ctx.db, login.clone(), password.clone(), origin).await?;
+    start_session(ctx, &user).await?;
+    Ok(user)
+}
+
+/// Shows the form again, without a nonce: the page is the same whatever was wrong.
+fn invalid_page(form: &Submission<'_, SignInForm>, errors: &FieldErrors, ctx: &RequestContext<'_>) -> Result<Reply> {
+    let text = |field| form.typed(field).unwrap_or_default().to_owned();
+    let sign_in = Typed { userId: text("userId"), faults: ctx.messages(errors), ..Typed::default() };
+    ctx.page("users/door.html.tera", &Door { next: text("next"), sign_in, ..Door::default() })
 }

@@ -4,7 +4,7 @@ use rocket::request::Request;
 use url::Url;
 
 use crate::config::{Host, Settings};
-use crate::error::Foreign;
+use crate::error::CrossOrigin;
 
 /// Returns the host that a request names. It is `None` without a `Host` header, or with several.
 pub(crate) fn host(request: &Request<'_>) -> Option<Host> {
@@ -33,23 +33,23 @@ pub fn check_origin(
     settings: &Settings,
     own: Option<&Url>,
     origin: &str,
-) -> Result<(), Foreign> {
+) -> Result<(), CrossOrigin> {
     if origin == "null" {
         // Browsers say so where a privacy setting or a Referrer-Policy hides the page. Whether the page has the
         // request's own origin is in Sec-Fetch-Site, which no page can set.
         let is_same = request.headers().get_one("Sec-Fetch-Site") == Some("same-origin");
-        return if is_same && knows_host(request, settings) { Ok(()) } else { Err(Foreign::Hidden) };
+        return if is_same && knows_host(request, settings) { Ok(()) } else { Err(CrossOrigin::Hidden) };
     }
     // An origin has one spelling, and no path.
     let url = Url::parse(origin).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    let url = url.filter(|url| url.origin().ascii_serialization() == origin).ok_or(Foreign::Page)?;
+    let url = url.filter(|url| url.origin().ascii_serialization() == origin).ok_or(CrossOrigin::Page)?;
     if own.is_some_and(|own| own.origin() == url.origin()) {
         return Ok(());
     }
     // The page has the name that the request was sent to: the set-up is likely wrong, an attack is not.
     match host(request).is_some_and(|host| host.is_name_of(&url)) {
-        true if settings.site.url.is_some() => Err(Foreign::Address),
-        true => Err(Foreign::Port),
-        false => Err(Foreign::Page),
+        true if settings.site.url.is_some() => Err(CrossOrigin::Address),
+        true => Err(CrossOrigin::Port),
+        false => Err(CrossOrigin::Page),
     }
 }

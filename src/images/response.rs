@@ -13,7 +13,7 @@ use url::Url;
 
 use super::store::FileName;
 use crate::config::Settings;
-use crate::error::{Error, Foreign};
+use crate::error::{CrossOrigin, Error};
 use crate::http;
 use crate::views::Locale;
 use crate::views::error::ErrorJson;
@@ -64,7 +64,7 @@ impl<'r> Client<'r> {
     /// Checks that a form may come from where it came from. A request without `Origin` may come to any host.
     ///
     /// # Errors
-    /// `Foreign`; at an unknown host `Misdirected` instead.
+    /// `CrossOrigin`; at an unknown host `Misdirected` instead.
     pub(super) fn check(&self) -> Result<(), Error> {
         self.check_page().map_err(|error| if self.is_misdirected() { Error::Misdirected } else { error })
     }
@@ -73,11 +73,11 @@ impl<'r> Client<'r> {
         let headers = self.0.headers();
         let Some(settings) = self.0.rocket().state() else { return Err(Error::Misdirected) };
         let home = self.site_url();
-        let check = |origin| http::check_origin(self.0, settings, home.as_ref(), origin).map_err(Error::Foreign);
+        let check = |origin| http::check_origin(self.0, settings, home.as_ref(), origin).map_err(Error::CrossOrigin);
         headers.get("Origin").try_for_each(check)?;
         // A page of the site is of the same site as the image server, not always of the same origin.
         match headers.get_one("Sec-Fetch-Site") {
-            Some("cross-site") if !headers.contains("Origin") => Err(Error::Foreign(Foreign::Page)),
+            Some("cross-site") if !headers.contains("Origin") => Err(Error::CrossOrigin(CrossOrigin::Page)),
             _ => Ok(()),
         }
     }

@@ -18,7 +18,6 @@ use super::response::{Client, ImageResponse};
 use super::{ImageServer, UPLOADS_PER_USER};
 use crate::error::Error;
 use crate::internal_api::Outcome;
-use crate::metrics::METRICS;
 use crate::process::lower_thread_priority;
 use crate::ticket::Purpose;
 
@@ -149,7 +148,7 @@ async fn create(
     let begun = Instant::now();
     let taken = process(data, kind, caller, works).await;
     let result = taken.as_ref().map_or_else(|failure| failure.code(), |_| "stored");
-    METRICS.image_jobs.with_label_values(&[result]).observe(begun.elapsed().as_secs_f64());
+    works.metrics.image_jobs.with_label_values(&[result]).observe(begun.elapsed().as_secs_f64());
     match taken {
         Ok(path) => ImageResponse::outcome(&caller, Status::Created, "stored", &json!({ "path": path })),
         Err(UploadError::Misdirected) => caller.error(&Error::Misdirected),
@@ -222,7 +221,7 @@ async fn read_form<'a>(
     };
     let user = user.await.map_err(refused)?;
     works.rate.check(&user, caller.address()).map_err(|error| match error {
-        Error::TooMany { retry_after } => UploadError::TooMany(retry_after),
+        Error::RateLimited { retry_after } => UploadError::TooMany(retry_after),
         _ => UploadError::Unavailable,
     })?;
     let _upload = UserUploadGuard::begin(works, &user)?;

@@ -37,7 +37,7 @@ impl Feed {
         let cursor = since.unwrap_or(upto);
         // The ring may be behind the log, never before it.
         if cursor > upto && !room.log.contains(cursor).await? {
-            return Err(Error::Beyond);
+            return Err(Error::CursorAhead);
         }
         Ok(Self { room, cursor, upto: hint, catch_up: None })
     }

@@ -1,20 +1,18 @@
 //! The rooms that are live on this site, and the names of the people in them.
 
-use parking_lot::Mutex;
-use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::chat_loader::ChatLoader;
 use super::feed::Feed;
-use super::names::Names;
-use super::pages::PageCache;
-use super::room::LiveRoom;
+use super::pages::{PageCache, RenderedPage};
+use super::room::{LiveRoom, LiveRooms};
 use super::room_summaries::LastChatCache;
 use super::sessions::LiveSessions;
 use crate::error::Result;
@@ -22,10 +20,9 @@ use crate::models::cluster::{self, ClusterEvent, ClusterNotice};
 use crate::models::{self, Room, RoomId, Session, UserId};
 use crate::store::Database;
 use crate::views::Views;
-use crate::views::chat::{Article, Chat};
+use crate::views::chat::Article;
+use crate::views::room::Glance;
 
-/// Readers who catch up from the log at once.
-const MAX_CATCH_UPS: usize = 8;
 /// How often the other sites are told who is here, also when nothing changes.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(15);
 /// How often the database is looked at.
@@ -37,18 +34,12 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct Hub {
     pub(crate) db: Arc<Database>,
     pub(super) views: Views,
-    /// A live room takes its key out when it is dropped; locked for lines.
-    pub(super) rooms: Mutex<HashMap<RoomId, Weak<LiveRoom>>>,
-    /// The names of people, for what renders chats and presence.
-    pub(super) names: Arc<Names>,
-    /// What the main page says of rooms.
-    pub(super) last_chats: LastChatCache,
-    /// The pages of rooms that were asked for lately.
-    pub(super) pages: PageCache,
+    rooms: Arc<LiveRooms>,
+    loader: Arc<ChatLoader>,
+    last_chats: LastChatCache,
+    pages: Arc<PageCache>,
     /// The sessions that have sockets open.
     pub sessions: LiveSessions,
-    /// Taken by who reads a log page by page: a crowd that returns does not stand in everybody's way.
-    pub(super) catch_ups: Semaphore,
     /// Whether the database answers, as far as sockets are concerned.
     pub(super) database_up: watch::Sender<bool>,
     sockets: TaskTracker,
@@ -58,15 +49,15 @@ pub struct Hub {
 impl Hub {
     /// Nothing is live yet.
     pub fn new(db: Arc<Database>, views: Views) -> Arc<Self> {
+        let loader = Arc::new(ChatLoader::new(&db));
         Arc::new(Self {
-            names: Arc::new(Names::new(&db)),
             last_chats: LastChatCache::new(db.budget()),
             pages: PageCache::new(db.budget()),
+            loader,
             db,
             views,
-            rooms: Mutex::default(),
+            rooms: Arc::default(),
             sessions: LiveSessions::default(),
-            catch_ups: Semaphore::new(MAX_CATCH_UPS),
             database_up: watch::Sender::new(true),
             sockets: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -90,32 +81,40 @@ impl Hub {
             return Ok(live);
         }
         let log = room.log(&self.db);
-        let top = log.fetch_head().await?;
-        let mut rooms = self.rooms.lock();
-        if let Some(live) = rooms.get(&room.id).and_then(Weak::upgrade) {
-            return Ok(live);
-        }
-        let live = LiveRoom::open(Arc::clone(self), room.id, log, top);
-        rooms.insert(room.id, Arc::downgrade(&live));
-        Ok(live)
+        let head = log.fetch_head().await?;
+        Ok(self.rooms.get_or_insert(room.id, || LiveRoom::open(&self.loader, &self.rooms, log, head)))
     }
 
-    /// The room if it is live.
+    /// Returns the room if it is live.
     pub fn get(&self, room: RoomId) -> Option<Arc<LiveRoom>> {
-        self.rooms.lock().get(&room).and_then(Weak::upgrade)
+        self.rooms.get(&room)
+    }
+
+    /// Returns a page of a room: the latest, or the one before chat number `before`.
+    ///
+    /// # Errors
+    /// `NotFound` if the room has been closed.
+    pub async fn page(&self, room: &Room, before: Option<i64>) -> Result<Arc<RenderedPage>> {
+        self.pages.page(&self.loader, room, before).await
+    }
+
+    /// Returns what the room list shows of rooms, in their order.
+    pub async fn summaries(&self, rooms: &[Arc<Room>]) -> Vec<Glance> {
+        let chats = self.last_chats.last_chats(&self.loader, rooms).await;
+        rooms.iter().zip(chats).map(|(room, said)| Glance { said, here: self.online_count(room.id) }).collect()
+    }
+
+    /// Returns how many people are in a room. Without a connection to this instance it is not known and 0.
+    pub fn online_count(&self, room: RoomId) -> usize {
+        self.get(room).map_or(0, |live| live.presence.online().borrow().view.count)
     }
 
     /// Joins chats with their authors' names, ready to be rendered.
     ///
     /// # Errors
-    /// The database's.
+    /// Returns the database error.
     pub async fn with_authors(&self, chats: Vec<models::Chat>) -> Result<Vec<Arc<Article>>> {
-        let names = self.names.get(chats.iter().map(|chat| chat.author)).await?;
-        let article = |chat: models::Chat| {
-            let name = names.get(&chat.author).and_then(Option::as_ref);
-            Arc::new(Article::new(Chat::new(chat, name)).charged_to(self.db.budget()))
-        };
-        Ok(chats.into_iter().map(article).collect())
+        self.loader.with_authors(chats).await
     }
 
     /// A user has changed, which is told to the other sites too.
@@ -138,7 +137,7 @@ impl Hub {
                 }
                 let there = self.db.ping().await.is_ok();
                 if self.database_up.send_if_modified(|before| std::mem::replace(before, there) != there) {
-                    self.live_rooms().iter().for_each(|room| room.notify());
+                    self.rooms.all().iter().for_each(|room| room.notify());
                 }
                 if there {
                     self.close_expired_sessions().await;
@@ -147,7 +146,7 @@ impl Hub {
         };
         tokio::select! {
             () = look => {}
-            () = self.names.refresh(|user| self.invalidate_name(Some(user))) => {}
+            () = self.loader.names.refresh(|user| self.invalidate_name(Some(user))) => {}
             () = Arc::clone(self.db.budget()).sweep() => {}
             () = self.shutdown() => {}
         }
@@ -160,7 +159,7 @@ impl Hub {
             let mut ticks = interval(REFRESH_INTERVAL);
             loop {
                 ticks.tick().await;
-                self.live_rooms().iter().for_each(|room| room.presence.refresh());
+                self.rooms.all().iter().for_each(|room| room.presence.refresh());
             }
         };
         tokio::select! {
@@ -195,21 +194,11 @@ impl Hub {
 
     /// Drops the name of a user, which has changed, and what was rendered with it; without one all names.
     fn invalidate_name(&self, user: Option<UserId>) {
-        self.names.invalidate(user);
-        for room in self.live_rooms() {
+        self.loader.names.invalidate(user);
+        for room in self.rooms.all() {
             room.clear();
             room.presence.name_changed(user);
         }
-    }
-
-    fn live_rooms(&self) -> Vec<Arc<LiveRoom>> {
-        let rooms = self.rooms.lock();
-        rooms.values().filter_map(Weak::upgrade).collect()
-    }
-
-    /// How often names have changed.
-    pub(super) fn names_version(&self) -> u64 {
-        self.names.version()
     }
 
     /// Ends sessions, and has their sockets close, here and at the other sites.

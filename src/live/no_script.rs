@@ -14,7 +14,6 @@ use super::feed::{Feed, FragmentStream};
 use super::hub::Hub;
 use super::presence::PresenceGuard;
 use super::sessions::SessionGuard;
-use crate::metrics::METRICS;
 use crate::models::{Session, User};
 use crate::views::Locale;
 use crate::views::chat::{self, Fragment};
@@ -100,7 +99,7 @@ pub fn stream_page(
             match timeout(STALL_TIMEOUT, pieces.send(next.0)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return,
-                Err(_) => return METRICS.slow_clients_dropped.inc(),
+                Err(_) => return page.hub.db.metrics().slow_clients_dropped.inc(),
             }
         }
     });

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 
-use super::hub::Hub;
+use super::chat_loader::ChatLoader;
 use crate::cache::{Budget, Cache, Lookup};
 use crate::error::{Error, Result};
 use crate::models::room::Head;
@@ -49,76 +49,75 @@ struct CachedPage {
     page: Arc<RenderedPage>,
 }
 
-impl Hub {
-    /// A room's latest page, or the one before chat number `before`. Everybody who asks meanwhile waits for one reading,
-    /// which goes on when they give up.
-    ///
-    /// # Errors
-    /// `NotFound` when the room has been closed; the database's.
-    pub async fn page(self: &Arc<Self>, room: &Room, before: Option<i64>) -> Result<Arc<RenderedPage>> {
-        let (version, head) = (self.names_version(), room.log(&self.db).current_head().await?);
-        let (place, made_of) = ((room.id, before), (head.seq, version));
-        if let Some(page) = self.pages.cached(place, made_of) {
+impl PageCache {
+    pub(super) fn new(budget: &Arc<Budget>) -> Arc<Self> {
+        Arc::new(Self { cache: Cache::new(budget, MAX_AGE, MAX_BYTES), reads: Mutex::default() })
+    }
+
+    /// Returns a room's latest page, or the one before chat number `before`. Concurrent callers share one read, which
+    /// goes on if they give up.
+    pub(super) async fn page(
+        self: &Arc<Self>,
+        loader: &Arc<ChatLoader>,
+        room: &Room,
+        before: Option<i64>,
+    ) -> Result<Arc<RenderedPage>> {
+        let names = loader.names_version();
+        let head = room.log(&loader.db).current_head().await?;
+        let (key, version) = ((room.id, before), (head.seq, names));
+        if let Some(page) = self.cached(key, version) {
             return Ok(page);
         }
-        let reading =
-            self.pages.shared_read(place, made_of, || Arc::clone(self).read_page(room.clone(), before, head, made_of));
-        with_timeout(reading).await?.map_err(|error| match &*error {
+        let read = self.shared_read(key, version, || {
+            Arc::clone(self).read(Arc::clone(loader), room.clone(), before, head, version)
+        });
+        with_timeout(read).await?.map_err(|error| match &*error {
             Error::NotFound => Error::NotFound,
             error => Error::Unavailable(error.to_string()),
         })
     }
 
-    async fn read_page(
+    async fn read(
         self: Arc<Self>,
+        loader: Arc<ChatLoader>,
         room: Room,
         before: Option<i64>,
         head: Head,
-        made_of: PageVersion,
+        version: PageVersion,
     ) -> Result<Arc<RenderedPage>> {
-        let version = self.pages.cache.version();
-        let page = room.log(&self.db).page(head, before).await?;
-        let articles = self.with_authors(page.chats).await?;
+        let cache_version = self.cache.version();
+        let page = room.log(&loader.db).page(head, before).await?;
+        let articles = loader.with_authors(page.chats).await?;
         articles.iter().for_each(|article| article.prepare());
-        let fragment = Fragment::new(Feed { articles, upto: page.upto, closed: false }).charged_to(self.db.budget());
+        let fragment = Fragment::new(Feed { articles, upto: page.upto, closed: false }).charged_to(loader.budget());
         let page = Arc::new(RenderedPage { fragment, before: page.before });
-        self.pages.cache.insert(
-            version,
-            (room.id, before),
-            CachedPage { version: made_of, page: Arc::clone(&page) },
-            0,
-        );
+        let cached = CachedPage { version, page: Arc::clone(&page) };
+        self.cache.insert(cache_version, (room.id, before), cached, 0);
         Ok(page)
     }
-}
 
-impl PageCache {
-    pub(super) fn new(budget: &Arc<Budget>) -> Self {
-        Self { cache: Cache::new(budget, MAX_AGE, MAX_BYTES), reads: Mutex::default() }
-    }
-
-    fn cached(&self, place: PageKey, made_of: PageVersion) -> Option<Arc<RenderedPage>> {
-        match self.cache.get(&place) {
-            Lookup::Hit(known) if known.version == made_of => Some(known.page),
+    fn cached(&self, key: PageKey, version: PageVersion) -> Option<Arc<RenderedPage>> {
+        match self.cache.get(&key) {
+            Lookup::Hit(cached) if cached.version == version => Some(cached.page),
             _ => None,
         }
     }
 
     /// Returns the reading of a page that is under way, or begins one, in a task of its own.
-    fn shared_read<F>(&self, place: PageKey, made_of: PageVersion, read: impl FnOnce() -> F) -> Shared<PageRead>
+    fn shared_read<F>(&self, key: PageKey, version: PageVersion, read: impl FnOnce() -> F) -> Shared<PageRead>
     where
         F: Future<Output = Result<Arc<RenderedPage>>> + Send + 'static,
     {
-        let mut readings = self.reads.lock();
-        let under_way = readings.get(&(place, made_of)).and_then(WeakShared::upgrade);
-        under_way.filter(|reading| reading.peek().is_none()).unwrap_or_else(|| {
+        let mut reads = self.reads.lock();
+        let running = reads.get(&(key, version)).and_then(WeakShared::upgrade);
+        running.filter(|read| read.peek().is_none()).unwrap_or_else(|| {
             let task = tokio::spawn(read());
             let read =
                 async { task.await.unwrap_or_else(|panic| Err(Error::Internal(panic.to_string()))).map_err(Arc::new) };
-            let reading = read.boxed().shared();
-            readings.retain(|_, reading| reading.upgrade().is_some());
-            readings.extend(reading.downgrade().map(|weak| ((place, made_of), weak)));
-            reading
+            let read = read.boxed().shared();
+            reads.retain(|_, read| read.upgrade().is_some());
+            reads.extend(read.downgrade().map(|weak| ((key, version), weak)));
+            read
         })
     }
 }
@@ -136,7 +135,7 @@ mod tests {
         Arc::new(RenderedPage { fragment: Fragment::new(feed), before: None })
     }
 
-    fn pages() -> (PageCache, RoomId) {
+    fn pages() -> (Arc<PageCache>, RoomId) {
         (PageCache::new(&Arc::default()), "0123456789abcdef01234567".parse().unwrap())
     }
 

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::hub::Hub;
 use super::names::Names;
 use crate::error::Result;
 use crate::models::cluster::{self, ClusterEvent};
@@ -84,14 +83,14 @@ pub struct PresenceGuard {
 
 impl Presence {
     /// Nobody is here yet.
-    pub(super) fn new(hub: &Hub, room: RoomId, stirs: watch::Sender<()>) -> Self {
+    pub(super) fn new(db: &Arc<Database>, names: &Arc<Names>, room: RoomId, changed: watch::Sender<()>) -> Self {
         let nobody = || watch::Sender::new(Arc::new(Rendered::new(People::default())));
-        let (db, names) = (Arc::clone(&hub.db), Arc::clone(&hub.names));
+        let (db, names) = (Arc::clone(db), Arc::clone(names));
         Self(Arc::new(RoomPresence {
             state: Mutex::default(),
             online: nobody(),
             typing: nobody(),
-            changed: stirs,
+            changed,
             db,
             names,
             room,

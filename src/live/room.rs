@@ -12,12 +12,12 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::hub::Hub;
+use super::chat_loader::ChatLoader;
 use super::presence::Presence;
 use super::recent_chats::{RecentChats, take_batch};
+use super::weak_map::WeakMap;
 use crate::cache::{Evict, IDLE};
 use crate::error::{Error, Result};
-use crate::metrics::METRICS;
 use crate::models::room::Head;
 use crate::models::{RoomId, RoomLog};
 use crate::store::with_timeout;
@@ -43,9 +43,13 @@ type LogRead = BoxFuture<'static, Result<Arc<Fragment>, Arc<Error>>>;
 /// Readings under way, by their cursor.
 type CatchUps = HashMap<i64, WeakShared<LogRead>>;
 
+pub(super) type LiveRooms = WeakMap<RoomId, LiveRoom>;
+
 /// A live room. Dropped with its last reader.
 pub struct LiveRoom {
-    pub(super) hub: Arc<Hub>,
+    loader: Arc<ChatLoader>,
+    /// The live rooms, from which this one removes itself.
+    rooms: Arc<LiveRooms>,
     /// Which room.
     pub id: RoomId,
     pub(super) log: Arc<RoomLog>,
@@ -63,28 +67,29 @@ pub struct LiveRoom {
 }
 
 impl LiveRoom {
-    pub(super) fn open(hub: Arc<Hub>, id: RoomId, log: Arc<RoomLog>, top: Head) -> Arc<Self> {
-        let (hint, stirs) = (log.head_receiver(), watch::Sender::default());
+    pub(super) fn open(loader: &Arc<ChatLoader>, rooms: &Arc<LiveRooms>, log: Arc<RoomLog>, head: Head) -> Arc<Self> {
+        let (id, head_receiver, changed) = (log.room, log.head_receiver(), watch::Sender::default());
         let room = Arc::new(Self {
-            presence: Presence::new(&hub, id, stirs.clone()),
-            changed: stirs,
-            recent: Mutex::new(RecentChats::new(top.seq, top.closed, Arc::clone(hub.db.budget()))),
-            upto: watch::Sender::new(top.seq),
+            presence: Presence::new(&loader.db, &loader.names, id, changed.clone()),
+            changed,
+            recent: Mutex::new(RecentChats::new(head.seq, head.closed, Arc::clone(loader.budget()))),
+            upto: watch::Sender::new(head.seq),
             catch_ups: Mutex::default(),
             follower: Mutex::default(),
-            hub,
+            loader: Arc::clone(loader),
+            rooms: Arc::clone(rooms),
             id,
             log,
         });
-        METRICS.rooms.inc();
+        room.loader.db.metrics().rooms.inc();
         let weak: Weak<dyn Evict> = Arc::downgrade(&(Arc::clone(&room) as Arc<dyn Evict>));
-        room.hub.db.budget().register(weak);
-        let follower = tokio::spawn(follow_log(Arc::downgrade(&room), hint)).abort_handle();
+        room.loader.budget().register(weak);
+        let follower = tokio::spawn(follow_log(Arc::downgrade(&room), head_receiver)).abort_handle();
         *room.follower.lock() = Some(follower);
         room
     }
 
-    /// Hints at news: how far the ring reaches.
+    /// Hints at updates: how far the ring reaches.
     pub(super) fn upto(&self) -> watch::Receiver<i64> {
         self.upto.subscribe()
     }
@@ -115,44 +120,44 @@ impl LiveRoom {
     async fn advance(&self) -> Result<()> {
         loop {
             let since = self.recent().upto();
-            let news = self.log.updates(since).await?;
-            if news.upto == since {
+            let updates = self.log.updates(since).await?;
+            if updates.upto == since {
                 return Ok(());
             }
-            for chat in &news.chats {
+            for chat in &updates.chats {
                 self.presence.stop_typing(chat.author);
             }
             // What was said before and has changed is not handed out any more as it was.
-            if news.chats.iter().any(|chat| chat.rev > chat.seq) {
+            if updates.chats.iter().any(|chat| chat.rev > chat.seq) {
                 self.catch_ups().clear();
             }
             loop {
-                let version = self.hub.names_version();
-                let articles = self.hub.with_authors(news.chats.clone()).await?;
+                let version = self.loader.names_version();
+                let articles = self.loader.with_authors(updates.chats.clone()).await?;
                 // Rendered here, not under the lock.
                 articles.iter().for_each(|article| article.prepare());
-                let mut ring = self.recent();
+                let mut recent = self.recent();
                 // A name that has changed meanwhile is read again; one that changes now forgets what is pushed.
-                if self.hub.names_version() == version {
-                    ring.push(articles, news.upto, news.closed);
+                if self.loader.names_version() == version {
+                    recent.push(articles, updates.upto, updates.closed);
                     break;
                 }
             }
-            self.upto.send_replace(news.upto);
+            self.upto.send_replace(updates.upto);
             self.notify();
         }
     }
 
     /// What the log has after a cursor that the ring does not reach back to.
     pub(super) fn read_log(self: &Arc<Self>, since: i64) -> CatchUp {
-        let mut behind = self.catch_ups();
-        behind.retain(|_, reading| reading.upgrade().is_some());
-        let reading = behind.get(&since).and_then(WeakShared::upgrade);
+        let mut catch_ups = self.catch_ups();
+        catch_ups.retain(|_, read| read.upgrade().is_some());
+        let running = catch_ups.get(&since).and_then(WeakShared::upgrade);
         // Somebody who is busy may have one still that has come to its end long ago.
-        reading.filter(|reading| reading.peek().is_none()).unwrap_or_else(|| {
-            let reading = Arc::clone(self).read(since).boxed().shared();
-            behind.extend(reading.downgrade().map(|reading_of| (since, reading_of)));
-            reading
+        running.filter(|read| read.peek().is_none()).unwrap_or_else(|| {
+            let read = Arc::clone(self).read(since).boxed().shared();
+            catch_ups.extend(read.downgrade().map(|weak| (since, weak)));
+            read
         })
     }
 
@@ -160,13 +165,13 @@ impl LiveRoom {
     async fn read(self: Arc<Self>, since: i64) -> Result<Arc<Fragment>, Arc<Error>> {
         let read = async move {
             // Never closed: without a turn there is a log all the same.
-            let _turn = self.hub.catch_ups.acquire().await;
-            METRICS.catch_ups.inc();
-            let news = self.log.updates(since).await?;
-            let mut articles = self.hub.with_authors(news.chats).await?;
+            let _turn = self.loader.catch_ups.acquire().await;
+            self.loader.db.metrics().catch_ups.inc();
+            let updates = self.log.updates(since).await?;
+            let mut articles = self.loader.with_authors(updates.chats).await?;
             articles.sort_unstable_by_key(|article| article.view.rev);
-            let feed = take_batch(articles.into_iter(), news.upto, news.closed);
-            Ok(Arc::new(Fragment::new(feed).charged_to(self.hub.db.budget())))
+            let feed = take_batch(articles.into_iter(), updates.upto, updates.closed);
+            Ok(Arc::new(Fragment::new(feed).charged_to(self.loader.budget())))
         };
         let read = AbortOnDropHandle::new(tokio::spawn(read)).await;
         read.unwrap_or_else(|panic| Err(Error::Internal(panic.to_string()))).map_err(Arc::new)
@@ -190,33 +195,29 @@ impl Evict for LiveRoom {
 
     /// Readers who are behind read the log.
     fn evict(&self) {
-        if let Some(mut ring) = self.recent.try_lock() {
-            ring.clear();
+        if let Some(mut recent) = self.recent.try_lock() {
+            recent.clear();
         }
     }
 
     fn expire(&self, now: Instant) {
-        if let Some(mut ring) = self.recent.try_lock()
-            && ring.last_used().is_some_and(|used| now.saturating_duration_since(used) > IDLE)
+        if let Some(mut recent) = self.recent.try_lock()
+            && recent.last_used().is_some_and(|used| now.saturating_duration_since(used) > IDLE)
         {
-            ring.clear();
+            recent.clear();
         }
     }
 }
 
 impl Drop for LiveRoom {
     fn drop(&mut self) {
-        METRICS.rooms.dec();
+        self.loader.db.metrics().rooms.dec();
         // Whoever was here has left, and nobody is there any more to tell it later.
         self.presence.publish();
         if let Some(follower) = self.follower.lock().take() {
             follower.abort();
         }
-        let mut rooms = self.hub.rooms.lock();
-        // A new one may stand there already.
-        if rooms.get(&self.id).is_some_and(|room| room.strong_count() == 0) {
-            rooms.remove(&self.id);
-        }
+        self.rooms.remove_dropped(&self.id);
     }
 }
 
@@ -227,9 +228,9 @@ fn batch_delay(readers: usize) -> [Duration; 2] {
 }
 
 /// Follows the log for as long as the room is live. The hint is subscribed to before the log is read.
-async fn follow_log(room: Weak<LiveRoom>, mut hint: watch::Receiver<Head>) {
+async fn follow_log(room: Weak<LiveRoom>, mut head: watch::Receiver<Head>) {
     loop {
-        hint.borrow_and_update();
+        head.borrow_and_update();
         let Some(live) = room.upgrade() else { return };
         if let Err(error) = live.advance().await {
             log::debug!("room {}: the log cannot be followed: {error}", live.id);
@@ -240,11 +241,11 @@ async fn follow_log(room: Weak<LiveRoom>, mut hint: watch::Receiver<Head>) {
         let ([least, most], enough) = (batch_delay(live.upto.receiver_count()), live.recent().upto() + BATCH_SIZE);
         drop(live);
         let handed_out = Instant::now();
-        match timeout(RESYNC_INTERVAL, hint.changed()).await {
+        match timeout(RESYNC_INTERVAL, head.changed()).await {
             Ok(Ok(())) => {
                 sleep_until(handed_out + least).await;
                 // Gone with its last writer: then the next turn ends.
-                let _ = timeout_at(handed_out + most, hint.wait_for(|end| end.seq >= enough)).await;
+                let _ = timeout_at(handed_out + most, head.wait_for(|head| head.seq >= enough)).await;
             }
             Ok(Err(_)) => return,
             Err(_) => {

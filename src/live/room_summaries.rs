@@ -8,11 +8,11 @@ use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::hub::Hub;
+use super::chat_loader::ChatLoader;
 use crate::cache::{Budget, Cache, Lookup, Version};
 use crate::error::Result;
 use crate::models::{Room, RoomId};
-use crate::views::room::{Excerpt, Glance, Said};
+use crate::views::room::{Excerpt, Said};
 
 /// How long a last chat is kept, and the most bytes of all of them.
 const MAX_AGE: Duration = Duration::from_secs(30);
@@ -37,50 +37,41 @@ struct CachedLastChat {
     excerpt: Option<Arc<Excerpt>>,
 }
 
-impl Hub {
-    /// What the list says about rooms, in their order. What the database does not tell in time is left out.
-    pub async fn summaries(&self, rooms: &[Arc<Room>]) -> Vec<Glance> {
-        let last = async |room: &Room| timeout(SUMMARY_TIMEOUT, self.last(room)).await.ok()?.ok()?;
-        let lasts = join_all(rooms.iter().map(|room| last(room))).await;
-        let authors = lasts.iter().flatten().map(|excerpt| excerpt.author);
-        // Chats without the names of those who said them are left out too.
-        let names =
-            timeout(SUMMARY_TIMEOUT, self.names.get(authors)).await.ok().and_then(Result::ok).unwrap_or_default();
-        let said = |room: &Room| {
-            // What was taken above may have been removed while the names were asked for.
-            let excerpt = self.last_chats.cached(room.id, room.last_seq(&self.db))??;
-            Some(Said::new(&excerpt, names.get(&excerpt.author)?.as_ref()))
-        };
-        rooms.iter().map(|room| Glance { said: said(room), here: self.online_count(room.id) }).collect()
-    }
-
-    /// How many people are in a room, as far as this site knows: where nobody of its own is, it knows of none.
-    pub fn online_count(&self, room: RoomId) -> usize {
-        self.get(room).map_or(0, |live| live.presence.online().borrow().view.count)
-    }
-
-    /// A room's last chat.
-    async fn last(&self, room: &Room) -> Result<Option<Arc<Excerpt>>> {
-        let known = || self.last_chats.cached(room.id, room.last_seq(&self.db));
-        if let Some(excerpt) = known() {
-            return Ok(excerpt);
-        }
-        // Never closed. Somebody else may have read it meanwhile.
-        let _turn = self.last_chats.reads.acquire().await;
-        if let Some(excerpt) = known() {
-            return Ok(excerpt);
-        }
-        let version = self.last_chats.cache.version();
-        let last = room.log(&self.db).last_chat().await?;
-        let excerpt = last.chat.map(|chat| Arc::new(Excerpt::of(&chat)));
-        self.last_chats.insert(version, room.id, CachedLastChat { upto: last.upto, excerpt: excerpt.clone() });
-        Ok(excerpt)
-    }
-}
-
 impl LastChatCache {
     pub(super) fn new(budget: &Arc<Budget>) -> Self {
         Self { cache: Cache::new(budget, MAX_AGE, MAX_BYTES), reads: Semaphore::new(MAX_CONCURRENT_READS) }
+    }
+
+    /// Returns the last chats of rooms, in order. Leaves out what the database does not answer in time.
+    pub(super) async fn last_chats(&self, loader: &ChatLoader, rooms: &[Arc<Room>]) -> Vec<Option<Said>> {
+        let last = async |room: &Room| timeout(SUMMARY_TIMEOUT, self.last_chat(loader, room)).await.ok()?.ok()?;
+        let excerpts = join_all(rooms.iter().map(|room| last(room))).await;
+        let authors = excerpts.iter().flatten().map(|excerpt| excerpt.author);
+        let names = timeout(SUMMARY_TIMEOUT, loader.names.get(authors)).await;
+        let names = names.ok().and_then(Result::ok).unwrap_or_default();
+        let with_name = |room: &Arc<Room>| {
+            // A chat may have been removed while the names were read.
+            let excerpt = self.cached(room.id, room.last_seq(&loader.db))??;
+            Some(Said::new(&excerpt, names.get(&excerpt.author)?.as_ref()))
+        };
+        rooms.iter().map(with_name).collect()
+    }
+
+    async fn last_chat(&self, loader: &ChatLoader, room: &Room) -> Result<Option<Arc<Excerpt>>> {
+        let cached = || self.cached(room.id, room.last_seq(&loader.db));
+        if let Some(excerpt) = cached() {
+            return Ok(excerpt);
+        }
+        // The semaphore is never closed.
+        let _permit = self.reads.acquire().await;
+        if let Some(excerpt) = cached() {
+            return Ok(excerpt);
+        }
+        let version = self.cache.version();
+        let last = room.log(&loader.db).last_chat().await?;
+        let excerpt = last.chat.map(|chat| Arc::new(Excerpt::of(&chat)));
+        self.insert(version, room.id, CachedLastChat { upto: last.upto, excerpt: excerpt.clone() });
+        Ok(excerpt)
     }
 
     /// What is known of a room whose log reaches to `upto`; `None` when that was not read yet.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use prometheus::IntGauge;
 use rocket::data::IoStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -17,7 +18,6 @@ use super::recent_chats::Catchup;
 use super::websocket::{ClientMessage, CloseReason, WebSocket};
 use crate::error::Result;
 use crate::limits::SocketPermit;
-use crate::metrics::METRICS;
 use crate::models::{Session, User};
 use crate::views::chat::Fragment;
 use crate::views::{Locale, room};
@@ -50,34 +50,35 @@ pub async fn serve(io: IoStream, hub: Arc<Hub>, visitor: SocketClient, feed: Res
         Ok(feed) => {
             let room = feed.room().id.to_string();
             log::info!("socket open: room {room}, user {}, from {}", socket.client.user.id, socket.client.address);
-            let _open = OpenSocketCount::count();
+            let _open = OpenSocketCount::new(&socket.hub.db.metrics().sockets);
             (socket.run_until_end(feed).await, room)
         }
         Err(_) => (CloseReason::CursorAhead, "-".into()),
     };
-    let Socket { websocket: wire, client: visitor, sent, .. } = socket;
-    METRICS.sockets_closed.with_label_values(&[end.as_str()]).inc();
+    let Socket { websocket: wire, client: visitor, sent, hub, .. } = socket;
+    let metrics = hub.db.metrics();
+    metrics.sockets_closed.with_label_values(&[end.as_str()]).inc();
     if end == CloseReason::Stalled {
-        METRICS.slow_clients_dropped.inc();
+        metrics.slow_clients_dropped.inc();
     }
     wire.close(end).await;
     let (user, address) = (visitor.user.id, visitor.address);
     log::info!("socket closed: room {room}, user {user}, from {address}, {}, {sent} messages sent", end.as_str());
 }
 
-/// Counts an open socket for as long as it is there.
-struct OpenSocketCount;
+/// Counts a socket as open until it is dropped.
+struct OpenSocketCount(IntGauge);
 
 impl OpenSocketCount {
-    fn count() -> Self {
-        METRICS.sockets.inc();
-        Self
+    fn new(open: &IntGauge) -> Self {
+        open.inc();
+        Self(open.clone())
     }
 }
 
 impl Drop for OpenSocketCount {
     fn drop(&mut self) {
-        METRICS.sockets.dec();
+        self.0.dec();
     }
 }
 

@@ -10,7 +10,7 @@ use super::room::cleanup::Cleanup;
 use super::room::log::{Appended, Draft, Entry, EntryKind, PAGE_SIZE, RoomLog};
 use super::values::{ChatText, Nonce};
 use super::{RoomId, User, UserId};
-use crate::error::{Error, Fault, Result};
+use crate::error::{Error, FieldError, Result};
 use crate::store::Job;
 
 /// Chats on one page.
@@ -94,7 +94,7 @@ impl RoomLog {
                 if same {
                     Ok(PostedChat { chat, is_duplicate: true })
                 } else {
-                    Err(Error::field("nonce", Fault::NonceUsed))
+                    Err(Error::field("nonce", FieldError::NonceUsed))
                 }
             }
             Appended::ChatRemoved | Appended::TooManyEdits | Appended::Closed => Err(Error::NotFound),
@@ -119,7 +119,7 @@ impl RoomLog {
                 Ok(chat)
             }
             Appended::ChatRemoved | Appended::Closed => Err(Error::NotFound),
-            Appended::TooManyEdits => Err(Error::field("text", Fault::EditedOften)),
+            Appended::TooManyEdits => Err(Error::field("text", FieldError::EditedOften)),
         }
     }
 

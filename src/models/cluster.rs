@@ -82,7 +82,7 @@ pub(crate) async fn follow<F: Future<Output = ()>>(db: &Arc<Database>, handle: i
                     };
                     let Some(Ok(event)) = event else { break };
                     let Some(signal) = read(db, event) else { continue };
-                    if !members.record(&signal) {
+                    if !members.record(signal.instance, signal.id) {
                         last_own = Instant::now();
                     } else if let Some(event) = decode(signal.event) {
                         handle(ClusterNotice::Event(signal.instance, event)).await;

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::values::{Nonce, RoomName, Topic};
 use super::{RoomId, User, UserId};
-use crate::error::{Error, Fault, Result};
+use crate::error::{Error, FieldError, Result};
 use crate::store::{Database, Job, StoredDocument, exponential_search, partial_index, unique_index};
 use cleanup::Cleanup;
 use log::{LogRegistry, RoomLog};
@@ -165,7 +165,7 @@ impl User {
             active: Some(at),
         };
         let Some(name) = NameReservation::acquire(db, &room.name, room.id).await? else {
-            return Err(Error::field("name", Fault::Taken));
+            return Err(Error::field("name", FieldError::Taken));
         };
         // The number may go to a room that is created in the same moment. Then the next one is tried.
         loop {
@@ -189,7 +189,7 @@ impl User {
                 // The other request holds the name.
                 return match there.matches(&room.name, &room.topic) {
                     true => Ok(Created::Existing(there)),
-                    false => Err(Error::field("name", Fault::Taken)),
+                    false => Err(Error::field("name", FieldError::Taken)),
                 };
             }
         }
@@ -246,7 +246,7 @@ impl Room {
                 old = NameReservation::find(db, &room.name, room.id).await?;
                 new = NameReservation::acquire(db, name, room.id).await?;
                 if new.is_none() {
-                    return Err(Error::field("name", Fault::Taken));
+                    return Err(Error::field("name", FieldError::Taken));
                 }
             }
             // Refused when somebody else has changed it meanwhile: who changes the name knows which one to free.

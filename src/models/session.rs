@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::{Device, SessionId, User, UserId};
-use crate::error::{Error, Fault, Result};
+use crate::error::{Error, FieldError, Result};
 use crate::store::{Database, StoredDocument, expiring_index, index};
 
 /// How long a session lasts after it was last used.
@@ -116,7 +116,7 @@ impl Session {
             return Ok(token);
         }
         session.end(db).await?;
-        Err(Error::field("userId", Fault::Credentials))
+        Err(Error::field("userId", FieldError::Credentials))
     }
 
     /// The session of a cookie's token and the person whose it is. Being used makes it last.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::values::{Login, Nickname, Nonce, Password, PicturePath};
 use super::{Device, SessionId, UserId};
-use crate::error::{Error, Fault, Result};
+use crate::error::{Error, FieldError, Result};
 use crate::store::{Database, StoredDocument, index, partial_unique_index, unique_index};
 use crate::ticket::Secret;
 pub use account::Profile;
@@ -113,8 +113,8 @@ impl Theme {
 
     /// # Errors
     /// `Theme`.
-    pub fn parse(typed: &str) -> Result<Self, Fault> {
-        Self::ALL.into_iter().find(|theme| theme.as_str() == typed).ok_or(Fault::Theme)
+    pub fn parse(typed: &str) -> Result<Self, FieldError> {
+        Self::ALL.into_iter().find(|theme| theme.as_str() == typed).ok_or(FieldError::Theme)
     }
 }
 
@@ -140,7 +140,7 @@ impl User {
     ) -> Result<Self> {
         // Looked at before the expensive hash; the index decides.
         if Self::by_login(db, &login).await?.is_some() {
-            return Err(Error::field("userId", Fault::Taken));
+            return Err(Error::field("userId", FieldError::Taken));
         }
         let password = db.state::<PasswordHasher>().hash(Lane::SignUp, password).await?;
         let first = !Self::any_exists(db).await?;
@@ -168,7 +168,7 @@ impl User {
         if db.collection::<User>().insert(user.clone()).await? {
             Ok(user)
         } else {
-            Err(Error::field("userId", Fault::Taken))
+            Err(Error::field("userId", FieldError::Taken))
         }
     }
 
@@ -224,7 +224,7 @@ impl User {
         let kept = user.as_ref().map(|user| user.password.as_str());
         let right = db.state::<PasswordHasher>().verify(lane, password, kept).await;
         let verified = attempt.finish(right.map(|right| user.filter(|_| right)))?;
-        verified.ok_or_else(|| Error::field("userId", Fault::Credentials))
+        verified.ok_or_else(|| Error::field("userId", FieldError::Credentials))
     }
 
     /// The person of this id.

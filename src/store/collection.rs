@@ -13,11 +13,11 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-use super::cluster::Members;
+use super::members::Members;
 use super::timeout::with_timeout;
 use crate::cache::{Budget, Cache, Lookup};
 use crate::error::{Error, Result};
-use crate::metrics::METRICS;
+use crate::metrics::Metrics;
 
 /// How long a query runs on after its caller has given up.
 pub(crate) const HARD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,6 +44,7 @@ pub(crate) trait StoredDocument: Serialize + DeserializeOwned + Clone + Unpin + 
 pub(super) struct QueryRunner {
     permits: Arc<Semaphore>,
     members: Arc<Members>,
+    metrics: Arc<Metrics>,
 }
 
 pub(crate) struct Collection<T: Send + Sync> {
@@ -53,8 +54,12 @@ pub(crate) struct Collection<T: Send + Sync> {
 }
 
 impl QueryRunner {
-    pub(super) fn new(members: &Arc<Members>) -> Self {
-        Self { permits: Arc::new(Semaphore::new(MAX_CONCURRENT_QUERIES)), members: Arc::clone(members) }
+    pub(super) fn new(members: &Arc<Members>, metrics: &Arc<Metrics>) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(MAX_CONCURRENT_QUERIES)),
+            members: Arc::clone(members),
+            metrics: Arc::clone(metrics),
+        }
     }
 
     /// Runs a query.
@@ -82,8 +87,8 @@ impl QueryRunner {
             Ok(Ok(Ok(result))) => result.map_err(Error::from),
         };
         match &result {
-            Ok(_) => METRICS.queries.observe(begun.elapsed().as_secs_f64()),
-            Err(_) => METRICS.database_errors.inc(),
+            Ok(_) => self.metrics.queries.observe(begun.elapsed().as_secs_f64()),
+            Err(_) => self.metrics.database_errors.inc(),
         }
         result
     }
@@ -129,7 +134,7 @@ impl<T: StoredDocument> Collection<T> {
     /// Returns one document of a unique key.
     pub(crate) async fn find_one(&self, key: Document) -> Result<Option<T>> {
         let found = self.run(|collection| async move { collection.find_one(key).await }).await?;
-        METRICS.documents_read.inc_by(u64::from(found.is_some()));
+        self.runner.metrics.documents_read.inc_by(u64::from(found.is_some()));
         Ok(found)
     }
 
@@ -137,7 +142,7 @@ impl<T: StoredDocument> Collection<T> {
     pub(crate) async fn find_many(&self, filter: Document) -> Result<Vec<T>> {
         let find = |collection: MongoCollection<T>| async move { collection.find(filter).await?.try_collect().await };
         let found: Vec<T> = self.run(find).await?;
-        METRICS.documents_read.inc_by(found.len() as u64);
+        self.runner.metrics.documents_read.inc_by(found.len() as u64);
         Ok(found)
     }
 
@@ -150,7 +155,7 @@ impl<T: StoredDocument> Collection<T> {
             collection.clone_with_type::<P>().find(filter).projection(fields).await?.try_collect::<Vec<P>>().await
         };
         let found = self.run(find).await?;
-        METRICS.documents_read.inc_by(found.len() as u64);
+        self.runner.metrics.documents_read.inc_by(found.len() as u64);
         Ok(found)
     }
 

@@ -14,13 +14,13 @@ use parking_lot::Mutex;
 use state::TypeMap;
 use tokio::time::{Instant, timeout};
 
-use super::cluster::Members;
 use super::collection::{Collection, HARD_TIMEOUT, QueryRunner, StoredDocument};
-use super::site_id;
+use super::members::Members;
 use super::timeout::QUERY_TIMEOUT;
 use crate::cache::Budget;
 use crate::config::DatabaseConfig;
 use crate::error::Result;
+use crate::metrics::Metrics;
 
 /// At start-up the server may still be starting too.
 const STARTUP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -34,6 +34,7 @@ pub struct Database {
     runner: QueryRunner,
     members: Arc<Members>,
     budget: Arc<Budget>,
+    metrics: Arc<Metrics>,
     /// When a write of this process, or of its predecessor, was last left without an answer.
     unanswered_write: Mutex<Option<Instant>>,
     site_id: OnceLock<String>,
@@ -81,12 +82,13 @@ impl Database {
     }
 
     fn new(handle: MongoDatabase, is_shared: bool) -> Self {
-        let members = Arc::new(Members::new(is_shared));
+        let (members, metrics) = (Arc::new(Members::new(is_shared)), Arc::new(Metrics::new()));
         Self {
             handle,
-            runner: QueryRunner::new(&members),
+            runner: QueryRunner::new(&members, &metrics),
             members,
             budget: Arc::default(),
+            metrics,
             unanswered_write: Mutex::new(Some(Instant::now())),
             site_id: OnceLock::new(),
             collections: <TypeMap![Send + Sync]>::new(),
@@ -94,10 +96,9 @@ impl Database {
         }
     }
 
-    pub(crate) async fn load_site_id(&self) -> Result<(), MongoError> {
-        let id = site_id::load_or_create(self).await?;
+    pub(super) fn set_site_id(&self, id: String) {
+        // Set once, at start-up.
         let _ = self.site_id.set(id);
-        Ok(())
     }
 
     /// Returns the id that all instances on this database share.
@@ -133,6 +134,11 @@ impl Database {
     /// Returns the budget to which all caches of this site are charged.
     pub fn budget(&self) -> &Arc<Budget> {
         &self.budget
+    }
+
+    /// Returns the metrics of this site.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     pub(crate) fn members(&self) -> &Members {

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
-use super::cluster::InstanceId;
+use super::members::InstanceId;
 use super::{Database, ModelState, StoredDocument};
 use crate::error::Result;
 

@@ -22,20 +22,27 @@ impl StoredDocument for SiteSettings {
     const COLLECTION: &'static str = "setting";
 }
 
-/// Returns the site's id: eight hexadecimal digits, chosen at random by the first instance on the database.
-pub(super) async fn load_or_create(db: &Database) -> Result<String, MongoError> {
-    let settings = db.collection::<SiteSettings>().driver();
-    let stored = async || Ok::<_, MongoError>(settings.find_one(doc! { "_id": ID }).await?.and_then(|found| found.id));
-    if let Some(id) = stored().await? {
-        return Ok(id);
-    }
-    let mut random = [0; 4];
-    getrandom::fill(&mut random).map_err(MongoError::custom)?;
-    let id: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    match settings.insert_one(SiteSettings { key: ID.into(), id: Some(id.clone()) }).await {
-        Ok(_) => Ok(id),
-        // Another instance was faster.
-        Err(error) if is_duplicate_key(&error) => Ok(stored().await?.unwrap_or(id)),
-        Err(error) => Err(error),
+impl Database {
+    /// Reads the site's id: eight hexadecimal digits, chosen at random by the first instance on the database.
+    pub(crate) async fn load_site_id(&self) -> Result<(), MongoError> {
+        let settings = self.collection::<SiteSettings>().driver();
+        let stored =
+            async || Ok::<_, MongoError>(settings.find_one(doc! { "_id": ID }).await?.and_then(|found| found.id));
+        if let Some(id) = stored().await? {
+            self.set_site_id(id);
+            return Ok(());
+        }
+        let mut random = [0; 4];
+        getrandom::fill(&mut random).map_err(MongoError::custom)?;
+        let id: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        match settings.insert_one(SiteSettings { key: ID.into(), id: Some(id.clone()) }).await {
+            // Another instance was faster.
+            Err(error) if is_duplicate_key(&error) => self.set_site_id(stored().await?.unwrap_or(id)),
+            inserted => {
+                inserted?;
+                self.set_site_id(id);
+            }
+        }
+        Ok(())
     }
 }

@@ -9,18 +9,18 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::Locale;
 use super::user::Me;
-use crate::error::{Error, Fault, Faults};
+use crate::error::{Error, FieldError, FieldErrors};
 use crate::models::values::is_visible;
 
 /// What is wrong, by field.
-pub type Messages = BTreeMap<&'static str, String>;
+pub type Messages = BTreeMap<Cow<'static, str>, String>;
 
 /// The sentences for refused fields.
-pub fn messages(faults: &Faults, locale: Locale) -> Messages {
-    faults.0.iter().map(|(field, fault)| (*field, sentence(*fault, locale))).collect()
+pub fn messages(faults: &FieldErrors, locale: Locale) -> Messages {
+    faults.0.iter().map(|(field, fault)| (field.clone(), sentence(*fault, locale))).collect()
 }
 
-fn sentence(fault: Fault, locale: Locale) -> String {
+fn sentence(fault: FieldError, locale: Locale) -> String {
     let limit = fault.limit().map(|limit| (Cow::from("limit"), FluentValue::from(limit)));
     let named = fault.character().map(|character| name_of(character, locale));
     let character = named.map(|name| (Cow::from("character"), FluentValue::from(name)));
@@ -144,7 +144,7 @@ fn author(nickname: Option<&str>, locale: Locale) -> String {
 /// What to do about it.
 fn hint(error: &Error, locale: Locale, reader: &str) -> String {
     let key = format!("error-{}-hint", error.code());
-    let Error::TooMany { retry_after } = error else {
+    let Error::RateLimited { retry_after } = error else {
         return locale.text_with(&key, &HashMap::from([(Cow::from("me"), FluentValue::from(reader))]));
     };
     let (key, wait) = match retry_after.as_secs() + 1 {
@@ -171,7 +171,7 @@ mod tests {
             ('!', "\u{2068}!\u{2069}", "\u{2068}!\u{2069}"),
             ('😀', "\u{2068}😀\u{2069}", "\u{2068}😀\u{2069}"),
         ] {
-            for fault in [Fault::Control(character), Fault::Alphabet(character)] {
+            for fault in [FieldError::Control(character), FieldError::Alphabet(character)] {
                 assert!(said("en", fault).contains(english), "{}", said("en", fault));
                 assert!(said("ko", fault).contains(korean), "{}", said("ko", fault));
             }

@@ -396,7 +396,7 @@ async fn a_restore_that_was_killed_or_failed_leaves_no_site_and_is_done_anew() {
     let there = new_database();
     let refuses = async || {
         let error = sarangbang::models::open(&there).await.err().unwrap();
-        assert!(error.contains("restored by half"), "{error}");
+        assert!(error.contains("partially restored"), "{error}");
         let output = soon("the site to end", on(&there, &var).arg("site").output()).await.unwrap();
         assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("restored by half"));
         run(on(&there, &var), ["backup", text(&var.join("half"))]).await.assert_wrong("restored by half");

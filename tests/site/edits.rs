@@ -175,7 +175,7 @@ async fn a_site_killed_before_it_wiped_shows_nothing_and_the_next_start_wipes() 
     let _next = Site::on(&site.database).await;
     let database = &site.database;
     until("the next start to wipe", || async move { (holding(database, "secret").await == 0).then_some(()) }).await;
-    until("the chore to be crossed out", || async {
+    until("the old job to be moved and done", || async {
         (chores.count_documents(doc! {}).await.unwrap() == 0).then_some(())
     })
     .await;

@@ -124,8 +124,8 @@ async fn a_room_of_many_chats_is_deleted_at_once_and_purged_by_the_next_start_af
         .await;
     }
     let database = mongodb::Client::with_uri_str(&address).await.unwrap().default_database().unwrap();
-    let (chats, chores) = (database.collection::<mongodb::bson::Document>("chat"), database.collection("chore"));
-    let (chats, chores) = (&chats, &chores as &mongodb::Collection<mongodb::bson::Document>);
+    let (chats, jobs) = (database.collection::<mongodb::bson::Document>("chat"), database.collection("job"));
+    let (chats, jobs) = (&chats, &jobs as &mongodb::Collection<mongodb::bson::Document>);
     let count = || async { chats.count_documents(mongodb::bson::doc! {}).await.unwrap() };
     let mut live = guest.follow(&room, 1_500).await;
     assert_eq!(owner.post(&room, &[("_method", "delete")]).await.status, 303);
@@ -136,8 +136,8 @@ async fn a_room_of_many_chats_is_deleted_at_once_and_purged_by_the_next_start_af
     program.ended().await;
     let next = start().await;
     until("all to be purged", || async { (count().await == 1).then_some(()) }).await;
-    until("the chore to be crossed out", || async {
-        (chores.count_documents(mongodb::bson::doc! {}).await.unwrap() == 0).then_some(())
+    until("the job to be deleted", || async {
+        (jobs.count_documents(mongodb::bson::doc! {}).await.unwrap() == 0).then_some(())
     })
     .await;
     let last = chats.find_one(mongodb::bson::doc! {}).await.unwrap().unwrap();

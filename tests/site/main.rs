@@ -6,6 +6,7 @@
 mod helpers;
 
 mod account;
+mod actions;
 mod app;
 mod backup;
 mod browser;
@@ -37,9 +38,11 @@ mod people;
 mod process;
 mod reading;
 mod rooms;
+mod routes;
 mod safety;
 mod sessions;
 mod sites;
 mod streams;
 mod times;
 mod unsent;
+mod upgrade;

@@ -228,7 +228,7 @@ async fn what_a_lost_instance_left_to_do_is_done_by_another_one_that_runs() {
     let client = mongodb::Client::with_uri_str(&database).await.unwrap();
     let (chats, jobs) = {
         let database = client.default_database().unwrap();
-        ["chat", "chore"].map(|name| database.collection::<mongodb::bson::Document>(name)).into()
+        ["chat", "job"].map(|name| database.collection::<mongodb::bson::Document>(name)).into()
     };
     let of_whom = async || jobs.find_one(mongodb::bson::doc! {}).await.unwrap().unwrap().get_object_id("site").unwrap();
     let first = of_whom().await;

@@ -5,7 +5,7 @@ use mongodb::bson::{Document, doc};
 use super::hasher::{Lane, PasswordHasher};
 use super::throttle::Throttle;
 use super::{Theme, User};
-use crate::error::{Error, Fault, Result};
+use crate::error::{Error, FieldError, Result};
 use crate::models::values::{Nickname, Password, PicturePath};
 use crate::models::{SessionId, UserId};
 use crate::store::Database;
@@ -72,7 +72,7 @@ impl User {
         let now = db.collection::<User>().find_one(doc! { "_id": self.id }).await?.ok_or(Error::NotFound)?;
         let attempt = db.state::<Throttle>().begin_by_session(session).await?;
         let proof = attempt.finish(now.prove_change(db, old, &new, session).await)?;
-        match proof.ok_or_else(|| Error::field("oldPassword", Fault::WrongPassword))? {
+        match proof.ok_or_else(|| Error::field("oldPassword", FieldError::WrongPassword))? {
             Proof::Repeated => return db.ensure_durable().await,
             Proof::OldPassword => {}
         }
@@ -82,7 +82,7 @@ impl User {
         let set = doc! { "password": password, "exempt": session.to_string() };
         match db.collection::<User>().update(proved, doc! { "$set": set, "$inc": { "epoch": 1_i64 } }).await? {
             true => Ok(()),
-            false => Err(Error::field("oldPassword", Fault::WrongPassword)),
+            false => Err(Error::field("oldPassword", FieldError::WrongPassword)),
         }
     }
 
@@ -170,6 +170,6 @@ impl User {
         let attempt = db.state::<Throttle>().begin_by_session(session).await?;
         let right = db.state::<PasswordHasher>().verify(Lane::Known, Some(password), Some(&self.password)).await;
         let proof = attempt.finish(right.map(|right| right.then_some(())))?;
-        proof.ok_or_else(|| Error::field(field, Fault::WrongPassword))
+        proof.ok_or_else(|| Error::field(field, FieldError::WrongPassword))
     }
 }

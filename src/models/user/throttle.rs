@@ -141,7 +141,7 @@ mod tests {
     }
 
     fn is_refused<T>(result: &Result<T>, within: Duration) -> bool {
-        matches!(result, Err(Error::TooMany { retry_after }) if *retry_after <= within)
+        matches!(result, Err(Error::RateLimited { retry_after }) if *retry_after <= within)
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::text::{is_visible, overrides_text, reject, within};
-use crate::error::Fault;
+use crate::error::FieldError;
 
 /// What is said: 1–4,000 characters, lines ended by LF, nothing but what can be seen at the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,14 +14,14 @@ impl ChatText {
 
     /// # Errors
     /// `Empty`, `TooLong` or `Control`.
-    pub fn parse(typed: &str) -> Result<Self, Fault> {
+    pub fn parse(typed: &str) -> Result<Self, FieldError> {
         let text = typed.replace("\r\n", "\n").replace('\r', "\n");
         let text = text.trim_end();
         // Isolates are left to writers of two directions: they end with the block that a chat is.
         let is_refused = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || overrides_text(c);
-        reject(text, is_refused, Fault::Control)?;
+        reject(text, is_refused, FieldError::Control)?;
         if !text.chars().any(is_visible) {
-            return Err(Fault::Empty);
+            return Err(FieldError::Empty);
         }
         within(1, Self::MOST, text.chars().count())?;
         Ok(Self(text.to_owned()))
@@ -41,7 +41,7 @@ mod tests {
     fn a_text_keeps_its_lines_and_loses_its_end() {
         assert_eq!(ChatText::parse("  a\r\nb\rc\t\n \n").unwrap().as_str(), "  a\nb\nc");
         assert!(ChatText::parse(&"😀".repeat(4_000)).is_ok());
-        assert_eq!(ChatText::parse(&"a".repeat(4_001)), Err(Fault::TooLong(4_000)));
+        assert_eq!(ChatText::parse(&"a".repeat(4_001)), Err(FieldError::TooLong(4_000)));
         assert!(ChatText::parse(&format!("a{}", "\r\n".repeat(4_000))).is_ok());
     }
 }

@@ -3,7 +3,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use super::text::{is_visible, key, line, within};
-use crate::error::Fault;
+use crate::error::FieldError;
 
 /// What a user signs in with: 3–32 letters, digits, `_`, `-`, `.` of any script, kept as its key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -13,14 +13,14 @@ pub struct Login(String);
 impl Login {
     /// # Errors
     /// `Empty`, `TooShort`, `TooLong`, `Control` or `Alphabet`.
-    pub fn parse(typed: &str) -> Result<Self, Fault> {
+    pub fn parse(typed: &str) -> Result<Self, FieldError> {
         let login: String = line(typed)?.nfkc().collect();
         // Many scripts write vowels and tones as marks upon a letter.
         let mut after_letter = false;
         for c in login.chars() {
             let is_mark = is_combining_mark(c) && after_letter;
             if !is_visible(c) || !(c.is_alphanumeric() || is_mark || matches!(c, '_' | '-' | '.')) {
-                return Err(Fault::Alphabet(c));
+                return Err(FieldError::Alphabet(c));
             }
             after_letter = is_mark || c.is_alphabetic();
         }
@@ -50,8 +50,8 @@ mod tests {
 
     #[test]
     fn a_login_has_3_to_32_letters_digits_and_three_signs() {
-        assert_eq!(Login::parse("ab"), Err(Fault::TooShort(3)));
-        assert_eq!(Login::parse(&"가".repeat(33)), Err(Fault::TooLong(32)));
+        assert_eq!(Login::parse("ab"), Err(FieldError::TooShort(3)));
+        assert_eq!(Login::parse(&"가".repeat(33)), Err(FieldError::TooLong(32)));
         assert!(Login::parse(&"가".repeat(32)).is_ok());
         for (typed, refused) in [
             ("a b c", ' '),
@@ -63,9 +63,9 @@ mod tests {
             ("ab\u{1160}c", '\u{1160}'),
             ("ab.\u{301}c", '\u{301}'),
         ] {
-            assert_eq!(Login::parse(typed), Err(Fault::Alphabet(refused)), "{typed}");
+            assert_eq!(Login::parse(typed), Err(FieldError::Alphabet(refused)), "{typed}");
         }
-        assert_eq!(Login::parse("   "), Err(Fault::Empty));
+        assert_eq!(Login::parse("   "), Err(FieldError::Empty));
         for typed in ["हिन्दी", "ไทยแลนด์", "ë̀ee", &"ß".repeat(32)] {
             assert!(Login::parse(typed).is_ok(), "{typed}");
         }

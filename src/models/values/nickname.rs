@@ -4,7 +4,7 @@ use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::text::{is_visible, line, within};
-use crate::error::Fault;
+use crate::error::FieldError;
 
 /// The name that others see: 1–40 graphemes on one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,11 +14,11 @@ pub struct Nickname(String);
 impl Nickname {
     /// # Errors
     /// `Empty`, `TooLong` or `Control`.
-    pub fn parse(typed: &str) -> Result<Self, Fault> {
+    pub fn parse(typed: &str) -> Result<Self, FieldError> {
         let nickname: String = line(typed)?.nfc().collect();
         within(1, 40, nickname.graphemes(true).count())?;
         // A grapheme may be made of any number of combining characters.
-        within(1, 40 * 8, nickname.chars().count()).map_err(|_| Fault::TooLong(40))?;
+        within(1, 40 * 8, nickname.chars().count()).map_err(|_| FieldError::TooLong(40))?;
         Ok(Self(nickname))
     }
 
@@ -41,9 +41,9 @@ mod tests {
     #[test]
     fn a_nickname_counts_what_people_see() {
         assert!(Nickname::parse(&"👩‍👩‍👧‍👦".repeat(40)).is_ok());
-        assert_eq!(Nickname::parse(&"👩‍👩‍👧‍👦".repeat(41)), Err(Fault::TooLong(40)));
+        assert_eq!(Nickname::parse(&"👩‍👩‍👧‍👦".repeat(41)), Err(FieldError::TooLong(40)));
         let tower = format!("a{}", "\u{301}".repeat(5_000));
-        assert_eq!(Nickname::parse(&tower), Err(Fault::TooLong(40)));
+        assert_eq!(Nickname::parse(&tower), Err(FieldError::TooLong(40)));
         assert_eq!(Nickname::parse("  길   동 ").unwrap().as_str(), "길 동");
     }
 

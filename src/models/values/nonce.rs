@@ -3,7 +3,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::text::{reject, within};
-use crate::error::{Error, Fault};
+use crate::error::{Error, FieldError};
 
 /// What makes a chat the same chat when it is sent again: 1–64 of `A-Z a-z 0-9 _ -`, made by the page or the bot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -13,8 +13,8 @@ pub struct Nonce(String);
 impl Nonce {
     /// # Errors
     /// `Empty`, `TooLong` or `Alphabet`.
-    pub fn parse(typed: &str) -> Result<Self, Fault> {
-        reject(typed, |c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')), Fault::Alphabet)?;
+    pub fn parse(typed: &str) -> Result<Self, FieldError> {
+        reject(typed, |c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')), FieldError::Alphabet)?;
         within(1, 64, typed.len())?;
         Ok(Self(typed.to_owned()))
     }
@@ -42,8 +42,8 @@ mod tests {
     #[test]
     fn a_nonce_takes_one_alphabet() {
         assert!(Nonce::parse(&"aZ9_-".repeat(12)).is_ok());
-        assert_eq!(Nonce::parse(""), Err(Fault::Empty));
-        assert_eq!(Nonce::parse(&"a".repeat(65)), Err(Fault::TooLong(64)));
-        assert_eq!(Nonce::parse("a가"), Err(Fault::Alphabet('가')));
+        assert_eq!(Nonce::parse(""), Err(FieldError::Empty));
+        assert_eq!(Nonce::parse(&"a".repeat(65)), Err(FieldError::TooLong(64)));
+        assert_eq!(Nonce::parse("a가"), Err(FieldError::Alphabet('가')));
     }
 }

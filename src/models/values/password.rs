@@ -3,7 +3,7 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 
 use super::text::{is_visible, overrides_text, reject, within};
-use crate::error::Fault;
+use crate::error::FieldError;
 
 /// A password as typed: 8–256 characters, composed (NFC), for keyboards differ in how they send one.
 #[derive(Clone)]
@@ -12,12 +12,12 @@ pub struct Password(String);
 impl Password {
     /// # Errors
     /// `Empty`, `TooShort`, `TooLong` or `Control`.
-    pub fn parse(typed: &str) -> Result<Self, Fault> {
+    pub fn parse(typed: &str) -> Result<Self, FieldError> {
         let password: String = typed.nfc().collect();
-        reject(&password, |c| c.is_control() || overrides_text(c), Fault::Control)?;
+        reject(&password, |c| c.is_control() || overrides_text(c), FieldError::Control)?;
         // Spaces are as good as other keys; what no key types is not.
         if !password.chars().any(|c| c == ' ' || is_visible(c)) {
-            return Err(Fault::Empty);
+            return Err(FieldError::Empty);
         }
         within(8, 256, password.chars().count())?;
         Ok(Self(password))
@@ -44,9 +44,9 @@ mod tests {
         let composed = Password::parse("비밀번호입니다요").unwrap();
         let decomposed = Password::parse(&"비밀번호입니다요".nfd().collect::<String>()).unwrap();
         assert_eq!(composed.as_bytes(), decomposed.as_bytes());
-        assert!(matches!(Password::parse("1234567"), Err(Fault::TooShort(8))));
-        assert!(matches!(Password::parse(&"\u{200b}".repeat(8)), Err(Fault::Empty)));
-        assert!(matches!(Password::parse("password\u{202e}"), Err(Fault::Control('\u{202e}'))));
+        assert!(matches!(Password::parse("1234567"), Err(FieldError::TooShort(8))));
+        assert!(matches!(Password::parse(&"\u{200b}".repeat(8)), Err(FieldError::Empty)));
+        assert!(matches!(Password::parse("password\u{202e}"), Err(FieldError::Control('\u{202e}'))));
         assert!(Password::parse("        ").is_ok());
     }
 }

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::error::Fault;
+use crate::error::FieldError;
 
 /// Where a picture is on the image server: `/image/`, the hash of what is in it, `.jpg`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,11 +10,11 @@ pub struct PicturePath(String);
 impl PicturePath {
     /// # Errors
     /// `Path`.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, FieldError> {
         let hash = text.strip_prefix("/image/").and_then(|name| name.strip_suffix(".jpg"));
         let is_hash =
             |hash: &str| hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if hash.is_some_and(is_hash) { Ok(Self(text.to_owned())) } else { Err(Fault::Path) }
+        if hash.is_some_and(is_hash) { Ok(Self(text.to_owned())) } else { Err(FieldError::Path) }
     }
 
     /// The path of the larger file.

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use super::text::{collapse, key, line, within};
-use crate::error::Fault;
+use crate::error::FieldError;
 
 /// A room's name: 1–60 characters on one line, unique by its [`RoomName::key`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,7 +12,7 @@ pub struct RoomName(String);
 impl RoomName {
     /// # Errors
     /// `Empty`, `TooLong` or `Control`.
-    pub fn parse(typed: &str) -> Result<Self, Fault> {
+    pub fn parse(typed: &str) -> Result<Self, FieldError> {
         let name: String = line(typed)?.nfc().collect();
         within(1, 60, name.chars().count())?;
         Ok(Self(name))
@@ -38,6 +38,6 @@ mod tests {
         let key = |name| RoomName::parse(name).unwrap().key();
         assert_eq!(key("Straße  42"), key("ＳＴＲＡＳＳＥ\u{3000}42"));
         assert_ne!(key("사랑방"), key("사랑 방"));
-        assert_eq!(RoomName::parse(&"방".repeat(61)), Err(Fault::TooLong(60)));
+        assert_eq!(RoomName::parse(&"방".repeat(61)), Err(FieldError::TooLong(60)));
     }
 }

@@ -3,14 +3,14 @@
 use unicase::UniCase;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::error::Fault;
+use crate::error::FieldError;
 
 /// One line: ends trimmed, spaces collapsed, without what cannot be seen or turns its surroundings.
-pub(crate) fn line(typed: &str) -> Result<String, Fault> {
+pub(crate) fn line(typed: &str) -> Result<String, FieldError> {
     let typed = typed.trim();
-    reject(typed, |c| c.is_control() || turns_text(c) || matches!(c, '\u{2028}' | '\u{2029}'), Fault::Control)?;
+    reject(typed, |c| c.is_control() || turns_text(c) || matches!(c, '\u{2028}' | '\u{2029}'), FieldError::Control)?;
     if !typed.chars().any(is_visible) {
-        return Err(Fault::Empty);
+        return Err(FieldError::Empty);
     }
     Ok(collapse(typed))
 }
@@ -26,15 +26,19 @@ pub(crate) fn collapse(text: &str) -> String {
 }
 
 /// Refuses a text with the first character for which `is_refused` holds.
-pub(crate) fn reject(text: &str, is_refused: impl Fn(char) -> bool, fault: fn(char) -> Fault) -> Result<(), Fault> {
+pub(crate) fn reject(
+    text: &str,
+    is_refused: impl Fn(char) -> bool,
+    fault: fn(char) -> FieldError,
+) -> Result<(), FieldError> {
     text.chars().find(|c| is_refused(*c)).map_or(Ok(()), |c| Err(fault(c)))
 }
 
-pub(crate) fn within(least: usize, most: usize, length: usize) -> Result<(), Fault> {
+pub(crate) fn within(least: usize, most: usize, length: usize) -> Result<(), FieldError> {
     match length {
-        0 if least > 0 => Err(Fault::Empty),
-        length if length < least => Err(Fault::TooShort(least)),
-        length if length > most => Err(Fault::TooLong(most)),
+        0 if least > 0 => Err(FieldError::Empty),
+        length if length < least => Err(FieldError::TooShort(least)),
+        length if length > most => Err(FieldError::TooLong(most)),
         _ => Ok(()),
     }
 }
@@ -68,17 +72,17 @@ mod tests {
     #[test]
     fn what_cannot_be_seen_or_turns_text_is_refused() {
         for unseen in ["\u{200b}\u{200d}", "\u{3164}", "\u{2800}", "\u{feff}", "\u{e0020}"] {
-            assert_eq!(Nickname::parse(unseen), Err(Fault::Empty), "{unseen:?}");
-            assert_eq!(ChatText::parse(unseen), Err(Fault::Empty), "{unseen:?}");
+            assert_eq!(Nickname::parse(unseen), Err(FieldError::Empty), "{unseen:?}");
+            assert_eq!(ChatText::parse(unseen), Err(FieldError::Empty), "{unseen:?}");
         }
         for turning in ['\u{202e}', '\u{202a}', '\u{0}', '\u{1b}', '\u{7f}'] {
             let typed = format!("a{turning}b\u{202d}c");
-            assert_eq!(RoomName::parse(&typed), Err(Fault::Control(turning)), "{turning:?}");
-            assert_eq!(ChatText::parse(&typed), Err(Fault::Control(turning)), "{turning:?}");
+            assert_eq!(RoomName::parse(&typed), Err(FieldError::Control(turning)), "{turning:?}");
+            assert_eq!(ChatText::parse(&typed), Err(FieldError::Control(turning)), "{turning:?}");
         }
-        assert_eq!(Nickname::parse("a\u{2067}b"), Err(Fault::Control('\u{2067}')));
+        assert_eq!(Nickname::parse("a\u{2067}b"), Err(FieldError::Control('\u{2067}')));
         assert!(ChatText::parse("a \u{2067}b\u{2069}").is_ok());
-        assert_eq!(Topic::parse("one\ntwo"), Err(Fault::Control('\n')));
+        assert_eq!(Topic::parse("one\ntwo"), Err(FieldError::Control('\n')));
         assert_eq!(Topic::parse("\u{200b}").unwrap(), Topic::default());
     }
 }

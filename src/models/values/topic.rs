@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::text::{line, within};
-use crate::error::Fault;
+use crate::error::FieldError;
 
 /// What a room is about: at most 200 characters on one line, or nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,9 +11,9 @@ pub struct Topic(String);
 impl Topic {
     /// # Errors
     /// `TooLong` or `Control`.
-    pub fn parse(typed: &str) -> Result<Self, Fault> {
+    pub fn parse(typed: &str) -> Result<Self, FieldError> {
         let topic = match line(typed) {
-            Err(Fault::Empty) => return Ok(Self::default()),
+            Err(FieldError::Empty) => return Ok(Self::default()),
             topic => topic?,
         };
         within(0, 200, topic.chars().count())?;

@@ -19,7 +19,6 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{Entry, EntryKind, MAX_HEAD_AGE, PAGE_SIZE, RoomLog};
 use crate::error::{Error, Result};
-use crate::metrics::METRICS;
 use crate::models::room::{Head, Room};
 use crate::models::values::{ChatText, Nonce};
 use crate::models::{RoomId, UserId};
@@ -193,8 +192,8 @@ impl RoomLog {
                 // reject the write: it counts once it was read again and the room was found open.
                 Ok(()) if begun.elapsed() > MAX_HEAD_AGE => return Err(unavailable("the write took too long")),
                 Ok(()) => {
-                    METRICS.batch_entries.observe(entries.len() as f64);
-                    METRICS.append_seconds.observe(begun.elapsed().as_secs_f64());
+                    self.db.metrics().batch_entries.observe(entries.len() as f64);
+                    self.db.metrics().append_seconds.observe(begun.elapsed().as_secs_f64());
                     self.mark_checked(begun);
                     self.record_committed(&entries);
                     self.supersede(

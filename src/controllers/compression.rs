@@ -1,4 +1,4 @@
-//! Answers as gzip, for those who take it.
+//! Bodies compressed by gzip for clients that accept it.
 
 use std::io::Cursor;
 
@@ -7,8 +7,8 @@ use rocket::response::Builder;
 
 use crate::http::takes_gzip;
 
-/// Puts a body into an answer: as gzip where the request takes that and there is one, else as it is.
-pub(super) fn put_either<'o, B>(
+/// Sets the body of a response, compressed if the client accepts it and `gzip` returns something.
+pub(crate) fn compressed_body<'o, B>(
     response: &mut Builder<'o>,
     request: &Request<'_>,
     plain: B,

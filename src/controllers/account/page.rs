@@ -1,0 +1,77 @@
+//! The account page.
+
+use rocket::{get, uri};
+
+use crate::controllers::guards::current_user::{CurrentUser, PageUser};
+use crate::controllers::reply::Reply;
+use crate::controllers::request_context::RequestContext;
+use crate::error::Result;
+use crate::models;
+use crate::models::user::Theme;
+use crate::ticket::Purpose;
+use crate::views::user::{Account, Me, Session, Upload, UserJson};
+
+/// The ends of locale keys: notices about changes, and results of an upload.
+const NOTICES: [&str; 4] = ["profile", "password", "sessions", "picture"];
+const UPLOAD_RESULTS: [&str; 11] = [
+    "stored",
+    "ticket",
+    "form",
+    "missing",
+    "too-large",
+    "too-slow",
+    "too-many",
+    "kind",
+    "pixels",
+    "broken",
+    "unavailable",
+];
+
+/// Shows the account. `done` names what was changed, `picture` the result of an upload.
+#[get("/user/me?<done>&<picture>")]
+pub(super) async fn show(
+    done: Option<&str>,
+    picture: Option<&str>,
+    user: PageUser<'_>,
+    ctx: RequestContext<'_>,
+) -> Result<Reply> {
+    if ctx.wants_json() {
+        return Reply::json(&UserJson::from(&user.user));
+    }
+    let (done, uploaded) = (known(&NOTICES, done), known(&UPLOAD_RESULTS, picture));
+    let page = Account { done, uploaded, ..account_view(&user, &ctx).await? };
+    Ok(account_page(&page, &ctx)?.uncompressed())
+}
+
+/// Returns the path of the page with a notice.
+pub(super) fn account_path(notice: &str) -> String {
+    uri!(show(done = Some(notice), picture = _)).to_string()
+}
+
+pub(super) fn account_page(page: &Account, ctx: &RequestContext<'_>) -> Result<Reply> {
+    ctx.page("users/me.html.tera", page)
+}
+
+pub(super) async fn account_view(user: &CurrentUser, ctx: &RequestContext<'_>) -> Result<Account> {
+    let id = user.id.to_string();
+    let (sessions, is_healthy) = tokio::join!(models::Session::of_user(&ctx.db, user), ctx.images.is_healthy());
+    let upload = ctx.images_url().filter(|_| is_healthy).map(|url| Upload {
+        address: url.to_string(),
+        ticket: format!("{id}.{}", ctx.images.secret().ticket(Purpose::Upload, &id)),
+    });
+    Ok(Account {
+        me: Me::from(&user.user),
+        login: user.login.as_str().to_owned(),
+        chosen: user.locale.clone().unwrap_or_default(),
+        theme: user.theme.map(Theme::as_str).unwrap_or_default().to_owned(),
+        sessions: sessions?.iter().map(|session| Session::new(session, &user.session)).collect(),
+        nickname: user.nickname.as_str().to_owned(),
+        upload,
+        has_picture: user.picture.is_some(),
+        ..Account::default()
+    })
+}
+
+fn known(codes: &[&'static str], code: Option<&str>) -> Option<&'static str> {
+    codes.iter().copied().find(|known| code == Some(*known))
+}

@@ -1,0 +1,54 @@
+//! The value types of models as fields of Rocket's forms.
+
+use rocket::form::{self, FromFormField, ValueField};
+
+use crate::error::FieldError;
+use crate::models::user::Theme;
+use crate::models::values::{ChatText, Login, Nickname, Nonce, Password, RoomName, Topic};
+use crate::views::Locale;
+
+/// A field that may be absent. Rocket's own `Option` turns an invalid value into `None`.
+pub(crate) struct Optional<T>(pub(crate) Option<T>);
+
+/// A choice. The empty value clears it.
+#[derive(Clone, Copy)]
+pub(crate) struct Choice<T>(pub(crate) Option<T>);
+
+macro_rules! form_value {
+    ($($type:ty),+) => { $(
+        impl<'r> FromFormField<'r> for $type {
+            fn from_value(field: ValueField<'r>) -> form::Result<'r, Self> {
+                Self::parse(field.value).map_err(invalid)
+            }
+        }
+    )+ };
+}
+
+form_value!(ChatText, Login, Nickname, Nonce, Password, RoomName, Theme, Topic);
+
+impl<'r> FromFormField<'r> for Locale {
+    fn from_value(field: ValueField<'r>) -> form::Result<'r, Self> {
+        Self::tagged(field.value).ok_or_else(|| invalid(FieldError::Language))
+    }
+}
+
+impl<'r, T: FromFormField<'r>> FromFormField<'r> for Choice<T> {
+    fn from_value(field: ValueField<'r>) -> form::Result<'r, Self> {
+        if field.value.is_empty() { Ok(Self(None)) } else { T::from_value(field).map(Some).map(Self) }
+    }
+}
+
+impl<'r, T: FromFormField<'r>> FromFormField<'r> for Optional<T> {
+    fn from_value(field: ValueField<'r>) -> form::Result<'r, Self> {
+        T::from_value(field).map(Some).map(Self)
+    }
+
+    fn default() -> Option<Self> {
+        Some(Self(None))
+    }
+}
+
+/// Wraps a field's error in one of Rocket's.
+pub(crate) fn invalid<'r>(error: FieldError) -> form::Errors<'r> {
+    form::Error::custom(error).into()
+}

@@ -1,0 +1,16 @@
+//! The address at which this client reaches the file server.
+
+use rocket::request::Request;
+use url::Url;
+
+use super::state::settings;
+use crate::http;
+
+/// Returns `images.url`, or else the request's host with the file server's port.
+pub(crate) fn images_url(request: &Request<'_>) -> Option<Url> {
+    let images = &settings(request).images;
+    if let Some(url) = &images.url {
+        return Some(url.clone());
+    }
+    http::host(request).filter(|_| http::accepts_host(request))?.with_port(images.port)
+}

@@ -1,0 +1,21 @@
+//! The language of a reply.
+
+use rocket::request::Request;
+
+use super::cookies::Cookies;
+use super::current_user::{current_user, resumed_user};
+use crate::views::Locale;
+
+/// Returns the account's locale if the session is resumed, else the one chosen in this browser, else the one that
+/// `Accept-Language` prefers.
+pub(crate) fn locale(request: &Request<'_>) -> Locale {
+    let of_account = resumed_user(request).and_then(|user| user.locale.as_deref()).and_then(Locale::tagged);
+    let accepted = || Locale::accepted(request.headers().get_one("Accept-Language").unwrap_or_default());
+    of_account.or_else(|| Cookies::of(request).locale()).unwrap_or_else(accepted)
+}
+
+/// Resumes the session to learn the account's locale. Without a session, or without a database, it is the browser's.
+pub(crate) async fn account_locale(request: &Request<'_>) -> Locale {
+    let _ = current_user(request).await;
+    locale(request)
+}

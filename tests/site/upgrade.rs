@@ -1,0 +1,39 @@
+//! Data that earlier versions wrote is read as before. `data/var-0.1.0.tar.gz` is a data folder that version 0.1.0 left
+//! behind when it was killed: two users, one with a picture, a room with an edited and a removed chat, a closed room.
+
+use reqwest::header::HeaderValue;
+
+use crate::helpers::person::Person;
+use crate::helpers::process::Process;
+use crate::helpers::site::folder;
+
+const ROOM: &str = "/room/6b097f6e51322797d5d06be1";
+const CLOSED: &str = "/room/6b097f6f51322797d5d06bed";
+const COOKIE: &str = "sarangbang-30090265=-gXXgDwJ_db9r2mz4-0z9p0KCHndon4iEfKxJQ_P3sooLljBxzNUH3mSNd48X0xNwi7HzBB1Hm5jjiJ_lBbMRkQL8bixFUoTIs8ZPxBgYS5rw";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_folder_of_version_0_1_0_is_read_as_before() {
+    let folder = folder("upgrade");
+    let archive = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/site/data/var-0.1.0.tar.gz");
+    let unpacked = std::process::Command::new("tar").args(["-xzf", archive, "-C"]).arg(&folder).status().unwrap();
+    assert!(unpacked.success());
+    let site = Process::start(&folder).await;
+
+    let returning = Person::with_cookie(&site.address, HeaderValue::from_static(COOKIE));
+    let room = returning.get_json(ROOM).await.json();
+    assert_eq!((room["room"]["name"].as_str(), room["room"]["topic"].as_str()), (Some("사랑방"), Some("옛 방")));
+    let texts: Vec<_> = room["chats"].as_array().unwrap().iter().map(|chat| chat["text"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["chat 1", "edited twice", "", "chat 4", "chat 5"]);
+    assert_eq!(room["chats"][2]["removed"], true);
+    assert_eq!(returning.get_json(CLOSED).await.status, 404);
+    let again = returning.try_say(ROOM, "chat 5", "n5").await;
+    assert_eq!((again.status, again.json()["seq"].as_i64()), (200, Some(5)), "the nonce is known");
+    assert_eq!(returning.say(ROOM, "after the upgrade").await["no"], 6);
+    assert_eq!(returning.get_json("/user/me").await.json()["admin"], true);
+
+    let friend = Person::new(&site.address);
+    assert_eq!(friend.sign_in("younghee", "correct horse").await.status, 303);
+    assert!(friend.get(ROOM).await.body.contains("홍길동"));
+    let freed = friend.make_room("closed").await;
+    assert_ne!(freed, CLOSED, "the name of the closed room is free");
+}
