@@ -34,7 +34,7 @@ async fn check_database(settings: &Settings) -> CheckResult {
             settings.var.display()
         ));
     };
-    let is_shared = Database::probe(&database.url).await.map_err(Error::msg)?;
+    let is_shared = Database::probe_configured(database).await.map_err(Error::msg)?;
     Ok(if is_shared {
         "The database answers. Several sites may share it.".into()
     } else {

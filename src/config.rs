@@ -156,7 +156,12 @@ fn loopback_url((address, port): (IpAddr, u16)) -> Result<Url> {
 }
 
 fn required<'a, T: Deserialize<'a>>(figment: &Figment, key: &str) -> Result<T> {
-    figment.extract_inner(key).map_err(|error| errors::describe_error(figment, error))
+    figment.extract_inner(key).map_err(|mut error| {
+        // Figment appends the key to the path below it.
+        let segments = key.split('.').count().min(error.path.len());
+        error.path.rotate_right(segments);
+        errors::describe_error(figment, error)
+    })
 }
 
 fn optional<'a, T: Deserialize<'a>>(figment: &Figment, key: &str) -> Result<Option<T>> {

@@ -78,7 +78,11 @@ impl Database {
     /// # Errors
     /// A sentence for the operator.
     pub async fn probe(url: &str) -> Result<bool, String> {
-        connect(&DatabaseConfig::from_url(url), Duration::ZERO).await.map(|(_, is_shared)| is_shared)
+        Self::probe_configured(&DatabaseConfig::from_url(url)).await
+    }
+
+    pub(crate) async fn probe_configured(config: &DatabaseConfig) -> Result<bool, String> {
+        connect(config, Duration::ZERO).await.map(|(_, is_shared)| is_shared)
     }
 
     fn new(handle: MongoDatabase, is_shared: bool) -> Self {
@@ -203,7 +207,7 @@ async fn connect(config: &DatabaseConfig, patience: Duration) -> Result<(MongoDa
             Ok(Err(error)) if matches!(*error.kind, ErrorKind::Authentication { .. }) => {
                 return Err(database_error(error));
             }
-            Ok(Err(error)) if Instant::now() > end => return Err(not_reached(error)),
+            Ok(Err(error)) if Instant::now() > end => return Err(not_reached(error.kind)),
             Err(_) if Instant::now() > end => return Err(not_reached("no answer")),
             _ => log::warn!("waiting for the database"),
         }

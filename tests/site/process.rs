@@ -246,6 +246,27 @@ async fn a_setting_that_cannot_be_used_is_told_with_its_place_its_value_and_what
             "mongodb://me:hidden@host/x",
             "databases is a text of 26 characters. Set it to a table of",
         ),
+        (
+            "ROCKET_DATABASES",
+            "{sarangbang={url=\"mongodb://h\", connect_timeout=\"long\"}}",
+            "databases.sarangbang.connect_timeout is \"long\". Set it to a number of seconds",
+        ),
+        (
+            "ROCKET_DATABASES",
+            "{sarangbang={url=\"mongodb://h\", connect_timeout=-1}}",
+            "databases.sarangbang.connect_timeout is -1. Set it to a number of seconds",
+        ),
+        (
+            "ROCKET_DATABASES",
+            "{sarangbang={url=\"mongodb://h/?maxPoolSize=5\", min_connections=6}}",
+            "databases.sarangbang.min_connections is 6. Set it to a number of connections",
+        ),
+        (
+            "ROCKET_DATABASES",
+            "{sarangbang={url=\"mongodb://h\", extensions=[]}}",
+            "there is no key databases.sarangbang.e",
+        ),
+        ("ROCKET_RATES", "{chats=\"x\"}", "Cannot use ROCKET_RATES: rates.chats is \"x\". Set it to a number a minute"),
         ("ROCKET_DATABASES", "{sarangbang={}}", "databases.sarangbang.url is not set. Set it to a connection"),
         (
             "ROCKET_DATABASES",
