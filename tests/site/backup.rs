@@ -398,7 +398,9 @@ async fn a_restore_that_was_killed_or_failed_leaves_no_site_and_is_done_anew() {
         let error = sarangbang::models::open(&there).await.err().unwrap();
         assert!(error.contains("partially restored"), "{error}");
         let output = soon("the site to end", on(&there, &var).arg("site").output()).await.unwrap();
-        assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("only partially restored"));
+        assert!(
+            !output.status.success() && String::from_utf8_lossy(&output.stderr).contains("only partially restored")
+        );
         run(on(&there, &var), ["backup", text(&var.join("half"))]).await.assert_wrong("only partially restored");
         let _ = fs::remove_dir_all(var.join("half"));
     };
