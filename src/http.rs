@@ -11,8 +11,7 @@ pub use accept::{prefers_json, takes_gzip};
 pub use bearer::bearer;
 pub use forwarded::{client_address, is_proxy, unlisted_proxy};
 pub use head::{RequestGate, refusal};
-pub(crate) use host::host;
-pub use host::{accepts_host, check_origin};
+pub use host::{accepts_host, check_origin, host, url_at_port};
 pub use setup_warnings::{SetupWarnings, unlisted_proxies};
 
 /// The most bytes of a header that go into a log line or an error page.

@@ -40,7 +40,6 @@ struct RoomChangeForm {
     topic: Optional<Topic>,
 }
 
-/// Redirects to the main page.
 #[get("/")]
 fn root() -> Reply {
     Reply::see_other(index_path())
@@ -52,7 +51,6 @@ async fn index(page: QueryNumber<'_>, user: PageUser<'_>, ctx: RequestContext<'_
     rooms_page(&ctx, &user, page.place()?, Typed::default()).await
 }
 
-/// Creates a room.
 #[post("/room", data = "<form>")]
 async fn create(form: Submission<'_, RoomForm>, ctx: RequestContext<'_>) -> Result<Reply> {
     let user = ctx.rate_limited_user(|limits| &limits.rooms).await?;
@@ -99,12 +97,10 @@ async fn destroy(id: RoomId, user: &CurrentUser, _form: &FormFields, ctx: Reques
     Ok(ctx.no_content_or_redirect(index_path()))
 }
 
-/// Returns the main page's path.
 pub(super) fn index_path() -> String {
     uri!(index(page = _)).to_string()
 }
 
-/// Returns a room's path.
 pub(super) fn path(id: RoomId) -> String {
     uri!(show(id = id, before = _)).to_string()
 }
@@ -204,8 +200,8 @@ fn stored(room: &models::Room) -> Typed {
 /// Returns the form as it was typed; absent fields as in `stored`.
 fn typed<T>(form: &Submission<'_, T>, stored: Typed, errors: &FieldErrors, ctx: &RequestContext<'_>) -> Typed {
     Typed {
-        name: form.typed("name").map_or(stored.name, str::to_owned),
-        topic: form.typed("topic").map_or(stored.topic, str::to_owned),
+        name: form.typed_or("name", &stored.name).to_owned(),
+        topic: form.typed_or("topic", &stored.topic).to_owned(),
         faults: ctx.messages(errors),
     }
 }

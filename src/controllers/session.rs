@@ -26,7 +26,6 @@ struct SignInForm {
     password: Option<Password>,
 }
 
-/// Signs a user in.
 #[post("/session", data = "<form>")]
 async fn create(form: Submission<'_, SignInForm>, ctx: RequestContext<'_>) -> Result<Reply> {
     let signed_in = sign_in(&form, &ctx).await;
@@ -60,7 +59,6 @@ async fn sign_in(form: &Submission<'_, SignInForm>, ctx: &RequestContext<'_>) ->
 
 /// Shows the form again, without a nonce: the page is the same whatever was wrong.
 fn invalid_page(form: &Submission<'_, SignInForm>, errors: &FieldErrors, ctx: &RequestContext<'_>) -> Result<Reply> {
-    let text = |field| form.typed(field).unwrap_or_default().to_owned();
-    let sign_in = Typed { userId: text("userId"), faults: ctx.messages(errors), ..Typed::default() };
-    ctx.page("users/door.html.tera", &Door { next: text("next"), sign_in, ..Door::default() })
+    let sign_in = Typed { userId: form.typed("userId").into(), faults: ctx.messages(errors), ..Typed::default() };
+    ctx.page("users/door.html.tera", &Door { next: form.typed("next").into(), sign_in, ..Door::default() })
 }

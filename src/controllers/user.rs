@@ -42,7 +42,7 @@ async fn sign_in_page(next: Option<&str>, lang: Option<&str>, ctx: RequestContex
     match ctx.current_user().await {
         Ok(_) => Ok(Reply::see_other(room::index_path())),
         Err(Error::SignedOut) if ctx.wants_json() => Reply::json(&json!({ "next": next })),
-        Err(Error::SignedOut) => sign_up_page(&ctx, next, Typed::default()),
+        Err(Error::SignedOut) => sign_up_page(&ctx, next.unwrap_or_default(), Typed::default()),
         Err(error) => Err(error),
     }
 }
@@ -58,7 +58,6 @@ async fn create(form: Submission<'_, SignUpForm>, ctx: RequestContext<'_>) -> Re
         .await
 }
 
-/// Shows a user's card.
 #[get("/user/<id>")]
 async fn show(id: UserId, current_user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
     let user = User::find(&ctx.db, id).await?;
@@ -95,22 +94,23 @@ pub(super) fn created_session(user: &User) -> Result<Reply> {
 }
 
 /// Returns the path to continue at: `next` if it is a path of this site.
-pub(super) fn path_after_sign_in(next: Option<&str>) -> String {
-    let is_own =
-        |next: &&str| next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n', '\t']);
-    let next = next.filter(is_own).and_then(|next| rocket::http::uri::Origin::parse(next).ok());
-    next.map_or_else(room::index_path, |path| path.to_string())
+pub(super) fn path_after_sign_in(next: &str) -> String {
+    let is_own = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n', '\t']);
+    match rocket::http::uri::Origin::parse(next) {
+        Ok(path) if is_own => path.to_string(),
+        _ => room::index_path(),
+    }
 }
 
 /// Creates an account, or finds the one that an earlier copy of this request created.
 async fn sign_up(form: &Submission<'_, SignUpForm>, ctx: &RequestContext<'_>) -> Result<User> {
     ctx.limits.signups.check_address(ctx.client_address())?;
     let SignUpForm { login, password, nickname, nonce: Optional(nonce) } = form.value()?;
-    let (login, password) = (|| login.clone(), || password.clone());
-    let created = User::sign_up_once(&ctx.db, login(), password(), nickname.clone(), nonce.clone()).await;
+    let (login, password, nickname) = (login.clone(), password.clone(), nickname.clone());
+    let created = User::sign_up_once(&ctx.db, login.clone(), password.clone(), nickname, nonce.clone()).await;
     let user = match (created, nonce) {
         (Err(Error::Invalid(taken)), Some(nonce)) => {
-            let earlier = User::signed_up_before(&ctx.db, login(), password(), nonce, ctx.client_address()).await?;
+            let earlier = User::signed_up_before(&ctx.db, login, password, nonce, ctx.client_address()).await?;
             earlier.ok_or(Error::Invalid(taken))?
         }
         (created, _) => created?,
@@ -119,13 +119,13 @@ async fn sign_up(form: &Submission<'_, SignUpForm>, ctx: &RequestContext<'_>) ->
     Ok(user)
 }
 
-fn sign_up_page(ctx: &RequestContext<'_>, next: Option<&str>, sign_up: Typed) -> Result<Reply> {
+fn sign_up_page(ctx: &RequestContext<'_>, next: &str, sign_up: Typed) -> Result<Reply> {
     let nonce = Nonce::random()?.as_str().into();
-    let page = Door { next: next.unwrap_or_default().into(), nonce, sign_up, ..Door::default() };
+    let page = Door { next: next.into(), nonce, sign_up, ..Door::default() };
     ctx.page("users/door.html.tera", &page)
 }
 
 fn typed(form: &Submission<'_, SignUpForm>, errors: &FieldErrors, ctx: &RequestContext<'_>) -> Typed {
-    let text = |field| form.typed(field).unwrap_or_default().to_owned();
-    Typed { userId: text("userId"), userNickname: text("userNickname"), faults: ctx.messages(errors) }
+    let [id, nickname] = ["userId", "userNickname"].map(|field| form.typed(field).to_owned());
+    Typed { userId: id, userNickname: nickname, faults: ctx.messages(errors) }
 }

@@ -7,7 +7,7 @@ use crate::config::{Host, Settings};
 use crate::error::CrossOrigin;
 
 /// Returns the host that a request names. It is `None` without a `Host` header, or with several.
-pub(crate) fn host(request: &Request<'_>) -> Option<Host> {
+pub fn host(request: &Request<'_>) -> Option<Host> {
     let mut lines = request.headers().get("Host");
     let first = lines.next()?;
     lines.next().is_none().then(|| first.parse().ok())?
@@ -17,6 +17,11 @@ pub(crate) fn host(request: &Request<'_>) -> Option<Host> {
 pub fn accepts_host(request: &Request<'_>) -> bool {
     let Some(settings) = request.rocket().state::<Settings>() else { return false };
     settings.site.url.is_some() || knows_host(request, settings)
+}
+
+/// Returns the URL of the other server, at the host that a request names.
+pub fn url_at_port(request: &Request<'_>, port: u16) -> Option<Url> {
+    host(request).filter(|_| accepts_host(request))?.with_port(port)
 }
 
 /// An attacker's page cannot have an IP address, `localhost` or a configured name as its own name.

@@ -39,8 +39,7 @@ impl<'r> Client<'r> {
         if let Some(url) = &settings.site.url {
             return Some(url.clone());
         }
-        let host = http::host(self.0).filter(|host| settings.site.knows(host))?;
-        host.with_port(settings.rocket.extract_inner("port").ok()?)
+        http::url_at_port(self.0, settings.rocket.extract_inner("port").ok()?)
     }
 
     /// The site's origin, when the call comes from one of its pages by script.

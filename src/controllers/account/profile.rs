@@ -64,12 +64,11 @@ async fn invalid_page(
     ctx: &RequestContext<'_>,
 ) -> Result<Reply> {
     let stored = account_view(user, ctx).await?;
-    let typed_or = |field, stored: &str| form.typed(field).unwrap_or(stored).to_owned();
     let page = Account {
         faults: ctx.messages(errors),
-        chosen: typed_or("locale", &stored.chosen),
-        theme: typed_or("theme", &stored.theme),
-        nickname: typed_or("userNickname", &stored.nickname),
+        chosen: form.typed_or("locale", &stored.chosen).to_owned(),
+        theme: form.typed_or("theme", &stored.theme).to_owned(),
+        nickname: form.typed_or("userNickname", &stored.nickname).to_owned(),
         ..stored
     };
     account_page(&page, ctx)
