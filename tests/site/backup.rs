@@ -346,7 +346,7 @@ async fn what_is_not_whole_or_would_do_harm_is_refused_in_words() {
     let file = var.join("file");
     fs::write(&file, "no folder").unwrap();
     run(on(&site.database, &var), ["backup", text(&file.join("backup"))]).await.assert_wrong("cannot be made");
-    run(command(&var), ["backup", text(&var.join("none"))]).await.assert_wrong("There is no data in");
+    run(command(&var), ["backup", text(&var.join("none"))]).await.assert_wrong("there is no data in");
     assert!(!var.join("none").exists());
 
     run(on(&site.database, &var), ["restore", text(&backup)]).await.assert_wrong("There is a site in this database");
@@ -398,8 +398,10 @@ async fn a_restore_that_was_killed_or_failed_leaves_no_site_and_is_done_anew() {
         let error = sarangbang::models::open(&there).await.err().unwrap();
         assert!(error.contains("partially restored"), "{error}");
         let output = soon("the site to end", on(&there, &var).arg("site").output()).await.unwrap();
-        assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("restored by half"));
-        run(on(&there, &var), ["backup", text(&var.join("half"))]).await.assert_wrong("restored by half");
+        assert!(
+            !output.status.success() && String::from_utf8_lossy(&output.stderr).contains("only partially restored")
+        );
+        run(on(&there, &var), ["backup", text(&var.join("half"))]).await.assert_wrong("only partially restored");
         let _ = fs::remove_dir_all(var.join("half"));
     };
     // Its first index is made, and it does not hear of that.
