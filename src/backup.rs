@@ -47,7 +47,10 @@ pub async fn backup(settings: &Settings, folder: &Path) -> Result<String, String
     let pictures = Pictures::of(settings)?;
     let (url, engine) = match &settings.database {
         Some(database) => (database.url.clone(), None),
-        None => Engine::join(&settings.var).await.map(|engine| (engine.url().to_owned(), Some(engine)))?,
+        None => {
+            let engine = Engine::attach(&settings.var).await.map_err(|error| format!("{error:#}"))?;
+            (engine.url().to_owned(), Some(engine))
+        }
     };
     let saved = async {
         let saving = BackupWriter::create(folder)?;
@@ -72,7 +75,10 @@ pub async fn restore(settings: &Settings, folder: &Path) -> Result<String, Strin
     let inspection = restore::inspect(&saved)?;
     let (url, engine) = match &settings.database {
         Some(database) => (database.url.clone(), None),
-        None => Engine::start(&settings.var).await.map(|engine| (engine.url().to_owned(), Some(engine)))?,
+        None => {
+            let engine = Engine::start(&settings.var).await.map_err(|error| format!("{error:#}"))?;
+            (engine.url().to_owned(), Some(engine))
+        }
     };
     let restored = restore::restore(&url, &pictures, &saved, &inspection).await;
     end(engine).await;

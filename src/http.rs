@@ -11,7 +11,8 @@ pub use accept::{prefers_json, takes_gzip};
 pub use bearer::bearer;
 pub use forwarded::{client_address, is_proxy, unlisted_proxy};
 pub use head::{GateRefusal, RequestGate, refusal};
-pub use host::{accepts_host, check_origin, host};
+pub(crate) use host::host;
+pub use host::{accepts_host, check_origin};
 pub use setup_warnings::{SetupWarnings, unlisted_proxies};
 
 /// The most bytes of a header that go into a log line or an error page.

@@ -12,6 +12,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use rocket::fairing::AdHoc;
 use rocket::figment::providers::Serialized;
 use rocket::http::Status;
@@ -74,10 +75,10 @@ impl ImageServer {
 ///
 /// # Errors
 /// A sentence, when its folder cannot be used.
-pub fn build(settings: Settings, secret: Secret) -> Result<Rocket<Build>, String> {
+pub fn build(settings: Settings, secret: Secret) -> anyhow::Result<Rocket<Build>> {
     let images = &settings.images;
     let store = FileStore::open(&images.dir)
-        .map_err(|error| format!("The folder {} cannot be used for pictures: {error}.", images.dir.display()))?;
+        .with_context(|| format!("Cannot use the folder {} for pictures", images.dir.display()))?;
     let site = SiteClient::new(settings.site.internal_url.clone(), secret)?;
     let works = Arc::new(ImageServer {
         store: Arc::new(store),

@@ -36,7 +36,7 @@ pub struct Limits {
 
 impl Limits {
     /// Takes the limits from the settings.
-    pub fn new(rates: &config::Rates, sockets: config::Sockets) -> Self {
+    pub(crate) fn new(rates: &config::Rates, sockets: config::Sockets) -> Self {
         Self {
             signups: Rate::new(rates.signups),
             rooms: Rate::new(rates.rooms),

@@ -2,18 +2,21 @@
 //! whom or what (its subject) and until when; the HMAC-SHA-256 over all three is made with the shared secret.
 
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::file::create_atomically;
+
 /// How long a ticket is good for.
 pub const TTL: Duration = Duration::from_secs(10 * 60);
+/// Bytes of a secret.
+const MIN_LENGTH: usize = 16;
 /// Bytes of a mark.
 const SIGNATURE_BYTES: usize = 16;
 
@@ -46,49 +49,35 @@ impl Purpose {
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// The configured secret.
-    ///
-    /// # Errors
-    /// A sentence, when it is shorter than 16 bytes.
-    pub fn from_config(text: &str) -> Result<Self, String> {
-        match text.len() {
-            length @ 0..16 => Err(format!(
-                "images.secret has {length} bytes; it takes 16 characters or more, the same for both servers"
-            )),
-            _ => Ok(Self(text.as_bytes().to_vec())),
+    /// Takes the configured secret.
+    pub fn from_config(text: &str) -> Result<Self> {
+        if text.len() < MIN_LENGTH {
+            bail!(
+                "Cannot use images.secret: it has {} bytes. Set it to a text of {MIN_LENGTH} characters or more, the same \
+                 for both servers.",
+                text.len()
+            );
         }
+        Ok(Self(text.as_bytes().to_vec()))
     }
 
-    /// The secret kept in a file, which is made when it is not there.
-    ///
-    /// # Errors
-    /// A sentence, when the file cannot be made or read.
-    pub fn load_or_create(path: &Path) -> Result<Self, String> {
-        let failed = |error: &dyn std::fmt::Display| format!("The secret {} cannot be kept: {error}.", path.display());
-        let mut random = [0; 32];
-        getrandom::fill(&mut random).map_err(|error| failed(&error))?;
+    /// Loads the secret from a file, and creates the file if there is none.
+    pub fn load_or_create(path: &Path) -> Result<Self> {
         if !path.exists() {
-            // Whole when it has its name, also for whoever starts at the same time or after a crash.
-            let part = path.with_extension(format!("{}.part", std::process::id()));
-            let write = || {
-                let mut file =
-                    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-                file.write_all(BASE64_URL_SAFE_NO_PAD.encode(random).as_bytes())?;
-                file.sync_all()?;
-                let linked = fs::hard_link(&part, path);
-                fs::remove_file(&part)?;
-                linked
-            };
-            match write() {
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                written => written.map_err(|error| failed(&error))?,
-            }
+            let mut random = [0; 32];
+            getrandom::fill(&mut random).context("Cannot create a secret")?;
+            let text = BASE64_URL_SAFE_NO_PAD.encode(random);
+            create_atomically(path, text.as_bytes(), 0o600)
+                .with_context(|| format!("Cannot write {}", path.display()))?;
         }
-        let kept = fs::read(path).map_err(|error| failed(&error))?;
-        if kept.len() < 16 { Err(failed(&"it is too short")) } else { Ok(Self(kept)) }
+        let secret = fs::read(path).with_context(|| format!("Cannot read {}", path.display()))?;
+        if secret.len() < MIN_LENGTH {
+            bail!("Cannot use {}: it is too short for a secret. Delete it.", path.display());
+        }
+        Ok(Self(secret))
     }
 
-    /// A ticket that is good from now for [`LIFE`].
+    /// A ticket that is good from now for [`TTL`].
     pub fn ticket(&self, purpose: Purpose, subject: &str) -> String {
         let until = now().saturating_add(TTL.as_secs());
         let mac = self.ticket_hmac(purpose, subject, until).finalize().into_bytes();

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::file::write_atomically;
 use crate::models::values::PicturePath;
 
 /// The number of this format. One that is higher is not read.
@@ -184,12 +185,9 @@ impl Backup {
 
     /// Calls it a backup.
     pub(super) fn publish(self) -> Result<Manifest, String> {
-        let (path, part) = (self.path.join(MANIFEST), self.path.join(format!("{MANIFEST}.part")));
+        let path = self.path.join(MANIFEST);
         let text = serde_json::to_string_pretty(&self.manifest).map_err(|error| unwritable(&path, error))?;
-        write(&part, format!("{text}\n").as_bytes())?;
-        fs::rename(part, &path)
-            .and_then(|()| File::open(&self.path)?.sync_all())
-            .map_err(|error| unwritable(&path, error))?;
+        write_atomically(&path, format!("{text}\n").as_bytes(), 0o600).map_err(|error| unwritable(&path, error))?;
         Ok(self.manifest)
     }
 

@@ -1,12 +1,13 @@
 //! The pictures' files: in the folder of the image server, or asked of it where that is on another machine.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use url::Url;
 
 use crate::config::Settings;
+use crate::file::write_atomically;
 use crate::internal_api::ImageClient;
 use crate::ticket::Secret;
 
@@ -21,7 +22,9 @@ impl Pictures {
     pub(super) fn of(settings: &Settings) -> Result<Self, String> {
         let (folder, address) = (settings.images.dir.clone(), settings.images.internal_url.clone());
         // Pictures are shown to everybody: nothing is signed.
-        let server = ImageClient::new(address.clone(), Secret::from_config("nothing is signed with this")?)?;
+        let secret = Secret::from_config("nothing is signed with this");
+        let server = secret.and_then(|secret| ImageClient::new(address.clone(), secret));
+        let server = server.map_err(|error| format!("{error:#}"))?;
         Ok(Self { folder, address, server })
     }
 
@@ -47,18 +50,13 @@ impl Pictures {
 
     /// Puts a file into the folder, unless it is there: its name says what is in it.
     pub(super) fn store(&self, name: &str, bytes: &[u8]) -> Result<(), String> {
-        let (path, part) = (self.folder.join(name), self.folder.join(format!("{name}.part")));
-        let keep = || {
-            if path.exists() {
-                return Ok(());
-            }
-            fs::create_dir_all(&self.folder)?;
-            let mut file = File::create(&part)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&part, &path)
-        };
-        keep().map_err(|error: io::Error| format!("{} cannot be written: {error}.", path.display()))
+        let path = self.folder.join(name);
+        if path.exists() {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.folder)
+            .and_then(|()| write_atomically(&path, bytes, 0o644))
+            .map_err(|error| format!("{} cannot be written: {error}.", path.display()))
     }
 
     /// Whether the folder on this machine is the one.

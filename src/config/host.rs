@@ -9,14 +9,14 @@ const LONGEST: usize = 255 + 6;
 
 /// A host, and its port where one is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Host {
+pub(crate) struct Host {
     name: url::Host,
     port: Option<u16>,
 }
 
 impl Host {
     /// Returns whether it is an IP address or `localhost`, which no attacker can point elsewhere.
-    pub fn is_local(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         match &self.name {
             url::Host::Domain(name) => name == "localhost",
             url::Host::Ipv4(_) | url::Host::Ipv6(_) => true,
@@ -24,23 +24,23 @@ impl Host {
     }
 
     /// Returns whether a request to `other` is meant by this one. Without a port it means all ports.
-    pub fn covers(&self, other: &Self) -> bool {
+    pub(crate) fn covers(&self, other: &Self) -> bool {
         let is_port = |port| other.port.map_or(matches!(port, 80 | 443), |other| other == port);
         self.name == other.name && self.port.is_none_or(is_port)
     }
 
     /// Returns whether an address has this host, at whatever port.
-    pub fn is_name_of(&self, url: &Url) -> bool {
+    pub(crate) fn is_name_of(&self, url: &Url) -> bool {
         url.host().is_some_and(|host| host.to_owned() == self.name)
     }
 
     /// Returns the address of a server on this host, at another port.
-    pub fn with_port(&self, port: u16) -> Option<Url> {
+    pub(crate) fn with_port(&self, port: u16) -> Option<Url> {
         Url::parse(&format!("http://{}:{port}/", self.name)).ok()
     }
 
     /// Returns the address of this host and port.
-    pub fn url(&self, scheme: &str) -> Option<Url> {
+    pub(crate) fn url(&self, scheme: &str) -> Option<Url> {
         let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
         Url::parse(&format!("{scheme}://{}{port}/", self.name)).ok()
     }

@@ -18,7 +18,7 @@ use crate::metrics::Metrics;
 pub const LOG_TARGET: &str = "access";
 
 /// The fairing that writes the lines.
-pub struct AccessLogger(pub AccessLog);
+pub struct AccessLogger(pub(crate) AccessLog);
 
 #[rocket::async_trait]
 impl Fairing for AccessLogger {

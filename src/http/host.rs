@@ -7,7 +7,7 @@ use crate::config::{Host, Settings};
 use crate::error::CrossOrigin;
 
 /// Returns the host that a request names. It is `None` without a `Host` header, or with several.
-pub fn host(request: &Request<'_>) -> Option<Host> {
+pub(crate) fn host(request: &Request<'_>) -> Option<Host> {
     let mut lines = request.headers().get("Host");
     let first = lines.next()?;
     lines.next().is_none().then(|| first.parse().ok())?

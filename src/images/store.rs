@@ -3,14 +3,15 @@
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
 use super::compress::Thumbnails;
+use crate::file::{PART, write_atomically};
 
 /// How long a file is left alone after it was written: the site may not know of it yet, but does within seconds.
 const MIN_AGE: Duration = Duration::from_secs(60);
@@ -68,7 +69,7 @@ impl FileStore {
         fs::create_dir_all(folder)?;
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
-            if path.extension().is_some_and(|ending| ending == "part") {
+            if path.extension().is_some_and(|ending| ending == PART) {
                 fs::remove_file(path)?;
             }
         }
@@ -81,7 +82,6 @@ impl FileStore {
         let _changing = self.lock();
         self.write(&name.small(), &picture.small)?;
         self.write(&name, &picture.large)?;
-        File::open(&self.folder)?.sync_all()?;
         Ok(name)
     }
 
@@ -140,25 +140,15 @@ impl FileStore {
         self.changing.lock()
     }
 
-    /// Written even where it is there already: that makes it fresh.
+    /// Writes a file even if it exists: that makes it fresh.
     fn write(&self, name: &FileName, bytes: &[u8]) -> io::Result<()> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(io::Error::other)?;
-        let part = self.folder.join(format!("{:016x}.part", u64::from_ne_bytes(random)));
-        let written = || {
-            let mut file = File::create_new(&part)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&part, self.folder.join(name.as_str()))
-        };
-        // A full disk stays full if the half-written file stays.
-        written().inspect_err(|_| drop(fs::remove_file(&part)))
+        write_atomically(&self.folder.join(name.as_str()), bytes, 0o644)
     }
 }
 
 /// Removes a half-written file that nobody writes to any more.
 fn remove_abandoned(path: &Path) {
-    let is_part = path.extension().is_some_and(|ending| ending == "part");
+    let is_part = path.extension().is_some_and(|ending| ending == PART);
     let modified = || fs::metadata(path).and_then(|file| file.modified()).ok();
     let is_old = |at: SystemTime| SystemTime::now().duration_since(at).is_ok_and(|age| age > MAX_PART_AGE);
     if is_part
@@ -171,6 +161,8 @@ fn remove_abandoned(path: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     fn store() -> (tempfile::TempDir, FileStore) {
@@ -181,7 +173,7 @@ mod tests {
 
     fn parts(folder: &Path) -> usize {
         let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        files.filter(|path| path.extension().is_some_and(|ending| ending == "part")).count()
+        files.filter(|path| path.extension().is_some_and(|ending| ending == PART)).count()
     }
 
     #[test]

@@ -32,7 +32,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What is live on this site. One a site.
 pub struct Hub {
-    pub(super) db: Arc<Database>,
+    pub(crate) db: Arc<Database>,
     pub(super) views: Views,
     rooms: Arc<LiveRooms>,
     loader: Arc<ChatLoader>,

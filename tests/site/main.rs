@@ -15,6 +15,7 @@ mod chats;
 mod composer;
 mod compression;
 mod connection;
+mod database;
 mod edits;
 mod engine;
 mod face;

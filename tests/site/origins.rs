@@ -196,9 +196,9 @@ async fn a_proxy_that_is_not_configured_is_named_on_the_page_in_the_log_once_and
     .await;
     assert!(check("[\"127.0.0.1\"]", "{}").await.contains("proxies is set and site.url is not"));
     let network = check("[\"10.0.0.0/8\"]", "{url=\"https://chat.example\"}").await;
-    assert!(network.contains("proxies has 10.0.0.0/8"), "{network}");
+    assert!(network.contains("proxies contains 10.0.0.0/8"), "{network}");
     let one = check("[\"10.0.0.1\"]", "{url=\"https://chat.example\"}").await;
-    assert!(!one.contains("proxies has") && !one.contains("site.url is not"), "{one}");
+    assert!(!one.contains("proxies contains") && !one.contains("site.url is not"), "{one}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
