@@ -36,10 +36,7 @@ struct Args(HashMap<String, String>);
 impl Args {
     fn read() -> Self {
         Self(
-            std::env::args()
-                .skip(1)
-                .filter_map(|arg| arg.split_once('=').map(|(k, v)| (k.into(), v.into())))
-                .collect(),
+            std::env::args().skip(1).filter_map(|arg| arg.split_once('=').map(|(k, v)| (k.into(), v.into()))).collect(),
         )
     }
 
@@ -82,7 +79,8 @@ impl User {
         let after = |mark: &str| page.split(mark).nth(1).unwrap().split('"').next().unwrap().to_owned();
         let (address, ticket) = (after("<form id=\"picture\" action=\""), after("name=\"ticket\" value=\""));
         let form = Form::new().text("ticket", ticket).part("picture", Part::bytes(bytes).file_name("picture"));
-        let response = self.client.post(address).header(ACCEPT, "application/json").multipart(form).send().await.unwrap();
+        let response =
+            self.client.post(address).header(ACCEPT, "application/json").multipart(form).send().await.unwrap();
         assert_eq!(response.status(), 201);
         response.json::<Value>().await.unwrap()["path"].as_str().unwrap().to_owned()
     }
@@ -113,7 +111,8 @@ async fn main() {
         catch_up(&user, missed, args.number("clients").unwrap_or(1), pid).await;
     }
     if let Some(chats) = args.number("purge") {
-        purge(&user, chats, args.0.get("database").expect("purge needs database=…, the URL of the site's database")).await;
+        purge(&user, chats, args.0.get("database").expect("purge needs database=…, the URL of the site's database"))
+            .await;
     }
     let seconds = args.number("seconds").unwrap_or(30);
     let acks = async {
@@ -123,7 +122,12 @@ async fn main() {
     };
     let uploads = async {
         if let Some(uploads) = args.number("uploads") {
-            pictures(&user, uploads, args.number("images").expect("uploads needs images=…, the process of the image server")).await;
+            pictures(
+                &user,
+                uploads,
+                args.number("images").expect("uploads needs images=…, the process of the image server"),
+            )
+            .await;
         }
     };
     tokio::join!(acks, uploads);
@@ -280,5 +284,11 @@ async fn acknowledgements(user: &Arc<User>, rate: usize, seconds: usize) {
     assert!(seqs.iter().zip(1..).all(|(seq, n)| *seq == n), "each chat once, without a gap");
     latencies.sort_unstable();
     let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize];
-    println!("{} chats at {rate}/s: p50 {:.1?}, p99 {:.1?}, maximum {:.1?}", latencies.len(), at(0.5), at(0.99), at(1.0));
+    println!(
+        "{} chats at {rate}/s: p50 {:.1?}, p99 {:.1?}, maximum {:.1?}",
+        latencies.len(),
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
 }

@@ -234,7 +234,11 @@ pub async fn history(engine: &Engine) -> Vec<Figure> {
             request_pages(&fixture, &path(room, chats), Duration::from_secs(1)).await;
             rates.push(request_pages(&fixture, &path(room, chats), Duration::from_secs(8)).await.0);
         }
-        figures.push(figure(format!("{what} of 1,000,000 chats: cost relative to 100 chats"), rates[0] / rates[1], "×"));
+        figures.push(figure(
+            format!("{what} of 1,000,000 chats: cost relative to 100 chats"),
+            rates[0] / rates[1],
+            "×",
+        ));
     }
     // A room of 100 chats has too few pages for this comparison.
     let medium = fixture.clients.create_room("중간 방").await;
@@ -281,7 +285,6 @@ async fn insert_chats(database: &str, room: &str, chats: i64) {
     let head = doc! { "$set": { "last": { "seq": chats, "no": chats, "at": at } } };
     database.collection::<Document>("room").update_one(doc! { "_id": room }, head).await.unwrap();
 }
-
 
 /// Measures the latency of acknowledgements at 100 chats a second.
 pub async fn acknowledgements(stack: Stack, engine: &Engine) -> Vec<Figure> {

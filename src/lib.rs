@@ -13,23 +13,24 @@
 //! store        how the site talks to MongoDB; knows no model
 //! internal_api, limits, metrics
 //! http         reading requests, for both servers
-//! cache, config, error, file, process, ticket: the ground
+//! cache, config, error, file, picture_path, process, ticket: the ground
 //! ```
 
 pub mod backup;
-pub mod cache;
+pub(crate) mod cache;
 pub mod check;
 pub mod config;
 pub mod controllers;
 pub mod error;
 pub(crate) mod file;
-pub mod http;
+pub(crate) mod http;
 pub mod images;
 pub mod internal_api;
-pub mod limits;
+pub(crate) mod limits;
 pub mod live;
 pub mod metrics;
 pub mod models;
+pub(crate) mod picture_path;
 pub mod process;
 pub mod run;
 pub mod site;

@@ -102,7 +102,8 @@ impl Writer {
     /// Sends a form until a reply other than 503 arrives. Without `required` it gives up when the run is finished.
     async fn send(&mut self, method: &str, path: &str, form: &[(&str, &str)], required: bool) -> Option<(u16, Answer)> {
         loop {
-            let request = self.clients[self.instance].request(method, path).header("Accept", "application/json").form(form);
+            let request =
+                self.clients[self.instance].request(method, path).header("Accept", "application/json").form(form);
             let answer = request.timeout(Duration::from_secs(8)).send().await.ok();
             if let Some(answer) = answer {
                 let status = answer.status();
@@ -245,7 +246,8 @@ async fn read(world: Arc<World>, clients: [Person; 2], mut instance: usize, head
     let mut page = Page::default();
     loop {
         let since = format!("?since={}", page.upto);
-        let connected = tokio::time::timeout(Duration::from_secs(5), clients[instance].connect(&world.room, &since)).await;
+        let connected =
+            tokio::time::timeout(Duration::from_secs(5), clients[instance].connect(&world.room, &since)).await;
         if let Ok(Some(mut live)) = connected {
             loop {
                 if head.lock().unwrap().is_some_and(|head| page.upto >= head) {
@@ -255,7 +257,10 @@ async fn read(world: Arc<World>, clients: [Person; 2], mut instance: usize, head
                     Ok(Ok(message)) if message.starts_with("<chat-feed") => page.place(&message),
                     Ok(Ok(_)) => {}
                     Ok(Err(code)) => {
-                        assert!(!matches!(code, Some(4401 | 4404 | 4409)), "a reader was disconnected for good: {code:?}");
+                        assert!(
+                            !matches!(code, Some(4401 | 4404 | 4409)),
+                            "a reader was disconnected for good: {code:?}"
+                        );
                         break;
                     }
                     Err(_) => {}
@@ -478,7 +483,11 @@ async fn find_errors(
     let expected = world.expected.lock().unwrap();
     for (nonce, chat) in expected.iter() {
         if nonces.get(nonce.as_str()) != Some(&chat.seq) {
-            errors.push(format!("{nonce} was acknowledged as {} and is stored as {:?}", chat.seq, nonces.get(nonce.as_str())));
+            errors.push(format!(
+                "{nonce} was acknowledged as {} and is stored as {:?}",
+                chat.seq,
+                nonces.get(nonce.as_str())
+            ));
         }
         let Some(shown) = pages[0].chats.get(&chat.seq) else {
             errors.push(format!("{nonce} is not on the page"));
