@@ -17,23 +17,23 @@
 //! ```
 
 pub mod backup;
-pub(crate) mod cache;
+mod cache;
 pub mod check;
 pub mod config;
 pub mod controllers;
 pub mod error;
-pub(crate) mod file;
-pub(crate) mod http;
+mod file;
+mod http;
 pub mod images;
-pub mod internal_api;
-pub(crate) mod limits;
-pub mod live;
-pub mod metrics;
+mod internal_api;
+mod limits;
+mod live;
+mod metrics;
 pub mod models;
-pub(crate) mod picture_path;
+mod picture_path;
 pub mod process;
 pub mod run;
 pub mod site;
 pub mod store;
 pub mod ticket;
-pub mod views;
+mod views;

@@ -61,7 +61,7 @@ impl Database {
     ///
     /// # Errors
     /// As [`Database::open`].
-    pub async fn connect(url: &str) -> Result<Self, String> {
+    pub(crate) async fn connect(url: &str) -> Result<Self, String> {
         Self::open(&DatabaseConfig::from_url(url)).await
     }
 
@@ -69,7 +69,7 @@ impl Database {
     ///
     /// # Errors
     /// As [`Database::open`].
-    pub async fn connect_exclusive(url: &str) -> Result<Self, String> {
+    pub(crate) async fn connect_exclusive(url: &str) -> Result<Self, String> {
         Self::open(&DatabaseConfig::engine(url)).await
     }
 
@@ -106,7 +106,7 @@ impl Database {
     }
 
     /// Returns the id that all instances on this database share.
-    pub fn site_id(&self) -> &str {
+    pub(crate) fn site_id(&self) -> &str {
         self.site_id.get().map_or("", String::as_str)
     }
 
@@ -131,17 +131,17 @@ impl Database {
     }
 
     /// Returns whether several instances may use the database: it has change streams.
-    pub fn is_shared(&self) -> bool {
+    pub(crate) fn is_shared(&self) -> bool {
         self.members.is_shared()
     }
 
     /// Returns the budget to which all caches of this site are charged.
-    pub fn budget(&self) -> &Arc<Budget> {
+    pub(crate) fn budget(&self) -> &Arc<Budget> {
         &self.budget
     }
 
     /// Returns the metrics of this site.
-    pub fn metrics(&self) -> &Arc<Metrics> {
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
     }
 
@@ -176,7 +176,7 @@ impl Database {
 
     /// # Errors
     /// `Unavailable` if the database does not answer within [`QUERY_TIMEOUT`].
-    pub async fn ping(&self) -> Result<()> {
+    pub(crate) async fn ping(&self) -> Result<()> {
         let handle = self.handle.clone();
         self.runner.run(async move { handle.run_command(doc! { "ping": 1 }).await }).await.map(drop)
     }
