@@ -13,14 +13,12 @@ use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, interval};
 
-/// In bytes.
 const DEFAULT_LIMIT: usize = 32 << 20;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 /// The time after which an unused cache of one room is dropped.
 pub(crate) const IDLE: Duration = Duration::from_secs(30);
 /// Freed bytes after which the allocator returns memory to the system.
 const TRIM_STEP: usize = 8 << 20;
-/// The pause after an eviction that freed too little.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 /// The bytes of an entry besides its value: key, slot and times.
 const ENTRY_OVERHEAD: usize = 160;
@@ -33,7 +31,6 @@ pub(crate) trait Evict: Send + Sync {
     fn expire(&self, now: Instant);
 }
 
-/// The bytes that all caches of one site may hold.
 pub struct Budget {
     limit: AtomicUsize,
     used: AtomicUsize,
@@ -44,7 +41,6 @@ pub struct Budget {
     evicting: Mutex<Option<Instant>>,
 }
 
-/// Bytes charged to a budget. Dropping it releases them.
 pub struct Charge {
     budget: Arc<Budget>,
     bytes: usize,
@@ -161,7 +157,6 @@ impl Drop for Charge {
     }
 }
 
-/// The result of a look-up.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Lookup<V> {
     Hit(V),
@@ -180,7 +175,7 @@ pub(crate) struct Cache<K, V> {
     max_age: Duration,
     max_bytes: usize,
     version: AtomicU64,
-    /// The pending changes. They block all inserts.
+    /// Pending changes block all inserts.
     pending_changes: AtomicUsize,
 }
 
@@ -254,7 +249,6 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Cache<K, 
         is_accepted
     }
 
-    /// Resets the age of a value but not its last use.
     pub(crate) fn renew(&self, version: Version, key: &K) {
         let mut state = self.state.lock();
         if self.version() == version

@@ -60,7 +60,6 @@ impl Rate {
         self.counts.take(&keys.map(|key| self.quota(key)))
     }
 
-    /// Counts one event of an address.
     pub(crate) fn check_address(&self, address: IpAddr) -> Result<()> {
         if self.max == 0 {
             return Ok(());
@@ -73,17 +72,14 @@ impl Rate {
     }
 }
 
-/// The limit of one key.
 #[derive(Clone, Copy)]
 pub(crate) struct Quota {
-    /// A hash by [`SlidingCounts::key`].
     pub(crate) key: u64,
     pub(crate) max: u32,
     /// Starts with the first event, and then resets all counts at once.
     pub(crate) span: Duration,
 }
 
-/// Counts of events in a table of at most [`MAX_KEYS`].
 #[derive(Default)]
 pub(crate) struct SlidingCounts {
     table: Mutex<HashMap<u64, WindowCount>>,
@@ -229,7 +225,6 @@ pub(crate) struct SocketLimits {
     hasher: RandomState,
 }
 
-/// The permit of one open socket. Dropping it releases the permit.
 pub struct SocketPermit {
     sockets: Arc<SocketLimits>,
     keys: [u64; 2],

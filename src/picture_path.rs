@@ -20,21 +20,18 @@ pub struct PicturePath(String);
 pub(crate) struct PictureName(String);
 
 impl PicturePath {
-    /// Parses the path of a large file.
-    pub fn parse(text: &str) -> Result<Self, FieldError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, FieldError> {
         match text.strip_prefix(FOLDER).and_then(PictureName::parse) {
             Some(name) if !name.is_small() => Ok(Self(text.to_owned())),
             _ => Err(FieldError::Path),
         }
     }
 
-    /// Returns the path of the large file.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns the path of the small file.
-    pub fn small(&self) -> String {
+    pub(crate) fn small(&self) -> String {
         self.0.replace(LARGE, SMALL)
     }
 }
@@ -56,7 +53,6 @@ impl PictureName {
         &self.0
     }
 
-    /// Returns the path on the image server.
     pub(crate) fn path(&self) -> String {
         format!("{FOLDER}{}", self.0)
     }

@@ -14,22 +14,20 @@ use sha2::Sha256;
 
 use crate::file::create_atomically;
 
-/// The lifetime of a ticket.
 const TTL: Duration = Duration::from_secs(10 * 60);
-/// In bytes.
-const MIN_LENGTH: usize = 16;
+const MIN_SECRET_BYTES: usize = 16;
 const SIGNATURE_BYTES: usize = 16;
 
-/// The only action that a ticket permits.
+/// The only action that a ticket permits. Each names its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// A user uploads a picture. Subject: the user's id.
+    /// The user's id.
     Upload,
-    /// The image server sets a user's picture. Subject: the user's id and the path.
+    /// The user's id and the picture's path.
     SetPicture,
-    /// The image server queries the use of a picture. Subject: the path.
+    /// The picture's path.
     QueryPicture,
-    /// The site deletes a picture. Subject: the path.
+    /// The picture's path.
     DeletePicture,
 }
 
@@ -51,9 +49,9 @@ pub struct Secret(Vec<u8>);
 impl Secret {
     /// Reads the setting `images.secret`.
     pub fn from_config(text: &str) -> Result<Self> {
-        if text.len() < MIN_LENGTH {
+        if text.len() < MIN_SECRET_BYTES {
             bail!(
-                "Cannot use images.secret: it has {} bytes. Set it to a text of {MIN_LENGTH} characters or more, the same \
+                "Cannot use images.secret: it has {} bytes. Set it to a text of {MIN_SECRET_BYTES} characters or more, the same \
                  for both servers.",
                 text.len()
             );
@@ -70,8 +68,8 @@ impl Secret {
                 .with_context(|| format!("Cannot write {}", path.display()))?;
         }
         let secret = fs::read(path).with_context(|| format!("Cannot read {}", path.display()))?;
-        if secret.len() < MIN_LENGTH {
-            bail!("Cannot use {}: it is shorter than {MIN_LENGTH} bytes. Delete the file.", path.display());
+        if secret.len() < MIN_SECRET_BYTES {
+            bail!("Cannot use {}: it is shorter than {MIN_SECRET_BYTES} bytes. Delete the file.", path.display());
         }
         Ok(Self(secret))
     }
@@ -83,7 +81,6 @@ impl Secret {
         format!("{expiry}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac))
     }
 
-    /// Checks signature, purpose, subject and expiry, in constant time.
     pub(crate) fn verify(&self, ticket: &str, purpose: Purpose, subject: &str) -> bool {
         let Some((expiry, mac)) = ticket.split_once('.') else { return false };
         let (Ok(expiry), Ok(mac)) = (expiry.parse(), BASE64_URL_SAFE_NO_PAD.decode(mac)) else { return false };
@@ -96,7 +93,6 @@ impl Secret {
         BASE64_URL_SAFE_NO_PAD.encode(&mac[..SIGNATURE_BYTES])
     }
 
-    /// Checks a signature in constant time.
     pub(crate) fn verify_signature(&self, signature: &str, subject: &str) -> bool {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
         bytes.len() == SIGNATURE_BYTES && self.signature_hmac(subject).verify_truncated_left(&bytes).is_ok()

@@ -6,7 +6,6 @@ use rocket::request::Request;
 
 const MAX_ITEMS: usize = 64;
 
-/// Returns whether a request prefers JSON to a page.
 pub(crate) fn prefers_json(request: &Request<'_>) -> bool {
     is_json_best(request.headers().get("Accept"))
 }
@@ -45,7 +44,6 @@ fn is_gzip_accepted<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
     gzip.or(any).is_some_and(|weight| weight > 0.0)
 }
 
-/// Returns the items of all header lines, each with its weight.
 fn items<'a>(lines: impl Iterator<Item = &'a str>) -> impl Iterator<Item = (&'a str, f32)> {
     lines.flat_map(|line| line.split(',')).take(MAX_ITEMS).map(|item| {
         let (name, parameters) = item.split_once(';').unwrap_or((item, ""));

@@ -1,6 +1,5 @@
 use rocket::request::Request;
 
-/// Returns the Bearer token of the `Authorization` header.
 pub(crate) fn bearer<'r>(request: &'r Request<'_>) -> Option<&'r str> {
     request.headers().get_one("Authorization")?.strip_prefix("Bearer ")
 }

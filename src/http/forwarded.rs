@@ -5,9 +5,7 @@ use rocket::request::Request;
 
 use crate::config::Settings;
 
-/// Returns the client's address behind the configured proxies.
-///
-/// Each proxy appends its peer to `X-Forwarded-For`. The client is the last entry that is not a configured proxy.
+/// Returns the last entry of `X-Forwarded-For` that is not a configured proxy: each proxy appends its peer.
 pub(crate) fn client_address<'h>(peer: IpAddr, forwarded: impl Iterator<Item = &'h str>, proxies: &[IpNet]) -> IpAddr {
     let mut client = peer.to_canonical();
     if !is_proxy(client, proxies) {

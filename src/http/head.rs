@@ -18,7 +18,6 @@ pub struct RequestGate(pub(crate) fn(&Request<'_>) -> bool);
 #[derive(Clone, Debug)]
 pub(crate) struct GateRefusal {
     reason: Reason,
-    /// The requested path and query, clipped.
     pub(crate) path: String,
 }
 
@@ -66,7 +65,6 @@ impl Fairing for RequestGate {
     }
 }
 
-/// Returns the refusal of a request, if any.
 pub(crate) fn refusal<'r>(request: &'r Request<'_>) -> Option<&'r GateRefusal> {
     // Rocket skips fairings for a malformed first line.
     request.local_cache(|| GateVerdict(too_large(request))).0.as_ref()

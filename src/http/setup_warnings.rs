@@ -38,7 +38,6 @@ impl SetupWarnings {
         Self { file, peers: Arc::default(), has_warned_of_origin: AtomicBool::new(false) }
     }
 
-    /// Warns of a peer that sends `X-Forwarded-For` and is not in `proxies`.
     pub(super) fn check_proxy(request: &Request<'_>) {
         if let Some(peer) = unlisted_proxy(request)
             && let Some(warnings) = request.rocket().state::<Self>()
@@ -56,7 +55,6 @@ impl SetupWarnings {
         log::warn!("{}", proxy_warning(peer));
         let (file, peers) = (self.file.clone(), Arc::clone(&self.peers));
         spawn_blocking(move || {
-            // The lock orders concurrent writes of the file.
             let peers = peers.lock();
             let lines: String = peers.iter().map(|peer| format!("{peer}\n")).collect();
             if let Err(error) = fs::write(file, lines) {
@@ -65,7 +63,6 @@ impl SetupWarnings {
         });
     }
 
-    /// Warns once of a refused form that the site's own page has probably sent.
     pub(crate) fn warn_origin(&self, origin: &str, host: &str) {
         if !self.has_warned_of_origin.swap(true, Ordering::Relaxed) {
             log::warn!(
@@ -77,7 +74,6 @@ impl SetupWarnings {
     }
 }
 
-/// Returns a message for each peer in the files of the running servers.
 pub(crate) fn unlisted_proxies(var: &Path) -> Vec<String> {
     let files = FILES.map(|file| fs::read_to_string(var.join(file)).unwrap_or_default());
     let peers = files.iter().flat_map(|file| file.lines().filter_map(|line| line.parse().ok()).take(MAX_PEERS));

@@ -1,8 +1,4 @@
-//! The limits of the image server's resources.
-
-/// Pictures decoded at once.
 pub(super) const MAX_DECODERS: usize = 2;
-/// Pictures received at once.
 pub(super) const MAX_RECEIVERS: usize = 24;
 pub(super) const UPLOADS_PER_USER: usize = 4;
 /// In bytes: two of the largest pictures being decoded, and all received ones.

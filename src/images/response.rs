@@ -18,11 +18,9 @@ use crate::picture_path::PictureName;
 use crate::views::Locale;
 use crate::views::error::ErrorJson;
 
-/// The sender of a request.
 #[derive(Clone, Copy)]
 pub(super) struct Client<'r>(&'r Request<'r>);
 
-/// The site's ticket.
 pub(super) struct Bearer<'r>(pub(super) &'r str);
 
 pub(super) struct ImageResponse {
@@ -42,7 +40,6 @@ impl<'r> Client<'r> {
         host.with_port(settings.rocket.extract_inner("port").ok()?)
     }
 
-    /// Returns the site's origin if a script on its pages sent the request.
     fn own_origin(&self) -> Option<String> {
         let origin = self.site_url()?.origin().ascii_serialization();
         (self.0.headers().get_one("Origin")? == origin).then_some(origin)
@@ -155,7 +152,6 @@ impl ImageResponse {
         self
     }
 
-    /// Allows the site's pages to read the response.
     fn with_cors(mut self, client: &Client<'_>) -> Self {
         self.headers.push(("Vary", "Origin".into()));
         self.headers.extend(client.own_origin().map(|origin| ("Access-Control-Allow-Origin", origin)));

@@ -38,7 +38,6 @@ async fn show(name: &str, client: Client<'_>, server: &State<Arc<ImageServer>>) 
     }
 }
 
-/// Deletes a picture that no user has.
 #[delete("/image/<name>")]
 async fn destroy(name: &str, bearer: Bearer<'_>, server: &State<Arc<ImageServer>>) -> ImageResponse {
     let Some(name) = PictureName::parse(name) else { return ImageResponse::status_only(Status::NotFound) };

@@ -93,7 +93,7 @@ impl FileStore {
         MIN_AGE.checked_sub(SystemTime::now().duration_since(modified).unwrap_or_default())
     }
 
-    /// Writes a file even if it exists: this resets its age.
+    /// Resets the age of an existing file.
     fn write(&self, name: &PictureName, bytes: &[u8]) -> io::Result<()> {
         write_atomically(&self.folder.join(name.as_str()), bytes, 0o644)
     }

@@ -64,7 +64,6 @@ fn error_response(client: &Client<'_>, error: UploadError) -> ImageResponse {
     ImageResponse::outcome(client, error.status(), error.code(), &view).with_retry_after(error.retry_after())
 }
 
-/// Returns the path of the stored picture.
 async fn process(
     data: Data<'_>,
     content_type: Option<&ContentType>,
@@ -89,7 +88,6 @@ async fn process(
     }
 }
 
-/// Reads and discards the rest of an upload.
 async fn drain(stream: &mut DataStream<'_>, server: &ImageServer) {
     if let Ok(_permit) = server.drains.try_acquire() {
         let _ = timeout(UPLOAD_TIMEOUT, copy(stream, &mut sink())).await;

@@ -11,10 +11,8 @@ pub(super) enum UploadError {
     Ticket,
     /// The ticket is missing or invalid, at an unknown host.
     Misdirected,
-    /// The form is malformed.
     Form,
-    /// The form has no picture.
-    Missing,
+    MissingPicture,
     TooLarge,
     TooSlow,
     RateLimited(Duration),
@@ -29,7 +27,7 @@ impl UploadError {
             Self::Ticket => "ticket",
             Self::Misdirected => "misdirected",
             Self::Form => "form",
-            Self::Missing => "missing",
+            Self::MissingPicture => "missing",
             Self::TooLarge => "too-large",
             Self::TooSlow => "too-slow",
             Self::RateLimited(_) => "too-many",
@@ -44,7 +42,7 @@ impl UploadError {
         match self {
             Self::Ticket => Status::Forbidden,
             Self::Misdirected => Status::MisdirectedRequest,
-            Self::Form | Self::Missing | Self::Decode(_) => Status::UnprocessableEntity,
+            Self::Form | Self::MissingPicture | Self::Decode(_) => Status::UnprocessableEntity,
             Self::TooLarge => Status::PayloadTooLarge,
             Self::TooSlow => Status::RequestTimeout,
             Self::RateLimited(_) => Status::TooManyRequests,

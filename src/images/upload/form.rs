@@ -23,17 +23,14 @@ const MAX_PICTURE: u64 = 8 << 20;
 const FORM_OVERHEAD: u64 = 16 << 10;
 const MAX_TICKET: u64 = 1 << 10;
 
-/// The uploads in progress, by user.
 #[derive(Default)]
 pub(in crate::images) struct UploadCounts(Mutex<HashMap<String, usize>>);
 
-/// One upload in progress. Dropping it ends the upload.
 struct UserUploadGuard<'a> {
     counts: &'a UploadCounts,
     user: String,
 }
 
-/// A received picture and its permits.
 pub(super) struct ReceivedUpload<'a> {
     pub(super) user: String,
     pub(super) picture: Vec<u8>,
@@ -47,7 +44,6 @@ pub(super) struct UploadPermits<'a> {
 }
 
 impl UploadCounts {
-    /// Returns `None` if the user has [`UPLOADS_PER_USER`] uploads.
     fn begin(&self, user: &str) -> Option<UserUploadGuard<'_>> {
         let mut counts = self.0.lock();
         let count = counts.entry(user.to_owned()).or_default();
@@ -104,7 +100,6 @@ fn open_form<'r>(
     Ok(Multipart::with_reader_with_constraints(stream, boundary, Constraints::new().size_limit(sizes)))
 }
 
-/// Returns the user that the ticket names.
 async fn read_ticket(form: &mut Multipart<'_>, server: &ImageServer) -> Result<String, UploadError> {
     let ticket = form.next_field().await.map_err(form_error)?.filter(|field| field.name() == Some("ticket"));
     let ticket = ticket.ok_or(UploadError::Ticket)?.text().await.map_err(form_error)?;
@@ -123,12 +118,12 @@ async fn acquire_permits<'a>(server: &'a ImageServer, user: &str) -> Result<Uplo
 
 async fn read_picture(form: &mut Multipart<'_>) -> Result<Vec<u8>, UploadError> {
     let field = form.next_field().await.map_err(form_error)?.filter(|field| field.name() == Some("picture"));
-    let mut field = field.ok_or(UploadError::Missing)?;
+    let mut field = field.ok_or(UploadError::MissingPicture)?;
     let mut picture = Vec::new();
     while let Some(chunk) = field.chunk().await.map_err(form_error)? {
         picture.extend_from_slice(&chunk);
     }
-    if picture.is_empty() { Err(UploadError::Missing) } else { Ok(picture) }
+    if picture.is_empty() { Err(UploadError::MissingPicture) } else { Ok(picture) }
 }
 
 fn form_error(error: multer::Error) -> UploadError {
