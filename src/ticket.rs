@@ -1,6 +1,4 @@
-//! Tickets: signed, short-lived requests between the two servers.
-//!
-//! A ticket is an HMAC-SHA-256 of its purpose, its subject and its expiry, with the shared secret as the key.
+//! Short-lived tickets between the two servers: an HMAC-SHA-256 of purpose, subject and expiry.
 
 use std::fs;
 use std::path::Path;
@@ -100,7 +98,7 @@ impl Secret {
 
     fn signature_hmac(&self, subject: &str) -> Hmac<Sha256> {
         let mut mac = self.hmac();
-        // `mark` is not a purpose, so a signature is never a valid ticket.
+        // No purpose is called `mark`, so a signature is never a valid ticket.
         mac.update(format!("mark\n{subject}").as_bytes());
         mac
     }

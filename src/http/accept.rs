@@ -51,7 +51,7 @@ fn items<'a>(lines: impl Iterator<Item = &'a str>) -> impl Iterator<Item = (&'a 
     })
 }
 
-/// Returns the weight: 1 by default, 0 if malformed.
+/// Returns 1 by default, 0 for a malformed weight.
 fn weight(parameters: &str) -> f32 {
     let pairs = parameters.split(';').filter_map(|parameter| parameter.split_once('='));
     let mut weights = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));

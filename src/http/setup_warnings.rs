@@ -33,7 +33,6 @@ impl SetupWarnings {
     }
 
     fn new(file: PathBuf) -> Self {
-        // Fails unless the previous run wrote the file.
         let _ = fs::remove_file(&file);
         Self { file, peers: Arc::default(), has_warned_of_origin: AtomicBool::new(false) }
     }

@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Database, Lease};
 use crate::config::DatabaseConfig;
 
-/// Attach [`SiteDatabase::init`](rocket_db_pools::Database::init), request `Connection<SiteDatabase>`.
+/// The fairing is `SiteDatabase::init()`, the guard `Connection<SiteDatabase>`.
 #[derive(rocket_db_pools::Database)]
 #[database("sarangbang")]
 pub struct SiteDatabase(DatabasePool);
@@ -30,7 +30,6 @@ pub struct ConnectError(String);
 
 struct Connected {
     db: Arc<Database>,
-    /// `None` if the database needs no lease.
     lease: Option<HeldLease>,
 }
 
@@ -67,7 +66,7 @@ impl Pool for DatabasePool {
 }
 
 impl DatabasePool {
-    /// Waits until another instance has taken the lease over. Without a lease it waits for ever.
+    /// Returns once another instance has taken the lease over. Without a lease it never returns.
     pub(crate) async fn lease_lost(&self) {
         match self.held_lease() {
             Some(held) => held.lost.cancelled().await,
