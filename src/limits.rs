@@ -279,17 +279,17 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_limits_a_person_and_an_address_each_on_its_own() {
+    fn a_rate_limits_a_user_and_an_address_separately() {
         let rate = Rate::new(3);
         for n in 0..3 {
             rate.check("gildong", address(n)).unwrap();
         }
-        assert!(refused(rate.check("gildong", address(9))), "the person has used up the minute");
+        assert!(refused(rate.check("gildong", address(9))), "the user has reached the limit");
         rate.check("chunhyang", address(9)).unwrap();
-        for person in ["a", "b"] {
-            rate.check(person, address(9)).unwrap();
+        for user in ["a", "b"] {
+            rate.check(user, address(9)).unwrap();
         }
-        assert!(refused(rate.check("c", address(9))), "the address has used it up");
+        assert!(refused(rate.check("c", address(9))), "the address has reached the limit");
         assert!(refused(rate.check_address(address(9))));
         rate.check("c", address(10)).unwrap();
     }

@@ -182,7 +182,7 @@ impl RoomExport {
     }
 }
 
-/// Finds whole documents.
+/// Finds documents with all fields.
 async fn find<T: StoredDocument>(db: &Database, filter: Document) -> Result<Vec<Document>> {
     with_retries(|| db.collection::<T>().find_projected(filter.clone(), doc! {})).await
 }

@@ -389,7 +389,7 @@ async fn run(time: Duration, seed: u64) {
     let mut random = Random::new(seed);
     let mut writers = Vec::new();
     for n in 0..USERS {
-        let name = format!("person{n}");
+        let name = format!("user{n}");
         let first = Person::new(&world.instances[0]);
         first.sign_up(&name).await;
         let second = Person::with_cookie(&world.instances[1], first.cookie().unwrap());
