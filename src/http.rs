@@ -7,11 +7,11 @@ mod head;
 mod host;
 mod setup_warnings;
 
-pub(crate) use accept::{accepts_gzip, prefers_json};
+pub(crate) use accept::{accepts_gzip, prefers_json, weighted_items};
 pub(crate) use bearer::bearer;
 pub(crate) use forwarded::{client_address, is_proxy, unlisted_proxy};
 pub(crate) use head::{RequestGate, refusal};
-pub(crate) use host::{accepts_host, check_origin, host};
+pub(crate) use host::{accepts_host, check_origin, host, url_at_port};
 pub(crate) use setup_warnings::{SetupWarnings, unlisted_proxies};
 
 /// The most bytes of a header that a log line or an error page repeats.

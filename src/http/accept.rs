@@ -14,6 +14,10 @@ pub(crate) fn accepts_gzip(request: &Request<'_>) -> bool {
     is_gzip_accepted(request.headers().get("Accept-Encoding"))
 }
 
+pub(crate) fn weighted_items(header: &str) -> impl Iterator<Item = (&str, f32)> {
+    items(std::iter::once(header))
+}
+
 /// Compares media types by weight, then by specificity, then by position.
 fn is_json_best<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
     let mut best = (0.0, 0, false);

@@ -17,6 +17,11 @@ pub(crate) fn accepts_host(request: &Request<'_>) -> bool {
     settings.site.url.is_some() || knows_host(request, settings)
 }
 
+/// Returns the URL of the other server at the requested host.
+pub(crate) fn url_at_port(request: &Request<'_>, port: u16) -> Option<Url> {
+    host(request).filter(|_| accepts_host(request))?.with_port(port)
+}
+
 /// Checks for an IP address, `localhost` or a configured name: an attacker's page cannot have such a host.
 fn knows_host(request: &Request<'_>, settings: &Settings) -> bool {
     host(request).is_some_and(|host| settings.site.knows(&host))

@@ -36,8 +36,7 @@ impl<'r> Client<'r> {
         if let Some(url) = &settings.site.url {
             return Some(url.clone());
         }
-        let host = http::host(self.0).filter(|host| settings.site.knows(host))?;
-        host.with_port(settings.rocket.extract_inner("port").ok()?)
+        http::url_at_port(self.0, settings.rocket.extract_inner("port").ok()?)
     }
 
     fn own_origin(&self) -> Option<String> {
@@ -100,7 +99,7 @@ impl ImageResponse {
     /// Returns an error in the client's language, as JSON or a page.
     pub(super) fn error_page(request: &Request<'_>, error: &Error) -> Self {
         let (client, status) = (Client(request), Status::new(error.status()));
-        let locale = Locale::accepted(request.headers().get_one("Accept-Language").unwrap_or_default());
+        let locale = Locale::negotiate(request.headers().get_one("Accept-Language").unwrap_or_default());
         if client.wants_json() {
             return Self::json(status, &ErrorJson::new(error, locale, None)).with_cors(&client);
         }

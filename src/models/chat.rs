@@ -68,9 +68,7 @@ pub struct PostedChat {
 
 impl RoomLog {
     /// Posts a chat. Returns once it is durable.
-    ///
-    /// # Errors
-    /// `nonce: NonceUsed` if the nonce belongs to another text, `NotFound` if the room is closed. After
+    /// Fails with `nonce: NonceUsed` if the nonce belongs to another text, `NotFound` if the room is closed. After
     /// `Unavailable` the chat may exist; posting again with the same nonce creates no second one.
     pub async fn post(self: &Arc<Self>, author: &User, text: ChatText, nonce: Nonce) -> Result<PostedChat> {
         match self.append(Draft::said(author.id, text.clone(), nonce)).await? {
@@ -91,9 +89,7 @@ impl RoomLog {
     }
 
     /// Replaces the text of the user's own chat. Returns once the edit is durable.
-    ///
-    /// # Errors
-    /// `Forbidden` except for the author, `NotFound` if the chat is missing or removed, `text: EditedOften`.
+    /// Fails with `Forbidden` except for the author, `NotFound` if the chat is missing or removed, `text: EditedOften`.
     pub async fn edit(self: &Arc<Self>, by: &User, seq: i64, text: ChatText) -> Result<Chat> {
         let mut chat = self.editable(by, seq).await?;
         if chat.text == text.as_str() {
@@ -112,9 +108,7 @@ impl RoomLog {
     }
 
     /// Returns a chat that the user may edit.
-    ///
-    /// # Errors
-    /// `Forbidden` except for the author, `NotFound` if the chat is missing or removed.
+    /// Fails with `Forbidden` except for the author, `NotFound` if the chat is missing or removed.
     pub(crate) async fn editable(self: &Arc<Self>, by: &User, seq: i64) -> Result<Chat> {
         let chat = self.chat(seq).await?;
         match chat.can_edit(by) {
@@ -125,9 +119,7 @@ impl RoomLog {
     }
 
     /// Removes a chat permanently. Its text is wiped from the database shortly after. Idempotent.
-    ///
-    /// # Errors
-    /// `Forbidden` except for the author and admins, `NotFound` if the chat is missing.
+    /// Fails with `Forbidden` except for the author and admins, `NotFound` if the chat is missing.
     pub async fn remove(self: &Arc<Self>, by: &User, seq: i64) -> Result<Chat> {
         let mut chat = self.chat(seq).await?;
         if !chat.can_remove(by) {
@@ -151,8 +143,7 @@ impl RoomLog {
         }
     }
 
-    /// # Errors
-    /// `NotFound` if the entry is missing or no *said* entry.
+    /// Fails with `NotFound` if the entry is missing or no *said* entry.
     pub async fn chat(self: &Arc<Self>, seq: i64) -> Result<Chat> {
         let said = self.entry(seq).await?.ok_or(Error::NotFound)?;
         let about = self.revisions_of(doc! { "of": seq }).await?;
@@ -164,9 +155,7 @@ impl RoomLog {
     }
 
     /// Returns a head that no acknowledged entry is beyond.
-    ///
-    /// # Errors
-    /// `NotFound` if the log is closed.
+    /// Fails with `NotFound` if the log is closed.
     pub async fn current_head(&self) -> Result<Head> {
         let top = match self.head() {
             // A sole instance has seen every entry.

@@ -64,9 +64,7 @@ impl StoredDocument for Room {
 
 impl User {
     /// Returns a room that the user may see.
-    ///
-    /// # Errors
-    /// `NotFound` also if it is closed.
+    /// Fails with `NotFound` also if it is closed.
     pub async fn room(&self, db: &Database, id: RoomId) -> Result<Room> {
         let room =
             db.collection::<Room>().find_by_id_cached(id).await?.filter(|room| room.open).ok_or(Error::NotFound)?;
@@ -79,9 +77,7 @@ impl User {
     }
 
     /// Returns a room that the user may manage.
-    ///
-    /// # Errors
-    /// `Forbidden` except for the owner and admins.
+    /// Fails with `Forbidden` except for the owner and admins.
     pub(crate) async fn manageable_room(&self, db: &Database, id: RoomId) -> Result<Room> {
         let room = self.room(db, id).await?;
         if room.can_manage(self) { Ok(room) } else { Err(Error::Forbidden) }
@@ -104,9 +100,7 @@ impl User {
     }
 
     /// Creates a room.
-    ///
-    /// # Errors
-    /// `name: Taken`.
+    /// Fails with `name: Taken`.
     pub async fn create_room(&self, db: &Database, name: RoomName, topic: Topic) -> Result<Room> {
         match self.create_room_once(db, name, topic, None).await? {
             Created::New(room) | Created::Existing(room) => Ok(room),
@@ -114,9 +108,7 @@ impl User {
     }
 
     /// Creates a room. Requests with the same nonce, name and topic create one room.
-    ///
-    /// # Errors
-    /// `name: Taken`.
+    /// Fails with `name: Taken`.
     pub(crate) async fn create_room_once(
         &self,
         db: &Database,
@@ -206,9 +198,7 @@ impl Room {
     }
 
     /// Updates name and topic. `None` keeps the stored value.
-    ///
-    /// # Errors
-    /// `name: Taken`, `NotFound` if the room was closed meanwhile.
+    /// Fails with `name: Taken`, `NotFound` if the room was closed meanwhile.
     pub async fn update(&self, db: &Database, name: Option<RoomName>, topic: Option<Topic>) -> Result<()> {
         let mut set = Document::new();
         set.extend(name.as_ref().map(|name| ("name".to_owned(), name.as_str().into())));
@@ -245,8 +235,6 @@ impl Room {
     }
 
     /// Closes the room permanently: appends *closed* and releases the name. A job purges the log later.
-    ///
-    /// # Errors
     /// After an error the next visitor of the room completes the closing.
     pub async fn close(&self, db: &Arc<Database>, by: &User) -> Result<()> {
         let (log, job) = (self.log(db), Job::create(db, Cleanup::of_room(self.id)).await?);

@@ -82,9 +82,7 @@ impl SessionToken {
 
 impl Session {
     /// Starts a session.
-    ///
-    /// # Errors
-    /// `userId: Credentials` if the password was changed or the account deleted meanwhile.
+    /// Fails with `userId: Credentials` if the password was changed or the account deleted meanwhile.
     pub async fn open(db: &Database, user: &User, browser: &str, address: IpAddr) -> Result<SessionToken> {
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;
@@ -111,9 +109,7 @@ impl Session {
     }
 
     /// Returns the session of a cookie and its user, and prolongs the session.
-    ///
-    /// # Errors
-    /// `SignedOut`.
+    /// Fails with `SignedOut`.
     pub(crate) async fn resume(db: &Database, token: &str) -> Result<(Self, User)> {
         let (id, now) = (SessionToken::id(token), DateTime::now());
         let session = db

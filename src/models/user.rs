@@ -106,9 +106,7 @@ impl Theme {
 
 impl User {
     /// Creates an account. The first user becomes admin.
-    ///
-    /// # Errors
-    /// `userId: Taken`.
+    /// Fails with `userId: Taken`.
     pub async fn sign_up(db: &Database, login: Login, password: Password, nickname: Nickname) -> Result<Self> {
         Self::sign_up_once(db, login, password, nickname, None).await
     }
@@ -178,9 +176,7 @@ impl User {
     }
 
     /// Verifies the credentials. `None` stands for values that no account can have.
-    ///
-    /// # Errors
-    /// `userId: Credentials` for an unknown id and a wrong password alike, after the same time. `RateLimited` by
+    /// Fails with `userId: Credentials` for an unknown id and a wrong password alike, after the same time. `RateLimited` by
     /// `throttle.rs`.
     pub async fn sign_in(
         db: &Database,
@@ -207,8 +203,7 @@ impl User {
         verified.ok_or_else(|| Error::field("userId", FieldError::Credentials))
     }
 
-    /// # Errors
-    /// `NotFound`.
+    /// Fails with `NotFound`.
     pub async fn find(db: &Database, id: UserId) -> Result<Self> {
         db.collection::<User>().find_by_id_cached(id).await?.ok_or(Error::NotFound)
     }

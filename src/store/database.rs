@@ -48,35 +48,26 @@ pub(crate) trait ModelState: Send + Sync + 'static {
 }
 
 impl Database {
-    /// Connects to a server and waits until it answers.
-    ///
-    /// # Errors
-    /// A sentence for the operator: the URL cannot be parsed, or the server does not answer.
+    /// Connects to a configured server and waits until it answers.
+    /// Fails with a sentence for the operator: the URL cannot be parsed, or the server does not answer.
     pub(crate) async fn open(config: &DatabaseConfig) -> Result<Self, String> {
         let (handle, is_shared) = connect(config, STARTUP_TIMEOUT).await?;
         Ok(Self::new(handle, is_shared && !config.is_engine))
     }
 
     /// Connects with default settings.
-    ///
-    /// # Errors
-    /// As [`Database::open`].
     pub(crate) async fn connect(url: &str) -> Result<Self, String> {
         Self::open(&DatabaseConfig::from_url(url)).await
     }
 
     /// Connects to the site's own engine, which no other instance can reach.
-    ///
-    /// # Errors
-    /// As [`Database::open`].
+    /// Fails with a sentence for the operator.
     pub(crate) async fn connect_exclusive(url: &str) -> Result<Self, String> {
         Self::open(&DatabaseConfig::engine(url)).await
     }
 
     /// Sends one command to a server, without waiting for it to come up. Returns whether instances may share it.
-    ///
-    /// # Errors
-    /// A sentence for the operator.
+    /// Fails with a sentence for the operator.
     pub async fn probe(url: &str) -> Result<bool, String> {
         Self::probe_configured(&DatabaseConfig::from_url(url)).await
     }
@@ -174,8 +165,7 @@ impl Database {
         Ok(())
     }
 
-    /// # Errors
-    /// `Unavailable` if the database does not answer within [`QUERY_TIMEOUT`].
+    /// Fails with `Unavailable` if the database does not answer within [`QUERY_TIMEOUT`].
     pub(crate) async fn ping(&self) -> Result<()> {
         let handle = self.handle.clone();
         self.runner.run(async move { handle.run_command(doc! { "ping": 1 }).await }).await.map(drop)

@@ -52,9 +52,7 @@ impl User {
 
     /// Changes the password and revokes all sessions but `session`, in one write. A retry with the same password
     /// succeeds.
-    ///
-    /// # Errors
-    /// `oldPassword: WrongPassword`, `RateLimited` after ten of them in this session.
+    /// Fails with `oldPassword: WrongPassword`, `RateLimited` after ten of them in this session.
     pub(crate) async fn change_password(
         &self,
         db: &Database,
@@ -106,9 +104,7 @@ impl User {
     }
 
     /// Sets the picture. Returns the previous one if no user has it any more.
-    ///
-    /// # Errors
-    /// `NotFound` if the account was deleted.
+    /// Fails with `NotFound` if the account was deleted.
     pub(crate) async fn change_picture(
         db: &Database,
         id: UserId,
@@ -131,9 +127,7 @@ impl User {
     }
 
     /// Verifies the password before the account is deleted.
-    ///
-    /// # Errors
-    /// `userPassword: WrongPassword`, `RateLimited` after ten of them in this session.
+    /// Fails with `userPassword: WrongPassword`, `RateLimited` after ten of them in this session.
     pub(crate) async fn reauthenticate(&self, db: &Database, password: Password, session: &SessionId) -> Result<()> {
         self.verify_in_session(db, "userPassword", password, session).await
     }

@@ -53,9 +53,7 @@ impl ModelState for Throttle {
 
 impl Throttle {
     /// Begins an attempt of an unknown browser. `login` is `None` if no account can have it.
-    ///
-    /// # Errors
-    /// `RateLimited`.
+    /// Fails with `RateLimited`.
     pub(crate) async fn begin_by_network(&self, login: Option<&Login>, address: IpAddr) -> Result<Attempt<'_>> {
         let network = network(address);
         let mut quotas = Vec::with_capacity(3);

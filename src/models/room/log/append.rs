@@ -118,8 +118,6 @@ impl Draft {
 
 impl RoomLog {
     /// Appends a draft. Returns once it is durable or rejected.
-    ///
-    /// # Errors
     /// After `Unavailable` the entry may exist. The same nonce finds it.
     pub(crate) async fn append(self: &Arc<Self>, draft: Draft) -> Result<Appended> {
         let (answer, answered) = oneshot::channel();
