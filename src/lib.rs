@@ -13,7 +13,7 @@
 //! store        how the site talks to MongoDB; knows no model
 //! internal_api, limits, metrics
 //! http         reading requests, for both servers
-//! cache, config, error, file, process, ticket: the ground
+//! cache, config, error, file, picture_path, process, ticket: the ground
 //! ```
 
 pub mod backup;
@@ -30,6 +30,7 @@ mod limits;
 mod live;
 mod metrics;
 pub mod models;
+mod picture_path;
 pub mod process;
 pub mod run;
 pub mod site;

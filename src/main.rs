@@ -67,9 +67,9 @@ fn run_servers(servers: Servers) -> Result<()> {
 }
 
 /// Runs a backup or a restore, and prints its summary.
-fn run_data_command(command: impl FnOnce(&Settings) -> Result<String, String>) -> ExitCode {
+fn run_data_command(command: impl FnOnce(&Settings) -> Result<String>) -> ExitCode {
     start_logging();
-    let summary = Settings::read().and_then(|settings| command(&settings).map_err(Error::msg));
+    let summary = Settings::read().and_then(|settings| command(&settings));
     report(summary.map(|summary| print(&summary)))
 }
 

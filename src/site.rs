@@ -40,7 +40,7 @@ impl SiteBuilder {
         };
         let failure = Failure::default();
         let rocket = rocket::custom(figment)
-            .manage(SetupWarnings::of_site(&settings.var))
+            .manage(SetupWarnings::for_site(&settings.var))
             .manage(ImageClient::new(settings.images.internal_url.clone(), secret)?)
             .manage(Limits::new(&settings.rates, settings.sockets))
             .manage(controllers::LargeForms::default())

@@ -1,5 +1,4 @@
-//! Tickets: short-lived signed tokens between the two servers. The signature is an HMAC-SHA-256 with the shared secret
-//! over the ticket's purpose, its subject and its end.
+//! Short-lived tickets between the two servers: an HMAC-SHA-256 of purpose, subject and expiry.
 
 use std::fs;
 use std::path::Path;
@@ -13,21 +12,20 @@ use sha2::Sha256;
 
 use crate::file::create_atomically;
 
-/// How long a ticket is valid.
-pub const TTL: Duration = Duration::from_secs(10 * 60);
+const TTL: Duration = Duration::from_secs(10 * 60);
 const MIN_SECRET_BYTES: usize = 16;
 const SIGNATURE_BYTES: usize = 16;
 
-/// What a ticket permits. A ticket is valid for one purpose only.
+/// The only action that a ticket permits. Each names its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Lets a user upload a picture. Subject: the user's id.
+    /// The user's id.
     Upload,
-    /// Lets the image server record where a picture is. Subject: the user's id and the path.
+    /// The user's id and the picture's path.
     SetPicture,
-    /// Lets the image server ask whether a user has a picture. Subject: its path.
+    /// The picture's path.
     QueryPicture,
-    /// Lets the site delete a picture. Subject: its path.
+    /// The picture's path.
     DeletePicture,
 }
 
@@ -42,12 +40,12 @@ impl Purpose {
     }
 }
 
-/// The secret that only the two servers know.
+/// The key that only the two servers know.
 #[derive(Clone)]
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// Takes the configured secret.
+    /// Reads the setting `images.secret`.
     pub fn from_config(text: &str) -> Result<Self> {
         if text.len() < MIN_SECRET_BYTES {
             bail!(
@@ -59,8 +57,7 @@ impl Secret {
         Ok(Self(text.as_bytes().to_vec()))
     }
 
-    /// Loads the secret from a file, and creates the file if there is none.
-    pub fn load_or_create(path: &Path) -> Result<Self> {
+    pub(crate) fn load_or_create(path: &Path) -> Result<Self> {
         if !path.exists() {
             let mut random = [0; 32];
             getrandom::fill(&mut random).context("Cannot create a secret")?;
@@ -70,54 +67,50 @@ impl Secret {
         }
         let secret = fs::read(path).with_context(|| format!("Cannot read {}", path.display()))?;
         if secret.len() < MIN_SECRET_BYTES {
-            bail!("Cannot use {}: it is too short for a secret. Delete it.", path.display());
+            bail!("Cannot use {}: it is shorter than {MIN_SECRET_BYTES} bytes. Delete the file.", path.display());
         }
         Ok(Self(secret))
     }
 
-    /// Returns a ticket that is valid for [`TTL`].
+    /// Returns a ticket that expires after 10 minutes.
     pub fn ticket(&self, purpose: Purpose, subject: &str) -> String {
-        let until = now().saturating_add(TTL.as_secs());
-        let mac = self.ticket_hmac(purpose, subject, until).finalize().into_bytes();
-        format!("{until}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac))
+        let expiry = now().saturating_add(TTL.as_secs());
+        let mac = self.ticket_hmac(purpose, subject, expiry).finalize().into_bytes();
+        format!("{expiry}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac))
     }
 
-    /// Returns whether a ticket is signed with this secret, for this purpose and subject, and not expired.
-    pub fn verify(&self, ticket: &str, purpose: Purpose, subject: &str) -> bool {
-        let Some((until, mac)) = ticket.split_once('.') else { return false };
-        let (Ok(until), Ok(mac)) = (until.parse(), BASE64_URL_SAFE_NO_PAD.decode(mac)) else { return false };
-        // `verify_slice` compares in constant time.
-        until >= now() && self.ticket_hmac(purpose, subject, until).verify_slice(&mac).is_ok()
+    pub(crate) fn verify(&self, ticket: &str, purpose: Purpose, subject: &str) -> bool {
+        let Some((expiry, mac)) = ticket.split_once('.') else { return false };
+        let (Ok(expiry), Ok(mac)) = (expiry.parse(), BASE64_URL_SAFE_NO_PAD.decode(mac)) else { return false };
+        expiry >= now() && self.ticket_hmac(purpose, subject, expiry).verify_slice(&mac).is_ok()
     }
 
-    /// Returns a signature of 128 bits in base64url, which does not expire.
-    pub fn sign(&self, subject: &str) -> String {
-        let mac = self.signature(subject).finalize().into_bytes();
+    /// Returns a signature of 128 bits in base64url. It does not expire.
+    pub(crate) fn sign(&self, subject: &str) -> String {
+        let mac = self.signature_hmac(subject).finalize().into_bytes();
         BASE64_URL_SAFE_NO_PAD.encode(&mac[..SIGNATURE_BYTES])
     }
 
-    /// Returns whether a signature is of this secret and subject.
-    pub fn verify_signature(&self, signature: &str, subject: &str) -> bool {
+    pub(crate) fn verify_signature(&self, signature: &str, subject: &str) -> bool {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
-        // `verify_truncated_left` compares in constant time.
-        bytes.len() == SIGNATURE_BYTES && self.signature(subject).verify_truncated_left(&bytes).is_ok()
+        bytes.len() == SIGNATURE_BYTES && self.signature_hmac(subject).verify_truncated_left(&bytes).is_ok()
     }
 
-    fn signature(&self, subject: &str) -> Hmac<Sha256> {
+    fn signature_hmac(&self, subject: &str) -> Hmac<Sha256> {
         let mut mac = self.hmac();
-        // No purpose of a ticket is called "mark", so a signature is never a valid ticket.
+        // No purpose is called `mark`, so a signature is never a valid ticket.
         mac.update(format!("mark\n{subject}").as_bytes());
         mac
     }
 
     fn hmac(&self) -> Hmac<Sha256> {
-        Hmac::new_from_slice(&self.0).unwrap_or_else(|_| unreachable!("HMAC takes every key"))
+        Hmac::new_from_slice(&self.0).unwrap_or_else(|_| unreachable!("HMAC accepts keys of any length"))
     }
 
-    fn ticket_hmac(&self, purpose: Purpose, subject: &str, until: u64) -> Hmac<Sha256> {
+    fn ticket_hmac(&self, purpose: Purpose, subject: &str, expiry: u64) -> Hmac<Sha256> {
         let mut mac = self.hmac();
-        // Purposes contain no line break and times no letter, so two different tickets never sign the same text.
-        mac.update(format!("{}\n{subject}\n{until}", purpose.as_str()).as_bytes());
+        // Purpose and expiry contain no line break, so different tickets have different texts.
+        mac.update(format!("{}\n{subject}\n{expiry}", purpose.as_str()).as_bytes());
         mac
     }
 }

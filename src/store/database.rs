@@ -48,7 +48,7 @@ pub(crate) trait ModelState: Send + Sync + 'static {
 }
 
 impl Database {
-    /// Connects to a server and waits until it answers. Fails with a sentence for the operator: the URL cannot be parsed, or the server does not answer.
+    /// Connects to a server and waits until it answers. Fails with a sentence for the operator.
     pub(crate) async fn open(config: &DatabaseConfig) -> Result<Self, String> {
         let (handle, is_shared) = connect(config, STARTUP_TIMEOUT).await?;
         Ok(Self::new(handle, is_shared && !config.is_engine))

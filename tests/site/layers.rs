@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 13] = [
     &["store"],
     &["internal_api", "limits", "metrics"],
     &["http"],
-    &["process", "ticket"],
+    &["picture_path", "process", "ticket"],
     &["cache", "config", "error", "file"],
 ];
 
