@@ -38,8 +38,8 @@ pub(crate) struct SocketClient {
     pub(crate) address: IpAddr,
     /// In which language.
     pub locale: Locale,
-    /// The place among the sockets that may be open.
-    pub(crate) place: SocketPermit,
+    /// Counts the socket until it is dropped.
+    pub(crate) _permit: SocketPermit,
 }
 
 /// Serves an upgraded connection until it ends. `feed` is an error when there is nothing to follow.
