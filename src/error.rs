@@ -130,33 +130,19 @@ pub enum CrossOrigin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
 #[error("{}", self.code())]
 pub enum FieldError {
-    /// The field is missing or has no visible character.
     Empty,
-    /// The value has fewer characters than this.
     TooShort(usize),
-    /// The value has more characters than this.
     TooLong(usize),
-    /// The value has a control character, or one that changes the direction of text.
     Control(char),
-    /// The value has a character that the field does not accept.
     Alphabet(char),
-    /// The value is not the path of a picture.
     Path,
-    /// Another user or room has this name.
     Taken,
-    /// The nonce was used for another text.
     NonceUsed,
-    /// The chat has reached the maximum number of edits.
     EditedOften,
-    /// The id and the password do not match an account.
     Credentials,
-    /// The password is not the account's.
     WrongPassword,
-    /// The value is not one of the languages.
     Language,
-    /// The value is not one of the themes.
     Theme,
-    /// The value is not a number in range, or contradicts another field.
     Number,
 }
 
