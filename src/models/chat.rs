@@ -19,13 +19,11 @@ const LAST_CHAT_WINDOW: i64 = 8;
 /// Maximum text of one batch of updates, in bytes.
 const MAX_BATCH_BYTES: usize = 48 * 1024;
 
-/// One chat in its latest form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chat {
     pub room: RoomId,
     /// The number of its *said* entry, which identifies it.
     pub seq: i64,
-    /// Its number among the chats of the room.
     pub no: i64,
     /// The number of the last entry about it.
     pub rev: i64,
@@ -36,7 +34,6 @@ pub struct Chat {
     pub removed: bool,
 }
 
-/// A window of chat numbers.
 pub struct ChatWindow {
     pub chats: Vec<Chat>,
     /// The cursor of a feed that continues after this window.
@@ -47,9 +44,7 @@ pub struct ChatWindow {
 
 /// The chats that a window of entries is about.
 pub struct ChatUpdates {
-    /// In order, each once, in its latest form.
     pub chats: Vec<Chat>,
-    /// The number of the last entry, which is the next cursor.
     pub upto: i64,
     pub closed: bool,
 }

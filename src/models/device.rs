@@ -14,14 +14,12 @@ use crate::ticket::Secret;
 
 /// Characters of an id and of a signature: 128 bits in base64url.
 const PART_LENGTH: usize = 22;
-/// Accounts in one cookie. A further one replaces the oldest.
 const MAX_ACCOUNTS: usize = 4;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Device {
     id: String,
     signature: String,
-    /// Signatures of accounts, the oldest first.
     accounts: Vec<String>,
 }
 

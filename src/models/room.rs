@@ -30,7 +30,6 @@ pub struct Room {
     #[serde(rename = "_id")]
     pub id: RoomId,
     pub no: i64,
-    /// Counts updates, for compare-and-set.
     rev: i64,
     pub name: RoomName,
     pub open: bool,
@@ -50,7 +49,6 @@ pub struct Room {
 
 pub(crate) enum Created {
     New(Room),
-    /// An earlier request with the same nonce created it.
     Existing(Room),
 }
 

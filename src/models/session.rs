@@ -21,7 +21,6 @@ use crate::store::{Database, StoredDocument, expiring_index, index};
 pub(crate) const TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How old `last_used` may be before it is written again.
 const TOUCH_INTERVAL: Duration = Duration::from_secs(60 * 60);
-/// Maximum length in characters.
 const MAX_USER_AGENT: usize = 200;
 
 /// The value of the session cookie: 32 random bytes in base64url, then the [`Device`]. Stored nowhere.
@@ -36,13 +35,11 @@ pub struct Session {
     pub(crate) user: UserId,
     #[serde(rename = "browser")]
     pub(crate) user_agent: String,
-    /// The IP address at sign-in.
     pub(crate) address: String,
     /// The user's epoch at sign-in.
     #[serde(default)]
     pub(crate) epoch: i64,
     at: DateTime,
-    /// Accurate to [`TOUCH_INTERVAL`].
     #[serde(rename = "seen")]
     pub(crate) last_used: DateTime,
     expires: DateTime,

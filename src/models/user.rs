@@ -33,7 +33,6 @@ pub struct User {
     /// The picture on the image server. `None`: an avatar is drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) picture: Option<PicturePath>,
-    /// An argon2id PHC string.
     password: String,
     /// Counts revocations of all sessions. Sessions of an older epoch have ended.
     #[serde(default)]
@@ -49,7 +48,7 @@ pub struct User {
     pub theme: Option<Theme>,
     #[serde(default)]
     pub(crate) admin: bool,
-    /// Set on the first user only. Its unique index decides between concurrent sign-ups on an empty site.
+    /// Its unique index decides between concurrent sign-ups on an empty site.
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<bool>,
     /// The nonce of the sign-up form, to recognize a repeated form.

@@ -16,7 +16,6 @@ use super::members::{InstanceId, MEMBER_TIMEOUT};
 use super::{Database, StoredDocument};
 use crate::error::Result;
 
-/// How long a signal is stored.
 pub(crate) const SIGNAL_TTL: Duration = Duration::from_secs(60);
 pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a starting instance waits if another one may be running: until that one no longer counts as the only one.
@@ -42,7 +41,6 @@ impl StoredDocument for Signal {
     }
 }
 
-/// Returns a filter on times around now, as wide as clocks may differ.
 fn around_now(span: Duration) -> Document {
     let now = DateTime::now().timestamp_millis();
     let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
@@ -65,7 +63,6 @@ impl Database {
         Ok(())
     }
 
-    /// Deletes this instance's signals, so that the next one starts without a delay.
     pub(crate) async fn leave_cluster(&self) {
         let own = doc! { "at": around_now(SIGNAL_TTL), "site": self.members().own() };
         if self.is_shared()
@@ -89,7 +86,6 @@ impl Database {
         self.send(doc! { "kind": "barrier" }).await
     }
 
-    /// Sends an event to the other instances in a task of its own.
     pub(crate) fn publish_event(self: &Arc<Self>, event: Document) {
         if !self.is_shared() {
             return;

@@ -26,11 +26,9 @@ const MAX_AGE: Duration = Duration::from_secs(5);
 const CACHED_BYTES: usize = 4 << 20;
 const MAX_CONCURRENT_QUERIES: usize = 256;
 
-/// A document type and the name of its collection.
 pub(crate) trait StoredDocument: Serialize + DeserializeOwned + Clone + Unpin + Send + Sync + 'static {
     const COLLECTION: &'static str;
 
-    /// Returns the indexes that the queries of this type need.
     fn indexes() -> Vec<IndexModel> {
         Vec::new()
     }
@@ -136,7 +134,6 @@ impl<T: StoredDocument> Collection<T> {
         Ok(found)
     }
 
-    /// Returns all documents of a key or a bounded window, in no order.
     pub(crate) async fn find_many(&self, filter: Document) -> Result<Vec<T>> {
         let find = |collection: MongoCollection<T>| async move { collection.find(filter).await?.try_collect().await };
         let found: Vec<T> = self.run(find).await?;
@@ -168,12 +165,10 @@ impl<T: StoredDocument> Collection<T> {
         self.run(insert).await
     }
 
-    /// Inserts documents in order and stops at the first one that fails.
     pub(crate) async fn insert_in_order(&self, documents: Vec<Arc<T>>) -> Result<()> {
         self.run(|collection| async move { collection.insert_many(documents).ordered(true).await.map(drop) }).await
     }
 
-    /// Updates the document of a unique key. Returns whether it exists.
     pub async fn update(&self, key: Document, update: Document) -> Result<bool> {
         let write = |collection: MongoCollection<T>, key| async move {
             Ok(collection.update_one(key, update).await?.matched_count > 0)

@@ -24,7 +24,6 @@ use crate::metrics::Metrics;
 
 /// At start-up the server may still be starting too.
 const STARTUP_TIMEOUT: Duration = Duration::from_secs(30);
-/// The database's name if the connection string has none.
 const DEFAULT_NAME: &str = "sarangbang";
 const COMMAND_NOT_FOUND: i32 = 59;
 
@@ -90,11 +89,9 @@ impl Database {
     }
 
     pub(super) fn set_site_id(&self, id: String) {
-        // Set once, at start-up.
         let _ = self.site_id.set(id);
     }
 
-    /// Returns the id that all instances on this database share.
     pub(crate) fn site_id(&self) -> &str {
         self.site_id.get().map_or("", String::as_str)
     }
@@ -106,7 +103,7 @@ impl Database {
                 .write_concern(WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build())
                 .build();
             let inner = self.handle.collection_with_options(T::COLLECTION, options);
-            // Of two threads the first one wins.
+            // If two threads create it, the first one wins.
             self.collections.set(Collection::<T>::new(inner, &self.runner, &self.budget));
         }
         self.collections.get()
@@ -124,12 +121,10 @@ impl Database {
         self.members.is_shared()
     }
 
-    /// Returns the budget to which all caches of this site are charged.
     pub(crate) fn budget(&self) -> &Arc<Budget> {
         &self.budget
     }
 
-    /// Returns the metrics of this site.
     pub(crate) fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
     }

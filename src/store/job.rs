@@ -25,7 +25,6 @@ const RETRY_DELAY: Duration = Duration::from_secs(2);
 const MAX_IDLE: Duration = Duration::from_secs(60);
 const MAX_TAKEN_OVER: usize = 256;
 
-/// What a job does.
 pub(crate) trait Work: Serialize + DeserializeOwned + Clone + Unpin + Send + Sync + 'static {
     fn run(&self, db: &Arc<Database>) -> impl Future<Output = Result<()>> + Send;
 }
@@ -41,7 +40,6 @@ pub(crate) struct Job<W> {
     work: W,
 }
 
-/// The jobs that run in this instance.
 #[derive(Default)]
 struct RunningJobs(Arc<Mutex<HashSet<ObjectId>>>);
 
@@ -62,7 +60,6 @@ impl ModelState for RunningJobs {
 }
 
 impl RunningJobs {
-    /// Returns `None` if the job is running already.
     fn start(&self, id: ObjectId) -> Option<RunningGuard> {
         self.0.lock().insert(id).then(|| RunningGuard { jobs: Arc::clone(&self.0), id })
     }
@@ -75,14 +72,12 @@ impl Drop for RunningGuard {
 }
 
 impl<W: Work> Job<W> {
-    /// Stores a job.
     pub(crate) async fn create(db: &Database, work: W) -> Result<Self> {
         let job = Self { id: ObjectId::new(), instance: Some(db.members().own()), work };
         db.collection::<Self>().insert(job.clone()).await?;
         Ok(job)
     }
 
-    /// Deletes a job.
     pub(crate) async fn complete(&self, db: &Database) -> Result<()> {
         db.collection::<Self>().delete(doc! { "_id": self.id }).await
     }
@@ -132,7 +127,6 @@ impl<W: Work> Job<W> {
         DateTime::now().saturating_duration_since(self.id.timestamp())
     }
 
-    /// Returns whether no instance runs the job, as far as this one knows.
     fn is_abandoned(&self, db: &Database) -> bool {
         match self.instance {
             _ if db.state::<RunningJobs>().0.lock().contains(&self.id) => false,

@@ -18,7 +18,6 @@ use crate::error::Result;
 const RENEW_INTERVAL: Duration = Duration::from_millis(1_500);
 const EXPIRES: Duration = Duration::from_secs(5);
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
-/// The `_id` of the only lease.
 const ID: &str = "site";
 
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -34,7 +33,6 @@ impl StoredDocument for LeaseDocument {
     const COLLECTION: &'static str = "lease";
 }
 
-/// The right to be the only instance on a database.
 pub struct Lease {
     db: Arc<Database>,
     holder: ObjectId,
@@ -77,7 +75,6 @@ impl Lease {
         }
     }
 
-    /// Releases the lease, so that the next instance starts without waiting.
     pub async fn release(&self) {
         let own = doc! { "_id": ID, "holder": self.holder };
         if let Err(error) = self.db.collection::<LeaseDocument>().delete(own).await {

@@ -12,13 +12,10 @@ pub(crate) const MEMBER_TIMEOUT: Duration = Duration::from_secs(25);
 const MAX_SILENCE: Duration = Duration::from_secs(3);
 const MAX_SENT: usize = 64;
 
-/// Identifies one instance for as long as it runs.
 pub(crate) type InstanceId = ObjectId;
 
-/// The instances on this database.
 pub(crate) struct Members {
     own: InstanceId,
-    /// Whether there may be others.
     is_shared: bool,
     state: Mutex<MembersState>,
 }
@@ -30,7 +27,6 @@ struct MembersState {
     /// When the newest own signal that came back was sent: a stream that lags is as bad as a silent one.
     own_signal: Option<Instant>,
     sent: VecDeque<(ObjectId, Instant)>,
-    /// When the last signal of each other instance arrived.
     others: HashMap<InstanceId, Instant>,
 }
 
@@ -72,7 +68,6 @@ impl Members {
         !state.others.is_empty()
     }
 
-    /// Records that the change stream was opened or lost.
     pub(crate) fn set_connected(&self, is_connected: bool) {
         self.state.lock().connected_since = is_connected.then(Instant::now);
     }

@@ -8,7 +8,6 @@ use futures_util::TryStreamExt;
 use super::Database;
 use super::collection::is_duplicate_key;
 
-/// Updates data that earlier versions wrote.
 pub(crate) async fn migrate(db: &Database) -> Result<(), MongoError> {
     drop_unique_index_on_revisions(db).await?;
     rename_chores(db).await

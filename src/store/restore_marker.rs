@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::database::database_error;
 use super::{Database, StoredDocument};
 
-/// The `_id` of the only marker.
 const ID: &str = "restore";
 
 #[derive(Clone, Serialize, Deserialize)]

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::collection::is_duplicate_key;
 use super::{Database, StoredDocument};
 
-/// The `_id` of the only document.
 const ID: &str = "site";
 
 #[derive(Clone, Serialize, Deserialize)]

@@ -16,7 +16,6 @@ tokio::task_local! {
     static REMAINING: Cell<Duration>;
 }
 
-/// Runs a request whose queries share one [`QUERY_TIMEOUT`].
 pub(crate) async fn with_shared_budget<T>(request: impl Future<Output = T>) -> T {
     REMAINING.scope(Cell::new(QUERY_TIMEOUT), request).await
 }
@@ -25,7 +24,6 @@ pub(crate) async fn with_shared_budget<T>(request: impl Future<Output = T>) -> T
 pub(crate) async fn with_timeout<T>(query: impl Future<Output = T>) -> Result<T> {
     let (remaining, begun) = (REMAINING.try_with(Cell::get).unwrap_or(QUERY_TIMEOUT), Instant::now());
     let result = timeout(remaining, query).await;
-    // Outside a request there is no budget.
     let _ = REMAINING.try_with(|all| all.set(remaining.saturating_sub(begun.elapsed())));
     result.map_err(|_| Error::Unavailable("the database did not answer in time".into()))
 }

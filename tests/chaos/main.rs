@@ -25,14 +25,14 @@ use sarangbang::process::Engine;
 use tokio::process::Child;
 use tokio::time::sleep;
 
-use helpers::images::{encoded, free_port, quarters};
+use helpers::eventually;
+use helpers::images::{encoded, four_colour_image, free_port};
 use helpers::page::Page;
 use helpers::person::{Answer, Person};
 use helpers::process::{command, engines, kill, unlimit};
 use helpers::proxy::Proxy;
 use helpers::random::Random;
 use helpers::site::{database_on, folder};
-use helpers::until;
 
 const USERS: usize = 50;
 const READERS: usize = 12;
@@ -204,7 +204,7 @@ impl Writer {
             return self.world.count("account page without upload form");
         };
         let side = 64 + self.random.below(64) as u32;
-        let photo = encoded(&quarters(side, side), image::ImageFormat::Png);
+        let photo = encoded(&four_colour_image(side, side), image::ImageFormat::Png);
         let form = reqwest::multipart::Form::new().text("ticket", ticket);
         let form = form.part("picture", reqwest::multipart::Part::bytes(photo).file_name("a.png"));
         let sent = reqwest::Client::new().post(url).header("Accept", "application/json").multipart(form);
@@ -368,7 +368,7 @@ async fn run(time: Duration, seed: u64) {
     let mut proxies = Vec::new();
     for port in ports {
         let address = format!("http://127.0.0.1:{port}");
-        until("the instances to answer", || async { reqwest::get(format!("{address}/health")).await.ok() }).await;
+        eventually("the instances to answer", || async { reqwest::get(format!("{address}/health")).await.ok() }).await;
         proxies.push(Proxy::before(&address, || false).await);
     }
     let instances = [proxies[0].address.clone(), proxies[1].address.clone()];
@@ -473,7 +473,7 @@ async fn find_errors(
         pages.push(Person::with_cookie(instance, host.cookie().unwrap()).reload_all(&world.room).await);
     }
     for reader in readers {
-        pages.push(helpers::soon("a reader to reach the head", reader).await.unwrap());
+        pages.push(helpers::within_timeout("a reader to reach the head", reader).await.unwrap());
     }
     for (n, page) in pages.iter().enumerate().skip(1) {
         if page.chats != pages[0].chats {

@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use image::ImageFormat;
 use tokio::process::Command;
 
-use crate::helpers::images::{both, encoded, free_port, quarters};
+use crate::helpers::images::{encoded, four_colour_image, free_port, site_with_images};
 use crate::helpers::page::Page;
+use crate::helpers::pausing_proxy::PausingProxy;
 use crate::helpers::person::{Answer, PASSWORD, Person};
 use crate::helpers::process::{Process, command};
 use crate::helpers::site::{Site, folder, new_database};
-use crate::helpers::strait::Strait;
-use crate::helpers::{soon, until};
+use crate::helpers::{eventually, within_timeout};
 
 /// What the program said, and whether it succeeded.
 struct Outcome {
@@ -25,7 +25,7 @@ struct Outcome {
 }
 
 async fn run(mut command: Command, words: [&str; 2]) -> Outcome {
-    let output = soon("the program to end", command.args(words).output()).await.unwrap();
+    let output = within_timeout("the program to end", command.args(words).output()).await.unwrap();
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let is_right = match output.status.code() {
         Some(0) => true,
@@ -119,11 +119,12 @@ async fn what_is_saved_while_people_write_comes_back_as_it_was() {
         person.sign_up(name).await;
     }
     let [gildong, chunhyang, leaver] = people;
-    until("the image server to answer", || async {
+    eventually("the image server to answer", || async {
         reqwest::get(format!("http://127.0.0.1:{port}/health")).await.ok().filter(|answer| answer.status() == 200)
     })
     .await;
-    let pictures = [quarters(300, 300), quarters(400, 200)].map(|picture| encoded(&picture, ImageFormat::Png));
+    let pictures =
+        [four_colour_image(300, 300), four_colour_image(400, 200)].map(|picture| encoded(&picture, ImageFormat::Png));
     for (person, picture) in [&gildong, &chunhyang].into_iter().zip(pictures) {
         assert!(person.send_picture(picture).await.location.unwrap().ends_with("stored"));
     }
@@ -151,7 +152,7 @@ async fn what_is_saved_while_people_write_comes_back_as_it_was() {
         }
     };
     let save = async {
-        until("some chats", || async { (said.load(Ordering::Relaxed) > 5).then_some(()) }).await;
+        eventually("some chats", || async { (said.load(Ordering::Relaxed) > 5).then_some(()) }).await;
         let (before, saved) = (said.load(Ordering::Relaxed), run(program(&from), ["backup", text(&backup)]).await);
         is_over.store(true, Ordering::Relaxed);
         saved.assert_right();
@@ -193,7 +194,7 @@ async fn what_is_saved_while_people_write_comes_back_as_it_was() {
     let mut before = before;
     assert_eq!(list(&mut before), list(&mut after));
     assert_eq!(before, after);
-    until("the image server to answer", || async {
+    eventually("the image server to answer", || async {
         reqwest::get(format!("http://127.0.0.1:{port}/health")).await.ok().filter(|answer| answer.status() == 200)
     })
     .await;
@@ -236,14 +237,14 @@ async fn what_goes_while_it_is_saved_does_not_come_back() {
     edit(&leaver, &kept, 2, "other words that go").await;
 
     // The chats of the first room are read, and no more.
-    let strait = Strait::before(&database, ["firstBatch", "read by now"]).await;
+    let pausing_proxy = PausingProxy::in_front_of(&database, ["firstBatch", "read by now"]).await;
     let save = async {
-        let saved = run(on(&strait.database, &var), ["backup", text(&backup)]).await;
+        let saved = run(on(&pausing_proxy.database, &var), ["backup", text(&backup)]).await;
         saved.assert_right();
         saved
     };
     let meanwhile = async {
-        strait.holds().await;
+        pausing_proxy.wait_until_paused().await;
         remove(&leaver, &format!("{kept}/chat/2")).await;
         gildong.say(&kept, "in between").await;
         remove(&gildong, &closed).await;
@@ -254,7 +255,7 @@ async fn what_goes_while_it_is_saved_does_not_come_back() {
             assert_eq!(gildong.post(room, &form).await.status, 303);
         }
         let new = gildong.make_room("new").await;
-        strait.let_go();
+        pausing_proxy.resume();
         new
     };
     let (saved, new) = tokio::join!(save, meanwhile);
@@ -283,12 +284,12 @@ async fn what_goes_while_it_is_saved_does_not_come_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pictures_are_fetched_from_another_machine_and_one_that_was_replaced_is_not_missed() {
-    let (site, images, kept) = both("backup-fetched").await;
+    let (site, images, kept) = site_with_images("backup-fetched").await;
     let var = folder("backup-fetching");
     let backup = var.join("backup");
     let person = site.person("gildong").await;
     let send = async |size| {
-        let sent = person.send_picture(encoded(&quarters(size, size), ImageFormat::Png)).await;
+        let sent = person.send_picture(encoded(&four_colour_image(size, size), ImageFormat::Png)).await;
         assert!(sent.location.unwrap().ends_with("stored"));
     };
     send(100).await;
@@ -310,13 +311,13 @@ async fn pictures_are_fetched_from_another_machine_and_one_that_was_replaced_is_
     run(away(&new_database(), &nobody), ["restore", text(&backup)]).await.assert_wrong("Cannot read a backup");
     fs::remove_dir_all(&backup).unwrap();
 
-    let strait = Strait::before(&site.database, ["firstBatch", "argon2id"]).await;
-    let save = run(away(&strait.database, &images.address), ["backup", text(&backup)]);
+    let pausing_proxy = PausingProxy::in_front_of(&site.database, ["firstBatch", "argon2id"]).await;
+    let save = run(away(&pausing_proxy.database, &images.address), ["backup", text(&backup)]);
     let meanwhile = async {
-        strait.holds().await;
+        pausing_proxy.wait_until_paused().await;
         send(200).await;
         old.iter().for_each(|name| fs::remove_file(kept.join(name)).unwrap());
-        strait.let_go();
+        pausing_proxy.resume();
     };
     let (saved, ()) = tokio::join!(save, meanwhile);
     saved.assert_right();
@@ -392,12 +393,12 @@ async fn what_is_not_whole_or_would_do_harm_is_refused_in_words() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restore_that_was_killed_or_failed_leaves_no_site_and_is_done_anew() {
-    let (site, _images, kept) = both("backup-half-pictures").await;
+    let (site, _images, kept) = site_with_images("backup-half-pictures").await;
     let var = folder("backup-half");
     let person = site.person("gildong").await;
     let room = person.make_room("room").await;
     person.say(&room, "kept").await;
-    person.send_picture(encoded(&quarters(100, 100), ImageFormat::Png)).await;
+    person.send_picture(encoded(&four_colour_image(100, 100), ImageFormat::Png)).await;
     let backup = var.join("backup");
     run(on(&site.database, &kept), ["backup", text(&backup)]).await.assert_right();
 
@@ -405,18 +406,18 @@ async fn a_restore_that_was_killed_or_failed_leaves_no_site_and_is_done_anew() {
     let refuses = async || {
         let error = sarangbang::models::open(&there).await.err().unwrap();
         assert!(error.contains("partially restored"), "{error}");
-        let output = soon("the site to end", on(&there, &var).arg("site").output()).await.unwrap();
+        let output = within_timeout("the site to end", on(&there, &var).arg("site").output()).await.unwrap();
         assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("partially restored"));
         run(on(&there, &var), ["backup", text(&var.join("half"))]).await.assert_wrong("partially restored");
         let _ = fs::remove_dir_all(var.join("half"));
     };
     // Its first index is made, and it does not hear of that.
-    let strait = Strait::before(&there, ["numIndexesAfter", "ok"]).await;
-    let mut restore = on(&strait.database, &var).args(["restore", text(&backup)]).spawn().unwrap();
-    strait.holds().await;
+    let pausing_proxy = PausingProxy::in_front_of(&there, ["numIndexesAfter", "ok"]).await;
+    let mut restore = on(&pausing_proxy.database, &var).args(["restore", text(&backup)]).spawn().unwrap();
+    pausing_proxy.wait_until_paused().await;
     restore.start_kill().unwrap();
-    soon("it to be dead", restore.wait()).await.unwrap();
-    drop(strait);
+    within_timeout("it to be dead", restore.wait()).await.unwrap();
+    drop(pausing_proxy);
     refuses().await;
 
     // All is written but the pictures.

@@ -11,12 +11,12 @@ use sarangbang::process::Engine;
 use serde_json::json;
 
 use crate::helpers::browser::Browser;
-use crate::helpers::images::{Images, both, encoded, free_port, quarters};
+use crate::helpers::images::{Images, encoded, four_colour_image, free_port, site_with_images};
 use crate::helpers::person::PASSWORD;
 use crate::helpers::process::{Process, engines, kill};
 use crate::helpers::proxy::Proxy;
 use crate::helpers::site::{Site, database_on, folder};
-use crate::helpers::{soon, until};
+use crate::helpers::{eventually, within_timeout};
 
 /// What shows itself in a page without script when nothing follows it.
 const LAST_SIGN: &str = ".disconnected:not(:has(~ .disconnected))";
@@ -38,10 +38,10 @@ async fn two_windows_talk_without_a_reload() {
     hers.type_into("#composer textarea", "\u{e007}").await;
     his.sees(&["안녕하세요", "반갑습니다"]).await;
     hers.find(".chat.own .text").await;
-    until("her to type no more", || async { (his.count("#typing [data-user]").await == 0).then_some(()) }).await;
+    eventually("her to type no more", || async { (his.count("#typing [data-user]").await == 0).then_some(()) }).await;
     hers.type_into("#composer textarea", "또").await;
     his.find("#typing [data-user]").await;
-    until("both to be here", || async {
+    eventually("both to be here", || async {
         let here = his.find("#presence").await.text().await.unwrap_or_default();
         (here.contains("gildong") && here.contains("chunhyang")).then_some(())
     })
@@ -73,7 +73,7 @@ async fn a_page_reconnects_by_itself_and_catches_up() {
         expected.push(format!("missed {n}"));
         person.say(&path, &expected[n]).await;
     }
-    let back = soon("the port to be free", Site::with(&database, ("port", port))).await;
+    let back = within_timeout("the port to be free", Site::with(&database, ("port", port))).await;
     browser.find("#connection[data-state=connected]").await;
     browser.sees(&expected.iter().map(String::as_str).collect::<Vec<_>>()).await;
     browser.say("and on").await;
@@ -94,7 +94,7 @@ async fn everything_works_without_script() {
     let room = browser.make_room("no script").await;
     for text in ["one", "two <b>"] {
         browser.say(text).await;
-        until("what was said", || async { (browser.texts_in_frame().await.last()? == text).then_some(()) }).await;
+        eventually("what was said", || async { (browser.texts_in_frame().await.last()? == text).then_some(()) }).await;
     }
     browser.sees_in_frame(&["one", "two <b>"]).await;
     assert!(browser.count("[data-state]:not([data-state=''])").await == 0, "script is really off");
@@ -105,15 +105,16 @@ async fn everything_works_without_script() {
         guest.say(&path, &format!("more {n}")).await;
     }
     browser.client.refresh().await.unwrap();
-    until("the frame to have 50 chats", || async { (browser.texts_in_frame().await.len() == 50).then_some(()) }).await;
+    eventually("the frame to have 50 chats", || async { (browser.texts_in_frame().await.len() == 50).then_some(()) })
+        .await;
     browser.click("noscript a").await;
-    until("the first page", || async { (browser.texts().await.first()? == "one").then_some(()) }).await;
+    eventually("the first page", || async { (browser.texts().await.first()? == "one").then_some(()) }).await;
 
     browser.goto(&room).await;
     browser.click("#manage > summary").await;
     browser.find("#edit-room [name=topic]").await.send_keys("a topic").await.unwrap();
     browser.click("#edit-room button").await;
-    until("the topic", || async {
+    eventually("the topic", || async {
         let topic = browser.find(".room-header").await.text().await.unwrap_or_default();
         topic.contains("a topic").then_some(())
     })
@@ -174,7 +175,7 @@ async fn without_script_chats_appear_as_they_are_said_and_so_do_edits_and_remova
     // And it finds its way back after a restart.
     let (database, port) = (site.database.clone(), site.address.rsplit(':').next().unwrap().parse::<u16>().unwrap());
     site.stop().await;
-    let back = soon("the port to be free", Site::with(&database, ("port", port))).await;
+    let back = within_timeout("the port to be free", Site::with(&database, ("port", port))).await;
     guest.at(&back.address).say(&path, "welcome back").await;
     browser.sees_in_frame(&["better", "two", "welcome back"]).await;
     browser.close().await;
@@ -190,12 +191,14 @@ async fn without_script_a_page_whose_site_died_says_so_and_offers_to_load_again(
     browser.say("one").await;
     browser.sees_in_frame(&["one"]).await;
     // The page came with one, and so did the chat: the next one comes though nothing is said.
-    until("a sign of life", || async { browser.text_in_frame(".disconnected ~ .disconnected ~ .disconnected").await })
-        .await;
+    eventually("a sign of life", || async {
+        browser.text_in_frame(".disconnected ~ .disconnected ~ .disconnected").await
+    })
+    .await;
     assert_eq!(browser.text_in_frame(LAST_SIGN).await.as_deref(), Some(""), "it shows nothing yet");
     program.signal("KILL");
     program.ended().await;
-    until("the page to say so", || async {
+    eventually("the page to say so", || async {
         let said = browser.text_in_frame(LAST_SIGN).await?;
         said.contains("Connection lost").then_some(())
     })
@@ -222,13 +225,13 @@ async fn what_is_said_while_the_site_is_away_goes_out_once_and_in_order_when_it_
             browser.say(expected.last().unwrap()).await;
         }
         browser.type_into("#composer textarea", "half a sentence").await;
-        until("all to wait", || async { (browser.count("#outbox li").await == 3).then_some(()) }).await;
-        site = soon("the port to be free", Site::with(&database, ("port", port))).await;
+        eventually("all to wait", || async { (browser.count("#outbox li").await == 3).then_some(()) }).await;
+        site = within_timeout("the port to be free", Site::with(&database, ("port", port))).await;
         if reloads {
             browser.goto(&room).await;
         }
         browser.sees(&expected.iter().map(String::as_str).collect::<Vec<_>>()).await;
-        until("nothing to wait", || async { (browser.count("#outbox li").await == 0).then_some(()) }).await;
+        eventually("nothing to wait", || async { (browser.count("#outbox li").await == 0).then_some(()) }).await;
         let typed = browser.find("#composer textarea").await;
         assert_eq!(typed.prop("value").await.unwrap().as_deref(), Some("half a sentence"));
         typed.clear().await.unwrap();
@@ -252,7 +255,7 @@ async fn what_is_said_under_a_session_that_has_ended_is_there_after_signing_in_a
     browser.type_into("#sign-in [name=userPassword]", PASSWORD).await;
     browser.click("#sign-in button").await;
     let typed = browser.find("#composer textarea").await;
-    until("the words to be there", || async {
+    eventually("the words to be there", || async {
         (typed.prop("value").await.ok()?.as_deref() == Some("half a sentence")).then_some(())
     })
     .await;
@@ -285,7 +288,7 @@ async fn what_is_refused_says_why_and_is_not_lost() {
     browser.say("try me again").await;
     browser.say("forget me").await;
     browser.find("#outbox li.refused").await;
-    until("the choice to show", || async {
+    eventually("the choice to show", || async {
         browser.find("#outbox .retry").await.is_displayed().await.ok().filter(|is| *is)
     })
     .await;
@@ -340,7 +343,7 @@ async fn older_chats_come_by_scrolling_and_the_view_stays() {
     browser.find("#chat-160").await;
     let script =
         "const log = document.getElementById('log'); log.scrollTop = 0; log.dispatchEvent(new Event('scroll'));";
-    until("all chats", || async {
+    eventually("all chats", || async {
         browser.client.execute(script, vec![]).await.unwrap();
         (browser.texts().await.len() == 160).then_some(())
     })
@@ -376,9 +379,9 @@ async fn older_chats_are_not_asked_for_again_and_again_while_the_site_is_away() 
         frame();
     "#;
     assert_eq!(browser.client.execute_async(script, vec![]).await.unwrap(), 1);
-    let back = soon("the port to be free", Site::with(&database, ("port", port))).await;
+    let back = within_timeout("the port to be free", Site::with(&database, ("port", port))).await;
     browser.click("#load-older").await;
-    until("all chats", || async { (browser.texts().await.len() == 60).then_some(()) }).await;
+    eventually("all chats", || async { (browser.texts().await.len() == 60).then_some(()) }).await;
     browser.close().await;
     drop(back);
 }
@@ -421,7 +424,7 @@ async fn any_order_and_any_repetition_make_the_same_page() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_on_its_way_is_shown_and_so_is_how_far_it_is() {
-    let (site, _images, folder) = both("pictures-progress").await;
+    let (site, _images, folder) = site_with_images("pictures-progress").await;
     let photo = folder.with_extension("png");
     // Grain does not become small.
     let mut grain = 1_u32;
@@ -460,13 +463,13 @@ async fn a_refused_upload_says_why_on_the_page() {
     let site = Site::configured(settings.merge(Serialized::default("images.port", images_port))).await;
     let _images = Images::start(&site.address, images_port, &folder).await;
     let photo = folder.with_extension("jpg");
-    std::fs::write(&photo, encoded(&quarters(64, 64), ImageFormat::Jpeg)).unwrap();
+    std::fs::write(&photo, encoded(&four_colour_image(64, 64), ImageFormat::Jpeg)).unwrap();
     let browser = Browser::open(true).await;
     browser.sign_up(&site.address, "gildong").await;
     browser.goto(&format!("{}/user/me", site.address)).await;
     browser.type_into("#picture-file", photo.to_str().unwrap()).await;
     browser.click("#picture button").await;
-    until("the page to say why", || async {
+    eventually("the page to say why", || async {
         let state = browser.find("#picture-state").await.text().await.unwrap();
         state.contains("Nothing found here. It may have been deleted").then_some(())
     })
@@ -478,9 +481,9 @@ async fn a_refused_upload_says_why_on_the_page() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_is_sent_with_script_and_without() {
-    let (site, _images, folder) = both("pictures-browser").await;
+    let (site, _images, folder) = site_with_images("pictures-browser").await;
     let photo = folder.with_extension("jpg");
-    std::fs::write(&photo, encoded(&quarters(1_200, 900), ImageFormat::Jpeg)).unwrap();
+    std::fs::write(&photo, encoded(&four_colour_image(1_200, 900), ImageFormat::Jpeg)).unwrap();
     for script in [true, false] {
         let browser = Browser::open(script).await;
         browser.sign_up(&site.address, if script { "scripted" } else { "plain" }).await;
@@ -492,7 +495,7 @@ async fn a_picture_is_sent_with_script_and_without() {
         browser.find("#remove-picture").await;
         if script {
             let width = "return document.querySelector('.avatar-row .picture').naturalWidth;";
-            until("the stored picture to show", || async {
+            eventually("the stored picture to show", || async {
                 (browser.client.execute(width, vec![]).await.unwrap() == 256).then_some(())
             })
             .await;

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::helpers::browser::Browser;
+use crate::helpers::eventually;
 use crate::helpers::site::Site;
-use crate::helpers::until;
 
 /// A clock of the page that can be set by `setClock`.
 const CLOCK: &str = "{
@@ -72,14 +72,15 @@ async fn today_becomes_yesterday_at_midnight_on_every_page() {
     ] {
         browser.goto(&format!("{}{path}", site.address)).await;
         let text = || async { browser.run(shown, json!([])).await.as_str().unwrap().to_owned() };
-        until(&format!("{path} to say {before}"), || async { text().await.contains(before).then_some(()) }).await;
+        eventually(&format!("{path} to say {before}"), || async { text().await.contains(before).then_some(()) }).await;
         // Half a second before midnight. The page looks at the clock when somebody comes back to it.
         let set = "setClock(new Date().setHours(23, 59, 59, 500)); dispatchEvent(new Event('focus'));";
         browser.run(set, json!([])).await;
-        until(&format!("{path} to say {after}"), || async { text().await.contains(after).then_some(()) }).await;
+        eventually(&format!("{path} to say {after}"), || async { text().await.contains(after).then_some(()) }).await;
         // And back again, when the clock was wrong.
         browser.run("setClock(Date.now() - 86_400_000 / 2); dispatchEvent(new Event('focus'));", json!([])).await;
-        until(&format!("{path} to say {before} again"), || async { text().await.contains(before).then_some(()) }).await;
+        eventually(&format!("{path} to say {before} again"), || async { text().await.contains(before).then_some(()) })
+            .await;
     }
     browser.close().await;
 }
@@ -92,7 +93,7 @@ async fn times_follow_the_time_zone_of_the_machine() {
     let before = hour().await;
     browser.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": "Asia/Seoul" })).await;
     browser.run("dispatchEvent(new Event('focus'));", json!([])).await;
-    until("the hour of Seoul", || async { (hour().await != before).then_some(()) }).await;
+    eventually("the hour of Seoul", || async { (hour().await != before).then_some(()) }).await;
     browser.close().await;
 }
 
@@ -180,7 +181,7 @@ async fn a_clock_of_the_browser_that_is_wrong_changes_no_order() {
         browser.sees(&["mine"]).await;
         let said = guest.say(&path, "theirs").await;
         browser.sees(&["mine", "theirs"]).await;
-        until("nothing to wait", || async { (browser.count("#outbox li").await == 0).then_some(()) }).await;
+        eventually("nothing to wait", || async { (browser.count("#outbox li").await == 0).then_some(()) }).await;
         let at = browser.find("#chat-2 time").await.attr("datetime").await.unwrap().unwrap();
         assert_eq!(said["at"], json!(at));
         browser.close().await;
@@ -202,7 +203,7 @@ async fn a_clock_of_the_browser_that_is_set_back_hides_no_typing() {
     browser.type_into("#composer textarea", "a").await;
     assert_eq!(reports().await, 1);
     browser.run("setClock(Date.now() - 3_600_000);", json!([])).await;
-    until("another report", || async {
+    eventually("another report", || async {
         browser.type_into("#composer textarea", "a").await;
         (reports().await > 1).then_some(())
     })

@@ -58,7 +58,7 @@ async fn ten_writers_and_every_reader_sees_one_gap_free_order() {
     reload.assert_whole(1_000);
     assert_eq!(reload.upto, 1_000);
     for (mut live, mut page) in readers {
-        live.until(&mut page, 1_000).await;
+        live.read_until(&mut page, 1_000).await;
         assert_eq!(page.chats, reload.chats);
     }
     let mut poller = host.open(&format!("{room}?before=1")).await;

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use crate::helpers::browser::Browser;
 use crate::helpers::devtools::{CONTROL_ENTER, Device, ENTER};
+use crate::helpers::eventually;
 use crate::helpers::page::attribute_of;
 use crate::helpers::person::Answer;
 use crate::helpers::site::Site;
-use crate::helpers::until;
 
 /// A browser in a room, on a device, with the address of the room.
 async fn in_a_room(site: &Site, device: Device, name: &str) -> (Browser, String) {
@@ -58,7 +58,7 @@ async fn enter_begins_a_line_on_a_touch_screen_and_sends_on_a_desk() {
 async fn the_composer_has_the_focus_in_a_room_on_a_desk() {
     let site = Site::start().await;
     let (browser, room) = in_a_room(&site, Device::Desk, "desk").await;
-    until("the focus", || async { (focus(&browser).await == json!("text")).then_some(()) }).await;
+    eventually("the focus", || async { (focus(&browser).await == json!("text")).then_some(()) }).await;
     browser.type_keys("hello").await;
     browser.press(ENTER).await;
     browser.find("#chat-1").await;
@@ -67,7 +67,7 @@ async fn the_composer_has_the_focus_in_a_room_on_a_desk() {
         browser.goto(&format!("{}/room", site.address)).await;
         browser.goto(&address).await;
         browser.find("#chat-1").await;
-        until("the page", || async {
+        eventually("the page", || async {
             (browser.run("return document.readyState;", json!([])).await == json!("complete")).then_some(())
         })
         .await;
@@ -135,7 +135,7 @@ async fn a_room_fits_above_a_keyboard_that_covers_the_page() {
                  cover(keyboard, top);";
             browser.run(fill, json!([text, keyboard, top])).await;
             let what = format!("{width} × {height} below a keyboard of {keyboard}, panned by {top}, with {text:?}");
-            until(&what, || async { (browser.run(places, json!([])).await == fits).then_some(()) }).await;
+            eventually(&what, || async { (browser.run(places, json!([])).await == fits).then_some(()) }).await;
         }
     }
     // Someone who zooms in sees a part of a page that stays as it is.
@@ -167,7 +167,7 @@ async fn a_room_fits_into_a_low_window() {
             browser.run(fill, json!([text])).await;
             let last = std::sync::Mutex::new(json!(null));
             let what = format!("all to be in sight of {width} × {height} with {text:?}");
-            until(&what, || async {
+            eventually(&what, || async {
                 let found = browser.run(out, json!([])).await;
                 let fits = found == json!([]);
                 if *last.lock().unwrap() != found {

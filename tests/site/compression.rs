@@ -8,7 +8,7 @@ use reqwest::header::HeaderMap;
 use crate::helpers::page::attribute_of;
 use crate::helpers::person::Person;
 use crate::helpers::site::Site;
-use crate::helpers::soon;
+use crate::helpers::within_timeout;
 
 /// An answer as it came over the wire.
 struct Raw {
@@ -23,9 +23,9 @@ impl Raw {
         if let Some(encoding) = encoding {
             request = request.header("Accept-Encoding", encoding);
         }
-        let answer = soon("an answer", request.send()).await.unwrap();
+        let answer = within_timeout("an answer", request.send()).await.unwrap();
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        Self { status, headers, body: soon("a body", answer.bytes()).await.unwrap().to_vec() }
+        Self { status, headers, body: within_timeout("a body", answer.bytes()).await.unwrap().to_vec() }
     }
 
     async fn get(person: &Person, path: &str, encoding: &str) -> Self {
@@ -133,7 +133,7 @@ async fn what_holds_a_ticket_or_is_no_page_stays_as_it_is() {
         assert_eq!((answer.header("content-encoding"), answer.header("vary")), (None, None), "{path}");
     }
     let json = person.request("GET", &format!("{room}/chat")).header("Accept", "application/json");
-    let json = soon("JSON", json.header("Accept-Encoding", "gzip").send()).await.unwrap();
+    let json = within_timeout("JSON", json.header("Accept-Encoding", "gzip").send()).await.unwrap();
     assert!(json.headers().get("content-encoding").is_none());
     assert_eq!(json.json::<serde_json::Value>().await.unwrap()["chats"].as_array().unwrap().len(), 4);
 }
@@ -144,11 +144,11 @@ async fn the_endless_page_comes_piece_by_piece_also_to_those_who_take_gzip() {
     let person = site.person("gildong").await;
     let room = person.make_room("endless").await;
     let request = person.request("GET", &format!("{room}/chat?stream")).header("Accept-Encoding", "gzip");
-    let mut answer = soon("the page", request.send()).await.unwrap();
+    let mut answer = within_timeout("the page", request.send()).await.unwrap();
     assert!(answer.headers().get("content-encoding").is_none() && answer.headers().get("content-length").is_none());
     person.say(&room, "said while the page is open").await;
     let mut read = String::new();
     while !read.contains("said while the page is open") {
-        read.push_str(&String::from_utf8_lossy(&soon("a piece", answer.chunk()).await.unwrap().unwrap()));
+        read.push_str(&String::from_utf8_lossy(&within_timeout("a piece", answer.chunk()).await.unwrap().unwrap()));
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::helpers::browser::Browser;
+use crate::helpers::eventually;
 use crate::helpers::proxy::Proxy;
 use crate::helpers::site::Site;
-use crate::helpers::until;
 
 /// The longest time until a silent connection is replaced and all chats have arrived, for a slow machine.
 const REPLACED: Duration = Duration::from_secs(150);
@@ -76,9 +76,9 @@ async fn own_chats_and_edits_are_shown_over_a_dead_connection() {
     proxy.freeze();
     browser.say("said to nobody").await;
     browser.sees(&["mine", "said to nobody"]).await;
-    until("nothing to wait", || async { (browser.count("#outbox li").await == 0).then_some(()) }).await;
+    eventually("nothing to wait", || async { (browser.count("#outbox li").await == 0).then_some(()) }).await;
     // That has opened a new connection.
-    until("the new connection", || async { (open_socket(&browser).await > opened).then_some(()) }).await;
+    eventually("the new connection", || async { (open_socket(&browser).await > opened).then_some(()) }).await;
     proxy.freeze();
     browser.type_into("#composer textarea", "\u{e013}").await;
     browser.find("#editing:not([hidden])").await;
@@ -103,7 +103,7 @@ async fn a_page_that_has_slept_connects_again() {
     assert!(opened > 0);
     // Longer than a gap between two checks, shorter than a silence.
     browser.run("window.slept = 32_000;", json!([])).await;
-    until("a new socket", || async { (open_socket(&browser).await > opened).then_some(()) }).await;
+    eventually("a new socket", || async { (open_socket(&browser).await > opened).then_some(()) }).await;
     browser.find("#connection[data-state=connected]").await;
     browser.close().await;
 }
@@ -132,7 +132,7 @@ async fn a_bulk_of_chats_is_counted_in_one_sentence() {
     browser.run(note, json!([])).await;
     guest.say(&path, "read out by itself").await;
     browser.sees(&["read out by itself"]).await;
-    until("the frame", || async {
+    eventually("the frame", || async {
         (browser.run("return window.busy;", json!([])).await == json!([null])).then_some(())
     })
     .await;
@@ -146,10 +146,10 @@ async fn a_bulk_of_chats_is_counted_in_one_sentence() {
     // One sentence, unless the fragments came far apart.
     let counted = "return window.said.every((said) => /^\\d+ new messages\\.$/.test(said))
          && window.said.reduce((sum, said) => sum + parseInt(said, 10), 0);";
-    until("the sentence", || async { (browser.run(counted, json!([])).await == json!(100)).then_some(()) }).await;
+    eventually("the sentence", || async { (browser.run(counted, json!([])).await == json!(100)).then_some(()) }).await;
     let busy = browser.run("return window.busy;", json!([])).await;
     assert!(!busy.as_array().unwrap().is_empty() && busy.as_array().unwrap().iter().all(|is| is == "true"), "{busy}");
-    until("the feed to be quiet", || async { (browser.count("#feed[aria-busy]").await == 0).then_some(()) }).await;
+    eventually("the feed to be quiet", || async { (browser.count("#feed[aria-busy]").await == 0).then_some(()) }).await;
 
     // Older ones too.
     browser.client.refresh().await.unwrap();
@@ -157,7 +157,7 @@ async fn a_bulk_of_chats_is_counted_in_one_sentence() {
     browser.run(note, json!([])).await;
     browser.run("document.getElementById('log').scrollTop = 0;", json!([])).await;
     browser.find("#chat-2").await;
-    until("the sentence", || async {
+    eventually("the sentence", || async {
         let said = browser.run("return window.said.join(' ');", json!([])).await;
         said.as_str().unwrap().contains("older messages loaded").then_some(())
     })

@@ -11,7 +11,7 @@ use crate::helpers::images::free_port;
 use crate::helpers::process::{Process, command};
 use crate::helpers::rewriting_proxy::{standalone, unchanged, without_hello};
 use crate::helpers::site::{folder, new_database};
-use crate::helpers::soon;
+use crate::helpers::within_timeout;
 
 /// The site alone, on a database.
 fn site_on(database: &str, name: &str) -> Command {
@@ -22,7 +22,7 @@ fn site_on(database: &str, name: &str) -> Command {
 
 /// Runs a site that cannot start; returns what it says.
 async fn failure(mut command: Command) -> String {
-    let output = soon("the program to end", command.output()).await.unwrap();
+    let output = within_timeout("the program to end", command.output()).await.unwrap();
     assert!(!output.status.success());
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -31,7 +31,7 @@ async fn failure(mut command: Command) -> String {
 async fn a_database_that_knows_hello_by_its_old_name_only_is_used() {
     let database = new_database();
     let address = without_hello(&database).await;
-    let is_shared = soon("the database to answer", Database::probe(&address)).await;
+    let is_shared = within_timeout("the database to answer", Database::probe(&address)).await;
     assert_eq!(is_shared, Database::probe(&database).await);
     assert!(is_shared.is_ok(), "{is_shared:?}");
     let client = mongodb::Client::with_uri_str(&address).await.unwrap();
@@ -56,7 +56,7 @@ async fn a_database_that_comes_up_late_is_waited_for() {
     site.signal("TERM");
     let mut said = String::new();
     let mut stderr = site.child.stderr.take().unwrap();
-    soon("the log", tokio::io::AsyncReadExt::read_to_string(&mut stderr, &mut said)).await.unwrap();
+    within_timeout("the log", tokio::io::AsyncReadExt::read_to_string(&mut stderr, &mut said)).await.unwrap();
     assert!(said.contains("waiting for the database"), "{said}");
 }
 

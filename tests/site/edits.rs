@@ -7,10 +7,10 @@ use mongodb::{Client, Collection, IndexModel};
 use sarangbang::error::Error;
 use sarangbang::models::values::{ChatText, Nonce};
 
+use crate::helpers::eventually;
 use crate::helpers::page::{Page, attribute_of, text_of};
 use crate::helpers::person::{Answer, PASSWORD, Person};
 use crate::helpers::site::{Site, new_database};
-use crate::helpers::until;
 
 async fn edit(person: &Person, room: &str, seq: i64, text: &str) -> Answer {
     person.post(&format!("{room}/chat/{seq}"), &[("_method", "put"), ("text", text)]).await
@@ -64,9 +64,9 @@ async fn edits_and_removals_reach_everybody_in_one_order() {
     assert_eq!(reload.texts(), ["twice", "better\nwords", "", "bot", "said 5"]);
     assert_eq!(reload.chats.values().map(|chat| chat.rev).collect::<Vec<_>>(), [8, 5, 6, 9, 10]);
     let mut page = before;
-    live.until(&mut page, 10).await;
+    live.read_until(&mut page, 10).await;
     assert_eq!(page.chats, reload.chats, "live");
-    reader.follow(&room, away.upto).await.until(&mut away, 10).await;
+    reader.follow(&room, away.upto).await.read_until(&mut away, 10).await;
     assert_eq!(away.chats, reload.chats, "after a break");
     let mut polled = Page::default();
     polled.place(&reader.ask_since(&room, 0).await.body);
@@ -147,7 +147,7 @@ async fn what_was_removed_is_nowhere_any_more() {
     let again = person.try_say(&room, "first secret", "mine").await;
     assert_eq!((again.status, &again.json()["removed"], &again.json()["text"]), (200, &true.into(), &"".into()));
     let database = &site.database;
-    until("the texts to be wiped", || async move { (holding(database, "secret").await == 0).then_some(()) }).await;
+    eventually("the texts to be wiped", || async move { (holding(database, "secret").await == 0).then_some(()) }).await;
     assert_eq!(entries(database).await.count_documents(doc! {}).await.unwrap(), 4, "entries stay");
 }
 
@@ -174,8 +174,9 @@ async fn a_site_killed_before_it_wiped_shows_nothing_and_the_next_start_wipes() 
 
     let _next = Site::on(&site.database).await;
     let database = &site.database;
-    until("the next start to wipe", || async move { (holding(database, "secret").await == 0).then_some(()) }).await;
-    until("the old job to be moved and done", || async {
+    eventually("the next start to wipe", || async move { (holding(database, "secret").await == 0).then_some(()) })
+        .await;
+    eventually("the old job to be moved and done", || async {
         (chores.count_documents(doc! {}).await.unwrap() == 0).then_some(())
     })
     .await;
@@ -211,7 +212,7 @@ async fn edited_and_removed_at_once_on_two_sites_leaves_nothing_behind_the_remov
         assert_eq!(about.count_documents(later).await.unwrap(), 0);
     }
     let database = &database;
-    until("all to be wiped", || async move { (holding(database, "secret").await == 0).then_some(()) }).await;
+    eventually("all to be wiped", || async move { (holding(database, "secret").await == 0).then_some(()) }).await;
     let (one, other) = (person.reload_all(&room).await, twin.reload_all(&room).await);
     assert_eq!(one, Page { nonce: one.nonce.clone(), ..other });
     assert!(one.chats.values().all(|chat| chat.removed));
@@ -302,7 +303,7 @@ async fn many_edits_cost_a_page_nothing_and_forty_readers_at_once_are_all_answer
     }
     // The index that pages read holds the last edit of each chat only.
     let (all, room_id) = (&all, said.get_object_id("room").unwrap());
-    until("the superseded edits to leave the index", || async move {
+    eventually("the superseded edits to leave the index", || async move {
         let index = doc! { "room": room_id, "of": { "$gte": 1_i64, "$lte": 50_i64 } };
         let left = all.count_documents(index).await;
         (left.unwrap() == 50).then_some(())
@@ -315,5 +316,5 @@ async fn many_edits_cost_a_page_nothing_and_forty_readers_at_once_are_all_answer
     assert_eq!(last.get_i64("edits").unwrap(), 101);
     assert_eq!(remove(&person, &room, 1).await.status, 303);
     let database = &site.database;
-    until("the edits to be wiped", || async move { (holding(database, "of 1$").await == 0).then_some(()) }).await;
+    eventually("the edits to be wiped", || async move { (holding(database, "of 1$").await == 0).then_some(()) }).await;
 }

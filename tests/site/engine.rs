@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use sarangbang::process::Engine;
 
+use crate::helpers::eventually;
 use crate::helpers::process::{engines, kill};
 use crate::helpers::site::{Site, database_on, folder};
-use crate::helpers::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_engine_keeps_its_data_and_ends_when_it_is_told() {
@@ -52,13 +52,13 @@ async fn an_engine_that_dies_is_started_again_and_the_site_goes_on() {
     person.say(&room, "before").await;
     engines(&var).into_iter().for_each(|process| kill("KILL", process));
 
-    until("the site to come back", || async {
+    eventually("the site to come back", || async {
         let answer = person.try_say(&room, "after", "same-nonce").await;
         assert!(matches!(answer.status, 200 | 201 | 503), "{}", answer.body);
         (answer.status != 503).then_some(())
     })
     .await;
-    live.until(&mut page, 2).await;
+    live.read_until(&mut page, 2).await;
     assert_eq!(page.texts(), ["before", "after"], "the socket stayed and nothing came twice");
     assert_eq!(person.open(&room).await.chats, page.chats);
     engine.stop().await;
@@ -100,7 +100,7 @@ async fn with_the_database_away_every_page_says_so_and_words_are_kept() {
     );
 
     engines(&var).into_iter().for_each(|process| kill("CONT", process));
-    until("the site to come back", || async {
+    eventually("the site to come back", || async {
         let answer = person.post(&format!("{room}/chat"), &[("text", "my words"), ("nonce", "mine")]).await;
         (answer.status == 303).then_some(())
     })
@@ -108,7 +108,7 @@ async fn with_the_database_away_every_page_says_so_and_words_are_kept() {
     assert!(live.fragment().await.contains("my words"), "the socket stayed");
     person.say(&room, "and on").await;
     live.element("connection", |connection| connection.contains("data-state=\"connected\"")).await;
-    until("the name to be free, or the room to be there", || async {
+    eventually("the name to be free, or the room to be there", || async {
         let made = person.post("/room", &[("name", "in between"), ("topic", "")]).await;
         let rooms = person.get_json("/room").await.json()["rooms"].to_string();
         (made.status == 303 || rooms.contains("in between")).then_some(())
@@ -132,7 +132,7 @@ async fn an_engine_that_is_killed_and_stopped_under_many_writers_loses_nothing_a
         async move {
             for n in 0..25 {
                 let (text, nonce) = (format!("{writer}:{n}"), format!("nonce-{writer}-{n}"));
-                until("an acknowledgement", || async {
+                eventually("an acknowledgement", || async {
                     let answer = person.try_say(room, &text, &nonce).await;
                     assert!(matches!(answer.status, 200 | 201 | 503), "{}", answer.body);
                     (answer.status != 503).then_some(())
@@ -143,7 +143,7 @@ async fn an_engine_that_is_killed_and_stopped_under_many_writers_loses_nothing_a
         }
     }));
     let have = async |enough| {
-        until("some chats", || async { (acknowledged.load(Ordering::Relaxed) >= enough).then_some(()) }).await;
+        eventually("some chats", || async { (acknowledged.load(Ordering::Relaxed) >= enough).then_some(()) }).await;
     };
     let blows = async {
         for enough in [20, 60, 100] {
@@ -165,7 +165,7 @@ async fn an_engine_that_is_killed_and_stopped_under_many_writers_loses_nothing_a
     texts.dedup();
     assert_eq!(texts.len(), 200, "each once");
     let mut page = person.open(&format!("{room}?before=1")).await;
-    live.until(&mut page, 200).await;
+    live.read_until(&mut page, 200).await;
     assert_eq!(page.chats, reload.chats);
     engine.stop().await;
 }

@@ -5,7 +5,7 @@ use tokio::io::AsyncReadExt;
 
 use crate::helpers::page::{Page, text_of};
 use crate::helpers::site::Site;
-use crate::helpers::{soon, until};
+use crate::helpers::{eventually, within_timeout};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_away_for_500_chats_returns_to_all_of_them_in_order() {
@@ -50,10 +50,10 @@ async fn readers_who_come_while_chats_are_said_miss_nothing() {
         let (person, room) = (&person, &room);
         async move {
             // Each comes at another moment of the writing.
-            until("some chats", || async { (person.open(room).await.upto >= n * 8).then_some(()) }).await;
+            eventually("some chats", || async { (person.open(room).await.upto >= n * 8).then_some(()) }).await;
             let mut page = person.reload_all(room).await;
             let mut live = person.follow(room, page.upto).await;
-            live.until(&mut page, 200).await;
+            live.read_until(&mut page, 200).await;
             page.assert_whole(200);
         }
     }));
@@ -142,7 +142,7 @@ async fn stopping_the_site_says_1012_and_the_reader_goes_on_at_the_next() {
     let again = Site::on(&database).await;
     let person = person.at(&again.address);
     person.say(&room, "after").await;
-    person.follow(&room, page.upto).await.until(&mut page, 2).await;
+    person.follow(&room, page.upto).await.read_until(&mut page, 2).await;
     assert_eq!(page.texts(), ["before", "after"]);
 }
 
@@ -191,7 +191,7 @@ async fn who_leaves_is_here_no_more() {
         let mut live = person.follow(&room, 0).await;
         live.element("presence", |here| here.contains("1 online")).await;
         drop(live);
-        until("the room to be empty", || async {
+        eventually("the room to be empty", || async {
             let here = text_of(&person.get(&room).await.body, "#presence .count");
             (here? == "0 online").then_some(())
         })
@@ -217,7 +217,7 @@ async fn a_socket_is_asked_whether_it_lives_and_dropped_when_it_does_not_say() {
     let listen = async {
         tokio::select! {
             code = lively.close_code() => panic!("closed with {code:?}"),
-            () = soon("the silent one to be dropped", pinged) => {}
+            () = within_timeout("the silent one to be dropped", pinged) => {}
         }
     };
     listen.await;
@@ -244,6 +244,6 @@ async fn a_crowd_that_comes_and_goes_costs_nobody_else_an_answer() {
         assert_eq!(person.get("/room").await.status, 200);
     }
     let mut page = person.open(&format!("{room}?before=1")).await;
-    person.follow(&room, 0).await.until(&mut page, 2_000).await;
+    person.follow(&room, 0).await.read_until(&mut page, 2_000).await;
     page.assert_whole(2_000);
 }

@@ -6,11 +6,11 @@ use sarangbang::controllers;
 use scraper::{ElementRef, Html, Selector};
 
 use crate::helpers::browser::Browser;
-use crate::helpers::images::both;
+use crate::helpers::eventually;
+use crate::helpers::images::site_with_images;
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::{Answer, PASSWORD, Person};
 use crate::helpers::site::Site;
-use crate::helpers::until;
 
 /// The id of a person.
 async fn id(person: &Person) -> String {
@@ -37,7 +37,7 @@ fn forms(page: &str) -> Vec<(String, Vec<(String, String)>)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_form_of_a_signed_in_page_names_its_reader() {
-    let (site, _images, _) = both("authors").await;
+    let (site, _images, _) = site_with_images("authors").await;
     let person = site.person("gildong").await;
     let me = id(&person).await;
     let room = person.make_room("authors").await;
@@ -45,7 +45,7 @@ async fn every_form_of_a_signed_in_page_names_its_reader() {
     site.visitor().sign_in("gildong", PASSWORD).await;
     person
         .send_picture(crate::helpers::images::encoded(
-            &crate::helpers::images::quarters(64, 64),
+            &crate::helpers::images::four_colour_image(64, 64),
             image::ImageFormat::Png,
         ))
         .await;
@@ -295,7 +295,7 @@ async fn a_page_of_one_person_does_nothing_in_the_name_of_another() {
         browser.click("#composer button").await;
         if script {
             let why = browser.find("#composer [data-error-for=text], #outbox .refused .state").await;
-            until("it to say why", || async { why.text().await.ok()?.contains(&name).then_some(()) }).await;
+            eventually("it to say why", || async { why.text().await.ok()?.contains(&name).then_some(()) }).await;
             let kept = browser.find("#composer textarea").await.prop("value").await.unwrap();
             assert_eq!(kept.as_deref(), Some("my words"));
             // An edit as well.
@@ -304,7 +304,7 @@ async fn a_page_of_one_person_does_nothing_in_the_name_of_another() {
             browser.find("#editing:not([hidden])").await;
             browser.type_into("#composer textarea", "!").await;
             browser.click("#composer button").await;
-            until("it to say why", || async {
+            eventually("it to say why", || async {
                 let why = browser.find("#composer [data-error-for=text]").await;
                 why.text().await.ok()?.contains(&name).then_some(())
             })

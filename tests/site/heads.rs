@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use crate::helpers::process::{Process, command};
 use crate::helpers::site::{folder, new_database};
-use crate::helpers::{soon, until};
+use crate::helpers::{eventually, within_timeout};
 
 /// The largest head that is read.
 const HEAD: usize = 16 << 10;
@@ -59,7 +59,7 @@ async fn ask(server: &Process, head: &str) -> (u16, String) {
     // A server may answer and close before it has read all.
     let _ = stream.write_all(head.as_bytes()).await;
     let mut answer = Vec::new();
-    let _ = soon("an answer", stream.read_to_end(&mut answer)).await;
+    let _ = within_timeout("an answer", stream.read_to_end(&mut answer)).await;
     let answer = String::from_utf8_lossy(&answer).into_owned();
     let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
     (status.unwrap_or_else(|| panic!("no answer to {}…: {answer}", &head[..60])), answer)
@@ -105,7 +105,7 @@ async fn servers(name: &str) -> [(Process, [&'static str; 3]); 2] {
         // Once for what is loaded at the first request.
         for path in paths {
             let head = format!("{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-            until("an answer", || async { (ask(server, &head).await.0 < 500).then_some(()) }).await;
+            eventually("an answer", || async { (ask(server, &head).await.0 < 500).then_some(()) }).await;
         }
     }
     servers

@@ -7,21 +7,23 @@ use sarangbang::ticket::{Purpose, Secret};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::helpers::images::{Images, both, corners, encoded, free_port, photographed, quarters, with_preview};
+use crate::helpers::eventually;
+use crate::helpers::images::{
+    Images, corners, encoded, four_colour_image, free_port, photographed, site_with_images, with_preview,
+};
 use crate::helpers::page::text_of;
 use crate::helpers::person::{Answer, Person};
 use crate::helpers::process::{command, kill};
 use crate::helpers::proxy::Proxy;
 use crate::helpers::site::{Site, folder, secret};
-use crate::helpers::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_is_sent_made_small_and_shown() {
-    let (site, images, _) = both("pictures-sent").await;
+    let (site, images, _) = site_with_images("pictures-sent").await;
     let person = site.person("gildong").await;
     assert_eq!(person.own_picture("").await, None, "one is drawn");
     for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Gif, ImageFormat::WebP] {
-        let sent = person.send_picture(encoded(&quarters(900, 600), format)).await;
+        let sent = person.send_picture(encoded(&four_colour_image(900, 600), format)).await;
         assert_eq!((sent.status, sent.location), (303, Some(format!("{}/user/me?picture=stored", site.address))));
         let (large, small) = (person.own_picture("").await.unwrap(), person.own_picture("?small").await.unwrap());
         let size = |bytes: &[u8]| image::load_from_memory(bytes).map(|picture| (picture.width(), picture.height()));
@@ -39,12 +41,12 @@ async fn a_picture_is_sent_made_small_and_shown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_photo_is_turned_upright_and_nobody_learns_where_it_was_taken() {
-    let (site, _images, _) = both("pictures-upright").await;
+    let (site, _images, _) = site_with_images("pictures-upright").await;
     let person = site.person("gildong").await;
     // What the corners of the stored pixels are once a camera held that way is allowed for.
     let upright = ["rgbw", "grwb", "wbgr", "bwrg", "rbgw", "brwg", "wgbr", "gwrb"];
     for (orientation, corners_then) in (1..).zip(upright) {
-        let photo = photographed(&quarters(640, 480), orientation, b"DOKDO-01");
+        let photo = photographed(&four_colour_image(640, 480), orientation, b"DOKDO-01");
         assert!(photo.windows(8).any(|bytes| bytes == b"DOKDO-01"));
         assert!(person.send_picture(photo).await.location.unwrap().ends_with("stored"));
         let kept = person.own_picture("").await.unwrap();
@@ -55,10 +57,10 @@ async fn a_photo_is_turned_upright_and_nobody_learns_where_it_was_taken() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_picture_or_too_much_of_one_is_refused_in_words() {
-    let (site, _images, kept) = both("pictures-refused").await;
+    let (site, _images, kept) = site_with_images("pictures-refused").await;
     let person = site.person("gildong").await;
-    let photo = encoded(&quarters(400, 400), ImageFormat::Jpeg);
-    let previewed = with_preview(&photo, &encoded(&quarters(40, 40), ImageFormat::Jpeg));
+    let photo = encoded(&four_colour_image(400, 400), ImageFormat::Jpeg);
+    let previewed = with_preview(&photo, &encoded(&four_colour_image(40, 40), ImageFormat::Jpeg));
     let refused = [
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>".to_vec(), "kind", 422),
         (b"<!doctype html><script>alert(1)</script>".to_vec(), "kind", 422),
@@ -99,7 +101,7 @@ async fn what_is_no_picture_or_too_much_of_one_is_refused_in_words() {
 
 /// A PNG whose header says so, and little behind it.
 fn enormous_png(width: u32, height: u32) -> Vec<u8> {
-    let mut bytes = encoded(&quarters(8, 8), ImageFormat::Png);
+    let mut bytes = encoded(&four_colour_image(8, 8), ImageFormat::Png);
     bytes[16..20].copy_from_slice(&width.to_be_bytes());
     bytes[20..24].copy_from_slice(&height.to_be_bytes());
     let mut crc = u32::MAX;
@@ -115,7 +117,7 @@ fn enormous_png(width: u32, height: u32) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_ticket_nothing_is_read_or_kept() {
-    let (site, _images, kept) = both("pictures-tickets").await;
+    let (site, _images, kept) = site_with_images("pictures-tickets").await;
     let (person, other) = (site.person("gildong").await, site.person("other").await);
     let (address, ticket) = person.picture_form().await.unwrap();
     let (_, others) = other.picture_form().await.unwrap();
@@ -123,7 +125,7 @@ async fn without_a_ticket_nothing_is_read_or_kept() {
     let (_, signature) = others.split_once('.').unwrap();
     let asking = format!("{user}.{}", secret().ticket(Purpose::QueryPicture, user));
     for ticket in ["", "nonsense", &format!("{user}.{signature}"), &asking, &ticket[..ticket.len() - 2]] {
-        let photo = encoded(&quarters(300, 300), ImageFormat::Jpeg);
+        let photo = encoded(&four_colour_image(300, 300), ImageFormat::Jpeg);
         let refused = person.send_picture_to(&address, ticket, photo, "application/json").await;
         assert_eq!((refused.status, &refused.json()["error"]["code"]), (403, &"ticket".into()), "{ticket}");
     }
@@ -143,7 +145,7 @@ async fn without_a_ticket_nothing_is_read_or_kept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_sites_own_pages_may_send_by_script() {
-    let (site, images, _) = both("pictures-cors").await;
+    let (site, images, _) = site_with_images("pictures-cors").await;
     let person = site.person("gildong").await;
     let (address, ticket) = person.picture_form().await.unwrap();
     let client = reqwest::Client::new();
@@ -165,9 +167,9 @@ async fn only_the_sites_own_pages_may_send_by_script() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_its_hash_for_ever_and_no_other_path_leads_anywhere() {
-    let (site, images, kept) = both("pictures-files").await;
+    let (site, images, kept) = site_with_images("pictures-files").await;
     let person = site.person("gildong").await;
-    person.send_picture(encoded(&quarters(300, 300), ImageFormat::Png)).await;
+    person.send_picture(encoded(&four_colour_image(300, 300), ImageFormat::Png)).await;
     std::fs::write(kept.join("secret.txt"), "secret").unwrap();
     let mut names: Vec<String> =
         std::fs::read_dir(&kept).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
@@ -189,7 +191,7 @@ async fn a_file_is_its_hash_for_ever_and_no_other_path_leads_anywhere() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_that_nobody_has_goes_and_one_that_somebody_has_stays() {
-    let (site, images, kept) = both("pictures-swept").await;
+    let (site, images, kept) = site_with_images("pictures-swept").await;
     let (gildong, chunhyang) = (site.person("gildong").await, site.person("chunhyang").await);
     let age = || {
         for file in std::fs::read_dir(&kept).unwrap() {
@@ -198,17 +200,17 @@ async fn a_picture_that_nobody_has_goes_and_one_that_somebody_has_stays() {
         }
     };
     let files = || std::fs::read_dir(&kept).unwrap().count();
-    let shared = encoded(&quarters(300, 300), ImageFormat::Png);
+    let shared = encoded(&four_colour_image(300, 300), ImageFormat::Png);
     gildong.send_picture(shared.clone()).await;
     chunhyang.send_picture(shared).await;
     assert_eq!(files(), 2, "the same picture is kept once, in two sizes");
     age();
-    let other = image::imageops::rotate90(&quarters(300, 300));
+    let other = image::imageops::rotate90(&four_colour_image(300, 300));
     gildong.send_picture(encoded(&other, ImageFormat::Gif)).await;
     assert_eq!(files(), 4, "she has the first still");
     age();
     chunhyang.post("/user/me/picture", &[("_method", "delete")]).await;
-    until("the first to go", || async { (files() == 2).then_some(()) }).await;
+    eventually("the first to go", || async { (files() == 2).then_some(()) }).await;
     assert!(gildong.own_picture("").await.is_some());
 
     // What a crash between any two steps leaves: half a file, and a whole one that the site was never told of.
@@ -224,7 +226,7 @@ async fn a_picture_that_nobody_has_goes_and_one_that_somebody_has_stays() {
     let proxy = Proxy::before(&site.address, || false).await;
     let other = Secret::from_config("another secret of the tests").unwrap();
     let stranger = Images::start_with(other, &proxy.address, port, &kept).await;
-    until("the site to be asked again", || async {
+    eventually("the site to be asked again", || async {
         (proxy.requests.load(std::sync::atomic::Ordering::Relaxed) >= 2).then_some(())
     })
     .await;
@@ -235,17 +237,17 @@ async fn a_picture_that_nobody_has_goes_and_one_that_somebody_has_stays() {
     std::fs::write(&orphans[1], "orphan").unwrap();
     let _again = Images::start(&site.address, port, &kept).await;
     let left = || orphans.iter().chain([&half]).filter(|file| file.exists()).count();
-    until("what is old to go", || async { (left() == 1).then_some(()) }).await;
+    eventually("what is old to go", || async { (left() == 1).then_some(()) }).await;
     let file = std::fs::File::options().write(true).open(&orphans[1]).unwrap();
     file.set_modified(SystemTime::now() - Duration::from_secs(55)).unwrap();
-    until("what was new to go", || async { (left() == 0).then_some(()) }).await;
+    eventually("what was new to go", || async { (left() == 0).then_some(()) }).await;
     assert_eq!(files(), 2);
     assert!(gildong.own_picture("").await.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_trickles_is_ended_after_thirty_seconds() {
-    let (site, images, _) = both("pictures-slow").await;
+    let (site, images, _) = site_with_images("pictures-slow").await;
     let person = site.person("gildong").await;
     let (_, ticket) = person.picture_form().await.unwrap();
     let host = images.address.strip_prefix("http://").unwrap();
@@ -263,7 +265,7 @@ async fn an_upload_that_trickles_is_ended_after_thirty_seconds() {
         stream.write_all(head.as_bytes()).await.unwrap();
         held.push(stream);
     }
-    let photo = encoded(&quarters(300, 300), ImageFormat::Jpeg);
+    let photo = encoded(&four_colour_image(300, 300), ImageFormat::Jpeg);
     let other = site.person("other").await.send_picture(photo).await;
     assert!(other.location.unwrap().ends_with("stored"));
     let (mut reader, mut writer) = stream.into_split();
@@ -273,8 +275,9 @@ async fn an_upload_that_trickles_is_ended_after_thirty_seconds() {
         }
     });
     let mut answer = vec![0; 64];
-    let length =
-        crate::helpers::soon("an answer", tokio::io::AsyncReadExt::read(&mut reader, &mut answer)).await.unwrap();
+    let length = crate::helpers::within_timeout("an answer", tokio::io::AsyncReadExt::read(&mut reader, &mut answer))
+        .await
+        .unwrap();
     trickle.abort();
     assert!(String::from_utf8_lossy(&answer[..length]).starts_with("HTTP/1.1 408"), "{answer:?}");
 }
@@ -299,8 +302,8 @@ async fn chat_goes_on_while_the_image_server_is_stopped_or_dead_and_pictures_com
         assert_eq!(health.status, 200, "the site is well in any case");
         (health.json()["images"] == wanted).then_some(())
     };
-    until("the image server to be there", || there("ok")).await;
-    let photo = encoded(&quarters(300, 300), ImageFormat::Jpeg);
+    eventually("the image server to be there", || there("ok")).await;
+    let photo = encoded(&four_colour_image(300, 300), ImageFormat::Jpeg);
     assert!(person.send_picture(photo.clone()).await.location.unwrap().ends_with("stored"));
 
     kill("STOP", server.id().unwrap());
@@ -309,7 +312,7 @@ async fn chat_goes_on_while_the_image_server_is_stopped_or_dead_and_pictures_com
     assert!(page.status == 200 && page.body.contains("Pictures aren’t available right now"));
     person.say(&room, "while it is stopped").await;
     kill("CONT", server.id().unwrap());
-    until("the image server to be back", || there("ok")).await;
+    eventually("the image server to be back", || there("ok")).await;
 
     kill("KILL", server.id().unwrap());
     server.wait().await.unwrap();
@@ -317,7 +320,7 @@ async fn chat_goes_on_while_the_image_server_is_stopped_or_dead_and_pictures_com
     assert!(person.picture_form().await.is_none());
     person.say(&room, "while it is dead").await;
     let _server = start();
-    until("the next image server", || there("ok")).await;
+    eventually("the next image server", || there("ok")).await;
     assert!(person.own_picture("").await.is_some(), "what was kept is there");
     assert!(person.send_picture(photo).await.location.unwrap().ends_with("stored"));
 }
@@ -341,11 +344,11 @@ async fn out_of_memory_the_image_server_ends_and_takes_nothing_along() {
     let mut server = start();
     let person = site.person("gildong").await;
     let room = person.make_room("apart").await;
-    let (images, ticket) = until("the image server to be there", || person.picture_form()).await;
-    let photo = encoded(&quarters(300, 300), ImageFormat::Jpeg);
+    let (images, ticket) = eventually("the image server to be there", || person.picture_form()).await;
+    let photo = encoded(&four_colour_image(300, 300), ImageFormat::Jpeg);
     assert!(person.send_picture(photo.clone()).await.location.unwrap().ends_with("stored"));
 
-    let vast = encoded(&quarters(7_000, 5_600), ImageFormat::Png);
+    let vast = encoded(&four_colour_image(7_000, 5_600), ImageFormat::Png);
     let form = reqwest::multipart::Form::new().text("ticket", ticket);
     let form = form.part("picture", reqwest::multipart::Part::bytes(vast).file_name("vast.png"));
     let sent = reqwest::Client::new().post(images).header("Accept", "application/json").multipart(form).send();
@@ -355,7 +358,7 @@ async fn out_of_memory_the_image_server_ends_and_takes_nothing_along() {
     person.say(&room, "and on").await;
     assert!(person.get("/user/me").await.body.contains("Pictures aren’t available right now"));
     let _server = start();
-    until("the next image server", || person.picture_form()).await;
+    eventually("the next image server", || person.picture_form()).await;
     assert!(person.send_picture(photo).await.location.unwrap().ends_with("stored"));
 }
 
@@ -368,14 +371,19 @@ async fn bombs_leave_the_image_servers_memory_flat() {
     let server =
         server.env("ROCKET_SITE", format!("{{url=\"{0}\", internal_url=\"{0}\"}}", site.address)).spawn().unwrap();
     let person = site.person("gildong").await;
-    until("the image server to be there", || person.picture_form()).await;
+    eventually("the image server to be there", || person.picture_form()).await;
     let peak = || {
         let status = std::fs::read_to_string(format!("/proc/{}/status", server.id().unwrap())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().to_owned();
         line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() / 1024
     };
     assert!(
-        person.send_picture(encoded(&quarters(300, 300), ImageFormat::Gif)).await.location.unwrap().ends_with("stored")
+        person
+            .send_picture(encoded(&four_colour_image(300, 300), ImageFormat::Gif))
+            .await
+            .location
+            .unwrap()
+            .ends_with("stored")
     );
     let before = peak();
 

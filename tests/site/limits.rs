@@ -9,11 +9,11 @@ use rocket::figment::Figment;
 use rocket::figment::providers::Serialized;
 
 use crate::helpers::browser::Browser;
-use crate::helpers::images::{both_with, encoded, quarters};
+use crate::helpers::eventually;
+use crate::helpers::images::{encoded, four_colour_image, site_with_images_and};
 use crate::helpers::page::{Page, attribute_of, text_of};
 use crate::helpers::person::{Answer, PASSWORD, Person};
 use crate::helpers::site::{Site, unlimited};
-use crate::helpers::until;
 
 /// A site behind a proxy on this machine, so that a request can name the address it comes from.
 async fn behind_a_proxy(settings: Figment) -> Site {
@@ -254,7 +254,7 @@ async fn open_sockets_of_a_person_and_of_an_address_are_limited_until_one_closes
     let _third = other.follow(&room, 0).await;
     assert_eq!(other.try_follow(&room, "", None).await.err(), Some(429), "the address has three");
     drop(second);
-    let again = until("a place", || async { person.try_follow(&room, "?since=0", None).await.ok() }).await;
+    let again = eventually("a place", || async { person.try_follow(&room, "?since=0", None).await.ok() }).await;
     person.say(&room, "still live").await;
     assert!(live.fragment().await.contains("still live"));
     drop(again);
@@ -273,7 +273,7 @@ async fn a_page_that_may_open_no_socket_follows_all_the_same() {
     browser.sees(&["one"]).await;
     browser.say("two").await;
     let mut page = Page::default();
-    live.until(&mut page, 2).await;
+    live.read_until(&mut page, 2).await;
     assert_eq!(page.texts(), ["one", "two"]);
     person.say(&room, "three").await;
     browser.sees(&["one", "two", "three"]).await;
@@ -283,9 +283,9 @@ async fn a_page_that_may_open_no_socket_follows_all_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn uploads_of_a_person_and_of_an_address_are_limited_in_words() {
     let settings = rates(&[("uploads", 2)]);
-    let (site, _images, _) = both_with("uploads-limited", settings).await;
+    let (site, _images, _) = site_with_images_and("uploads-limited", settings).await;
     let (person, other) = (site.person("gildong").await, site.person("chunhyang").await);
-    let photo = encoded(&quarters(64, 64), image::ImageFormat::Jpeg);
+    let photo = encoded(&four_colour_image(64, 64), image::ImageFormat::Jpeg);
     for _ in 0..2 {
         let sent = person.send_picture(photo.clone()).await;
         assert!(sent.location.unwrap().ends_with("picture=stored"));
@@ -346,7 +346,7 @@ async fn a_flood_of_sign_ups_delays_no_sign_in_and_no_change_of_a_password() {
     let site = Site::configured(unlimited()).await;
     let person = site.person("gildong").await;
     let (flood, sign_ups) = (Flood::of(&site, 320), 320);
-    until("the queue to be full", || async { (flood.refused.load(Ordering::SeqCst) > 0).then_some(()) }).await;
+    eventually("the queue to be full", || async { (flood.refused.load(Ordering::SeqCst) > 0).then_some(()) }).await;
     let stranger = site.visitor();
     assert_eq!(stranger.sign_in("gildong", PASSWORD).await.status, 303);
     assert_eq!(person.sign_in("gildong", PASSWORD).await.status, 303);
@@ -362,7 +362,7 @@ async fn a_taken_id_waits_for_no_hash() {
     let site = Site::configured(unlimited()).await;
     site.person("gildong").await;
     let flood = Flood::of(&site, 320);
-    until("the queue to be full", || async { (flood.refused.load(Ordering::SeqCst) > 0).then_some(()) }).await;
+    eventually("the queue to be full", || async { (flood.refused.load(Ordering::SeqCst) > 0).then_some(()) }).await;
     let form = [("userId", "gildong"), ("userPassword", PASSWORD), ("userNickname", "again")];
     let refused = site.visitor().post("/user", &form).await;
     assert_eq!((refused.status, refused.fault("userId").is_some()), (422, true));

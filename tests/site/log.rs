@@ -167,7 +167,7 @@ async fn entries_of_all_kinds_are_read_from_the_start() {
     assert_eq!(reload.chats.values().map(|chat| chat.rev).collect::<Vec<_>>(), [8, 9, 3, 4, 11]);
     assert!(reload.chats[&2].removed);
     let mut page = before.clone();
-    live.until(&mut page, 11).await;
+    live.read_until(&mut page, 11).await;
     assert_eq!(page.chats, reload.chats, "live");
     let mut page = before;
     page.place(&person.ask_since(&path, 4).await.body);

@@ -8,7 +8,7 @@ use crate::helpers::database_proxy::DatabaseProxy;
 use crate::helpers::page::Page;
 use crate::helpers::person::PASSWORD;
 use crate::helpers::site::{Site, new_database};
-use crate::helpers::{PATIENCE, until};
+use crate::helpers::{PATIENCE, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_whose_change_stream_is_silent_serves_nothing_that_another_one_removed() {
@@ -33,7 +33,7 @@ async fn an_instance_whose_change_stream_is_silent_serves_nothing_that_another_o
     assert!(waited.is_ok(), "the instance does not know that it is the only one");
     // A slow machine answers 503 at times.
     let open = || async {
-        let answer = until("the page to be answered", || async {
+        let answer = eventually("the page to be answered", || async {
             let answer = person.get(&room).await;
             (answer.status == 200).then_some(answer)
         });
@@ -69,7 +69,7 @@ async fn a_name_that_was_changed_behind_an_instances_back_is_shown_within_a_minu
     let key = doc! { "_id": ObjectId::parse_str(&author).unwrap() };
     let changed = users.update_one(key, doc! { "$set": { "nickname": "renamed" } }).await.unwrap();
     assert_eq!(changed.modified_count, 1);
-    until("the page to show the new name", || async {
+    eventually("the page to show the new name", || async {
         (reader.open(&room).await.chats[&1].nickname == "renamed").then_some(())
     })
     .await;
@@ -104,7 +104,7 @@ async fn a_write_that_arrives_after_the_purge_is_not_shown_and_ends_its_room() {
     let room = owner.make_room("purged").await;
     owner.say(&room, "first").await;
     let mut live = owner.follow(&room, 0).await;
-    live.until(&mut Page::default(), 1).await;
+    live.read_until(&mut Page::default(), 1).await;
 
     proxy.hold_request("LATE CHAT");
     let late = owner.try_say(&room, "LATE CHAT", "late");
@@ -119,7 +119,7 @@ async fn a_write_that_arrives_after_the_purge_is_not_shown_and_ends_its_room() {
     assert_eq!(twin.post(&room, &[("_method", "delete")]).await.status, 303);
     let data = Client::with_uri_str(&database).await.unwrap().default_database().unwrap();
     let chats = data.collection::<Document>("chat");
-    until("the room to be purged", || async {
+    eventually("the room to be purged", || async {
         (chats.count_documents(doc! { "kind": "said" }).await.unwrap() == 0).then_some(())
     })
     .await;
@@ -133,7 +133,7 @@ async fn a_write_that_arrives_after_the_purge_is_not_shown_and_ends_its_room() {
         }
     };
     assert_eq!(code, Some(4404));
-    until("the late entry to be deleted", || async {
+    eventually("the late entry to be deleted", || async {
         (chats.count_documents(doc! { "kind": "said" }).await.unwrap() == 0).then_some(())
     })
     .await;

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use reqwest::multipart::Form;
 use reqwest::{Client, RequestBuilder};
 
+use crate::helpers::eventually;
 use crate::helpers::images::free_port;
 use crate::helpers::person::{Answer, Person};
 use crate::helpers::process::{Process, command};
 use crate::helpers::site::{Site, folder};
-use crate::helpers::until;
 
 const TOKEN: &str = "a token of some length";
 
@@ -27,7 +27,7 @@ fn sample(text: &str, name: &str) -> Option<f64> {
 }
 
 async fn counted(server: &str, name: &str, value: f64) {
-    until(&format!("{name} to be {value}"), || async {
+    eventually(&format!("{name} to be {value}"), || async {
         (sample(&scrape(server, TOKEN).await.body, name) == Some(value)).then_some(())
     })
     .await;

@@ -7,7 +7,7 @@ use rocket::http::Method;
 use sarangbang::controllers;
 use tokio::process::Command;
 
-use crate::helpers::images::both_with;
+use crate::helpers::images::site_with_images_and;
 use crate::helpers::person::{PASSWORD, Person};
 use crate::helpers::site::{folder, unlimited};
 
@@ -56,7 +56,7 @@ fn described() -> impl Iterator<Item = String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_site_and_the_image_server_answer_as_described() {
     // Schemathesis sends more than anybody may in a minute.
-    let (site, images, _) = both_with("described", unlimited()).await;
+    let (site, images, _) = site_with_images_and("described", unlimited()).await;
     let gildong = site.person("gildong").await;
     let room = gildong.make_room("described").await;
     let said = gildong.say(&room, "described").await;

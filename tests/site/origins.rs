@@ -12,7 +12,7 @@ use crate::helpers::images::free_port;
 use crate::helpers::person::{Answer, PASSWORD, Person};
 use crate::helpers::process::{Process, command};
 use crate::helpers::site::{Site, folder, new_database, secret};
-use crate::helpers::{soon, until};
+use crate::helpers::{eventually, within_timeout};
 
 const EVIL: &str = "evil.example:8000";
 const HOSTS: [&str; 2] = ["chat.local", "chat.example:8443"];
@@ -50,7 +50,7 @@ impl Logged {
 
     /// Waits until the log has a line with these words.
     async fn says(&self, words: &str) -> String {
-        until(words, || async { self.containing(words).into_iter().next() }).await
+        eventually(words, || async { self.containing(words).into_iter().next() }).await
     }
 }
 
@@ -187,10 +187,10 @@ async fn a_proxy_that_is_not_configured_is_named_on_the_page_in_the_log_once_and
     let check = async |proxies: &str, url: &str| {
         let mut command = command(&var);
         command.arg("check").env("ROCKET_PROXIES", proxies).env("ROCKET_SITE", url).env_remove("ROCKET_DATABASES");
-        let output = soon("the program to end", command.output()).await.unwrap();
+        let output = within_timeout("the program to end", command.output()).await.unwrap();
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     };
-    until("the peer to be named by check", || async {
+    eventually("the peer to be named by check", || async {
         check("[]", "{}").await.contains("Cannot trust X-Forwarded-For from 127.0.0.1").then_some(())
     })
     .await;
@@ -269,8 +269,8 @@ async fn the_image_server_takes_a_valid_ticket_at_any_host_and_names_an_unlisted
     let told = logged.says("Cannot trust X-Forwarded-For").await;
     assert!(told.contains("127.0.0.1"), "{told}");
     assert_eq!(logged.containing("Cannot trust X-Forwarded-For").len(), 1);
-    until("the peer to be named by check", || async {
-        let output = soon("the program to end", command(&var).arg("check").output()).await.unwrap();
+    eventually("the peer to be named by check", || async {
+        let output = within_timeout("the program to end", command(&var).arg("check").output()).await.unwrap();
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         said.contains("Cannot trust X-Forwarded-For from 127.0.0.1").then_some(())
     })
@@ -341,7 +341,7 @@ async fn every_cookie_of_the_sites_name_is_tried_and_others_are_left_alone() {
     assert!(changed.iter().any(|cookie| cookie.starts_with(&format!("{name}={token};"))), "{changed:?}");
     assert!(changed.iter().any(|cookie| cookie.starts_with("session=;")), "{changed:?}");
     let old_language = site.visitor().request("GET", "/user").header(COOKIE, "locale=ko").send().await.unwrap();
-    assert!(soon("a page", old_language.text()).await.unwrap().contains("<html lang=\"ko\""));
+    assert!(within_timeout("a page", old_language.text()).await.unwrap().contains("<html lang=\"ko\""));
 }
 
 #[tokio::test(flavor = "multi_thread")]

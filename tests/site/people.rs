@@ -5,9 +5,9 @@ use mongodb::Client;
 use mongodb::bson::{DateTime, Document, doc};
 
 use crate::helpers::page::{attribute_of, text_of};
+use crate::helpers::pausing_proxy::PausingProxy;
 use crate::helpers::person::PASSWORD;
 use crate::helpers::site::{Site, new_database};
-use crate::helpers::strait::Strait;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_of_many_at_once_is_admin_and_nobody_else() {
@@ -226,8 +226,8 @@ async fn a_person_has_a_card_and_a_picture() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_up_that_answered_503_is_finished_by_the_same_form() {
     let database = new_database();
-    let strait = Strait::before_answer_to(&database, ["insert", "an answer is lost"]).await;
-    let site = Site::on(&strait.database).await;
+    let pausing_proxy = PausingProxy::in_front_of_answer_to(&database, ["insert", "an answer is lost"]).await;
+    let site = Site::on(&pausing_proxy.database).await;
     let person = site.visitor();
     let door = person.get("/user").await.body;
     let nonce = attribute_of(&door, "#sign-up [name=nonce]", "value").unwrap();
@@ -235,7 +235,7 @@ async fn a_sign_up_that_answered_503_is_finished_by_the_same_form() {
         [("userId", "gildong"), ("userPassword", password), ("userNickname", "an answer is lost"), ("nonce", &nonce)]
     };
     let lost = person.post("/user", &form(PASSWORD)).await;
-    strait.holds().await;
+    pausing_proxy.wait_until_paused().await;
     assert_eq!(lost.status, 503);
     assert_eq!(attribute_of(&lost.body, "[name=nonce]", "value").as_ref(), Some(&nonce), "the page sends it again");
 
@@ -250,7 +250,7 @@ async fn a_sign_up_that_answered_503_is_finished_by_the_same_form() {
     let again = person.post("/user", &form(PASSWORD)).await;
     assert_eq!((again.status, again.cookie.is_some()), (303, true));
     assert_eq!(person.get_json("/user/me").await.json()["nickname"], "an answer is lost");
-    strait.let_go();
+    pausing_proxy.resume();
 
     // It is no way around the limit of attempts.
     let mut statuses = Vec::new();

@@ -12,12 +12,12 @@ use sarangbang::models::User;
 use sarangbang::models::values::{Login, Nickname, Password, RoomName, Topic};
 use sarangbang::process::Engine;
 
+use crate::helpers::eventually;
 use crate::helpers::page::{attribute_of, text_of};
+use crate::helpers::pausing_proxy::PausingProxy;
 use crate::helpers::person::{PASSWORD, Person};
 use crate::helpers::process::{Process, command};
 use crate::helpers::site::{Site, folder, new_database};
-use crate::helpers::strait::Strait;
-use crate::helpers::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_is_there_for_everybody_at_once() {
@@ -332,20 +332,20 @@ async fn a_request_for_a_room_that_is_sent_again_creates_one_room() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_whose_creation_answered_503_is_found_by_the_same_form() {
     let database = new_database();
-    let strait = Strait::before_answer_to(&database, ["insert", "an answer is lost"]).await;
-    let site = Site::on(&strait.database).await;
+    let pausing_proxy = PausingProxy::in_front_of_answer_to(&database, ["insert", "an answer is lost"]).await;
+    let site = Site::on(&pausing_proxy.database).await;
     let person = site.person("gildong").await;
     let list = person.get("/room").await.body;
     let nonce = attribute_of(&list, "#new-room [name=nonce]", "value").unwrap();
     let form = [("name", "lost"), ("topic", "an answer is lost"), ("nonce", &nonce)];
     let lost = person.post("/room", &form).await;
-    strait.holds().await;
+    pausing_proxy.wait_until_paused().await;
     assert_eq!(lost.status, 503);
     assert_eq!(attribute_of(&lost.body, "[name=nonce]", "value").as_ref(), Some(&nonce), "the page sends it again");
     let again = person.post("/room", &form).await;
     assert_eq!(again.status, 303);
     assert_eq!(text_of(&person.get(&again.location.unwrap()).await.body, "h1").as_deref(), Some("lost"));
-    strait.let_go();
+    pausing_proxy.resume();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -357,7 +357,7 @@ async fn rooms_made_on_two_sites_at_once_all_stand() {
         let (mine, hers) = (format!("mine {n}"), format!("hers {n}"));
         tokio::join!(one.make_room(&mine), other.make_room(&hers));
     }
-    let listed = crate::helpers::until("both lists to be whole", || async {
+    let listed = crate::helpers::eventually("both lists to be whole", || async {
         let rooms = one.get_json("/room").await.json()["rooms"].as_array().unwrap().len();
         (rooms == 40).then_some(rooms)
     });
@@ -380,7 +380,7 @@ async fn a_room_that_another_site_changes_or_closes_is_listed_as_it_is() {
             let names: Vec<String> = names().await;
             (names == expected).then_some(())
         };
-        until(&format!("{expected:?} to be listed"), is_listed).await;
+        eventually(&format!("{expected:?} to be listed"), is_listed).await;
     };
     listed(&["second", "first"]).await;
     assert_eq!(one.post(&first, &[("_method", "put"), ("name", "renamed")]).await.status, 303);
@@ -556,18 +556,18 @@ async fn a_log_that_has_not_grown_is_not_read_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_list_comes_without_what_the_database_is_slow_to_tell() {
     let database = new_database();
-    let strait = Strait::before(&database, ["firstBatch", "held back"]).await;
-    let (here, there) = (Site::on(&database).await, Site::on(&strait.database).await);
+    let pausing_proxy = PausingProxy::in_front_of(&database, ["firstBatch", "held back"]).await;
+    let (here, there) = (Site::on(&database).await, Site::on(&pausing_proxy.database).await);
     let person = here.person("gildong").await;
     let (room, other) = (person.make_room("slow").await, person.make_room("quick").await);
     person.say(&room, "held back").await;
     person.say(&other, "told").await;
     let reader = Person::with_cookie(&there.address, person.cookie().unwrap());
     let page = reader.get("/room").await;
-    strait.holds().await;
+    pausing_proxy.wait_until_paused().await;
     assert_eq!((page.status, page.body.contains("slow<"), page.body.contains("held back")), (200, true, false));
     assert!(page.body.contains("told"), "the others are not held up");
-    strait.let_go();
+    pausing_proxy.resume();
     assert_eq!(last(&reader, &room).await, said("gildong", "held back"));
 }
 
@@ -580,10 +580,11 @@ async fn what_another_site_removed_is_not_listed() {
     let room = person.make_room("everywhere").await;
     person.say(&room, "stays").await;
     person.say(&room, "goes").await;
-    until("both to cross", || async { (last(&twin, &room).await == said("gildong", "goes")).then_some(()) }).await;
+    eventually("both to cross", || async { (last(&twin, &room).await == said("gildong", "goes")).then_some(()) }).await;
     person.post(&format!("{room}/chat/2"), &[("_method", "delete")]).await;
     assert_eq!(last(&person, &room).await, said("gildong", "stays"));
-    until("its end to cross", || async { (last(&twin, &room).await == said("gildong", "stays")).then_some(()) }).await;
+    eventually("its end to cross", || async { (last(&twin, &room).await == said("gildong", "stays")).then_some(()) })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -601,10 +602,10 @@ async fn the_list_and_the_rooms_beside_one_say_how_many_are_there() {
     };
     assert_eq!((here(&busy).await, beside(&busy).await), ("0 online".into(), None));
     let (one, other) = (guest.follow(&busy, 0).await, gildong.follow(&busy, 0).await);
-    until("both to be there", || async { (here(&busy).await == "2 online").then_some(()) }).await;
+    eventually("both to be there", || async { (here(&busy).await == "2 online").then_some(()) }).await;
     assert_eq!((here(&quiet).await, beside(&busy).await), ("0 online".into(), Some("2 online".into())));
     drop((one, other));
-    until("both to leave", || async { (here(&busy).await == "0 online").then_some(()) }).await;
+    eventually("both to leave", || async { (here(&busy).await == "0 online").then_some(()) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

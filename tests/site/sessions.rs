@@ -3,10 +3,10 @@
 use mongodb::Client;
 use mongodb::bson::{Document, doc};
 
+use crate::helpers::eventually;
+use crate::helpers::pausing_proxy::PausingProxy;
 use crate::helpers::person::{PASSWORD, Person};
 use crate::helpers::site::{Site, new_database};
-use crate::helpers::strait::Strait;
-use crate::helpers::until;
 
 const NEW_PASSWORD: &str = "another password";
 
@@ -28,12 +28,12 @@ async fn owner_and_thief(site: &Site) -> (Person, Person) {
 async fn a_password_change_whose_answer_is_lost_ends_other_sessions_and_can_be_repeated() {
     let database = new_database();
     // The answer to the first update: that of the password.
-    let strait = Strait::before(&database, ["nModified", "nModified"]).await;
-    let site = Site::on(&strait.database).await;
+    let pausing_proxy = PausingProxy::in_front_of(&database, ["nModified", "nModified"]).await;
+    let site = Site::on(&pausing_proxy.database).await;
     let (owner, thief) = owner_and_thief(&site).await;
-    let (status, ()) = tokio::join!(change_password(&owner), strait.holds());
+    let (status, ()) = tokio::join!(change_password(&owner), pausing_proxy.wait_until_paused());
     assert_eq!(status, 503);
-    strait.let_go();
+    pausing_proxy.resume();
 
     assert_eq!(thief.get_json("/user/me").await.status, 401);
     assert_eq!(change_password(&owner).await, 303, "the owner may send the form again");
@@ -59,10 +59,9 @@ async fn a_revocation_holds_although_nothing_was_cleaned_up_and_closes_sockets()
 
     assert_eq!(hers.close_code().await, Some(4401));
     let thief = &thief;
-    until(
-        "the session to have ended",
-        || async move { (thief.get_json("/user/me").await.status == 401).then_some(()) },
-    )
+    eventually("the session to have ended", || async move {
+        (thief.get_json("/user/me").await.status == 401).then_some(())
+    })
     .await;
     assert_eq!(sessions.count_documents(doc! {}).await.unwrap(), 2, "both are stored still");
     owner.say(&room, "still here").await;
@@ -90,7 +89,7 @@ async fn a_deleted_account_ends_its_sessions_with_the_same_write() {
     let data = Client::with_uri_str(&site.database).await.unwrap().default_database().unwrap();
     data.collection::<Document>("user").delete_one(doc! {}).await.unwrap();
     for person in [&owner, &thief] {
-        until("the session to have ended", || async move {
+        eventually("the session to have ended", || async move {
             (person.get_json("/user/me").await.status == 401).then_some(())
         })
         .await;

@@ -7,7 +7,7 @@ use flate2::write::MultiGzDecoder;
 use crate::helpers::browser::Browser;
 use crate::helpers::nginx::Nginx;
 use crate::helpers::site::{Site, folder};
-use crate::helpers::{soon, until};
+use crate::helpers::{eventually, within_timeout};
 
 /// As Debian delivers it, with the protocol of old proxies, and with buffers that hold a whole page.
 const NGINX: [(&str, &str); 4] = [
@@ -27,7 +27,7 @@ async fn chats_come_through_nginx_as_they_are_said() {
         person.say(&room, "first").await;
         let reader = crate::helpers::person::Person::with_cookie(&nginx.address, person.cookie().unwrap());
         let request = reader.request("GET", &format!("{room}/chat?stream")).header("Accept-Encoding", "gzip");
-        let mut page = soon(name, request.send()).await.unwrap();
+        let mut page = within_timeout(name, request.send()).await.unwrap();
         let is_gzip = page.headers().get("content-encoding").is_some_and(|encoding| encoding == "gzip");
         let (mut plain, mut unpacked) = (Vec::new(), MultiGzDecoder::new(Vec::new()));
         for text in ["first", "second", "third"] {
@@ -35,7 +35,7 @@ async fn chats_come_through_nginx_as_they_are_said() {
                 person.say(&room, text).await;
             }
             let what = format!("{text} by way of {name}");
-            soon(&what, async {
+            within_timeout(&what, async {
                 loop {
                     let read = if is_gzip { unpacked.get_ref() } else { &plain };
                     if String::from_utf8_lossy(read).contains(&format!("{text}</div>")) {
@@ -63,7 +63,7 @@ async fn what_waits_asks_proxies_not_to_hold_it_back() {
     let room = person.make_room("headers").await;
     person.say(&room, "hello").await;
     for (path, status) in [("?stream", 200), ("?since=0&wait=1", 200), ("?since=1&wait=1", 204)] {
-        let answer = soon(path, person.request("GET", &format!("{room}/chat{path}")).send()).await.unwrap();
+        let answer = within_timeout(path, person.request("GET", &format!("{room}/chat{path}")).send()).await.unwrap();
         let header = |name: &str| answer.headers()[name].to_str().unwrap();
         assert_eq!(
             (answer.status().as_u16(), header("x-accel-buffering"), header("cache-control")),
@@ -85,7 +85,7 @@ async fn where_the_endless_page_is_held_back_the_page_shows_its_chats_says_so_an
     let path = url::Url::parse(&room).unwrap().path().to_owned();
     guest.say(&path, "one").await;
     let shows = async |expected: &[&str]| {
-        until(&format!("the page to show {expected:?}"), || async {
+        eventually(&format!("the page to show {expected:?}"), || async {
             (browser.texts().await == expected).then_some(())
         })
         .await;
@@ -96,12 +96,12 @@ async fn where_the_endless_page_is_held_back_the_page_shows_its_chats_says_so_an
     };
     browser.click("#reload").await;
     shows(&["one"]).await;
-    until("it to be said", said).await;
+    eventually("it to be said", said).await;
     assert_eq!(browser.texts_in_frame().await, [""; 0]);
     guest.say(&path, "two").await;
     browser.click("#reload").await;
     shows(&["one", "two"]).await;
-    until("it to be said again", said).await;
+    eventually("it to be said again", said).await;
 
     // Where nothing holds it back the frame covers both.
     browser.be(&site.address, guest.cookie().as_ref()).await;

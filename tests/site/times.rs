@@ -8,7 +8,7 @@ use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::{Answer, PASSWORD, Person};
 use crate::helpers::process::{Process, command};
 use crate::helpers::site::{Site, folder};
-use crate::helpers::{soon, until};
+use crate::helpers::{eventually, within_timeout};
 
 /// When the chats of [`history`] were said, and what was said.
 const SAID: [(&str, &str); 4] = [
@@ -121,7 +121,7 @@ async fn a_day_begins_on_the_endless_page_too() {
     for (n, text) in ["today", "still today"].into_iter().enumerate() {
         person.say(&room, text).await;
         while !all.contains(&format!("{text}</div>")) {
-            all.push_str(&String::from_utf8_lossy(&soon("a piece", page.chunk()).await.unwrap().unwrap()));
+            all.push_str(&String::from_utf8_lossy(&within_timeout("a piece", page.chunk()).await.unwrap().unwrap()));
         }
         let days = days(&all);
         assert_eq!(days.len(), 5 + n);
@@ -158,7 +158,7 @@ async fn without_the_setting_the_zone_is_the_systems() {
     let program = Process::run(program).await;
     let person = Person::new(&program.address);
     person.sign_up("gildong").await;
-    let page = until("the account", || async {
+    let page = eventually("the account", || async {
         let page = person.get("/user/me").await;
         (page.status == 200).then_some(page.body)
     })

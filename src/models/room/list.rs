@@ -47,7 +47,6 @@ const CONCURRENT_WINDOWS: usize = 16;
 pub(crate) enum ListCursor {
     /// A page of the recent set, from 1.
     Page(usize),
-    /// Rooms with smaller numbers.
     Below(i64),
     /// Rooms with larger numbers, nearest first.
     Above(i64),
@@ -56,7 +55,6 @@ pub(crate) enum ListCursor {
 #[derive(Debug)]
 pub(crate) struct RoomListPage {
     pub(crate) rooms: Vec<Arc<Room>>,
-    /// `None` in the tail.
     pub page: Option<usize>,
     pub(crate) previous: Option<ListCursor>,
     pub(crate) next: Option<ListCursor>,
@@ -466,7 +464,6 @@ impl RoomList {
 }
 
 impl RecentRooms {
-    /// Activity never decreases.
     fn insert(&mut self, room: RoomId, active: i64) {
         match self.rooms.get_mut(&room) {
             Some(known) if known.active >= active => return,

@@ -1,5 +1,3 @@
-//! Changes of a user's own account.
-
 use mongodb::bson::{Document, doc};
 
 use super::hasher::{Lane, PasswordHasher};

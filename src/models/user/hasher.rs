@@ -40,7 +40,6 @@ pub(crate) enum Lane {
 pub(crate) struct PasswordHasher {
     /// All cores but one, at least one. Served in order of arrival.
     permits: Arc<Semaphore>,
-    /// Indexed by [`Lane`].
     lanes: [LaneQueue; 3],
     buffers: BufferPool,
 }
@@ -110,7 +109,6 @@ impl PasswordHasher {
             let kept = PasswordHash::new(&kept).map_err(internal)?;
             let params = Params::try_from(&kept).map_err(internal)?;
             let salt = kept.salt.ok_or_else(|| internal("a kept hash has no salt"))?;
-            // Compared in constant time.
             let password = password.as_ref().map_or(&[][..], Password::as_bytes);
             Ok(kept.hash == Some(output(password, &salt, params, memory)?))
         });
@@ -151,7 +149,6 @@ impl PasswordHasher {
         let (answer, answered) = oneshot::channel();
         let patient = move || {
             lower_thread_priority();
-            // The caller may be gone.
             let _ = answer.send(work());
         };
         thread::Builder::new().name("password".into()).spawn(patient).map_err(internal)?;

@@ -24,9 +24,7 @@ use crate::store::{Database, ModelState};
 
 const SHORT_WINDOW: Duration = Duration::from_secs(180);
 const LONG_WINDOW: Duration = Duration::from_secs(60 * 60);
-/// In [`SHORT_WINDOW`].
 const FAILURES_PER_CLIENT: u32 = 10;
-/// In [`LONG_WINDOW`].
 const FAILURES_PER_NETWORK: u32 = 20;
 /// In [`LONG_WINDOW`], for unknown and for known browsers.
 const FAILURES_PER_ACCOUNT: u32 = 100;

@@ -24,7 +24,6 @@ impl Nickname {
         &self.0
     }
 
-    /// Returns the first visible grapheme.
     pub(crate) fn initial(&self) -> &str {
         let shows = |c: char| is_visible(c) && !is_combining_mark(c);
         self.0.graphemes(true).find(|grapheme| grapheme.chars().any(shows)).unwrap_or(&self.0)

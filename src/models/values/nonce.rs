@@ -17,7 +17,6 @@ impl Nonce {
         Ok(Self(typed.to_owned()))
     }
 
-    /// Returns 128 random bits.
     pub(crate) fn random() -> crate::error::Result<Self> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;

@@ -1,5 +1,3 @@
-//! Rules that several values share.
-
 use unicase::UniCase;
 use unicode_normalization::UnicodeNormalization;
 

@@ -15,7 +15,7 @@ use url::{ParseError, Url};
 
 use super::person::PASSWORD;
 use super::site::folder;
-use super::{soon, until};
+use super::{eventually, within_timeout};
 
 /// Chromium's own command to forget all that its cache of answers has.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Browser {
             .spawn()
             .expect("chromedriver is installed by bin/test");
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = soon("chromedriver to start", async {
+        let port = within_timeout("chromedriver to start", async {
             loop {
                 let line = lines.next_line().await.unwrap().expect("chromedriver says where it is");
                 if let Some((_, port)) = line.split_once("started successfully on port ") {
@@ -87,12 +87,12 @@ impl Browser {
     }
 
     pub async fn goto(&self, address: &str) {
-        soon("a page", self.client.goto(address)).await.unwrap();
+        within_timeout("a page", self.client.goto(address)).await.unwrap();
     }
 
     /// The element, as soon as it is there.
     pub async fn find(&self, css: &str) -> Element {
-        soon(css, async {
+        within_timeout(css, async {
             loop {
                 if let Ok(element) = self.client.find(Locator::Css(css)).await {
                     return element;
@@ -108,7 +108,7 @@ impl Browser {
     }
 
     pub async fn click(&self, css: &str) {
-        until(&format!("{css} to be clicked"), || async {
+        eventually(&format!("{css} to be clicked"), || async {
             match self.find(css).await.click().await {
                 // The page has put another one there meanwhile.
                 Err(error) if error.is_stale_element_reference() => None,
@@ -164,13 +164,15 @@ impl Browser {
     /// Waits until the page's frame shows these chats and no others.
     pub async fn sees_in_frame(&self, expected: &[&str]) {
         let what = format!("the frame to show {expected:?}");
-        until(&what, || async { (self.texts_in_frame().await == expected).then_some(()) }).await;
+        eventually(&what, || async { (self.texts_in_frame().await == expected).then_some(()) }).await;
     }
 
     /// Waits until the page shows these chats and no others.
     pub async fn sees(&self, expected: &[&str]) {
-        until(&format!("the page to show {expected:?}"), || async { (self.texts().await == expected).then_some(()) })
-            .await;
+        eventually(&format!("the page to show {expected:?}"), || async {
+            (self.texts().await == expected).then_some(())
+        })
+        .await;
     }
 
     /// Signs up by the form, and comes to the rooms.

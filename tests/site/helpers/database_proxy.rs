@@ -60,7 +60,7 @@ impl DatabaseProxy {
 
     /// Waits until the request is held.
     pub async fn wait_until_held(&self) {
-        super::soon("the request to be held", self.state.held.acquire()).await.unwrap().forget();
+        super::within_timeout("the request to be held", self.state.held.acquire()).await.unwrap().forget();
     }
 
     /// Delivers the held request.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use url::{ParseError, Url};
 
 use super::browser::Browser;
-use super::until;
+use super::eventually;
 
 /// What a window is shown on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,7 +221,7 @@ impl Browser {
             json!([]),
         )
         .await;
-        let found = until("axe to have looked", || async {
+        let found = eventually("axe to have looked", || async {
             self.run("return window.found;", json!([])).await.as_array().cloned()
         })
         .await;

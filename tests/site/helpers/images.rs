@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use super::page::attribute_of;
 use super::person::{Answer, Person};
 use super::site::{Site, secret};
-use super::{soon, until};
+use super::{eventually, within_timeout};
 
 /// A running image server.
 pub struct Images {
@@ -50,7 +50,7 @@ impl Images {
         let shutdown = server.shutdown();
         let running = tokio::spawn(server.launch());
         let address = format!("http://127.0.0.1:{port}");
-        until("the image server to answer", || async {
+        eventually("the image server to answer", || async {
             reqwest::get(format!("{address}/health")).await.ok().filter(|answer| answer.status() == 200)
         })
         .await;
@@ -59,17 +59,17 @@ impl Images {
 
     pub async fn stop(self) {
         self.shutdown.notify();
-        soon("the image server to stop", self.running).await.unwrap().unwrap();
+        within_timeout("the image server to stop", self.running).await.unwrap().unwrap();
     }
 }
 
 /// A site with its image server.
-pub async fn both(name: &str) -> (Site, Images, PathBuf) {
-    both_with(name, Figment::new()).await
+pub async fn site_with_images(name: &str) -> (Site, Images, PathBuf) {
+    site_with_images_and(name, Figment::new()).await
 }
 
 /// The same with more settings.
-pub async fn both_with(name: &str, settings: Figment) -> (Site, Images, PathBuf) {
+pub async fn site_with_images_and(name: &str, settings: Figment) -> (Site, Images, PathBuf) {
     let (port, folder) = (free_port(), super::site::folder(name));
     let site = Site::configured(settings.clone().merge(Serialized::default("images.port", port))).await;
     let images = Images::configured(settings, secret(), &site.address, port, &folder).await;
@@ -117,7 +117,7 @@ impl Person {
 }
 
 /// A picture of four colours: red, green above; blue, white below.
-pub fn quarters(width: u32, height: u32) -> RgbImage {
+pub fn four_colour_image(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| match (x < width / 2, y < height / 2) {
         (true, true) => Rgb([255, 0, 0]),
         (false, true) => Rgb([0, 255, 0]),

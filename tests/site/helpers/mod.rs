@@ -6,14 +6,14 @@ pub mod devtools;
 pub mod images;
 pub mod nginx;
 pub mod page;
+pub mod page_gallery;
+pub mod pausing_proxy;
 pub mod person;
 pub mod process;
 pub mod proxy;
 pub mod random;
 pub mod rewriting_proxy;
 pub mod site;
-pub mod strait;
-pub mod tour;
 
 use std::future::Future;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use std::time::Duration;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What comes of a future, or a failed test that says what it waited for.
-pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub async fn within_timeout<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, future).await {
         Ok(value) => value,
         Err(_) => panic!("waited {} s for {what}", PATIENCE.as_secs()),
@@ -30,8 +30,8 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 }
 
 /// Asks again until the answer is there.
-pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, ask: impl Fn() -> F) -> T {
-    soon(what, async {
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, ask: impl Fn() -> F) -> T {
+    within_timeout(what, async {
         loop {
             if let Some(value) = ask().await {
                 return value;

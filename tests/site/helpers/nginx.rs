@@ -5,8 +5,8 @@ use std::process::Stdio;
 
 use tokio::process::{Child, Command};
 
+use super::eventually;
 use super::images::free_port;
-use super::until;
 
 /// A running nginx.
 pub struct Nginx {
@@ -34,7 +34,7 @@ impl Nginx {
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().expect("nginx is installed by bin/test");
         let address = format!("http://127.0.0.1:{port}");
-        until("nginx to answer", || async { reqwest::get(format!("{address}/alive")).await.ok() }).await;
+        eventually("nginx to answer", || async { reqwest::get(format!("{address}/alive")).await.ok() }).await;
         Self { address, _child: child }
     }
 }

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::page::Page;
-use super::soon;
+use super::within_timeout;
 
 /// Everybody's password.
 pub const PASSWORD: &str = "password-비밀";
@@ -158,7 +158,7 @@ impl Person {
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         while !answer.ends_with(b"\r\n\r\n") {
-            answer.push(soon("the handshake", stream.read_u8()).await.unwrap());
+            answer.push(within_timeout("the handshake", stream.read_u8()).await.unwrap());
         }
         assert!(answer.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&answer));
         stream
@@ -193,14 +193,14 @@ impl Person {
 
 impl Answer {
     pub async fn read(request: RequestBuilder) -> Self {
-        let answer: Response = soon("an answer", request.send()).await.unwrap();
+        let answer: Response = within_timeout("an answer", request.send()).await.unwrap();
         let header = |name| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         Self {
             status: answer.status().as_u16(),
             location: header(LOCATION),
             cookie: header(SET_COOKIE),
             retry_after: header(RETRY_AFTER),
-            body: soon("a body", answer.text()).await.unwrap(),
+            body: within_timeout("a body", answer.text()).await.unwrap(),
         }
     }
 
@@ -222,7 +222,7 @@ pub struct Live {
 impl Live {
     /// The next message: a fragment or a small element.
     pub async fn message(&mut self) -> String {
-        match soon("a message", self.next()).await {
+        match within_timeout("a message", self.next()).await {
             Ok(message) => message,
             Err(code) => panic!("closed with {code:?}"),
         }
@@ -259,7 +259,7 @@ impl Live {
     }
 
     /// Places fragments on a page until it has seen all up to `upto`.
-    pub async fn until(&mut self, page: &mut Page, upto: i64) {
+    pub async fn read_until(&mut self, page: &mut Page, upto: i64) {
         while page.upto < upto {
             page.place(&self.fragment().await);
         }
@@ -267,7 +267,7 @@ impl Live {
 
     /// The code that it is closed with, whatever comes before.
     pub async fn close_code(&mut self) -> Option<u16> {
-        soon("a close", async {
+        within_timeout("a close", async {
             loop {
                 if let Err(code) = self.next().await {
                     return code;

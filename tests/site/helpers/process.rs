@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use super::images::free_port;
-use super::soon;
+use super::within_timeout;
 
 /// A running program.
 pub struct Process {
@@ -26,7 +26,8 @@ impl Process {
     pub async fn run(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = soon("the program to say where it is", lines.next_line()).await.unwrap().expect("it has started");
+        let line =
+            within_timeout("the program to say where it is", lines.next_line()).await.unwrap().expect("it has started");
         let address = line.rsplit(' ').next().unwrap().to_owned();
         Self { child, address }
     }
@@ -38,7 +39,7 @@ impl Process {
 
     /// Waits until it has ended.
     pub async fn ended(mut self) -> std::process::ExitStatus {
-        soon("the program to end", self.child.wait()).await.unwrap()
+        within_timeout("the program to end", self.child.wait()).await.unwrap()
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::person::Person;
-use super::soon;
+use super::within_timeout;
 
 /// A running site.
 pub struct Site {
@@ -76,7 +76,7 @@ impl Site {
         let rocket = site.attach(tell).ignite().await.unwrap();
         let shutdown = rocket.shutdown();
         let running = tokio::spawn(rocket.launch());
-        let port = soon("the site to answer", port).await.unwrap();
+        let port = within_timeout("the site to answer", port).await.unwrap();
         let address = format!("http://127.0.0.1:{port}");
         Self { address, database: database.to_owned(), shutdown, running }
     }
@@ -96,7 +96,7 @@ impl Site {
     /// Stops it in order.
     pub async fn stop(self) {
         self.shutdown.notify();
-        soon("the site to stop", self.running).await.unwrap().unwrap();
+        within_timeout("the site to stop", self.running).await.unwrap().unwrap();
     }
 }
 

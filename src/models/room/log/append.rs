@@ -36,7 +36,6 @@ const CONCURRENT_LOOKUPS: usize = 16;
 /// every chat.
 const HEAD_HINT_INTERVAL: Duration = Duration::from_secs(30);
 
-/// An entry without a number.
 pub(crate) struct Draft {
     id: ObjectId,
     kind: EntryKind,
@@ -370,7 +369,6 @@ impl RoomLog {
 
 impl PendingDraft {
     fn respond(self, appended: Appended) {
-        // The caller may be gone.
         let _ = self.answer.send(Ok(appended));
     }
 }

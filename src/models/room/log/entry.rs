@@ -29,7 +29,6 @@ pub struct Entry {
     #[serde(rename = "_id")]
     pub(super) id: ObjectId,
     pub(super) room: RoomId,
-    /// From 1.
     pub seq: i64,
     pub(crate) kind: EntryKind,
     /// On *said*: its number among the chats, from 1.

@@ -1,24 +1,24 @@
-//! A tour of every page that the site has, each in the states in which it looks another way.
+//! A gallery of every page that the site has, each in the states in which it looks another way.
 
 use reqwest::header::HeaderValue;
 use serde_json::json;
 
 use super::browser::Browser;
-use super::images::{Images, both, encoded, quarters};
+use super::eventually;
+use super::images::{Images, encoded, four_colour_image, site_with_images};
 use super::person::{PASSWORD, Person};
 use super::site::Site;
-use super::until;
 
 /// Two sites, one that much has happened on and one without a room, and all of their pages.
-pub struct Tour {
-    pub stops: Vec<Stop>,
+pub struct Gallery {
+    pub stops: Vec<PageState>,
     _site: Site,
     _images: Images,
     _new: Site,
 }
 
 /// One page in one state.
-pub struct Stop {
+pub struct PageState {
     pub name: &'static str,
     site: String,
     path: String,
@@ -32,16 +32,16 @@ pub struct Stop {
 /// The longest name of a room, in Hangul and without a space.
 const LONG_NAME: &str = "동해물과백두산이마르고닳도록하느님이보우하사우리나라만세무궁화삼천리화려강산대한사람대한으로길이보전하세남산위에저소나무";
 
-impl Tour {
+impl Gallery {
     /// Makes both sites; `name` names the folder of the pictures.
     pub async fn plan(name: &str) -> Self {
-        let (site, images, _) = both(name).await;
+        let (site, images, _) = site_with_images(name).await;
         let new = Site::start().await;
         let (owner, author, guest) = (site.person("owner").await, site.person("author").await, site.visitor());
         let nickname = "남산위에저소나무철갑을두른듯바람서리불변함은우리기상일세무궁화삼천리화려강산";
         let form = [("userId", "guest"), ("userPassword", PASSWORD), ("userNickname", nickname)];
         assert_eq!(guest.post("/user", &form).await.status, 303);
-        assert!(author.send_picture(encoded(&quarters(300, 300), image::ImageFormat::Png)).await.status < 400);
+        assert!(author.send_picture(encoded(&four_colour_image(300, 300), image::ImageFormat::Png)).await.status < 400);
         let empty = author.make_room("빈 방").await;
         let unbroken = "unbroken".repeat(7);
         let topic = "A topic as long as a topic may be, about everything and nothing. ".repeat(3);
@@ -56,7 +56,7 @@ impl Tour {
 
         let card = format!("/user/{}", guest.get_json("/user/me").await.json()["id"].as_str().unwrap());
         let many = "가나다라마".repeat(13);
-        let at = |name, path: &str, person: Option<&Person>| Stop {
+        let at = |name, path: &str, person: Option<&Person>| PageState {
             name,
             site: site.address.clone(),
             path: path.to_owned(),
@@ -72,7 +72,7 @@ impl Tour {
                 .sends("/user", &[("userId", "a b"), ("userNickname", ""), ("userPassword", "short")]),
             at("sign-in-with-faults", "/user", None)
                 .sends("/session", &[("userId", "nobody"), ("userPassword", PASSWORD)]),
-            Stop { site: new.address.clone(), ..at("rooms-empty", "/room", Some(&host)) },
+            PageState { site: new.address.clone(), ..at("rooms-empty", "/room", Some(&host)) },
             at("rooms", "/room", author),
             at("rooms-with-faults", "/room", author).sends("/room", &[("name", &many), ("topic", &many.repeat(4))]),
             at("room-empty", &empty, author),
@@ -81,7 +81,7 @@ impl Tour {
             at("room-opened", &room, author).opened(),
             at("room-before", &format!("{room}?before=30"), guest),
             at("room-with-faults", &room, guest)
-                .sends(&format!("{room}/chat"), &[("text", " "), ("nonce", "a-nonce-of-the-tour")]),
+                .sends(&format!("{room}/chat"), &[("text", " "), ("nonce", "a-nonce-of-the-gallery")]),
             at("chat-as-author", &format!("{room}/chat/{}", chats[0]), author),
             at("chat-as-reader", &format!("{room}/chat/{}", chats[0]), guest),
             at("chat-removed", &format!("{room}/chat/{}", chats[1]), guest),
@@ -101,7 +101,7 @@ impl Tour {
     }
 }
 
-impl Stop {
+impl PageState {
     fn sends(self, action: &str, fields: &[(&'static str, &str)]) -> Self {
         let fields = fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         Self { form: Some((action.to_owned(), fields)), ..self }
@@ -114,7 +114,7 @@ impl Stop {
 
 impl Browser {
     /// Goes to a stop as its visitor, and waits until the page is as it stays.
-    pub async fn visit(&self, stop: &Stop) {
+    pub async fn visit(&self, stop: &PageState) {
         self.be(&stop.site, stop.visitor.as_ref()).await;
         self.goto(&format!("{}{}", stop.site, stop.path)).await;
         if let Some((action, fields)) = &stop.form {
@@ -145,7 +145,7 @@ impl Browser {
                const { top, bottom } = image.getBoundingClientRect();
                return image.complete || !image.checkVisibility() || bottom < 0 || top > innerHeight;
              });";
-        until(&format!("{} to be ready", stop.name), || async {
+        eventually(&format!("{} to be ready", stop.name), || async {
             let answer = self.client.execute(is_ready, vec![]).await;
             answer.is_ok_and(|is_ready| is_ready == true).then_some(())
         })

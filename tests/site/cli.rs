@@ -13,7 +13,7 @@ use crate::helpers::page::text_of;
 use crate::helpers::person::{PASSWORD, Person};
 use crate::helpers::process::{Process, command, engines};
 use crate::helpers::site::{folder, new_database};
-use crate::helpers::{soon, until};
+use crate::helpers::{eventually, within_timeout};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_right_after_an_acknowledgement_the_chat_is_there_and_the_engine_ends() {
@@ -28,7 +28,7 @@ async fn killed_right_after_an_acknowledgement_the_chat_is_there_and_the_engine_
     }
     program.signal("KILL");
     program.ended().await;
-    until("the engine to end with it", || async { engines(&var).is_empty().then_some(()) }).await;
+    eventually("the engine to end with it", || async { engines(&var).is_empty().then_some(()) }).await;
 
     let program = Process::start(&var).await;
     let person = person.at(&program.address);
@@ -74,7 +74,7 @@ async fn told_to_stop_it_finishes_what_is_in_flight_and_refuses_what_is_new() {
         let mut stream = TcpStream::connect(host).await.unwrap();
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut goes_on = [0; 25];
-        soon("the site to begin with it", stream.read_exact(&mut goes_on)).await.unwrap();
+        within_timeout("the site to begin with it", stream.read_exact(&mut goes_on)).await.unwrap();
         assert_eq!(&goes_on, b"HTTP/1.1 100 Continue\r\n\r\n");
         saying.push(stream);
     }
@@ -86,7 +86,7 @@ async fn told_to_stop_it_finishes_what_is_in_flight_and_refuses_what_is_new() {
         for (n, stream) in saying.iter_mut().enumerate() {
             stream.write_all(format!("text=a&nonce={n}").as_bytes()).await.unwrap();
             let mut answer = String::new();
-            soon("an answer", stream.read_to_string(&mut answer)).await.unwrap();
+            within_timeout("an answer", stream.read_to_string(&mut answer)).await.unwrap();
             assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
         }
         let new = person.request("GET", "/health").send().await;
@@ -118,7 +118,7 @@ async fn what_cannot_start_says_why() {
         // Without the cache folder, where an engine would be found.
         command.env("XDG_CACHE_HOME", &var).envs(variables.iter().copied());
         async move {
-            let output = soon("the program to end", command.output()).await.unwrap();
+            let output = within_timeout("the program to end", command.output()).await.unwrap();
             assert!(!output.status.success());
             String::from_utf8_lossy(&output.stderr).into_owned()
         }
@@ -142,11 +142,11 @@ async fn it_goes_on_when_nobody_reads_what_it_says() {
     site.arg("site").env("ROCKET_PORT", port.to_string());
     let mut site = deaf(site).spawn().unwrap();
     let alive = format!("http://127.0.0.1:{port}/alive");
-    until("the site to answer", || async { reqwest::get(&alive).await.is_ok().then_some(()) }).await;
+    eventually("the site to answer", || async { reqwest::get(&alive).await.is_ok().then_some(()) }).await;
     for words in [&["check"][..], &["backup", var.join("saved").to_str().unwrap()]] {
         let mut other = command(&var);
         other.args(words);
-        let ended = soon("the program to end", deaf(other).status()).await.unwrap();
+        let ended = within_timeout("the program to end", deaf(other).status()).await.unwrap();
         // The check finds no image server; the backup finds all that it needs.
         assert_eq!(ended.code(), Some(i32::from(words == ["check"])), "{words:?}");
     }
@@ -159,7 +159,7 @@ async fn a_setting_that_cannot_be_used_is_told_with_its_place_its_value_and_what
     let var = folder("settings");
     let check = async |variable: Option<(&str, &str)>| {
         let mut command = command(&var);
-        let output = soon("the program to end", command.arg("check").envs(variable).output()).await.unwrap();
+        let output = within_timeout("the program to end", command.arg("check").envs(variable).output()).await.unwrap();
         assert!(!output.status.success());
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
@@ -304,11 +304,11 @@ async fn it_says_what_the_configuration_leads_to_and_what_is_wrong_with_it() {
     let check = async |variables: &[(&str, &str)]| {
         let mut command = command(&var);
         command.arg("check").env("ROCKET_IMAGES", format!("{{port={port}}}")).envs(variables.iter().copied());
-        let output = soon("the program to end", command.output()).await.unwrap();
+        let output = within_timeout("the program to end", command.output()).await.unwrap();
         let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.success(), said(&output.stdout), said(&output.stderr))
     };
-    until("the image server to answer", || async {
+    eventually("the image server to answer", || async {
         let (is_right, said, _) = check(&[]).await;
         (is_right && said.contains("The image server answers") && said.contains("starts ")).then_some(())
     })
@@ -351,7 +351,7 @@ async fn check_says_that_the_clock_of_the_image_server_is_wrong() {
         date.send(line).unwrap();
         let mut command = command(&var);
         command.arg("check").env("ROCKET_IMAGES", format!("{{port={port}}}"));
-        let output = soon("the program to end", command.output()).await.unwrap();
+        let output = within_timeout("the program to end", command.output()).await.unwrap();
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     };
     let off_by = |seconds: i64| {
@@ -413,7 +413,7 @@ async fn sockets_are_logged_as_they_open_and_close_with_the_address_that_a_proxy
     let room = person.make_room("logged").await;
     drop(person.handshake_from(&room, "?since=0", "X-Forwarded-For: 203.0.113.9\r\n").await);
     for what in ["socket open", "socket closed"] {
-        let line = soon(what, async {
+        let line = within_timeout(what, async {
             loop {
                 let line = lines.next_line().await.unwrap().unwrap();
                 if line.contains(what) {
@@ -444,7 +444,7 @@ async fn every_request_has_a_line_with_its_number_and_no_line_has_a_secret() {
         let shown = text_of(&missing.body, ".error code").unwrap();
 
         let mut log = Vec::new();
-        soon("the line of the page that is not there", async {
+        within_timeout("the line of the page that is not there", async {
             while !log.last().is_some_and(|line: &String| line.contains("/room/nowhere")) {
                 log.push(lines.next_line().await.unwrap().unwrap());
             }

@@ -8,10 +8,10 @@ use crate::helpers::browser::Browser;
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::{Answer, Person};
 use crate::helpers::site::Site;
-use crate::helpers::{soon, until};
+use crate::helpers::{eventually, within_timeout};
 
 async fn ask(person: &Person, path: &str) -> Response {
-    let answer = soon("an answer", person.request("GET", path).send()).await.unwrap();
+    let answer = within_timeout("an answer", person.request("GET", path).send()).await.unwrap();
     assert_eq!(answer.status(), 200, "{path}");
     answer
 }
@@ -34,7 +34,7 @@ async fn the_manifest_speaks_the_readers_language() {
     let person = site.visitor();
     for (language, name) in [("en", "Sarangbang"), ("ko", "사랑방")] {
         let request = person.request("GET", "/manifest.webmanifest").header("Accept-Language", language);
-        let answer = soon("the manifest", request.send()).await.unwrap();
+        let answer = within_timeout("the manifest", request.send()).await.unwrap();
         assert_eq!((answer.status().as_u16(), kind(&answer)), (200, "application/manifest+json"));
         let manifest: Value = answer.json().await.unwrap();
         assert_eq!((&manifest["name"], &manifest["short_name"]), (&name.into(), &name.into()));
@@ -132,14 +132,14 @@ async fn where_the_site_cannot_be_reached_a_page_says_so_in_the_readers_language
     browser.goto(&format!("{}/health", site.address)).await;
     browser.client.execute("return caches.open('offline?version=old&lang=en').then(() => 1);", vec![]).await.unwrap();
     browser.goto(&format!("{}/user", site.address)).await;
-    until("the page to be kept", || async {
+    eventually("the page to be kept", || async {
         matches!(&kept(&browser).await[..], [name] if name.ends_with("&lang=en") && !name.contains("=old&"))
             .then_some(())
     })
     .await;
     browser.click("footer.site a[lang=ko]").await;
     browser.find("html[lang=ko]").await;
-    until("the page to be kept in another language", || async {
+    eventually("the page to be kept in another language", || async {
         matches!(&kept(&browser).await[..], [name] if name.ends_with("&lang=ko")).then_some(())
     })
     .await;
@@ -150,7 +150,7 @@ async fn where_the_site_cannot_be_reached_a_page_says_so_in_the_readers_language
         sheets.as_array().unwrap().len() > 3 && sheets.as_array().unwrap().iter().all(|kept| kept == true),
         "{sheets}"
     );
-    until("the worker to answer for the page", || async {
+    eventually("the worker to answer for the page", || async {
         let controls = browser.client.execute("return navigator.serviceWorker.controller?.scriptURL;", vec![]).await;
         controls.ok()?.as_str()?.ends_with("&lang=ko").then_some(())
     })
@@ -169,7 +169,7 @@ async fn where_the_site_cannot_be_reached_a_page_says_so_in_the_readers_language
     let script = "return fetch('/room').then(() => 'answered', () => 'failed');";
     assert_eq!(browser.client.execute(script, vec![]).await.unwrap(), "failed", "only pages are answered for");
 
-    let back = soon("the port to be free", Site::with(&database, ("port", port))).await;
+    let back = within_timeout("the port to be free", Site::with(&database, ("port", port))).await;
     browser.click("#offline a").await;
     browser.find("html[lang=ko] #sign-in").await;
     browser.close().await;

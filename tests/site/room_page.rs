@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use crate::helpers::browser::Browser;
+use crate::helpers::eventually;
 use crate::helpers::person::Person;
 use crate::helpers::site::Site;
-use crate::helpers::until;
 
 /// A browser in a room of its own, and a guest who is there by HTTP.
 async fn in_a_room(site: &Site) -> (Browser, Person, String) {
@@ -60,12 +60,12 @@ async fn who_reads_further_up_stays_there_and_is_told_how_many_are_new() {
     }
     browser.client.refresh().await.unwrap();
     browser.find("#connection[data-state=connected]").await;
-    until("the end", || async { (place(&browser).await.1 < 2).then_some(()) }).await;
+    eventually("the end", || async { (place(&browser).await.1 < 2).then_some(()) }).await;
 
     // Older ones come above, and what is read stays.
     browser.run("document.getElementById('log').scrollTop = 0;", json!([])).await;
     browser.find("#chat-30").await;
-    until("the place to be held", || async { (place(&browser).await.0 > 200).then_some(()) }).await;
+    eventually("the place to be held", || async { (place(&browser).await.0 > 200).then_some(()) }).await;
     let above = |css: &str| {
         let script = "const [css] = arguments; return Math.round(document.querySelector(css).getBoundingClientRect().top - document.getElementById('log').getBoundingClientRect().top);";
         let css = css.to_owned();
@@ -75,7 +75,7 @@ async fn who_reads_further_up_stays_there_and_is_told_how_many_are_new() {
     let stood = above("#chat-80").await;
     guest.say(&room, "news").await;
     guest.say(&room, "more news").await;
-    until("the button", || async {
+    eventually("the button", || async {
         let button = browser.find("#new-chats").await.text().await.unwrap_or_default();
         button.starts_with("2 new").then_some(())
     })
@@ -85,10 +85,10 @@ async fn who_reads_further_up_stays_there_and_is_told_how_many_are_new() {
     assert_eq!(guest.post(&format!("{room}/chat/60"), &[("_method", "delete")]).await.status, 303);
     browser.find("#chat-60.removed").await;
     // A pixel may be cut.
-    until("the place to be held", || async { (above("#chat-80").await.abs_diff(stood) < 2).then_some(()) }).await;
+    eventually("the place to be held", || async { (above("#chat-80").await.abs_diff(stood) < 2).then_some(()) }).await;
 
     browser.click("#new-chats").await;
-    until("the end", || async { (place(&browser).await.1 < 2).then_some(()) }).await;
+    eventually("the end", || async { (place(&browser).await.1 < 2).then_some(()) }).await;
     assert_eq!(browser.count("#new-chats:not([hidden])").await, 0);
     browser.close().await;
 }
@@ -101,7 +101,7 @@ async fn a_log_that_shrinks_while_it_scrolls_stays_at_its_end() {
         guest.say(&room, &format!("chat {n}")).await;
     }
     browser.find("#chat-60").await;
-    until("the end", || async { (place(&browser).await.1 < 2).then_some(()) }).await;
+    eventually("the end", || async { (place(&browser).await.1 < 2).then_some(()) }).await;
     // The log is told that it was scrolled to its end only when something else has taken room already.
     browser
         .run_async(
@@ -116,7 +116,7 @@ async fn a_log_that_shrinks_while_it_scrolls_stays_at_its_end() {
              await frame();",
         )
         .await;
-    until("the end again", || async { (place(&browser).await.1 < 2).then_some(()) }).await;
+    eventually("the end again", || async { (place(&browser).await.1 < 2).then_some(()) }).await;
     // Someone who scrolls up leaves the end.
     browser.run("document.getElementById('log').scrollTop -= 300;", json!([])).await;
     let _ = guest.say(&room, "news").await;
@@ -179,18 +179,18 @@ async fn a_line_marks_where_one_left_off_and_the_title_counts_what_nobody_saw() 
 
     browser.find("#connection[data-state=connected]").await;
     browser.client.minimize_window().await.unwrap();
-    until("the page to be hidden", || async {
+    eventually("the page to be hidden", || async {
         browser.run("return document.hidden;", json!([])).await.as_bool().unwrap().then_some(())
     })
     .await;
     guest.say(&room, "unseen").await;
-    until("the title to count", || async {
+    eventually("the title to count", || async {
         let title = browser.client.title().await.unwrap();
         title.starts_with("(1) ").then_some(())
     })
     .await;
     browser.client.set_window_rect(0, 0, 1000, 800).await.unwrap();
-    until("the title to be as it was", || async {
+    eventually("the title to be as it was", || async {
         let title = browser.client.title().await.unwrap();
         title.starts_with("reading").then_some(())
     })
@@ -209,21 +209,21 @@ async fn the_last_words_are_changed_in_place_and_escape_leaves_them() {
     const ESCAPE: &str = "\u{e00c}";
     let typed = || async { browser.find("#composer textarea").await.prop("value").await.unwrap().unwrap() };
     browser.type_into("#composer textarea", UP).await;
-    until("the words", || async { (typed().await == "`first` words").then_some(()) }).await;
+    eventually("the words", || async { (typed().await == "`first` words").then_some(()) }).await;
     browser.type_into("#composer textarea", ESCAPE).await;
-    until("an empty field", || async { typed().await.is_empty().then_some(()) }).await;
+    eventually("an empty field", || async { typed().await.is_empty().then_some(()) }).await;
     assert_eq!(browser.count("#editing:not([hidden])").await, 0);
 
     browser.type_into("#composer textarea", UP).await;
-    until("the words", || async { (typed().await == "`first` words").then_some(()) }).await;
+    eventually("the words", || async { (typed().await == "`first` words").then_some(()) }).await;
     browser.type_into("#composer textarea", ", changed\u{e007}").await;
     browser.find("#chat-2 .edited").await;
     browser.sees(&["of another", "first words, changed"]).await;
-    until("an empty field", || async { typed().await.is_empty().then_some(()) }).await;
+    eventually("an empty field", || async { typed().await.is_empty().then_some(()) }).await;
 
     // What is refused meanwhile does not come between.
     browser.type_into("#composer textarea", UP).await;
-    until("the words", || async { (typed().await == "`first` words, changed").then_some(()) }).await;
+    eventually("the words", || async { (typed().await == "`first` words, changed").then_some(()) }).await;
     browser.run("const text = document.querySelector('#composer textarea'); text.value = '\u{202e}'; text.dispatchEvent(new Event('input'));", json!([])).await;
     browser.click("#composer button").await;
     browser.find("#composer [data-error-for=text]").await;
@@ -234,9 +234,9 @@ async fn the_last_words_are_changed_in_place_and_escape_leaves_them() {
     // What was typed before one began to change another chat is there afterwards.
     browser.type_into("#composer textarea", "a draft").await;
     browser.run("document.querySelector('#chat-2 .edit-link').click();", json!([])).await;
-    until("the words", || async { typed().await.ends_with("changed").then_some(()) }).await;
+    eventually("the words", || async { typed().await.ends_with("changed").then_some(()) }).await;
     browser.click("#editing button").await;
-    until("the draft", || async { (typed().await == "a draft").then_some(()) }).await;
+    eventually("the draft", || async { (typed().await == "a draft").then_some(()) }).await;
     browser.close().await;
 }
 
@@ -279,7 +279,7 @@ async fn the_focus_stays_where_it_was_when_something_is_replaced() {
     assert_eq!(browser.run(focused, json!([])).await, json!("timestamp"));
     browser.run("document.querySelector('#presence a').focus();", json!([])).await;
     let _here = guest.follow(&room, 1).await;
-    until("the guest to be here", || async {
+    eventually("the guest to be here", || async {
         let here = browser.find("#presence").await.text().await.unwrap_or_default();
         here.contains("guest").then_some(())
     })
@@ -321,7 +321,7 @@ async fn who_reads_a_room_that_is_deleted_is_told_so_and_keeps_what_is_typed() {
         browser.type_into("#composer textarea", typed).await;
         assert_eq!(owner.post(&room, &[("_method", "delete")]).await.status, 303);
         if typed.is_empty() {
-            until("the word", || async {
+            eventually("the word", || async {
                 let word = browser.find("#room-deleted").await.text().await.unwrap_or_default();
                 word.contains("deleted").then_some(())
             })
@@ -344,7 +344,7 @@ async fn a_field_with_a_fault_is_where_one_is_after_sending() {
     browser.type_into("#sign-up [name=userNickname]", &"가".repeat(41)).await;
     browser.click("#sign-up button").await;
     browser.find("#sign-up [data-error-for=userNickname]").await;
-    until("the focus", || async {
+    eventually("the focus", || async {
         let name = browser.run("return document.activeElement.name;", json!([])).await;
         (name == json!("userNickname")).then_some(())
     })

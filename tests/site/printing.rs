@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::helpers::browser::Browser;
+use crate::helpers::eventually;
 use crate::helpers::site::Site;
-use crate::helpers::until;
 
 /// What a printed room shows.
 const SHOWN: &str = "const shows = (element) => element.checkVisibility({ checkVisibilityCSS: true, checkOpacity: true })
@@ -48,7 +48,7 @@ async fn a_printed_room_has_all_chats_and_no_controls() {
             browser.find("#chat-1").await;
             expected = 60;
         } else {
-            until("the frame", || async { (browser.texts_in_frame().await.len() == 50).then_some(()) }).await;
+            eventually("the frame", || async { (browser.texts_in_frame().await.len() == 50).then_some(()) }).await;
         }
         let pdf = browser.devtools("Page.printToPDF", json!({ "paperWidth": 8.27, "paperHeight": 11.69 })).await;
         let pdf = STANDARD.decode(pdf["data"].as_str().unwrap()).unwrap();

@@ -5,16 +5,16 @@ use serde_json::{Value, json};
 
 use crate::helpers::browser::Browser;
 use crate::helpers::devtools::{Device, ENTER, Key, SELECT_ALL, SHIFT_TAB, SPACE, TAB, Wishes};
+use crate::helpers::eventually;
+use crate::helpers::page_gallery::Gallery;
 use crate::helpers::person::PASSWORD;
 use crate::helpers::site::{Site, folder};
-use crate::helpers::tour::Tour;
-use crate::helpers::until;
 
 const LANGUAGES: [&str; 2] = ["en", "ko"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_page_scrolls_sideways_on_a_phone_or_a_desk() {
-    let tour = Tour::plan("face-sideways").await;
+    let gallery = Gallery::plan("face-sideways").await;
     let browser = Browser::open(true).await;
     let sticks_out = "const [width, size] = arguments;
          document.documentElement.style.fontSize = size;
@@ -27,14 +27,14 @@ async fn no_page_scrolls_sideways_on_a_phone_or_a_desk() {
          return [document.scrollingElement.scrollWidth, ...names];";
     // It does see what sticks out.
     browser.on(Device::Phone).await;
-    browser.visit(&tour.stops[0]).await;
+    browser.visit(&gallery.stops[0]).await;
     browser.run("document.querySelector('main').style.width = '370px';", json!([])).await;
     assert_ne!(browser.run(sticks_out, json!([360, "100%"])).await, json!([]));
     let mut faults = Vec::new();
     // The narrowest is a desk's window at 400 %.
     for (device, width) in [(Device::Phone, 320), (Device::Phone, 360), (Device::Desk, 1280)] {
         browser.sized(device, width, device.height()).await;
-        for stop in &tour.stops {
+        for stop in &gallery.stops {
             browser.visit(stop).await;
             for size in ["100%", "200%"] {
                 let out = browser.run(sticks_out, json!([width, size])).await;
@@ -50,11 +50,11 @@ async fn no_page_scrolls_sideways_on_a_phone_or_a_desk() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_has_no_accessibility_fault() {
-    let tour = Tour::plan("face-axe").await;
+    let gallery = Gallery::plan("face-axe").await;
     let browser = Browser::open(true).await;
     let mut faults = Vec::new();
     // It does see what is wrong.
-    browser.visit(&tour.stops[0]).await;
+    browser.visit(&gallery.stops[0]).await;
     let faint = "const faint = document.querySelector('main').appendChild(document.createElement('p'));
          faint.textContent = 'hardly to be read';
          faint.style.cssText = 'color: #999; background: #ccc';";
@@ -64,7 +64,7 @@ async fn every_page_has_no_accessibility_fault() {
     for (language, device) in LANGUAGES.into_iter().zip(Device::ALL) {
         browser.on(device).await;
         browser.speak(language).await;
-        for stop in &tour.stops {
+        for stop in &gallery.stops {
             browser.visit(stop).await;
             for dark in [false, true] {
                 browser.wish(Wishes { dark, no_motion: true, ..Wishes::default() }).await;
@@ -81,14 +81,14 @@ async fn every_page_has_no_accessibility_fault() {
 /// For people to look at: `target/tmp/screenshots`.
 #[tokio::test(flavor = "multi_thread")]
 async fn screenshots_of_every_page_are_taken() {
-    let tour = Tour::plan("face-pictures").await;
+    let gallery = Gallery::plan("face-pictures").await;
     let browser = Browser::open(true).await;
     let folder = folder("screenshots");
     for language in LANGUAGES {
         browser.speak(language).await;
         for device in Device::ALL {
             browser.on(device).await;
-            for stop in &tour.stops {
+            for stop in &gallery.stops {
                 browser.visit(stop).await;
                 for (dark, scheme) in [(false, "light"), (true, "dark")] {
                     browser.wish(Wishes { dark, no_motion: true, ..Wishes::default() }).await;
@@ -108,11 +108,11 @@ async fn screenshots_of_every_page_are_taken() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn targets_are_at_least_24_pixels() {
-    let tour = Tour::plan("face-targets").await;
+    let gallery = Gallery::plan("face-targets").await;
     let browser = Browser::open(true).await;
     browser.on(Device::Phone).await;
     let mut faults = Vec::new();
-    for stop in &tour.stops {
+    for stop in &gallery.stops {
         browser.visit(stop).await;
         // What is hit on 24 pixels each way is large enough, also by a pseudo-element or a label that is larger.
         let small = "const isInSentence = (element) => getComputedStyle(element).display === 'inline'
@@ -153,9 +153,9 @@ async fn targets_are_at_least_24_pixels() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_is_read_at_its_end_whatever_makes_it_smaller() {
-    let tour = Tour::plan("face-end").await;
+    let gallery = Gallery::plan("face-end").await;
     let browser = Browser::open(true).await;
-    let room = tour.stops.iter().find(|stop| stop.name == "room").unwrap();
+    let room = gallery.stops.iter().find(|stop| stop.name == "room").unwrap();
     for device in Device::ALL {
         browser.on(device).await;
         browser.visit(room).await;
@@ -172,11 +172,11 @@ async fn a_room_is_read_at_its_end_whatever_makes_it_smaller() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_moves_where_motion_is_unwelcome() {
-    let tour = Tour::plan("face-motion").await;
+    let gallery = Gallery::plan("face-motion").await;
     let browser = Browser::open(true).await;
     browser.wish(Wishes { no_motion: true, ..Wishes::default() }).await;
     let mut faults = Vec::new();
-    for stop in &tour.stops {
+    for stop in &gallery.stops {
         browser.visit(stop).await;
         let moves = "const lasts = (times) => times.split(',').some((time) => parseFloat(time) > 0.01);
              return [...document.querySelectorAll('*')].filter((element) => {
@@ -193,11 +193,11 @@ async fn nothing_moves_where_motion_is_unwelcome() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn controls_have_an_edge_in_forced_colours() {
-    let tour = Tour::plan("face-forced").await;
+    let gallery = Gallery::plan("face-forced").await;
     let browser = Browser::open(true).await;
     browser.wish(Wishes { forced_colours: true, ..Wishes::default() }).await;
     let mut faults = Vec::new();
-    for stop in &tour.stops {
+    for stop in &gallery.stops {
         browser.visit(stop).await;
         // Backgrounds are gone there: what has no border of its own, or around it, is a word like any other.
         let bare = "const hasEdge = (element) => {
@@ -274,7 +274,7 @@ async fn the_whole_site_by_keyboard_alone() {
     browser.press(ENTER).await;
     let elsewhere = site.visitor();
     elsewhere.sign_in("gildong", PASSWORD).await;
-    until("the new nickname", || async {
+    eventually("the new nickname", || async {
         (elsewhere.get_json("/user/me").await.json()["nickname"] == "춘향").then_some(())
     })
     .await;
@@ -408,8 +408,10 @@ impl Browser {
             self.client.execute(fault, vec![]).await.unwrap_or_else(|error| Value::String(error.to_string()))
         };
         let last = found().await;
-        until(&format!("the focus to be seen, at first {last}"), || async { found().await.is_null().then_some(()) })
-            .await;
+        eventually(&format!("the focus to be seen, at first {last}"), || async {
+            found().await.is_null().then_some(())
+        })
+        .await;
     }
 
     /// Waits until the end of a room's last chat is in sight.
@@ -418,7 +420,7 @@ impl Browser {
              const { left, bottom } = last.getBoundingClientRect();
              const log = document.getElementById('log').getBoundingClientRect();
              return bottom <= log.bottom + 1 && last.contains(document.elementFromPoint(left + 1, bottom - 2));";
-        until(&format!("the end of the last chat to be in sight {when}"), || async {
+        eventually(&format!("the end of the last chat to be in sight {when}"), || async {
             (self.run(is_seen, json!([])).await == true).then_some(())
         })
         .await;

@@ -108,24 +108,40 @@ fn models_know_no_http_and_views_none_either() {
     }
 }
 
-/// Returns the modules beside `module` that a file of it names: `super::x` from its own file, and paths from the crate.
-fn siblings(text: &str, folder: &str, names: &[String]) -> Vec<String> {
+/// The modules of a folder that a text names, also by what their parent re-exports of them. `path` is the parent's.
+fn siblings(text: &str, path: &str, names: &[String], reexports: &BTreeMap<String, String>) -> BTreeSet<String> {
     let code = text.split("#[cfg(test)]").next().unwrap();
-    let path = format!("crate::{folder}");
-    let mut found = Vec::new();
-    for name in names {
-        let at = |prefix: &str| {
-            code.match_indices(prefix).any(|(at, _)| {
-                let rest = &code[at + prefix.len()..];
-                match rest.strip_prefix('{') {
-                    Some(list) => outermost(list).iter().any(|item| first_word(item) == *name),
-                    None => first_word(rest) == *name,
-                }
-            })
-        };
-        if at(&path) {
-            found.push(name.clone());
+    let prefix = format!("crate::{path}");
+    let firsts = code.match_indices(&prefix).flat_map(|(at, _)| {
+        let rest = &code[at + prefix.len()..];
+        match rest.strip_prefix('{') {
+            Some(list) => outermost(list).iter().map(|item| first_word(item).to_owned()).collect(),
+            None => vec![first_word(rest).to_owned()],
         }
+    });
+    firsts
+        .filter_map(|first| if names.contains(&first) { Some(first) } else { reexports.get(&first).cloned() })
+        .collect()
+}
+
+/// What a module re-exports of its children, as `pub use child::{A, B};`, by name.
+fn reexports(parent: &str, names: &[String]) -> BTreeMap<String, String> {
+    let uses = parent
+        .lines()
+        .filter_map(|line| line.trim_start_matches("pub(crate) ").trim_start_matches("pub ").strip_prefix("use "));
+    let mut found = BTreeMap::new();
+    for line in uses {
+        let Some((child, rest)) = line.split_once("::").filter(|(child, _)| names.iter().any(|name| name == child))
+        else {
+            continue;
+        };
+        let items = match rest.strip_prefix('{') {
+            Some(list) => outermost(list),
+            None => vec![rest.trim_end_matches(';').to_owned()],
+        };
+        found.extend(
+            items.iter().map(|item| (first_word(item.rsplit("::").next().unwrap()).to_owned(), child.to_owned())),
+        );
     }
     found
 }
@@ -167,6 +183,8 @@ fn cycle_in(source: &Path, folder: &Path) -> Option<Vec<String>> {
     let stem = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
     let entries = || fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let names: Vec<String> = entries().map(|path| stem(&path)).collect::<BTreeSet<_>>().into_iter().collect();
+    let parent = fs::read_to_string(folder.with_extension("rs")).unwrap_or_default();
+    let reexports = reexports(&parent, &names);
     let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for entry in entries() {
         let module = stem(&entry);
@@ -177,7 +195,7 @@ fn cycle_in(source: &Path, folder: &Path) -> Option<Vec<String>> {
             let depth = file.strip_prefix(folder).unwrap().iter().count();
             let up = "super::".repeat(depth);
             let text = text.replace(&up, &format!("crate::{path}"));
-            let used = siblings(&text, &path, &names).into_iter().filter(|used| *used != module);
+            let used = siblings(&text, &path, &names, &reexports).into_iter().filter(|used| *used != module);
             uses.entry(module.clone()).or_default().extend(used);
         }
     }
@@ -216,4 +234,8 @@ fn a_cycle_of_modules_is_found() {
     assert_eq!(cycle_in(source.path(), &folder), None);
     write("models/e.rs", "fn f() { crate::models::a::g() }");
     assert_eq!(cycle_in(source.path(), &folder).unwrap(), ["a", "b", "c", "e"]);
+    write("models/e.rs", "use super::{A, X};");
+    assert_eq!(cycle_in(source.path(), &folder), None);
+    write("models.rs", "mod a;\npub(crate) use a::{A, B};");
+    assert_eq!(cycle_in(source.path(), &folder).unwrap(), ["a", "b", "c", "e"], "through a re-export");
 }

@@ -19,7 +19,7 @@ use crate::helpers::person::Person;
 use crate::helpers::process::{Process, command, unlimit};
 use crate::helpers::random::Random;
 use crate::helpers::site::{folder, new_database};
-use crate::helpers::soon;
+use crate::helpers::within_timeout;
 
 /// What one writer does, until it vanishes in the middle of it.
 async fn write(db: Arc<Database>, room: Room, author: User, mut random: Random) {
@@ -275,7 +275,7 @@ async fn a_hundred_thousand_requests_and_frames_cost_no_more_than_an_answer_each
                     None => TcpStream::connect(host.as_str()).await.unwrap(),
                 };
                 stream.write_all(&bytes).await.unwrap_or_default();
-                let answered = soon("an answer", answer(&mut stream, &mut buffer)).await;
+                let answered = within_timeout("an answer", answer(&mut stream, &mut buffer)).await;
                 if let Some((status, lives)) = answered {
                     assert!(status < 500 || status == 503, "{status}: {}", String::from_utf8_lossy(&bytes));
                     *statuses.lock().unwrap().entry(status).or_insert(0) += 1;

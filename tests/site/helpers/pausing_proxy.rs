@@ -8,8 +8,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 
-/// A running strait.
-pub struct Strait {
+/// A running pausing_proxy.
+pub struct PausingProxy {
     /// The database's address, by way of here.
     pub database: String,
     held: Arc<Semaphore>,
@@ -17,14 +17,14 @@ pub struct Strait {
     running: AbortHandle,
 }
 
-impl Strait {
-    /// A strait before a database. The first answer that has all these words is held back; the others pass.
-    pub async fn before(database: &str, words: [&'static str; 2]) -> Self {
+impl PausingProxy {
+    /// A pausing_proxy before a database. The first answer that has all these words is held back; the others pass.
+    pub async fn in_front_of(database: &str, words: [&'static str; 2]) -> Self {
         Self::holding(database, words, false).await
     }
 
     /// The same, which holds back the answer to the first request that has all these words.
-    pub async fn before_answer_to(database: &str, words: [&'static str; 2]) -> Self {
+    pub async fn in_front_of_answer_to(database: &str, words: [&'static str; 2]) -> Self {
         Self::holding(database, words, true).await
     }
 
@@ -83,17 +83,17 @@ impl Strait {
     }
 
     /// Waits until the answer is held.
-    pub async fn holds(&self) {
-        super::soon("the answer to be held", self.held.acquire()).await.unwrap().forget();
+    pub async fn wait_until_paused(&self) {
+        super::within_timeout("the answer to be held", self.held.acquire()).await.unwrap().forget();
     }
 
     /// Lets it go.
-    pub fn let_go(&self) {
+    pub fn resume(&self) {
         self.let_go.close();
     }
 }
 
-impl Drop for Strait {
+impl Drop for PausingProxy {
     fn drop(&mut self) {
         self.running.abort();
     }

@@ -2,13 +2,13 @@
 
 use sarangbang::store::Lease;
 
-use crate::helpers::images::{encoded, free_port, quarters};
+use crate::helpers::images::{encoded, four_colour_image, free_port};
 use crate::helpers::page::Page;
+use crate::helpers::pausing_proxy::PausingProxy;
 use crate::helpers::person::{PASSWORD, Person};
 use crate::helpers::process::{Process, command};
 use crate::helpers::site::{Site, folder, new_database};
-use crate::helpers::strait::Strait;
-use crate::helpers::{soon, until};
+use crate::helpers::{eventually, within_timeout};
 
 /// Two sites on one database that follow each other, and the same person at both.
 async fn two(name: &str) -> ((Site, Site), (Person, Person)) {
@@ -37,8 +37,8 @@ async fn readers_of_every_site_see_the_same_order_at_once() {
         let who = if n % 2 == 0 { &person } else { &twin };
         who.say(&room, &format!("chat {n}")).await;
         // Each waits for the other's: nothing is left to a probe that comes every 15 s.
-        live.until(&mut page, n).await;
-        other.until(&mut other_page, n).await;
+        live.read_until(&mut page, n).await;
+        other.read_until(&mut other_page, n).await;
     }
     page.assert_whole(20);
     assert_eq!(page.chats, other_page.chats);
@@ -50,7 +50,7 @@ async fn readers_of_every_site_see_the_same_order_at_once() {
 
 /// Somebody at a site who has said five things, and a reader at another one that is slow to read all of them.
 struct Apart {
-    strait: Strait,
+    pausing_proxy: PausingProxy,
     person: Person,
     reader: Person,
     room: String,
@@ -59,8 +59,8 @@ struct Apart {
 
 async fn apart() -> Apart {
     let database = new_database();
-    let strait = Strait::before(&database, ["firstBatch", "held back"]).await;
-    let (here, there) = (Site::following(&strait.database).await, Site::following(&database).await);
+    let pausing_proxy = PausingProxy::in_front_of(&database, ["firstBatch", "held back"]).await;
+    let (here, there) = (Site::following(&pausing_proxy.database).await, Site::following(&database).await);
     let person = there.person("gildong").await;
     let reader = Person::with_cookie(&here.address, person.cookie().unwrap());
     let room = person.make_room("apart").await;
@@ -68,35 +68,36 @@ async fn apart() -> Apart {
     for text in ["one", "held back", "three", "four", "five"] {
         person.say(&room, text).await;
     }
-    Apart { strait, person, reader, room, _sites: (here, there) }
+    Apart { pausing_proxy, person, reader, room, _sites: (here, there) }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_said_while_the_log_is_read_is_not_missed() {
-    let Apart { strait, person, reader, room, .. } = apart().await;
+    let Apart { pausing_proxy, person, reader, room, .. } = apart().await;
     let mut live = reader.follow(&room, 0).await;
-    strait.holds().await;
+    pausing_proxy.wait_until_paused().await;
     // What is read of the log by now does not have this one.
     person.say(&room, "in between").await;
-    until("it to cross", || async { reader.ask_since(&room, 5).await.body.contains("in between").then_some(()) }).await;
-    strait.let_go();
+    eventually("it to cross", || async { reader.ask_since(&room, 5).await.body.contains("in between").then_some(()) })
+        .await;
+    pausing_proxy.resume();
     let mut page = Page::default();
-    live.until(&mut page, 6).await;
+    live.read_until(&mut page, 6).await;
     assert_eq!(page.texts(), ["one", "held back", "three", "four", "five", "in between"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_for_the_log_to_be_read_is_heard_and_told_of_all_else() {
-    let Apart { strait, reader, room, .. } = apart().await;
+    let Apart { pausing_proxy, reader, room, .. } = apart().await;
     let mut at_its_end = reader.follow(&room, 5).await;
     let mut live = reader.follow(&room, 0).await;
-    strait.holds().await;
+    pausing_proxy.wait_until_paused().await;
     live.send("typing").await;
     at_its_end.element("typing", |typing| typing.contains("gildong")).await;
     live.element("typing", |typing| typing.contains("gildong")).await;
-    strait.let_go();
+    pausing_proxy.resume();
     let mut page = Page::default();
-    live.until(&mut page, 5).await;
+    live.read_until(&mut page, 5).await;
     page.assert_whole(5);
 }
 
@@ -130,7 +131,7 @@ async fn an_ended_session_and_a_deleted_room_close_the_sockets_of_every_site() {
     person.sign_in("gildong", PASSWORD).await;
     let changed = [("_method", "put"), ("userNickname", "새 이름")];
     twin.post("/user/me", &changed).await;
-    until("the new name to cross", || async {
+    eventually("the new name to cross", || async {
         let page = person.open(&room).await;
         (page.chats[&1].nickname == "새 이름").then_some(())
     })
@@ -150,11 +151,11 @@ async fn what_was_removed_at_a_site_that_died_then_is_not_listed_at_the_others()
     person.say(&room, "to be removed").await;
     let elsewhere = Person::with_cookie(&lives.address, person.cookie().unwrap());
     let lists = || async { elsewhere.get("/room").await.body.contains("to be removed") };
-    until("it to be listed", || async { lists().await.then_some(()) }).await;
+    eventually("it to be listed", || async { lists().await.then_some(()) }).await;
     assert_eq!(person.post(&format!("{room}/chat/1"), &[("_method", "delete")]).await.status, 303);
     dies.signal("KILL");
     dies.ended().await;
-    until("it to be gone", || async { (!lists().await).then_some(()) }).await;
+    eventually("it to be gone", || async { (!lists().await).then_some(()) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,7 +173,7 @@ async fn a_killed_site_costs_its_readers_a_reconnect_to_another_and_nothing_more
         person.say(&room, &format!("chat {n}")).await;
         said = n;
     }
-    live.until(&mut page, 10).await;
+    live.read_until(&mut page, 10).await;
     dies.signal("KILL");
     let half_written = person.request("POST", &format!("{room}/chat")).form(&[("text", "last"), ("nonce", "last")]);
     let _ = half_written.send().await;
@@ -180,7 +181,7 @@ async fn a_killed_site_costs_its_readers_a_reconnect_to_another_and_nothing_more
     let mut live = elsewhere.follow(&room, page.upto).await;
     let last = elsewhere.try_say(&room, "last", "last").await;
     assert!(matches!(last.status, 200 | 201));
-    live.until(&mut page, said + 1).await;
+    live.read_until(&mut page, said + 1).await;
     page.assert_whole(said + 1);
     assert_eq!(page.chats, elsewhere.reload_all(&room).await.chats);
 }
@@ -197,13 +198,13 @@ async fn a_room_that_was_purged_while_a_site_stood_still_ends_for_its_readers_to
     for n in 1..=5 {
         elsewhere.say(&room, &format!("chat {n}")).await;
     }
-    live.until(&mut page, 5).await;
+    live.read_until(&mut page, 5).await;
     sleeps.signal("STOP");
     elsewhere.say(&room, "not heard there").await;
     assert_eq!(elsewhere.post(&room, &[("_method", "delete")]).await.status, 303);
     let client = mongodb::Client::with_uri_str(&database).await.unwrap();
     let chats = client.default_database().unwrap().collection::<mongodb::bson::Document>("chat");
-    until("all to be purged", || async {
+    eventually("all to be purged", || async {
         (chats.count_documents(mongodb::bson::doc! {}).await.unwrap() == 1).then_some(())
     })
     .await;
@@ -232,8 +233,8 @@ async fn what_a_lost_instance_left_to_do_is_done_by_another_one_that_runs() {
     };
     let of_whom = async || jobs.find_one(mongodb::bson::doc! {}).await.unwrap().unwrap().get_object_id("site").unwrap();
     let first = of_whom().await;
-    until("the job to be taken over", || async { (of_whom().await != first).then_some(()) }).await;
-    until("all to be purged", || async {
+    eventually("the job to be taken over", || async { (of_whom().await != first).then_some(()) }).await;
+    eventually("all to be purged", || async {
         let left = chats.count_documents(mongodb::bson::doc! {}).await.unwrap();
         let is_done = jobs.find_one(mongodb::bson::doc! {}).await.unwrap().is_none();
         (left == 1 && is_done).then_some(())
@@ -290,7 +291,7 @@ impl Nginx {
         command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
         let child = command.spawn().expect("nginx is installed by bin/test");
         let address = format!("http://127.0.0.1:{port}");
-        until("nginx to answer", || async { reqwest::get(format!("{address}/health")).await.ok() }).await;
+        eventually("nginx to answer", || async { reqwest::get(format!("{address}/health")).await.ok() }).await;
         Self { address, _child: child }
     }
 }
@@ -322,7 +323,7 @@ async fn behind_nginx_as_in_the_sample_everything_works_and_a_site_may_die() {
     let (mut his, mut hers) = (person.follow(&room, 0).await, guest.follow(&room, 0).await);
     person.say(&room, "안녕하세요").await;
     assert!(his.fragment().await.contains("안녕하세요") && hers.fragment().await.contains("안녕하세요"));
-    let photo = encoded(&quarters(300, 300), image::ImageFormat::Jpeg);
+    let photo = encoded(&four_colour_image(300, 300), image::ImageFormat::Jpeg);
     assert_eq!(person.send_picture(photo).await.location, Some(format!("{url}/user/me?picture=stored")));
     assert!(person.own_picture("").await.is_some());
     // The endless page is written through it, piece by piece.
@@ -330,7 +331,7 @@ async fn behind_nginx_as_in_the_sample_everything_works_and_a_site_may_die() {
     let mut read = async |words: &str| {
         let mut all = String::new();
         while !all.contains(words) {
-            all.push_str(&String::from_utf8_lossy(&soon("a piece", page.chunk()).await.unwrap().unwrap()));
+            all.push_str(&String::from_utf8_lossy(&within_timeout("a piece", page.chunk()).await.unwrap().unwrap()));
         }
     };
     read("안녕하세요").await;
@@ -342,7 +343,7 @@ async fn behind_nginx_as_in_the_sample_everything_works_and_a_site_may_die() {
     let mut pages = [Page::default(), Page::default()];
     guest.say(&room, "and on").await;
     for (who, page) in [&person, &guest].into_iter().zip(&mut pages) {
-        who.follow(&room, 0).await.until(page, 3).await;
+        who.follow(&room, 0).await.read_until(page, 3).await;
     }
     assert_eq!(pages[0].texts(), ["안녕하세요", "piece by piece", "and on"]);
     assert_eq!(pages[0].chats, pages[1].chats);
@@ -358,7 +359,7 @@ async fn what_another_site_removed_is_not_handed_out_of_memory() {
     }
     assert_eq!(twin.post(&format!("{room}/chat/5"), &[("_method", "delete")]).await.status, 303);
     let mut page = Page::default();
-    live.until(&mut page, 11).await;
+    live.read_until(&mut page, 11).await;
     // What was rendered is forgotten, and the log is asked from where the chat stood.
     person.post("/user/me", &[("_method", "put"), ("userNickname", "새 이름")]).await;
     for since in 0..11 {
@@ -413,7 +414,7 @@ async fn nginx_as_in_the_sample_stops_a_flood_and_passes_ordinary_use_and_addres
         .await;
     }
     let mut page = Page::default();
-    live.until(&mut page, 500).await;
+    live.read_until(&mut page, 500).await;
     page.assert_whole(500);
 
     // The site learns each client's own address.

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use crate::helpers::person::Person;
 use crate::helpers::process::{Process, command};
 use crate::helpers::site::{Site, folder, new_database};
-use crate::helpers::{soon, until};
+use crate::helpers::{eventually, within_timeout};
 
 /// A frame as a page sends it: masked, with a mask of zeros.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -26,7 +26,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 /// The code of the close frame that comes, if one does before the end.
 async fn close_code(stream: &mut TcpStream) -> Option<u16> {
-    soon("the end of a socket", async {
+    within_timeout("the end of a socket", async {
         loop {
             let first = stream.read_u8().await.ok()?;
             let length = match stream.read_u8().await.ok()? & 0x7f {
@@ -94,7 +94,7 @@ async fn who_reads_nothing_is_dropped_and_delays_nobody() {
         let flood = join_all((0..100).map(|_| writer.say(&room, &long)));
         let read = async {
             let upto = page.upto + 100;
-            live.until(&mut page, upto).await;
+            live.read_until(&mut page, upto).await;
         };
         tokio::join!(flood, read);
     }
@@ -135,8 +135,8 @@ async fn a_room_of_many_chats_is_deleted_at_once_and_purged_by_the_next_start_af
     program.signal("KILL");
     program.ended().await;
     let next = start().await;
-    until("all to be purged", || async { (count().await == 1).then_some(()) }).await;
-    until("the job to be deleted", || async {
+    eventually("all to be purged", || async { (count().await == 1).then_some(()) }).await;
+    eventually("the job to be deleted", || async {
         (jobs.count_documents(mongodb::bson::doc! {}).await.unwrap() == 0).then_some(())
     })
     .await;

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::helpers::browser::Browser;
+use crate::helpers::eventually;
 use crate::helpers::site::Site;
-use crate::helpers::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_tabs_that_write_at_the_same_time_lose_nothing() {
@@ -42,7 +42,7 @@ async fn two_tabs_that_write_at_the_same_time_lose_nothing() {
     // The page itself sends all of them, each once.
     browser.goto(&room).await;
     browser.find("#chat-3").await;
-    until("nothing to wait", || async { (browser.count("#outbox li").await == 0).then_some(()) }).await;
+    eventually("nothing to wait", || async { (browser.count("#outbox li").await == 0).then_some(()) }).await;
     let mut texts = browser.texts().await;
     texts.sort();
     assert_eq!(texts, ["and on", "said in one tab", "said in the other tab"]);
@@ -113,7 +113,7 @@ async fn a_page_without_a_service_worker_works() {
     browser.find("#connection[data-state=connected]").await;
     browser.say("said over plain HTTP").await;
     browser.sees(&["said over plain HTTP"]).await;
-    until("nothing to wait", || async { (browser.count("#outbox li").await == 0).then_some(()) }).await;
+    eventually("nothing to wait", || async { (browser.count("#outbox li").await == 0).then_some(()) }).await;
     assert_eq!(browser.run("return window.errors;", json!([])).await, json!([]));
     browser.close().await;
 }
@@ -139,7 +139,7 @@ async fn the_browsers_back_leads_to_the_place_and_the_draft() {
         if far_up {
             browser.run("document.getElementById('log').scrollTop = 0;", json!([])).await;
             browser.find("#chat-60").await;
-            until("the place to be held", || async {
+            eventually("the place to be held", || async {
                 (browser.run("return document.getElementById('log').scrollTop;", json!([])).await.as_f64()? > 200.0)
                     .then_some(())
             })
@@ -154,14 +154,14 @@ async fn the_browsers_back_leads_to_the_place_and_the_draft() {
         browser.find("#connection[data-state=connected]").await;
         browser.find(&format!("#chat-{news}")).await;
         if far_up {
-            until("the place", || async {
+            eventually("the place", || async {
                 let now = self::number(&browser, top).await?;
                 ((now - stood.as_f64().unwrap()).abs() < 2.0).then_some(())
             })
             .await;
         } else {
             let rest = "const log = document.getElementById('log'); return log.scrollHeight - log.scrollTop - log.clientHeight;";
-            until("the end", || async { (self::number(&browser, rest).await? < 2.0).then_some(()) }).await;
+            eventually("the end", || async { (self::number(&browser, rest).await? < 2.0).then_some(()) }).await;
         }
         let typed = browser.find("#composer textarea").await.prop("value").await.unwrap();
         assert_eq!(typed.as_deref(), Some("half "));
@@ -183,7 +183,7 @@ async fn without_script_the_browsers_back_brings_the_draft_again() {
     browser.click("a.brand").await;
     browser.find("#new-room").await;
     browser.client.back().await.unwrap();
-    until("the draft", || async {
+    eventually("the draft", || async {
         let typed = browser.find("#composer textarea").await.prop("value").await.ok()?;
         (typed.as_deref() == Some("half a sentence")).then_some(())
     })
