@@ -10,7 +10,7 @@ mod setup_warnings;
 pub use accept::{prefers_json, takes_gzip};
 pub use bearer::bearer;
 pub use forwarded::{client_address, is_proxy, unlisted_proxy};
-pub use head::{GateRefusal, RequestGate, refusal};
+pub use head::{RequestGate, refusal};
 pub use host::{accepts_host, check_origin, host};
 pub use setup_warnings::{SetupWarnings, unlisted_proxies};
 

@@ -15,20 +15,20 @@
 //! ```
 
 pub mod backup;
-pub mod cache;
+mod cache;
 pub mod check;
 pub mod config;
 pub mod controllers;
 pub mod error;
-pub mod http;
+mod http;
 pub mod images;
-pub mod internal_api;
-pub mod limits;
-pub mod live;
-pub mod metrics;
+mod internal_api;
+mod limits;
+mod live;
+mod metrics;
 pub mod models;
 pub mod process;
 pub mod site;
 pub mod store;
 pub mod ticket;
-pub mod views;
+mod views;

@@ -18,5 +18,4 @@ pub mod socket;
 mod weak_map;
 mod websocket;
 
-pub use feed::Feed;
-pub use hub::Hub;
+pub(crate) use hub::Hub;

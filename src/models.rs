@@ -13,7 +13,7 @@
 
 pub mod chat;
 pub(crate) mod cluster;
-pub mod device;
+mod device;
 mod id;
 pub mod room;
 pub mod session;
@@ -34,7 +34,7 @@ use room::cleanup::Cleanup;
 use room::log::{Entry, LogRegistry};
 
 pub use chat::Chat;
-pub use device::Device;
+pub(crate) use device::Device;
 pub use id::{RoomId, SessionId, UserId};
 pub use room::Room;
 pub use room::log::RoomLog;
@@ -64,7 +64,7 @@ pub async fn open_exclusive(url: &str) -> Result<Arc<Database>, String> {
 ///
 /// # Errors
 /// A sentence for the operator.
-pub async fn prepare(db: Database) -> Result<Arc<Database>, String> {
+pub(crate) async fn prepare(db: Database) -> Result<Arc<Database>, String> {
     let db = Arc::new(db);
     RestoreMarker::ensure_absent(&db).await?;
     ensure_indexes(&db).await.map_err(database_error)?;

@@ -21,7 +21,7 @@ pub(super) type FragmentStream = BoxStream<'static, Arc<Fragment>>;
 pub(super) const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// A reader of a room.
-pub struct Feed {
+pub(crate) struct Feed {
     room: Arc<LiveRoom>,
     cursor: i64,
     upto: watch::Receiver<i64>,
@@ -48,7 +48,7 @@ impl Feed {
     }
 
     /// How far this reader has seen.
-    pub fn cursor(&self) -> i64 {
+    pub(crate) fn cursor(&self) -> i64 {
         self.cursor
     }
 
@@ -57,7 +57,7 @@ impl Feed {
     ///
     /// # Errors
     /// The database's, where the log had to be asked.
-    pub async fn next(&mut self) -> Result<Arc<Fragment>> {
+    pub(crate) async fn next(&mut self) -> Result<Arc<Fragment>> {
         loop {
             self.upto.borrow_and_update();
             if let Some(fragment) = self.poll().await? {
@@ -100,7 +100,7 @@ impl Feed {
     ///
     /// # Errors
     /// As [`Feed::next`].
-    pub async fn poll(&mut self) -> Result<Option<Arc<Fragment>>> {
+    pub(crate) async fn poll(&mut self) -> Result<Option<Arc<Fragment>>> {
         match self.poll_memory() {
             Catchup::None => return Ok(None),
             Catchup::Fragment(fragment) => return Ok(Some(fragment)),

@@ -31,7 +31,7 @@ const HEALTH_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What is live on this site. One a site.
-pub struct Hub {
+pub(crate) struct Hub {
     pub(super) db: Arc<Database>,
     pub(super) views: Views,
     rooms: Arc<LiveRooms>,
@@ -39,7 +39,7 @@ pub struct Hub {
     last_chats: LastChatCache,
     pages: Arc<PageCache>,
     /// The sessions that have sockets open.
-    pub sessions: LiveSessions,
+    pub(crate) sessions: LiveSessions,
     /// Whether the database answers, as far as sockets are concerned.
     pub(super) database_up: watch::Sender<bool>,
     sockets: TaskTracker,
@@ -48,7 +48,7 @@ pub struct Hub {
 
 impl Hub {
     /// Nothing is live yet.
-    pub fn new(db: Arc<Database>, views: Views) -> Arc<Self> {
+    pub(crate) fn new(db: Arc<Database>, views: Views) -> Arc<Self> {
         let loader = Arc::new(ChatLoader::new(&db));
         Arc::new(Self {
             last_chats: LastChatCache::new(db.budget()),
@@ -68,7 +68,7 @@ impl Hub {
     ///
     /// # Errors
     /// `Beyond` when the log does not reach to `since`; the database's.
-    pub async fn feed(self: &Arc<Self>, room: &Room, since: Option<i64>) -> Result<Feed> {
+    pub(crate) async fn feed(self: &Arc<Self>, room: &Room, since: Option<i64>) -> Result<Feed> {
         Feed::open(self.open(room).await?, since).await
     }
 
@@ -86,7 +86,7 @@ impl Hub {
     }
 
     /// Returns the room if it is live.
-    pub fn get(&self, room: RoomId) -> Option<Arc<LiveRoom>> {
+    pub(crate) fn get(&self, room: RoomId) -> Option<Arc<LiveRoom>> {
         self.rooms.get(&room)
     }
 
@@ -99,13 +99,13 @@ impl Hub {
     }
 
     /// Returns what the room list shows of rooms, in their order.
-    pub async fn summaries(&self, rooms: &[Arc<Room>]) -> Vec<Glance> {
+    pub(crate) async fn summaries(&self, rooms: &[Arc<Room>]) -> Vec<Glance> {
         let chats = self.last_chats.last_chats(&self.loader, rooms).await;
         rooms.iter().zip(chats).map(|(room, said)| Glance { said, here: self.online_count(room.id) }).collect()
     }
 
     /// Returns how many people are in a room. Without a connection to this instance it is not known and 0.
-    pub fn online_count(&self, room: RoomId) -> usize {
+    pub(crate) fn online_count(&self, room: RoomId) -> usize {
         self.get(room).map_or(0, |live| live.presence.online().borrow().view.count)
     }
 
@@ -113,19 +113,19 @@ impl Hub {
     ///
     /// # Errors
     /// Returns the database error.
-    pub async fn with_authors(&self, chats: Vec<models::Chat>) -> Result<Vec<Arc<Article>>> {
+    pub(crate) async fn with_authors(&self, chats: Vec<models::Chat>) -> Result<Vec<Arc<Article>>> {
         self.loader.with_authors(chats).await
     }
 
     /// A user has changed, which is told to the other sites too.
-    pub fn user_changed(&self, user: UserId) {
+    pub(crate) fn user_changed(&self, user: UserId) {
         self.invalidate_name(Some(user));
         cluster::publish(&self.db, &ClusterEvent::UserChanged { user });
     }
 
     /// Looks whether the database answers, for as long as somebody has a socket open, and whether the sessions of sockets
     /// have ended at another site: whoever only reads would not learn of it otherwise.
-    pub async fn monitor(self: Arc<Self>) {
+    pub(crate) async fn monitor(self: Arc<Self>) {
         let look = async {
             let mut ticks = interval(HEALTH_CHECK_INTERVAL);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -153,7 +153,7 @@ impl Hub {
     }
 
     /// Follows the other sites on this database until this one stops.
-    pub async fn run_cluster(self: Arc<Self>) {
+    pub(crate) async fn run_cluster(self: Arc<Self>) {
         let handle = |notice| self.handle_event(notice);
         let publish = async {
             let mut ticks = interval(REFRESH_INTERVAL);
@@ -205,7 +205,7 @@ impl Hub {
     ///
     /// # Errors
     /// The database's. Their sockets close all the same, for some may have ended.
-    pub async fn end_sessions(&self, db: &Database, sessions: &[Session]) -> Result<()> {
+    pub(crate) async fn end_sessions(&self, db: &Database, sessions: &[Session]) -> Result<()> {
         let ended = Session::end_all(db, sessions).await;
         for session in sessions {
             self.sessions.end(&session.id);
@@ -217,7 +217,7 @@ impl Hub {
     /// Closes the sockets of a user's revoked sessions, on every instance.
     ///
     /// The revocation holds already. What cannot be cleaned up now is found by the check of open sockets.
-    pub async fn sessions_revoked(&self, user: UserId) {
+    pub(crate) async fn sessions_revoked(&self, user: UserId) {
         match Session::delete_revoked(&self.db, user).await {
             Ok(ended) => {
                 for session in ended {
@@ -240,17 +240,17 @@ impl Hub {
     }
 
     /// Runs a socket's task. The site waits for it, a little, when it stops.
-    pub fn spawn(&self, socket: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, socket: impl Future<Output = ()> + Send + 'static) {
         self.sockets.spawn(socket);
     }
 
     /// Done once the site is told to stop.
-    pub async fn shutdown(&self) {
+    pub(crate) async fn shutdown(&self) {
         self.shutdown.cancelled().await;
     }
 
     /// Has every socket say goodbye, and waits for them.
-    pub async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         self.shutdown.cancel();
         self.sockets.close();
         if tokio::time::timeout(SHUTDOWN_TIMEOUT, self.sockets.wait()).await.is_err() {

@@ -29,17 +29,17 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 const RELOAD_NOW: &str = "<meta http-equiv=\"refresh\" content=\"0\">\n";
 
 /// Who reads.
-pub struct StreamReader {
+pub(crate) struct StreamReader {
     /// The person.
-    pub user: User,
+    pub(crate) user: User,
     /// Under which session.
-    pub session: Session,
+    pub(crate) session: Session,
     /// In which language.
     pub locale: Locale,
     /// The day that the page has come to.
-    pub day: Option<Date>,
+    pub(crate) day: Option<Date>,
     /// What every piece ends with.
-    pub lost: String,
+    pub(crate) lost: String,
 }
 
 /// A page that is being written.
@@ -62,7 +62,7 @@ struct StreamingPage {
 
 /// The page, piece by piece: `head`, which shows chats from entry `first` to the feed's cursor, then what comes. Written
 /// by a task of its own, which ends when nobody takes anything for [`STALL`].
-pub fn stream_page(
+pub(crate) fn stream_page(
     head: String,
     feed: Feed,
     first: i64,

@@ -21,9 +21,9 @@ const MAX_AGE: Duration = Duration::from_secs(30);
 const MAX_BYTES: usize = 1 << 20;
 
 /// A page of a room.
-pub struct RenderedPage {
+pub(crate) struct RenderedPage {
     /// Its chats.
-    pub fragment: Fragment,
+    pub(crate) fragment: Fragment,
     /// What to ask `before` for the page before this one; `None` on the first.
     pub before: Option<i64>,
 }

@@ -31,11 +31,11 @@ const MAX_NAMED: usize = 50;
 const REMOTE_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// Who is here, or who types, as it was last told.
-pub type PeopleReceiver = watch::Receiver<Arc<Rendered<People>>>;
+pub(crate) type PeopleReceiver = watch::Receiver<Arc<Rendered<People>>>;
 
 /// The people in one room.
 #[derive(Clone)]
-pub struct Presence(Arc<RoomPresence>);
+pub(crate) struct Presence(Arc<RoomPresence>);
 
 struct RoomPresence {
     /// Changed by sockets that come, go and type; locked for lines.
@@ -74,7 +74,7 @@ struct PresenceState {
 }
 
 /// A socket's place in the room. Dropping it leaves, down to the key.
-pub struct PresenceGuard {
+pub(crate) struct PresenceGuard {
     room: Presence,
     user: UserId,
     /// When the other sites were last told that its person types; locked for a line.
@@ -98,18 +98,18 @@ impl Presence {
     }
 
     /// Takes a seat.
-    pub fn join(&self, user: &User) -> PresenceGuard {
+    pub(crate) fn join(&self, user: &User) -> PresenceGuard {
         self.update(|people| *people.here.entry(user.id).or_default() += 1);
         PresenceGuard { room: self.clone(), user: user.id, told: Mutex::default() }
     }
 
     /// Who is here, as it was last told.
-    pub fn online(&self) -> PeopleReceiver {
+    pub(crate) fn online(&self) -> PeopleReceiver {
         self.0.online.subscribe()
     }
 
     /// Who types, as it was last told.
-    pub fn typing(&self) -> PeopleReceiver {
+    pub(crate) fn typing(&self) -> PeopleReceiver {
         self.0.typing.subscribe()
     }
 
@@ -160,7 +160,7 @@ impl Presence {
 
 impl PresenceGuard {
     /// Its person types.
-    pub fn set_typing(&self) {
+    pub(crate) fn set_typing(&self) {
         self.room.update(|people| _ = people.typing.insert(self.user, Instant::now()));
         let RoomPresence { db, room, names, .. } = &*self.room.0;
         if db.members().has_others()

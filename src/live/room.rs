@@ -46,7 +46,7 @@ type CatchUps = HashMap<i64, WeakShared<LogRead>>;
 pub(super) type LiveRooms = WeakMap<RoomId, LiveRoom>;
 
 /// A live room. Dropped with its last reader.
-pub struct LiveRoom {
+pub(crate) struct LiveRoom {
     loader: Arc<ChatLoader>,
     /// The live rooms, from which this one removes itself.
     rooms: Arc<LiveRooms>,
@@ -62,7 +62,7 @@ pub struct LiveRoom {
     /// Changes with everything that sockets are told of: of the room, each waits for this alone.
     changed: watch::Sender<()>,
     /// Who is here and who types.
-    pub presence: Presence,
+    pub(crate) presence: Presence,
     follower: Mutex<Option<AbortHandle>>,
 }
 
@@ -105,7 +105,7 @@ impl LiveRoom {
     }
 
     /// Waits until what this room hands out has come to an entry, but not for long.
-    pub async fn wait_until(&self, seq: i64) {
+    pub(crate) async fn wait_until(&self, seq: i64) {
         let mut upto = self.upto();
         if with_timeout(upto.wait_for(|upto| *upto >= seq)).await.is_err() {
             log::warn!("room {}: it does not come to entry {seq}", self.id);

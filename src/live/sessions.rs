@@ -13,13 +13,13 @@ type OpenSessions = HashMap<SessionId, (CancellationToken, usize)>;
 
 /// The sessions with sockets.
 #[derive(Default)]
-pub struct LiveSessions {
+pub(crate) struct LiveSessions {
     /// A socket comes and goes by its [`Held`]; locked for lines.
     open: Arc<Mutex<OpenSessions>>,
 }
 
 /// One socket's hold on its session. Dropping it lets go, down to the key.
-pub struct SessionGuard {
+pub(crate) struct SessionGuard {
     open: Arc<Mutex<OpenSessions>>,
     id: SessionId,
     ended: CancellationToken,
@@ -27,7 +27,7 @@ pub struct SessionGuard {
 
 impl LiveSessions {
     /// Registers a socket of a session.
-    pub fn register(&self, id: SessionId) -> SessionGuard {
+    pub(crate) fn register(&self, id: SessionId) -> SessionGuard {
         let ended = {
             let mut open = self.open.lock();
             let (ended, sockets) = open.entry(id.clone()).or_default();
@@ -43,7 +43,7 @@ impl LiveSessions {
     }
 
     /// Ends a session: all of its sockets learn of it.
-    pub fn end(&self, id: &SessionId) {
+    pub(crate) fn end(&self, id: &SessionId) {
         if let Some((ended, _)) = self.open.lock().get(id) {
             ended.cancel();
         }
@@ -52,7 +52,7 @@ impl LiveSessions {
 
 impl SessionGuard {
     /// Done once the session has ended.
-    pub async fn ended(&self) {
+    pub(crate) async fn ended(&self) {
         self.ended.cancelled().await;
     }
 }

@@ -29,21 +29,21 @@ const PONG_TIMEOUT: Duration = Duration::from_secs(20);
 const HEARTBEAT_FRAME: &str = r#"<i id="beat"></i>"#;
 
 /// Who opens a socket.
-pub struct SocketClient {
+pub(crate) struct SocketClient {
     /// The person.
-    pub user: User,
+    pub(crate) user: User,
     /// Under which session.
-    pub session: Session,
+    pub(crate) session: Session,
     /// From where.
-    pub address: IpAddr,
+    pub(crate) address: IpAddr,
     /// In which language.
     pub locale: Locale,
     /// The place among the sockets that may be open.
-    pub place: SocketPermit,
+    pub(crate) place: SocketPermit,
 }
 
 /// Serves an upgraded connection until it ends. `feed` is an error when there is nothing to follow.
-pub async fn serve(io: IoStream, hub: Arc<Hub>, visitor: SocketClient, feed: Result<Feed>) {
+pub(crate) async fn serve(io: IoStream, hub: Arc<Hub>, visitor: SocketClient, feed: Result<Feed>) {
     let (wire, wake) = (WebSocket::new(io).await, Instant::now() + PING_INTERVAL);
     let mut socket = Socket { websocket: wire, hub, client: visitor, heartbeat_at: wake, ping_pending: false, sent: 0 };
     let (end, room) = match feed {

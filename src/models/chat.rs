@@ -14,7 +14,7 @@ use crate::error::{Error, FieldError, Result};
 use crate::store::Job;
 
 /// Chats on one page.
-pub const CHATS_PER_PAGE: i64 = 50;
+pub(crate) const CHATS_PER_PAGE: i64 = 50;
 /// Entries that the last chat is looked for in first: nearly always enough, and little text.
 const LAST_CHAT_WINDOW: i64 = 8;
 /// Text that a feed brings at once, in bytes: several screens of it.
@@ -32,17 +32,17 @@ pub struct Chat {
     /// The number of the last entry about it.
     pub rev: i64,
     /// Who said it.
-    pub author: UserId,
+    pub(crate) author: UserId,
     /// What was said; empty once removed.
     pub text: String,
     /// When it was said.
-    pub at: DateTime,
+    pub(crate) at: DateTime,
     /// Whether it was removed.
     pub removed: bool,
 }
 
 /// A page of a room: a window of chat numbers.
-pub struct ChatWindow {
+pub(crate) struct ChatWindow {
     /// In order.
     pub chats: Vec<Chat>,
     /// The cursor of a feed that goes on where this page ends.
@@ -52,7 +52,7 @@ pub struct ChatWindow {
 }
 
 /// What a feed brings at once: the chats that a window of entries is about.
-pub struct ChatUpdates {
+pub(crate) struct ChatUpdates {
     /// In order, each once, in its latest form.
     pub chats: Vec<Chat>,
     /// The last entry's number: the next cursor.
@@ -62,7 +62,7 @@ pub struct ChatUpdates {
 }
 
 /// The end of a log, as a list of rooms shows it.
-pub struct LastChat {
+pub(crate) struct LastChat {
     /// The last chat that is not removed; `None` also when the last [`PAGE_SIZE`] entries say nothing of one.
     pub chat: Option<Chat>,
     /// The last entry's number.
@@ -70,7 +70,7 @@ pub struct LastChat {
 }
 
 /// A chat that was asked to be said.
-pub struct PostedChat {
+pub(crate) struct PostedChat {
     /// The chat.
     pub chat: Chat,
     /// Whether it stood already, said with this nonce before.
@@ -127,7 +127,7 @@ impl RoomLog {
     ///
     /// # Errors
     /// `Forbidden` to all but its author, `NotFound` when it is missing or was removed, or the database's.
-    pub async fn editable(self: &Arc<Self>, by: &User, seq: i64) -> Result<Chat> {
+    pub(crate) async fn editable(self: &Arc<Self>, by: &User, seq: i64) -> Result<Chat> {
         let chat = self.chat(seq).await?;
         match chat.can_edit(by) {
             false => Err(Error::Forbidden),
@@ -175,7 +175,7 @@ impl RoomLog {
     }
 
     /// Whether a chat is older than the latest page, as far as this site has seen.
-    pub fn is_on_older_page(&self, chat: &Chat) -> bool {
+    pub(crate) fn is_on_older_page(&self, chat: &Chat) -> bool {
         self.head().is_some_and(|top| top.no - chat.no >= CHATS_PER_PAGE)
     }
 
@@ -218,7 +218,7 @@ impl RoomLog {
     ///
     /// # Errors
     /// The database's.
-    pub async fn last_chat(&self) -> Result<LastChat> {
+    pub(crate) async fn last_chat(&self) -> Result<LastChat> {
         let mut entries = self.read((self.known_seq() - LAST_CHAT_WINDOW).max(0)).await?;
         if entries.len() as i64 == PAGE_SIZE {
             // What was known of the end is old, and this may not be it.
@@ -315,12 +315,12 @@ impl Chat {
     }
 
     /// Whether this person may edit it: its author.
-    pub fn can_edit(&self, user: &User) -> bool {
+    pub(crate) fn can_edit(&self, user: &User) -> bool {
         user.id == self.author
     }
 
     /// Whether this person may remove it: its author, or an admin.
-    pub fn can_remove(&self, user: &User) -> bool {
+    pub(crate) fn can_remove(&self, user: &User) -> bool {
         user.id == self.author || user.admin
     }
 

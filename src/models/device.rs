@@ -19,7 +19,7 @@ const MAX_ACCOUNTS: usize = 4;
 
 /// A browser, with the accounts that it signed in to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Device {
+pub(crate) struct Device {
     id: String,
     /// The mark of the id.
     signature: String,
@@ -32,7 +32,7 @@ impl Device {
     ///
     /// # Errors
     /// `Internal` without random bits.
-    pub fn new(secret: &Secret) -> Result<Self> {
+    pub(crate) fn new(secret: &Secret) -> Result<Self> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;
         let id = BASE64_URL_SAFE_NO_PAD.encode(random);
@@ -60,17 +60,17 @@ impl Device {
     }
 
     /// How many accounts know it.
-    pub fn account_count(&self) -> usize {
+    pub(crate) fn account_count(&self) -> usize {
         self.accounts.len()
     }
 
     /// Whether it signed in to this account.
-    pub fn has_signed_in(&self, secret: &Secret, user: UserId) -> bool {
+    pub(crate) fn has_signed_in(&self, secret: &Secret, user: UserId) -> bool {
         self.accounts.iter().any(|mark| secret.verify_signature(mark, &account_subject(&self.id, user)))
     }
 
     /// Returns the same browser after it signed in to this account.
-    pub fn with_account(mut self, secret: &Secret, user: UserId) -> Self {
+    pub(crate) fn with_account(mut self, secret: &Secret, user: UserId) -> Self {
         let mark = secret.sign(&account_subject(&self.id, user));
         self.accounts.retain(|other| *other != mark);
         if self.accounts.len() >= MAX_ACCOUNTS {

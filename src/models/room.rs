@@ -22,9 +22,9 @@ use crate::store::{Database, Job, StoredDocument, exponential_search, partial_in
 use cleanup::Cleanup;
 use log::{LogRegistry, RoomLog};
 
-pub use head::Head;
+pub(crate) use head::Head;
 pub(crate) use list::RoomList;
-pub use list::{ListCursor, RoomListPage};
+pub(crate) use list::{ListCursor, RoomListPage};
 pub(crate) use name::NameReservation;
 
 /// One room.
@@ -33,19 +33,19 @@ pub struct Room {
     /// The opaque id.
     #[serde(rename = "_id")]
     pub id: RoomId,
-    pub(crate) no: i64,
+    pub no: i64,
     /// Counts its changes: who changes it has seen the last one.
     rev: i64,
     /// As it is shown.
     pub name: RoomName,
     /// Whether it has not been closed.
-    pub(crate) open: bool,
+    pub open: bool,
     /// What it is about.
     pub topic: Topic,
     /// Who may change and close it, besides an admin.
-    pub owner: UserId,
+    pub(crate) owner: UserId,
     /// When it was made.
-    pub at: DateTime,
+    pub(crate) at: DateTime,
     /// A hint at the top of its log: never above it, often a little below.
     #[serde(rename = "last")]
     pub(crate) head_hint: Head,
@@ -58,7 +58,7 @@ pub struct Room {
 }
 
 /// A room that a request asked for.
-pub enum Created {
+pub(crate) enum Created {
     /// The request created it.
     New(Room),
     /// The same request created it before.
@@ -93,7 +93,7 @@ impl User {
     ///
     /// # Errors
     /// `Forbidden` to all but its owner and admins; as [`User::room`].
-    pub async fn manageable_room(&self, db: &Database, id: RoomId) -> Result<Room> {
+    pub(crate) async fn manageable_room(&self, db: &Database, id: RoomId) -> Result<Room> {
         let room = self.room(db, id).await?;
         if room.can_manage(self) { Ok(room) } else { Err(Error::Forbidden) }
     }
@@ -104,18 +104,18 @@ impl User {
     ///
     /// # Errors
     /// The database's.
-    pub async fn rooms(&self, db: &Database, place: ListCursor, size: usize) -> Result<RoomListPage> {
+    pub(crate) async fn rooms(&self, db: &Database, place: ListCursor, size: usize) -> Result<RoomListPage> {
         db.state::<RoomList>().page(db, place, size).await
     }
 
     /// Returns the first rooms of the list, as they were at most ten seconds ago. Returns fewer rather than fail.
-    pub async fn cached_rooms(&self, db: &Database, count: usize) -> Vec<Arc<Room>> {
+    pub(crate) async fn cached_rooms(&self, db: &Database, count: usize) -> Vec<Arc<Room>> {
         db.state::<RoomList>().first(db, count).await
     }
 
     /// Returns a nonce for the form that creates a room. It changes whenever a room was created; until then the page
     /// with the form stays the same, byte for byte.
-    pub fn room_nonce(&self, db: &Database) -> String {
+    pub(crate) fn room_nonce(&self, db: &Database) -> String {
         format!("{}-{}", self.id, db.state::<RoomList>().highest_number())
     }
 
@@ -134,7 +134,7 @@ impl User {
     ///
     /// # Errors
     /// As [`User::make_room`].
-    pub async fn create_room_once(
+    pub(crate) async fn create_room_once(
         &self,
         db: &Database,
         name: RoomName,
@@ -198,7 +198,7 @@ impl User {
 
 impl Room {
     /// Whether this person may change and close it.
-    pub fn can_manage(&self, user: &User) -> bool {
+    pub(crate) fn can_manage(&self, user: &User) -> bool {
         user.admin || user.id == self.owner
     }
 
@@ -213,17 +213,17 @@ impl Room {
     }
 
     /// When something was last said in it, as far as this site has seen.
-    pub fn last_at(&self, db: &Database) -> Option<DateTime> {
+    pub(crate) fn last_at(&self, db: &Database) -> Option<DateTime> {
         db.state::<LogRegistry>().head(self.id).and_then(|top| top.at).max(self.head_hint.at)
     }
 
     /// The number of its last entry, as far as this site has seen.
-    pub fn last_seq(&self, db: &Database) -> i64 {
+    pub(crate) fn last_seq(&self, db: &Database) -> i64 {
         db.state::<LogRegistry>().head(self.id).map_or(self.head_hint.seq, |top| top.seq.max(self.head_hint.seq))
     }
 
     /// How many chats were said in it, as far as this site has seen.
-    pub fn chat_count(&self, db: &Database) -> i64 {
+    pub(crate) fn chat_count(&self, db: &Database) -> i64 {
         db.state::<LogRegistry>().head(self.id).map_or(self.head_hint.no, |top| top.no.max(self.head_hint.no))
     }
 

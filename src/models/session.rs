@@ -19,14 +19,14 @@ use crate::error::{Error, FieldError, Result};
 use crate::store::{Database, StoredDocument, expiring_index, index};
 
 /// How long a session lasts after it was last used.
-pub const TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+pub(crate) const TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How old its `seen` may be before it is written again.
 const TOUCH_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// The longest kept name of a browser, in characters.
 const MAX_USER_AGENT: usize = 200;
 
 /// What the cookie holds: 32 random bytes in base64url, then the [`Device`] that signed in. Kept nowhere here.
-pub struct SessionToken(String);
+pub(crate) struct SessionToken(String);
 
 /// Characters of the random bytes.
 const TOKEN_LENGTH: usize = 43;
@@ -38,19 +38,19 @@ pub struct Session {
     #[serde(rename = "_id")]
     pub id: SessionId,
     /// Whose it is.
-    pub user: UserId,
+    pub(crate) user: UserId,
     /// What the browser says of itself.
     #[serde(rename = "browser")]
-    pub user_agent: String,
+    pub(crate) user_agent: String,
     /// Where it was when it signed in.
-    pub address: String,
+    pub(crate) address: String,
     /// The user's epoch when it was opened.
     #[serde(default)]
     pub(crate) epoch: i64,
     at: DateTime,
     /// When it was last used, to the hour.
     #[serde(rename = "seen")]
-    pub last_used: DateTime,
+    pub(crate) last_used: DateTime,
     expires: DateTime,
 }
 
@@ -69,18 +69,18 @@ impl SessionToken {
     }
 
     /// Returns whether the value of a cookie has the form of a token, alone or with a device.
-    pub fn is_well_formed(cookie: &str) -> bool {
+    pub(crate) fn is_well_formed(cookie: &str) -> bool {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         cookie.len() >= TOKEN_LENGTH && cookie.bytes().all(is_plain)
     }
 
     /// Returns the token with the browser that it is for.
-    pub fn with_device(self, device: &Device) -> Self {
+    pub(crate) fn with_device(self, device: &Device) -> Self {
         Self(format!("{}{device}", self.0))
     }
 
     /// Returns the part of a cookie's value that says which browser it is for.
-    pub fn device(cookie: &str) -> &str {
+    pub(crate) fn device(cookie: &str) -> &str {
         cookie.get(TOKEN_LENGTH..).unwrap_or_default()
     }
 
@@ -123,7 +123,7 @@ impl Session {
     ///
     /// # Errors
     /// `SignedOut`, or the database's.
-    pub async fn resume(db: &Database, token: &str) -> Result<(Self, User)> {
+    pub(crate) async fn resume(db: &Database, token: &str) -> Result<(Self, User)> {
         let (id, now) = (SessionToken::id(token), DateTime::now());
         let session = db
             .collection::<Session>()
@@ -152,7 +152,7 @@ impl Session {
     ///
     /// # Errors
     /// The database's.
-    pub async fn of_user(db: &Database, user: &User) -> Result<Vec<Self>> {
+    pub(crate) async fn of_user(db: &Database, user: &User) -> Result<Vec<Self>> {
         let now = DateTime::now();
         let mut all = db.collection::<Session>().find_many(doc! { "user": user.id }).await?;
         all.retain(|session| session.expires > now && user.accepts_session(session.epoch, &session.id));
@@ -164,7 +164,7 @@ impl Session {
     ///
     /// # Errors
     /// The database's. The sessions have ended all the same.
-    pub async fn delete_revoked(db: &Database, user: UserId) -> Result<Vec<SessionId>> {
+    pub(crate) async fn delete_revoked(db: &Database, user: UserId) -> Result<Vec<SessionId>> {
         let owner = db.collection::<User>().find_one(doc! { "_id": user }).await?;
         let mut all = db.collection::<Session>().find_many(doc! { "user": user }).await?;
         all.retain(|session| owner.as_ref().is_none_or(|owner| !owner.accepts_session(session.epoch, &session.id)));
@@ -176,7 +176,7 @@ impl Session {
     ///
     /// # Errors
     /// The database's. Some may have ended all the same.
-    pub async fn end_all(db: &Database, sessions: &[Self]) -> Result<()> {
+    pub(crate) async fn end_all(db: &Database, sessions: &[Self]) -> Result<()> {
         let ended = join_all(sessions.iter().map(|session| session.end(db))).await;
         ended.into_iter().collect()
     }
@@ -185,7 +185,7 @@ impl Session {
     ///
     /// # Errors
     /// The database's.
-    pub async fn find_ended(db: &Database, ids: &[SessionId]) -> Result<Vec<SessionId>> {
+    pub(crate) async fn find_ended(db: &Database, ids: &[SessionId]) -> Result<Vec<SessionId>> {
         let keys: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
         let open: Vec<Self> = db.collection::<Session>().find_many(doc! { "_id": { "$in": keys } }).await?;
         let owners: HashSet<UserId> = open.iter().map(|session| session.user).collect();
@@ -201,7 +201,7 @@ impl Session {
     ///
     /// # Errors
     /// The database's.
-    pub async fn is_open(&self, db: &Database) -> Result<bool> {
+    pub(crate) async fn is_open(&self, db: &Database) -> Result<bool> {
         let stored = db.collection::<Session>().find_by_id_cached(self.id.0.as_str()).await?;
         let user = db.collection::<User>().find_by_id_cached(self.user).await?;
         Ok(stored.is_some() && user.is_some_and(|user| user.accepts_session(self.epoch, &self.id)))
@@ -211,7 +211,7 @@ impl Session {
     ///
     /// # Errors
     /// The database's.
-    pub async fn end(&self, db: &Database) -> Result<()> {
+    pub(crate) async fn end(&self, db: &Database) -> Result<()> {
         db.collection::<Session>().delete(doc! { "_id": &self.id.0 }).await
     }
 }

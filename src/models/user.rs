@@ -31,12 +31,12 @@ pub struct User {
     #[serde(rename = "_id")]
     pub id: UserId,
     /// What they sign in with.
-    pub login: Login,
+    pub(crate) login: Login,
     /// The name that others see.
     pub nickname: Nickname,
     /// Where their picture is on the image server; none: one is drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub picture: Option<PicturePath>,
+    pub(crate) picture: Option<PicturePath>,
     /// argon2id, as a PHC string.
     password: String,
     /// Counts the times that all sessions were revoked. A session that was opened under a smaller number has ended.
@@ -53,7 +53,7 @@ pub struct User {
     pub theme: Option<Theme>,
     /// Whether this person may do what a room's owner may.
     #[serde(default)]
-    pub admin: bool,
+    pub(crate) admin: bool,
     /// On the first user only. Of several who find nobody there, the unique index on it lets one be first.
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<bool>,
@@ -76,11 +76,11 @@ impl StoredDocument for User {
 }
 
 /// Where a sign-in comes from.
-pub struct SignInOrigin<'a> {
+pub(crate) struct SignInOrigin<'a> {
     /// The address.
-    pub address: IpAddr,
+    pub(crate) address: IpAddr,
     /// The browser, if anybody signed in with it before, and the secret that marked it.
-    pub device: Option<(Device, &'a Secret)>,
+    pub(crate) device: Option<(Device, &'a Secret)>,
 }
 
 impl From<IpAddr> for SignInOrigin<'_> {
@@ -101,7 +101,7 @@ pub enum Theme {
 
 impl Theme {
     /// Each of them.
-    pub const ALL: [Self; 2] = [Self::Light, Self::Dark];
+    pub(crate) const ALL: [Self; 2] = [Self::Light, Self::Dark];
 
     /// As forms and pages spell it.
     pub fn as_str(self) -> &'static str {
@@ -131,7 +131,7 @@ impl User {
     ///
     /// # Errors
     /// As [`User::sign_up`].
-    pub async fn sign_up_once(
+    pub(crate) async fn sign_up_once(
         db: &Database,
         login: Login,
         password: Password,
@@ -177,7 +177,7 @@ impl User {
     ///
     /// # Errors
     /// `TooMany` after ten wrong passwords; the database's.
-    pub async fn signed_up_before(
+    pub(crate) async fn signed_up_before(
         db: &Database,
         login: Login,
         password: Password,
@@ -245,7 +245,7 @@ impl User {
     ///
     /// # Errors
     /// The database's.
-    pub async fn nicknames(db: &Database, ids: &[UserId]) -> Result<HashMap<UserId, Nickname>> {
+    pub(crate) async fn nicknames(db: &Database, ids: &[UserId]) -> Result<HashMap<UserId, Nickname>> {
         if ids.is_empty() {
             return Ok(HashMap::new());
         }

@@ -19,5 +19,5 @@ pub use nonce::Nonce;
 pub use password::Password;
 pub use picture_path::PicturePath;
 pub use room_name::RoomName;
-pub use text::is_visible;
+pub(crate) use text::is_visible;
 pub use topic::Topic;

@@ -25,7 +25,7 @@ const START_DELAY: Duration = Duration::from_secs(4);
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Signal {
     #[serde(rename = "_id")]
-    pub(crate) id: ObjectId,
+    pub id: ObjectId,
     #[serde(rename = "site")]
     pub(crate) instance: InstanceId,
     at: DateTime,

@@ -176,7 +176,7 @@ impl<T: StoredDocument> Collection<T> {
     }
 
     /// Updates the document of a unique key. Returns whether it exists.
-    pub(crate) async fn update(&self, key: Document, update: Document) -> Result<bool> {
+    pub async fn update(&self, key: Document, update: Document) -> Result<bool> {
         let write = |collection: MongoCollection<T>, key| async move {
             Ok(collection.update_one(key, update).await?.matched_count > 0)
         };

@@ -53,7 +53,7 @@ impl Database {
     ///
     /// # Errors
     /// A sentence for the operator: the URL cannot be parsed, or the server does not answer.
-    pub async fn connect(url: &str) -> Result<Self, String> {
+    pub(crate) async fn connect(url: &str) -> Result<Self, String> {
         let (handle, is_shared) = connect(url, CONNECT_TIMEOUT).await?;
         Ok(Self::new(handle, is_shared))
     }
@@ -62,7 +62,7 @@ impl Database {
     ///
     /// # Errors
     /// A sentence for the operator.
-    pub async fn connect_exclusive(url: &str) -> Result<Self, String> {
+    pub(crate) async fn connect_exclusive(url: &str) -> Result<Self, String> {
         let (handle, _) = connect(url, CONNECT_TIMEOUT).await?;
         Ok(Self::new(handle, false))
     }
@@ -96,7 +96,7 @@ impl Database {
     }
 
     /// Returns the id that all instances on this database share.
-    pub fn site_id(&self) -> &str {
+    pub(crate) fn site_id(&self) -> &str {
         self.site_id.get().map_or("", String::as_str)
     }
 
@@ -121,17 +121,17 @@ impl Database {
     }
 
     /// Returns whether several instances may use the database: it has change streams.
-    pub fn is_shared(&self) -> bool {
+    pub(crate) fn is_shared(&self) -> bool {
         self.members.is_shared()
     }
 
     /// Returns the budget to which all caches of this site are charged.
-    pub fn budget(&self) -> &Arc<Budget> {
+    pub(crate) fn budget(&self) -> &Arc<Budget> {
         &self.budget
     }
 
     /// Returns the metrics of this site.
-    pub fn metrics(&self) -> &Arc<Metrics> {
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
     }
 
@@ -166,7 +166,7 @@ impl Database {
 
     /// # Errors
     /// `Unavailable` if the database does not answer within [`QUERY_TIMEOUT`].
-    pub async fn ping(&self) -> Result<()> {
+    pub(crate) async fn ping(&self) -> Result<()> {
         let handle = self.handle.clone();
         self.runner.run(async move { handle.run_command(doc! { "ping": 1 }).await }).await.map(drop)
     }

@@ -41,7 +41,7 @@ impl RestoreMarker {
         db.collection::<Self>().driver().replace_one(doc! { "_id": ID }, marker).upsert(true).await.map(drop)
     }
 
-    pub(crate) async fn remove(db: &Database) -> Result<(), MongoError> {
+    pub async fn remove(db: &Database) -> Result<(), MongoError> {
         db.collection::<Self>().driver().delete_one(doc! { "_id": ID }).await.map(drop)
     }
 }

@@ -50,7 +50,7 @@ const CONCURRENT_WINDOWS: usize = 16;
 
 /// Where a page of the list begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ListCursor {
+pub(crate) enum ListCursor {
     /// A page of the recent set, from 1. A number after the last page means the last page.
     Page(usize),
     /// The rooms of the tail with a number below this one.
@@ -61,15 +61,15 @@ pub enum ListCursor {
 
 /// One page of the list.
 #[derive(Debug)]
-pub struct RoomListPage {
+pub(crate) struct RoomListPage {
     /// The rooms in their order.
-    pub rooms: Vec<Arc<Room>>,
+    pub(crate) rooms: Vec<Arc<Room>>,
     /// The number of the page, unless it belongs to the tail.
     pub page: Option<usize>,
     /// The page before it.
-    pub previous: Option<ListCursor>,
+    pub(crate) previous: Option<ListCursor>,
     /// The page after it.
-    pub next: Option<ListCursor>,
+    pub(crate) next: Option<ListCursor>,
 }
 
 /// The recent set of this instance.
@@ -170,7 +170,7 @@ impl RoomList {
     }
 
     /// Returns one page of the list.
-    pub(crate) async fn page(&self, db: &Database, place: ListCursor, size: usize) -> Result<RoomListPage> {
+    pub async fn page(&self, db: &Database, place: ListCursor, size: usize) -> Result<RoomListPage> {
         self.refresh(db, LIST_AGE).await?;
         match place {
             ListCursor::Page(page) => self.recent_page(db, page, size).await,
@@ -227,7 +227,7 @@ impl RoomList {
     }
 
     /// Removes a closed room.
-    pub(crate) fn remove(&self, room: RoomId) {
+    pub fn remove(&self, room: RoomId) {
         self.recent().remove(room);
     }
 

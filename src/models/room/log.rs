@@ -30,7 +30,7 @@ use crate::store::{Database, exponential_search};
 use append::AppendQueue;
 pub(crate) use append::{Appended, Draft};
 pub(crate) use entry::RevisionHeader;
-pub use entry::{Entry, EntryKind};
+pub(crate) use entry::{Entry, EntryKind};
 use recent::RecentEntries;
 pub(crate) use registry::LogRegistry;
 
@@ -43,7 +43,7 @@ pub(crate) const MAX_HEAD_AGE: Duration = Duration::from_secs(5);
 /// The log of one room. One a site and room while somebody uses it.
 pub struct RoomLog {
     db: Arc<Database>,
-    pub(crate) room: RoomId,
+    pub room: RoomId,
     /// Where galloping starts as long as this site has seen no top.
     start: Head,
     /// Filled by who appends, emptied by the one writer; locked for lines.
@@ -90,7 +90,7 @@ impl Evict for RoomLog {
 
 impl RoomLog {
     /// Returns the log of a room whose head is not below `start`.
-    pub(crate) fn open(db: &Arc<Database>, room: RoomId, start: Head) -> Arc<Self> {
+    pub fn open(db: &Arc<Database>, room: RoomId, start: Head) -> Arc<Self> {
         let registry = db.state::<LogRegistry>();
         registry.open(room, || {
             let head = registry.head(room).unwrap_or_default();
@@ -113,7 +113,7 @@ impl RoomLog {
     }
 
     /// Returns a receiver of the highest committed entry that this instance has seen.
-    pub fn head_receiver(&self) -> watch::Receiver<Head> {
+    pub(crate) fn head_receiver(&self) -> watch::Receiver<Head> {
         self.head.subscribe()
     }
 
@@ -224,7 +224,7 @@ impl RoomLog {
     ///
     /// # Errors
     /// The database's.
-    pub async fn contains(&self, seq: i64) -> Result<bool> {
+    pub(crate) async fn contains(&self, seq: i64) -> Result<bool> {
         Ok(self.entry(seq).await?.is_some())
     }
 
@@ -234,7 +234,7 @@ impl RoomLog {
     }
 
     /// This room's entries in a window of one of its indexes, in no order.
-    pub(crate) async fn find(&self, window: Document) -> Result<Vec<Entry>> {
+    pub async fn find(&self, window: Document) -> Result<Vec<Entry>> {
         let mut query = doc! { "room": self.room };
         query.extend(window);
         self.db.collection::<Entry>().find_many(query).await

@@ -37,7 +37,7 @@ impl StoredDocument for NameReservation {
 
 impl NameReservation {
     /// Takes a name for a room. Answers `None` when another room has it.
-    pub(crate) async fn acquire(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
+    pub async fn acquire(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
         let wanted = Self { key: name.key(), room, token: ObjectId::new() };
         loop {
             if db.collection::<NameReservation>().insert(wanted.clone()).await? {
@@ -61,12 +61,12 @@ impl NameReservation {
     }
 
     /// The hold that a room has on its name.
-    pub(crate) async fn find(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
+    pub async fn find(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
         Ok(Self::read(db, &name.key()).await?.filter(|hold| hold.room == room))
     }
 
     /// Lets go of a hold, if there is one. A name that was taken for the room once more stays taken.
-    pub(crate) async fn release(hold: Option<Self>, db: &Database) -> Result<()> {
+    pub async fn release(hold: Option<Self>, db: &Database) -> Result<()> {
         let Some(Self { key, room, token: hold }) = hold else { return Ok(()) };
         db.collection::<NameReservation>().delete(doc! { "_id": key, "room": room, "hold": hold }).await
     }

@@ -62,7 +62,7 @@ impl User {
     ///
     /// # Errors
     /// `oldPassword: WrongPassword`, `TooMany` after ten of them in this session, or the database's.
-    pub async fn change_password(
+    pub(crate) async fn change_password(
         &self,
         db: &Database,
         (old, new): (Password, Password),
@@ -107,7 +107,7 @@ impl User {
     ///
     /// # Errors
     /// The database's. Asking again is harmless.
-    pub async fn revoke_other_sessions(&self, db: &Database, session: &SessionId) -> Result<()> {
+    pub(crate) async fn revoke_other_sessions(&self, db: &Database, session: &SessionId) -> Result<()> {
         let change = doc! { "$set": { "exempt": session.to_string() }, "$inc": { "epoch": 1_i64 } };
         db.collection::<User>().update(doc! { "_id": self.id }, change).await.map(drop)
     }
@@ -121,7 +121,7 @@ impl User {
     ///
     /// # Errors
     /// `NotFound` when the user is gone; the database's.
-    pub async fn change_picture(db: &Database, id: UserId, to: Option<&PicturePath>) -> Result<Option<PicturePath>> {
+    pub(crate) async fn change_picture(db: &Database, id: UserId, to: Option<&PicturePath>) -> Result<Option<PicturePath>> {
         let change = match to {
             Some(path) => doc! { "$set": { "picture": path.as_str() } },
             None => doc! { "$unset": { "picture": "" } },
@@ -137,7 +137,7 @@ impl User {
     ///
     /// # Errors
     /// The database's.
-    pub async fn is_picture_used(db: &Database, picture: &PicturePath) -> Result<bool> {
+    pub(crate) async fn is_picture_used(db: &Database, picture: &PicturePath) -> Result<bool> {
         let theirs = doc! { "picture": picture.as_str() };
         Ok(db.collection::<User>().find_one(theirs).await?.is_some())
     }
@@ -146,7 +146,7 @@ impl User {
     ///
     /// # Errors
     /// `userPassword: WrongPassword`, `TooMany` after ten of them in this session, or the database's.
-    pub async fn reauthenticate(&self, db: &Database, password: Password, session: &SessionId) -> Result<()> {
+    pub(crate) async fn reauthenticate(&self, db: &Database, password: Password, session: &SessionId) -> Result<()> {
         self.verify_in_session(db, "userPassword", password, session).await
     }
 
@@ -154,7 +154,7 @@ impl User {
     ///
     /// # Errors
     /// The database's.
-    pub async fn delete_account(&self, db: &Database) -> Result<()> {
+    pub(crate) async fn delete_account(&self, db: &Database) -> Result<()> {
         db.collection::<User>().delete(doc! { "_id": self.id }).await
     }
 

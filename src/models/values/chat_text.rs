@@ -10,7 +10,7 @@ pub struct ChatText(String);
 
 impl ChatText {
     /// The most characters that a chat has.
-    pub const MOST: usize = 4_000;
+    pub(crate) const MOST: usize = 4_000;
 
     /// # Errors
     /// `Empty`, `TooLong` or `Control`.

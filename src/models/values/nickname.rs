@@ -28,7 +28,7 @@ impl Nickname {
     }
 
     /// Its first grapheme that shows by itself.
-    pub fn initial(&self) -> &str {
+    pub(crate) fn initial(&self) -> &str {
         let shows = |c: char| is_visible(c) && !is_combining_mark(c);
         self.0.graphemes(true).find(|grapheme| grapheme.chars().any(shows)).unwrap_or(&self.0)
     }

@@ -23,7 +23,7 @@ impl Nonce {
     ///
     /// # Errors
     /// `Internal` when the machine has no random bits.
-    pub fn random() -> crate::error::Result<Self> {
+    pub(crate) fn random() -> crate::error::Result<Self> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;
         Ok(Self(BASE64_URL_SAFE_NO_PAD.encode(random)))

@@ -24,7 +24,7 @@ impl Password {
     }
 
     /// The bytes that are hashed.
-    pub fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 }

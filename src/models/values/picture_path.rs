@@ -23,7 +23,7 @@ impl PicturePath {
     }
 
     /// The path of the smaller file.
-    pub fn small(&self) -> String {
+    pub(crate) fn small(&self) -> String {
         self.0.replace(".jpg", "-small.jpg")
     }
 }

@@ -24,7 +24,7 @@ impl RoomName {
     }
 
     /// What two names share when people would take them for one.
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         collapse(&key(&self.0))
     }
 }

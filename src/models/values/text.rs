@@ -54,7 +54,7 @@ pub(crate) fn turns_text(c: char) -> bool {
 }
 
 /// Whether a character shows by itself: not white space, not a joiner or another of zero width, not a filler.
-pub fn is_visible(c: char) -> bool {
+pub(crate) fn is_visible(c: char) -> bool {
     !(c.is_whitespace()
         || c.is_control()
         || matches!(c,

@@ -92,11 +92,11 @@ impl Draft {
         Self { of: Some(of), text: Some(text), ..Self::new(EntryKind::Edited, author) }
     }
 
-    pub(crate) fn removed(of: i64, author: UserId) -> Self {
+    pub fn removed(of: i64, author: UserId) -> Self {
         Self { of: Some(of), ..Self::new(EntryKind::Removed, author) }
     }
 
-    pub(crate) fn closed(author: UserId) -> Self {
+    pub fn closed(author: UserId) -> Self {
         Self::new(EntryKind::Closed, author)
     }
 
@@ -143,7 +143,7 @@ impl RoomLog {
     }
 
     /// Appends *closed*, after which the log takes no entry. Idempotent.
-    pub(crate) async fn close(self: &Arc<Self>, by: UserId) -> Result<()> {
+    pub async fn close(self: &Arc<Self>, by: UserId) -> Result<()> {
         self.append(Draft::closed(by)).await.map(drop)
     }
 

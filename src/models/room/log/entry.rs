@@ -14,7 +14,7 @@ const ENTRY_OVERHEAD: usize = 320;
 /// What an entry says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum EntryKind {
+pub(crate) enum EntryKind {
     /// Somebody said something.
     Said,
     /// The chat `of` was given another text.
@@ -30,14 +30,14 @@ pub enum EntryKind {
 
 /// One entry of a log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Entry {
+pub(crate) struct Entry {
     #[serde(rename = "_id")]
     pub(super) id: ObjectId,
     pub(super) room: RoomId,
     /// Its number in the log, from 1.
     pub seq: i64,
     /// What it says.
-    pub kind: EntryKind,
+    pub(crate) kind: EntryKind,
     /// On *said*: its number among the chats, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no: Option<i64>,
@@ -47,7 +47,7 @@ pub struct Entry {
     pub(super) chats_before: Option<i64>,
     /// On *edited* and *removed*: the `seq` of the chat.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub of: Option<i64>,
+    pub(crate) of: Option<i64>,
     /// On an *edited* entry that a later edit supersedes: the `seq` of the chat, instead of `of`. Readers need the last
     /// edit only, so the index on `of` holds no others and a page costs the same however often its chats were edited.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,21 +57,21 @@ pub struct Entry {
     #[serde(rename = "edits")]
     pub(super) edit_number: Option<i64>,
     /// Who did it.
-    pub author: UserId,
+    pub(crate) author: UserId,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) nonce: Option<Nonce>,
     /// On *said* and *edited*, until it is wiped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<ChatText>,
     /// When.
-    pub at: DateTime,
+    pub(crate) at: DateTime,
 }
 
 /// An entry about a chat, without what it says.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(crate) struct RevisionHeader {
     /// Its number in the log.
-    pub(crate) seq: i64,
+    pub seq: i64,
     /// The `seq` of the chat; none on a superseded edit.
     pub(crate) of: Option<i64>,
     /// What it says.
@@ -108,7 +108,7 @@ impl Entry {
     }
 
     /// Where it was written.
-    pub(crate) fn room(&self) -> RoomId {
+    pub fn room(&self) -> RoomId {
         self.room
     }
 }

@@ -34,7 +34,7 @@ impl ModelState for LogRegistry {
 
 impl LogRegistry {
     /// Returns the log of a room, made by `create` if it is not in use.
-    pub(crate) fn open(&self, room: RoomId, create: impl FnOnce() -> Arc<RoomLog>) -> Arc<RoomLog> {
+    pub fn open(&self, room: RoomId, create: impl FnOnce() -> Arc<RoomLog>) -> Arc<RoomLog> {
         let mut logs = self.logs.lock();
         if let Some(log) = logs.get(&room).and_then(Weak::upgrade) {
             return log;
@@ -44,7 +44,7 @@ impl LogRegistry {
         log
     }
 
-    pub(crate) fn remove(&self, room: RoomId) {
+    pub fn remove(&self, room: RoomId) {
         let mut logs = self.logs.lock();
         // A new log of the room may be in use already.
         if logs.get(&room).is_some_and(|log| log.strong_count() == 0) {
