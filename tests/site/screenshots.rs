@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use image::{ImageFormat, Rgb, RgbImage};
 use reqwest::header::HeaderValue;
 use serde_json::json;
@@ -112,12 +114,17 @@ async fn take(scene: &Scene, device: Device, name: &str) {
            && connection.dataset.state === 'connected'
            && document.querySelectorAll('#presence [data-user]').length === 3
            && document.querySelector('#typing [data-user]') !== null
-           && [...document.images].every((image) => image.complete);";
+           && [...document.images].every((image) => {
+             const { top, bottom } = image.getBoundingClientRect();
+             return image.complete || !image.checkVisibility() || bottom < 0 || top > innerHeight;
+           });";
     until("the room to be ready", || async { (browser.run(is_ready, json!([])).await == true).then_some(()) }).await;
     // A blinking caret would differ from run to run.
     browser.run("document.activeElement.blur();", json!([])).await;
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/screenshots/{name}.png"));
-    browser.picture(device, &file).await;
+    // Of the viewport only: a picture of the whole page would scroll the log.
+    let picture = browser.devtools("Page.captureScreenshot", json!({ "format": "png" })).await;
+    std::fs::write(&file, STANDARD.decode(picture["data"].as_str().unwrap()).unwrap()).unwrap();
     typing.abort();
     browser.close().await;
     images.stop().await;
