@@ -12,52 +12,38 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// The reason why a request fails.
 #[derive(Debug, ThisError)]
 pub enum Error {
-    /// The request cannot be parsed.
     #[error("the request cannot be parsed")]
     BadRequest,
-    /// The request has no valid session.
     #[error("signed out")]
     SignedOut,
-    /// The user can see the resource but has no right to change it.
     #[error("not allowed")]
     Forbidden,
-    /// The request does not count as sent by the site's own pages.
     #[error("sent from another origin: {0:?}")]
     CrossOrigin(CrossOrigin),
-    /// The resource does not exist, or the user may not see it.
     #[error("not found")]
     NotFound,
-    /// The reader's cursor is beyond the end of the log.
     #[error("cursor beyond the end of the log")]
     CursorAhead,
-    /// The form stood on another user's page.
     #[error("sent from another user's page")]
     WrongAuthor {
         /// The nickname of that user, if one has that id.
         nickname: Option<String>,
     },
-    /// The body is larger than a form may be.
     #[error("too large")]
     TooLarge,
-    /// The site does not answer at the host name that the request was sent to.
     #[error("sent to an unknown host name")]
     Misdirected,
-    /// Fields of the form are invalid.
     #[error("invalid: {0:?}")]
     Invalid(FieldErrors),
-    /// The user or the address has reached a limit.
     #[error("too many attempts")]
     RateLimited {
         /// The time until the next attempt can succeed.
         retry_after: Duration,
     },
-    /// The first line and the headers together are too large.
     #[error("the head of the request is too large")]
     HeadTooLarge,
-    /// The database is down or too slow.
     #[error("not available: {0}")]
     Unavailable(String),
-    /// The site has a fault.
     #[error("{0}")]
     Internal(String),
 }

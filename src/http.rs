@@ -7,11 +7,12 @@ mod head;
 mod host;
 mod setup_warnings;
 
+pub(crate) use accept::weighted_items;
 pub use accept::{prefers_json, takes_gzip};
 pub use bearer::bearer;
 pub use forwarded::{client_address, is_proxy, unlisted_proxy};
 pub use head::{RequestGate, refusal};
-pub use host::{accepts_host, check_origin, host};
+pub use host::{accepts_host, check_origin, host, url_at_port};
 pub use setup_warnings::{SetupWarnings, unlisted_proxies};
 
 /// The most bytes of a header that go into a log line or an error page.

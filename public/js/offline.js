@@ -1,10 +1,10 @@
-// Has the browser keep a page, in the reader's language, for when the site cannot be reached.
+// Registers the service worker, which keeps an offline page in the reader's language.
 
 const version = new URL(import.meta.url).pathname.split("/")[2];
 const query = new URLSearchParams({ version, lang: document.documentElement.lang });
 
-// The page about that, once there is a network again.
+// This is the offline page, and the network is back.
 if (document.getElementById("offline")) addEventListener("online", () => location.reload());
 
-// Browsers offer workers over TLS and on one's own machine only.
+// Browsers offer service workers over HTTPS and on localhost only. The path is part of installed workers: it stays.
 navigator.serviceWorker?.register(`/worker.js?${query}`).catch(() => {});

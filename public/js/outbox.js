@@ -1,76 +1,34 @@
-// What was said and has no answer yet. Kept by the browser until it has, so that it outlives a break, a reload and a new
-// start of the site; sent one after the other, each with the nonce that it was given first: sent twice, it is said once.
+// Messages that the site has not acknowledged. The browser keeps them over breaks and reloads. They are sent one after
+// the other, each with its first nonce: a message that is sent twice is posted once.
+
+import { Backoff } from "./backoff.js";
+import { request } from "./request.js";
+import { local } from "./storage.js";
 
 const FIRST_PAUSE = 1_000;
-const LONGEST_PAUSE = 30_000;
-/** How long an answer may take. */
-const PATIENCE = 15_000;
-/** After so many refusals it says why. */
-const REFUSALS = 3;
-/** What has waited this long is sent only if its author still wants that. It is never deleted: clocks may be wrong. */
-const OLD = 30 * 24 * 3_600_000;
+/** After this many refusals the message shows why. */
+const MAX_SILENT_REFUSALS = 3;
+/** An older message is sent only if its author confirms. It is never deleted: clocks may be wrong. */
+const MAX_AGE = 30 * 24 * 3_600_000;
 
 const newNonce = () => {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 };
 
-const stored = (key) => {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    // Forbidden.
-    return null;
-  }
-};
-
-const remove = (key) => {
-  try {
-    localStorage.removeItem(key);
-  } catch {
-    // Forbidden.
-  }
-};
-
-const keys = () => {
-  try {
-    return Object.keys(localStorage);
-  } catch {
-    // Forbidden.
-    return [];
-  }
-};
-
-const parsed = (json) => {
-  try {
-    return JSON.parse(json);
-  } catch {
-    // Not ours.
-    return null;
-  }
-};
-
 /**
- * A list in the browser's storage, shared by its tabs. Each item has a key of its own, so that tabs that write at the same
- * time overwrite nothing of each other. An item that cannot be stored lasts as long as the page.
+ * A list that all tabs of the browser share. Each item has a key of its own, so tabs that write at the same time do not
+ * overwrite each other. An item that cannot be stored lasts as long as the page.
  */
-class Kept {
+class OutboxStore {
   #prefix;
-  /** Items that are not stored, by key. */
   #unstored = new Map();
 
-  /** Earlier versions kept the whole list under `key`. */
   constructor(key) {
     this.#prefix = `${key} `;
-    const list = parsed(stored(key));
-    if (!Array.isArray(list)) return;
-    list.forEach((item) => this.add(item));
-    remove(key);
-    // There is room for them now.
-    for (const [itemKey, item] of this.#unstored) this.#write(itemKey, item);
+    this.#importOldList(key);
   }
 
-  /** The items in the order in which they were added. */
   get items() {
     return this.#entries().map(([, item]) => item);
   }
@@ -81,213 +39,212 @@ class Kept {
     this.#write(`${this.#prefix}${String(order).padStart(12, "0")} ${item.nonce}`, item);
   }
 
-  /** Changes an item, unless it is gone meanwhile. */
-  change(nonce, change) {
+  /** Changes an item unless another tab has removed it. */
+  update(nonce, change) {
     for (const [key, item] of this.#entries()) if (item.nonce === nonce) this.#write(key, { ...item, ...change });
   }
 
-  drop(nonce) {
-    for (const [key, item] of this.#entries()) if (item.nonce === nonce) this.#remove(key);
+  remove(nonce) {
+    for (const [key, item] of this.#entries()) {
+      if (item.nonce !== nonce) continue;
+      this.#unstored.delete(key);
+      local.remove(key);
+    }
+  }
+
+  /** Earlier versions stored the whole list under one key. */
+  #importOldList(key) {
+    const list = local.getJson(key);
+    if (!Array.isArray(list)) return;
+    list.forEach((item) => this.add(item));
+    local.remove(key);
+    for (const [itemKey, item] of this.#unstored) this.#write(itemKey, item);
   }
 
   #entries() {
     const entries = new Map(this.#unstored);
-    for (const key of keys()) {
-      const isItem = key.startsWith(this.#prefix) && !entries.has(key);
-      const item = isItem ? parsed(stored(key)) : null;
+    for (const key of local.keys()) {
+      const item = key.startsWith(this.#prefix) && !entries.has(key) ? local.getJson(key) : null;
       if (typeof item?.text === "string") entries.set(key, item);
     }
     return [...entries].sort(([one], [other]) => (one < other ? -1 : 1));
   }
 
   #write(key, item) {
-    try {
-      localStorage.setItem(key, JSON.stringify(item));
-      this.#unstored.delete(key);
-    } catch {
-      // Full, or forbidden.
-      this.#unstored.set(key, item);
-    }
-  }
-
-  #remove(key) {
-    this.#unstored.delete(key);
-    remove(key);
+    if (local.setJson(key, item)) this.#unstored.delete(key);
+    else this.#unstored.set(key, item);
   }
 }
 
 export class Outbox {
-  #kept;
+  #store;
   #author;
   #list;
   #action;
-  #words;
-  #refused;
-  #sent;
-  #sending = false;
-  #failures = 0;
+  #texts;
+  #restore;
+  #onSent;
+  #isSending = false;
+  #backoff = new Backoff(FIRST_PAUSE);
   #timer = 0;
-  /** The nonces of what is too old to be sent without asking. */
-  #old;
+  /** The nonces of messages that are too old to be sent without a confirmation. */
+  #expired;
 
   /**
-   * `list` shows what waits; `words` are the texts of its states. `refused` is asked to take a text back that was refused
-   * at once, and answers whether it did; `sent` is called with the number of what stands.
+   * `list` shows the messages, `texts` are the labels. `restore` puts a refused text back into the composer and returns
+   * whether it did. `onSent` is called with the number of a chat.
    */
-  constructor({ key, author, list, action, words, refused, sent }) {
-    this.#kept = new Kept(key);
+  constructor({ key, author, list, action, texts, restore, onSent }) {
+    this.#store = new OutboxStore(key);
     this.#author = author;
     this.#list = list;
     this.#action = action;
-    this.#words = words;
-    this.#refused = refused;
-    this.#sent = sent;
+    this.#texts = texts;
+    this.#restore = restore;
+    this.#onSent = onSent;
     const now = Date.now();
-    this.#old = new Set(this.#kept.items.filter(({ at }) => now - at > OLD).map(({ nonce }) => nonce));
+    this.#expired = new Set(this.#store.items.filter(({ at }) => now - at > MAX_AGE).map(({ nonce }) => nonce));
     addEventListener("online", () => this.flush());
-    addEventListener("storage", () => this.#show());
-    this.#show();
+    addEventListener("storage", () => this.#render());
+    this.#render();
     this.flush();
   }
 
-  /** Whether anything waits. */
-  get waits() {
-    return this.#kept.items.length > 0;
+  get hasUnsent() {
+    return this.#store.items.length > 0;
   }
 
-  /** Takes words to be said. */
   add(text) {
-    this.#kept.add({ nonce: newNonce(), text, at: Date.now(), refusals: 0, why: "" });
-    this.#show();
+    this.#store.add({ nonce: newNonce(), text, at: Date.now(), refusals: 0, why: "" });
+    this.#render();
     this.flush();
   }
 
-  /** Sends what waits, now. */
   flush() {
     clearTimeout(this.#timer);
-    if (!this.#sending) this.#send();
+    if (!this.#isSending) this.#sendAll();
   }
 
-  /** Takes away what has come to stand in the feed. */
-  arrived(seq) {
+  delivered(seq) {
     this.#list.querySelector(`[data-seq="${seq}"]`)?.remove();
   }
 
-  async #send() {
-    this.#sending = true;
+  async #sendAll() {
+    this.#isSending = true;
     for (let next = this.#next(); next; next = this.#next()) {
-      const goesOn = await this.#try(next);
-      if (!goesOn) {
-        const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** this.#failures++);
-        this.#timer = setTimeout(() => this.flush(), pause * (0.5 + Math.random() / 2));
-        break;
+      if (await this.#send(next)) {
+        this.#backoff.reset();
+        continue;
       }
-      this.#failures = 0;
+      this.#timer = setTimeout(() => this.flush(), this.#backoff.next());
+      break;
     }
-    this.#sending = false;
+    this.#isSending = false;
   }
 
   #next() {
-    return this.#kept.items.find(({ final, nonce }) => !final && !this.#old.has(nonce));
+    return this.#store.items.find(({ final, nonce }) => !final && !this.#expired.has(nonce));
   }
 
-  /** Sends one; answers whether the next one may follow. */
-  async #try(item) {
-    let answer;
+  /** Sends one message. Returns whether the next one may be sent. */
+  async #send(item) {
+    let response;
     try {
       const body = new URLSearchParams({ text: item.text, nonce: item.nonce, author: this.#author });
-      const headers = { Accept: "application/json" };
-      const signal = AbortSignal.timeout(PATIENCE);
-      answer = await fetch(this.#action, { method: "POST", body, headers, signal });
+      response = await request(this.#action, { method: "POST", body, json: true });
     } catch {
       return false;
     }
-    // A proxy may answer in words of its own.
-    const json = await answer.json().catch(() => ({}));
-    if (answer.ok && json.seq) {
-      this.#shown(item.nonce)?.setAttribute("data-seq", json.seq);
-      this.#drop(item.nonce);
-      this.#sent(json.seq);
+    // A proxy may answer with something else than JSON.
+    const json = await response.json().catch(() => ({}));
+    if (response.ok && json.seq) {
+      this.#element(item.nonce)?.setAttribute("data-seq", json.seq);
+      this.#remove(item.nonce);
+      this.#onSent(json.seq);
       return true;
     }
-    // Signed out: it waits for its person to come back.
-    if (answer.status === 401) return false;
-    const { fields = {}, message } = json.error ?? {};
-    // The nonce was another text's: these are new words.
+    // Signed out: the message waits until its author signs in.
+    if (response.status === 401) return false;
+    return this.#refused(item, response.status, json.error ?? {});
+  }
+
+  /** Handles a refusal. Returns whether the next message may be sent. */
+  #refused(item, status, { fields = {}, message }) {
+    // The nonce belongs to another text: this message gets a new one.
     if (fields.nonce) {
-      this.#change(item.nonce, { nonce: newNonce() });
+      this.#update(item.nonce, { nonce: newNonce() });
       return true;
     }
-    const [why = this.#words.refused] = [...Object.values(fields), message];
-    const final = answer.status >= 400 && answer.status < 500 && answer.status !== 429;
-    if (final && this.#refused(item.text, why)) {
-      this.#drop(item.nonce);
+    const [reason = this.#texts.refused] = [...Object.values(fields), message];
+    const final = status >= 400 && status < 500 && status !== 429;
+    if (final && this.#restore(item.text, reason)) {
+      this.#remove(item.nonce);
       return true;
     }
     const refusals = item.refusals + 1;
-    this.#change(item.nonce, { refusals, why: final || refusals >= REFUSALS ? why : "", final });
+    this.#update(item.nonce, { refusals, why: final || refusals >= MAX_SILENT_REFUSALS ? reason : "", final });
     return final;
   }
 
-  #change(nonce, change) {
-    this.#kept.change(nonce, change);
-    this.#show();
+  #update(nonce, change) {
+    this.#store.update(nonce, change);
+    this.#render();
   }
 
-  #drop(nonce) {
-    this.#kept.drop(nonce);
-    this.#show();
+  #remove(nonce) {
+    this.#store.remove(nonce);
+    this.#render();
   }
 
-  #shown(nonce) {
+  #element(nonce) {
     return this.#list.querySelector(`[data-nonce="${CSS.escape(nonce)}"]`);
   }
 
-  /** Shows what waits. What stands already is shown until the feed has it. */
-  #show() {
-    const items = this.#kept.items;
+  /** Shows the messages. A sent one stays visible until the feed has it. */
+  #render() {
+    const items = this.#store.items;
     for (const element of [...this.#list.children]) {
-      const waits = items.some(({ nonce }) => nonce === element.dataset.nonce);
-      if (!waits && !element.dataset.seq) element.remove();
+      const isWaiting = items.some(({ nonce }) => nonce === element.dataset.nonce);
+      if (!isWaiting && !element.dataset.seq) element.remove();
     }
     for (const item of items) {
-      const element = this.#shown(item.nonce) ?? this.#list.appendChild(this.#element(item));
-      const why = item.why || (this.#old.has(item.nonce) ? this.#words.old : "");
-      element.classList.toggle("refused", Boolean(why));
+      const element = this.#element(item.nonce) ?? this.#list.appendChild(this.#create(item));
+      const reason = item.why || (this.#expired.has(item.nonce) ? this.#texts.expired : "");
+      element.classList.toggle("refused", Boolean(reason));
       const state = element.querySelector(".state");
-      state.textContent = why || this.#words.waiting;
-      // What goes out at once is not read out twice.
-      state.role = why ? "alert" : null;
-      element.querySelector(".choices").hidden = !why;
+      state.textContent = reason || this.#texts.waiting;
+      // A message that is sent at once is announced by the feed.
+      state.role = reason ? "alert" : null;
+      element.querySelector(".actions").hidden = !reason;
     }
   }
 
-  #element({ nonce, text }) {
+  #create({ nonce, text }) {
     const element = document.createElement("li");
     element.dataset.nonce = nonce;
-    const words = document.createElement("p");
-    words.className = "text";
-    words.dir = "auto";
-    words.textContent = text;
+    const body = document.createElement("p");
+    body.className = "text";
+    body.dir = "auto";
+    body.textContent = text;
     const state = document.createElement("p");
     state.className = "state";
-    const choices = document.createElement("p");
-    choices.className = "choices";
-    const button = (name, act) => {
-      const made = document.createElement("button");
-      made.type = "button";
-      made.className = `quiet ${name}`;
-      made.textContent = this.#words[name];
-      made.addEventListener("click", act);
-      choices.append(made, " ");
+    const actions = document.createElement("p");
+    actions.className = "actions";
+    const addButton = (name, onClick) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = `button-secondary ${name}`;
+      button.textContent = this.#texts[name];
+      button.addEventListener("click", onClick);
+      actions.append(button, " ");
     };
-    button("retry", () => {
-      this.#old.delete(nonce);
-      this.#change(nonce, { refusals: 0, why: "", final: false });
+    addButton("retry", () => {
+      this.#expired.delete(nonce);
+      this.#update(nonce, { refusals: 0, why: "", final: false });
       this.flush();
     });
-    button("discard", () => this.#drop(nonce));
-    element.append(words, state, choices);
+    addButton("discard", () => this.#remove(nonce));
+    element.append(body, state, actions);
     return element;
   }
 }

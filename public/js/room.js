@@ -1,127 +1,149 @@
-// A room's page, live. Everything here works as plain forms and links too.
+// A room's page, live. Everything here also works as plain forms and links.
 
-import { Composer, isTouch } from "./composer.js";
-import { dress } from "./dress.js";
-import { Follower } from "./follow.js";
-import { help } from "./help.js";
-import { keepPlace, keptPlace } from "./history.js";
-import { loadOlder } from "./older.js";
+import { Announcer, withoutAnnouncing } from "./announcements.js";
+import { Composer } from "./composer.js";
+import { RoomConnection } from "./connection.js";
+import { decorate } from "./decorate.js";
+import { merge, parse, replace } from "./merge.js";
+import { isTouch } from "./message_field.js";
+import { notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
-import { parse, placeAll, replace } from "./place.js";
-import { Announcer, quietly } from "./quiet.js";
-import { Reading } from "./reading.js";
+import { ScrollManager } from "./scroll.js";
+import { savedPosition, savePosition } from "./scroll_position.js";
+import { shortcuts } from "./shortcuts.js";
+import { UnreadTracker } from "./unread.js";
 
-const me = document.body.dataset.me;
+/** More new chats at once are announced as a number, not read out one by one. */
+const MAX_READ_OUT = 3;
+
+const { currentUser } = document.body.dataset;
 const byId = (id) => document.getElementById(id);
 const feed = byId("feed");
+const { room } = feed.dataset;
 const scroller = byId("log");
-/** So many chats at once are counted, not read out one by one. */
-const BULK = 3;
+const form = byId("composer");
+const dialog = byId("help");
 const announcer = new Announcer(byId("announcement"));
-/** Anew each time: the site replaces it when it has something to say about it. */
-const connection = () => byId("connection");
-const composer = byId("composer");
+/** Looked up each time: frames of the site replace the element. */
+const connectionStatus = () => byId("connection");
 let outbox = null;
 
-const placed = (chats) => {
-  for (const { dataset } of chats) outbox?.arrived(dataset.seq);
-  dress(feed, chats);
+const added = (chats) => {
+  for (const { dataset } of chats) outbox?.delivered(dataset.seq);
+  decorate(feed, chats);
 };
 
-/** One's own typing is no news. */
-const forgetMe = (typing) => {
-  typing.querySelector(`[data-user="${CSS.escape(me)}"]`)?.remove();
+const removeCurrentUser = (typing) => {
+  typing.querySelector(`[data-user="${CSS.escape(currentUser)}"]`)?.remove();
   if (!typing.querySelector("[data-user]")) typing.replaceChildren();
 };
 
-const hear = (message) => {
-  const element = parse(message);
-  if (!element) return;
-  if (element.id) {
-    if (element.id === "typing") forgetMe(element);
-    const there = byId(element.id);
-    if (there) replace(there, document.adoptNode(element));
-    if (element.dataset.state === "connected") outbox?.flush();
-    return;
-  }
-  const seen = Number(feed.dataset.upto);
-  const upto = Number(element.dataset.upto);
-  feed.dataset.upto = Math.max(seen, upto);
-  const isNews = ({ hidden, dataset }) => !hidden && Number(dataset.seq) > seen && dataset.author !== me;
-  const insert = () =>
-    reading.steadily(() => {
-      const chats = placeAll(feed, element);
-      placed(chats);
-      return chats.filter(isNews);
-    });
-  const isBulk = [...element.children].filter(isNews).length > BULK;
-  const news = isBulk ? quietly(feed, insert) : insert();
-  if (isBulk) announcer.add("newer", news.length);
-  follower.seen(upto);
-  if (news.length) tell(news.at(-1));
+const onElement = (element) => {
+  if (element.id === "typing") removeCurrentUser(element);
+  const old = byId(element.id);
+  if (old) replace(old, document.adoptNode(element));
+  if (element.dataset.state === "connected") outbox?.flush();
 };
 
-const reading = new Reading({ feed, scroller, button: byId("new-chats"), me, key: `read ${me} ${feed.dataset.room}` });
-// Someone who comes back by the browser's button reads on where they left off.
-const isBack = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
-const place = isBack ? keptPlace() : null;
-if (!place && !location.hash) reading.goToEnd();
-keepPlace(() => reading.place());
-const tell = help({ dialog: byId("help"), button: byId("open-help"), room: byId("room-name").textContent });
+const onFragment = (fragment) => {
+  const seen = Number(feed.dataset.upto);
+  const upto = Number(fragment.dataset.upto);
+  feed.dataset.upto = Math.max(seen, upto);
+  const isNew = ({ hidden, dataset }) => !hidden && Number(dataset.seq) > seen && dataset.author !== currentUser;
+  const insert = () =>
+    scroll.keepScroll(() => {
+      const chats = merge(feed, fragment);
+      added(chats);
+      return chats.filter(isNew);
+    });
+  const isBulk = [...fragment.children].filter(isNew).length > MAX_READ_OUT;
+  const chats = isBulk ? withoutAnnouncing(feed, insert) : insert();
+  if (isBulk) announcer.add("newer", chats.length);
+  connection.advance(upto);
+  if (chats.length) notify(chats.at(-1));
+};
 
-const follower = new Follower({
-  room: feed.dataset.room,
+const onMessage = (message) => {
+  const element = parse(message);
+  if (element?.id) onElement(element);
+  else if (element) onFragment(element);
+};
+
+const onState = (state) => {
+  const { dataset } = connectionStatus();
+  if (dataset.state === state) return;
+  dataset.state = state;
+  connectionStatus().textContent = dataset[state] ?? "";
+  if (state === "connected") outbox?.flush();
+};
+
+const button = byId("new-chats");
+const unread = new UnreadTracker({
+  feed,
+  currentUser,
+  key: `read ${currentUser} ${room}`,
+  dividerText: button.dataset.divider,
+});
+const scroll = new ScrollManager({ feed, scroller, button, unread });
+const isBack = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
+const position = isBack ? savedPosition() : null;
+if (!position && !location.hash) scroll.scrollToEnd();
+savePosition(() => scroll.position());
+
+shortcuts({ dialog, button: byId("open-help") });
+const notify = notifications({ form: dialog.querySelector("form"), room: byId("room-name").textContent });
+
+const connection = new RoomConnection({
+  room,
   cursor: Number(feed.dataset.upto),
-  hear,
-  tell: (state) => {
-    const { dataset } = connection();
-    if (dataset.state === state) return;
-    dataset.state = state;
-    connection().textContent = dataset[state] ?? "";
-    if (state === "connected") outbox?.flush();
-  },
-  stays: () => outbox?.waits || composer.elements.text.value,
+  onMessage,
+  onState,
+  keepsPage: () => outbox?.hasUnsent || form.elements.text.value,
 });
 
-const writing = new Composer(composer, {
-  key: `draft ${me} ${feed.dataset.room}`,
+const composer = new Composer(form, {
+  draftKey: `draft ${currentUser} ${room}`,
   send: (text) => {
     outbox.add(text);
-    reading.goToEnd();
+    scroll.scrollToEnd();
   },
-  types: () => follower.type(),
-  last: () => [...feed.querySelectorAll(".own:not([hidden]) .at")].at(-1)?.href,
-  edited: (rev) => follower.look(rev),
+  onTyping: () => connection.sendTyping(),
+  onEdited: (rev) => connection.awaitEntry(rev),
+  lastChat: () => [...feed.querySelectorAll(".own:not([hidden]) .timestamp")].at(-1)?.href,
 });
 feed.addEventListener("click", (event) => {
-  if (!event.target.matches(".change") || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  if (!event.target.matches(".edit-link") || event.metaKey || event.ctrlKey || event.shiftKey) return;
   event.preventDefault();
-  writing.edit(event.target.href);
+  composer.edit(event.target.href);
 });
 
 outbox = new Outbox({
-  key: `outbox ${me} ${feed.dataset.room}`,
-  author: me,
+  key: `outbox ${currentUser} ${room}`,
+  author: currentUser,
   list: byId("outbox"),
-  action: composer.action,
-  words: composer.dataset,
-  refused: (words, why) => writing.takeBack(words, why),
-  sent: (seq) => {
-    // What is older than the page's end does not come any more.
-    if (byId(`chat-${seq}`) || seq <= Number(feed.dataset.upto)) outbox.arrived(seq);
-    else follower.look(seq);
+  action: form.action,
+  texts: form.dataset,
+  restore: (text, reason) => composer.restore(text, reason),
+  onSent: (seq) => {
+    // A chat before the cursor does not arrive again.
+    if (byId(`chat-${seq}`) || seq <= Number(feed.dataset.upto)) outbox.delivered(seq);
+    else connection.awaitEntry(seq);
   },
 });
 
-const older = byId("older");
-const above = (chats) => {
-  placed(chats);
-  reading.drawLine();
+const older = byId("load-older");
+const onLoaded = (chats) => {
+  added(chats);
+  unread.drawDivider();
   announcer.add("older", chats.filter(({ hidden }) => !hidden).length);
 };
-const loadMore = older ? loadOlder({ link: older, scroller, feed, placed: above }) : () => false;
-if (place) reading.goTo(place, loadMore);
-// Coming with a keyboard to write on, and not to a certain chat.
-if (!place && !location.hash && !isTouch() && document.activeElement === document.body) {
-  composer.elements.text.focus({ preventScroll: true });
+// On a device with a keyboard the composer gets the focus, unless the reader opened a link to a chat.
+if (!position && !location.hash && !isTouch() && document.activeElement === document.body) {
+  form.elements.text.focus({ preventScroll: true });
 }
+let loadMore = () => false;
+if (older) {
+  const { paginate } = await import("./pagination.js");
+  loadMore = paginate({ link: older, scroller, feed, onLoaded });
+}
+if (position) scroll.restore(position, loadMore);

@@ -1,15 +1,14 @@
-// Fits a room's page into the part of the window that an on-screen keyboard leaves. WebKit does not resize the page for
-// its keyboard: only the visual viewport tells.
+// Fits a room's page above an on-screen keyboard. WebKit does not resize the page for its keyboard: only the visual
+// viewport shrinks.
 
-/** Below this height, in pixels, bars are compact. */
-const LOW = 320;
+const LOW_HEIGHT = 320;
 
 export function fitViewport() {
   const { style, classList } = document.documentElement;
   const view = globalThis.visualViewport;
 
   const fit = () => {
-    // Someone who zooms in by pinching sees a part of the page that stays as it is.
+    // A user who pinches to zoom sees a part of an unchanged page.
     const isZoomed = (view?.scale ?? 1) > 1.01;
     const whole = document.documentElement.clientHeight;
     const height = isZoomed || !view ? whole : view.height;
@@ -21,7 +20,7 @@ export function fitViewport() {
       style.removeProperty("--viewport-height");
       style.removeProperty("--viewport-top");
     }
-    classList.toggle("low", height < LOW);
+    classList.toggle("low", height < LOW_HEIGHT);
   };
 
   view?.addEventListener("resize", fit);

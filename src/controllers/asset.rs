@@ -34,7 +34,7 @@ impl File {
 impl<'r> Responder<'r, 'static> for File {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let mut response = Response::build();
-        response.raw_header("Content-Type", self.asset.kind).raw_header("Cache-Control", self.caching);
+        response.raw_header("Content-Type", self.asset.content_type).raw_header("Cache-Control", self.caching);
         let plain: &'static [u8] = &self.asset.data;
         match self.asset.gzip.as_deref() {
             Some(gzip) => compressed_body(&mut response, request, plain, |_| Some(gzip)),

@@ -15,7 +15,7 @@ use super::reply::Reply;
 use crate::error::{Error, Result};
 use crate::http::{clip, prefers_json};
 use crate::views::error::{ErrorJson, ErrorPage};
-use crate::views::user::Me;
+use crate::views::user::UserView;
 
 /// The `Retry-After` of 503, in seconds.
 const RETRY_AFTER: u64 = 2;
@@ -41,15 +41,15 @@ impl<'r> Responder<'r, 'static> for Error {
 }
 
 fn error_reply(error: &Error, request: &Request<'_>) -> Result<Reply> {
-    let (locale, user) = (locale(request), resumed_user(request).map(|user| Me::from(&user.user)));
+    let (locale, user) = (locale(request), resumed_user(request).map(|user| UserView::from(&user.user)));
     if prefers_json(request) {
         return Reply::json(&ErrorJson::new(error, locale, user.as_ref()));
     }
     let may_be_signed_in = Cookies::of(request).has_session() && !matches!(error, Error::SignedOut);
     let author = FormFields::of(request).and_then(FormFields::author);
     let page = ErrorPage::new(error, locale, user, may_be_signed_in)
-        .keeping(resubmit_form(request, error), author)
-        .numbered(&request_info(request).id);
+        .with_form(resubmit_form(request, error), author)
+        .with_request_id(&request_info(request).id);
     Reply::page(managed(request)?, "errors/show.html.tera", locale, &page)
 }
 

@@ -65,7 +65,7 @@ impl<'r> SocketRequest<'r> {
             session: self.user.session.clone(),
             address: self.ctx.client_address(),
             locale: self.ctx.locale(),
-            place: self.permit,
+            _permit: self.permit,
         }
     }
 }

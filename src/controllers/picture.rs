@@ -52,7 +52,7 @@ async fn show(id: UserId, small: bool, _user: &CurrentUser, ctx: RequestContext<
         return Ok(Picture::Stored { body: (), location: Header::new("Location", url.to_string()), caching });
     }
     let nickname = user.as_ref().map(|user| &user.nickname);
-    let svg = picture::draw(ctx.views, ctx.locale(), &id.to_string(), nickname)?;
+    let svg = picture::initial_avatar(ctx.views, ctx.locale(), &id.to_string(), nickname)?;
     Ok(Picture::Drawn { svg, content_type: ContentType::SVG, caching })
 }
 

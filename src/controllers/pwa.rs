@@ -7,7 +7,7 @@ use super::asset::File;
 use super::reply::Reply;
 use super::request_context::RequestContext;
 use crate::error::Result;
-use crate::views::app::{Manifest, Offline};
+use crate::views::pwa::{Manifest, OfflinePage};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![manifest, offline, worker]
@@ -24,11 +24,11 @@ async fn manifest(ctx: RequestContext<'_>) -> Result<Reply> {
 #[get("/offline")]
 async fn offline(ctx: RequestContext<'_>) -> Result<Reply> {
     ctx.account_locale().await;
-    ctx.page("app/offline.html.tera", &Offline {})
+    ctx.page("pwa/offline.html.tera", &OfflinePage {})
 }
 
 /// Returns the service worker, at the root because its scope is all pages.
 #[get("/worker.js")]
 fn worker() -> Result<File> {
-    File::revalidated("js/worker.js")
+    File::revalidated("js/service_worker.js")
 }

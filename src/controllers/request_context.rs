@@ -23,7 +23,7 @@ use crate::internal_api::ImageClient;
 use crate::limits::{Limits, Rate};
 use crate::live::Hub;
 use crate::store::Database;
-use crate::views::error::{Messages, messages};
+use crate::views::form::{FieldMessages, field_messages};
 use crate::views::{Locale, Views};
 
 pub(crate) struct RequestContext<'r> {
@@ -93,8 +93,8 @@ impl<'r> RequestContext<'r> {
         images_url::images_url(self.request)
     }
 
-    pub(crate) fn messages(&self, errors: &FieldErrors) -> Messages {
-        messages(errors, self.locale())
+    pub(crate) fn field_messages(&self, errors: &FieldErrors) -> FieldMessages {
+        field_messages(errors, self.locale())
     }
 
     pub(crate) fn page(&self, template: &str, view: &impl Serialize) -> Result<Reply> {

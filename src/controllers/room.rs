@@ -14,9 +14,11 @@ use super::request_context::RequestContext;
 use crate::error::{FieldErrors, Result};
 use crate::models::room::{Created, ListCursor};
 use crate::models::values::{Nonce, RoomName, Topic};
-use crate::models::{self, RoomId};
-use crate::views::room::{self as views, Composer, Listed, Neighbour, Room, Rooms, Show, Typed};
-use crate::views::user::Me;
+use crate::models::{self, RoomId, User};
+use crate::views::room::{
+    self as views, ComposerValues, RoomFormValues, RoomListItem, RoomPage, RoomView, RoomsPage, SidebarRoom,
+};
+use crate::views::user::UserView;
 
 const ROOMS_PER_PAGE: usize = 50;
 const SIDEBAR_ROOMS: usize = 30;
@@ -40,7 +42,6 @@ struct RoomChangeForm {
     topic: Optional<Topic>,
 }
 
-/// Redirects to the main page.
 #[get("/")]
 fn root() -> Reply {
     Reply::see_other(index_path())
@@ -49,19 +50,18 @@ fn root() -> Reply {
 /// Shows the main page with a list of rooms.
 #[get("/room?<page>")]
 async fn index(page: QueryNumber<'_>, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
-    rooms_page(&ctx, &user, page.place()?, Typed::default()).await
+    rooms_page(&ctx, &user, page.place()?, RoomFormValues::default()).await
 }
 
-/// Creates a room.
 #[post("/room", data = "<form>")]
 async fn create(form: Submission<'_, RoomForm>, ctx: RequestContext<'_>) -> Result<Reply> {
     let user = ctx.rate_limited_user(|limits| &limits.rooms).await?;
     let created = create_room(&form, user, &ctx).await;
     ctx.reply(created)
-        .json(async |(room, status)| Ok(Reply::json(&Room::new(&room, &ctx.db, user))?.with_status(status)))
+        .json(async |(room, status)| Ok(Reply::json(&view(&ctx, &room, user))?.with_status(status)))
         .redirect(|(room, _)| path(room.id))
         .invalid(async |errors| {
-            let typed = typed(&form, Typed::default(), &errors, &ctx);
+            let typed = typed(&form, RoomFormValues::default(), &errors, &ctx);
             rooms_page(&ctx, user, ListCursor::Page(1), typed).await
         })
         .await
@@ -82,7 +82,7 @@ async fn update(id: RoomId, form: Submission<'_, RoomChangeForm>, ctx: RequestCo
     let room = user.manageable_room(&ctx.db, id).await?;
     let updated = change_room(&form, &room, &ctx).await;
     ctx.reply(updated)
-        .json(async |()| Reply::json(&Room::new(&user.room(&ctx.db, id).await?, &ctx.db, user)))
+        .json(async |()| Reply::json(&view(&ctx, &user.room(&ctx.db, id).await?, user)))
         .redirect(|()| path(id))
         .invalid(async |errors| {
             let typed = Some(typed(&form, stored(&room), &errors, &ctx));
@@ -99,12 +99,10 @@ async fn destroy(id: RoomId, user: &CurrentUser, _form: &FormFields, ctx: Reques
     Ok(ctx.no_content_or_redirect(index_path()))
 }
 
-/// Returns the main page's path.
 pub(super) fn index_path() -> String {
     uri!(index(page = _)).to_string()
 }
 
-/// Returns a room's path.
 pub(super) fn path(id: RoomId) -> String {
     uri!(show(id = id, before = _)).to_string()
 }
@@ -113,9 +111,14 @@ pub(super) fn path(id: RoomId) -> String {
 #[derive(Default)]
 pub(super) struct RoomPageContent {
     pub(super) before: Option<i64>,
-    pub(super) composer: Option<Composer>,
+    pub(super) composer: Option<ComposerValues>,
     /// The form that changes the room.
-    pub(super) typed: Option<Typed>,
+    pub(super) typed: Option<RoomFormValues>,
+}
+
+/// Shows a room to a reader.
+pub(super) fn view(ctx: &RequestContext<'_>, room: &models::Room, reader: &User) -> RoomView {
+    RoomView::new(room, reader, room.chat_count(&ctx.db), room.last_at(&ctx.db))
 }
 
 pub(super) async fn room_page(
@@ -125,9 +128,9 @@ pub(super) async fn room_page(
     content: RoomPageContent,
 ) -> Result<Reply> {
     let page = ctx.hub.page(room, content.before).await?;
-    let view = Room::new(room, &ctx.db, user);
+    let view = view(ctx, room, user);
     if ctx.wants_json() {
-        let feed = page.fragment.view.json();
+        let feed = page.fragment.json();
         return Reply::json(&json!({ "room": view, "upto": feed.upto, "before": page.before, "chats": feed.chats }));
     }
     let locale = ctx.locale();
@@ -135,44 +138,52 @@ pub(super) async fn room_page(
         Some(live) => (live.presence.online().borrow().clone(), live.presence.typing().borrow().clone()),
         None => Default::default(),
     };
-    let show = Show {
-        state: "",
-        me: Me::from(&user.user),
+    let page = RoomPage {
+        connection_state: "",
+        current_user: UserView::from(&user.user),
         room: view,
-        upto: page.fragment.view.upto,
-        elements: page.fragment.view.elements(ctx.views, locale, &mut None)?,
+        upto: page.fragment.upto,
+        elements: page.fragment.elements(ctx.views, locale, &mut None)?,
         before: page.before,
-        past: content.before.is_some(),
+        is_history: content.before.is_some(),
         presence: views::presence(&presence, ctx.views, locale)?.to_string(),
         typing: views::typing(&typing, ctx.views, locale)?.to_string(),
         composer: match content.composer {
             Some(composer) => composer,
-            None => Composer { nonce: Nonce::random()?.as_str().into(), ..Composer::default() },
+            None => ComposerValues { nonce: Nonce::random()?.as_str().into(), ..ComposerValues::default() },
         },
-        typed: content.typed.unwrap_or_else(|| stored(room)),
+        form: content.typed.unwrap_or_else(|| stored(room)),
         // Read last, because the page can do without it when the query budget is spent.
         rooms: sidebar_rooms(ctx, user, room.id).await,
     };
-    ctx.page("rooms/show.html.tera", &show)
+    ctx.page("rooms/show.html.tera", &page)
 }
 
 /// Returns the first rooms of the list, or none if the database is too slow.
-async fn sidebar_rooms(ctx: &RequestContext<'_>, user: &CurrentUser, current: RoomId) -> Vec<Neighbour> {
+async fn sidebar_rooms(ctx: &RequestContext<'_>, user: &CurrentUser, current: RoomId) -> Vec<SidebarRoom> {
     let rooms = user.cached_rooms(&ctx.db, SIDEBAR_ROOMS).await;
-    rooms.iter().map(|room| Neighbour::new(room, current, ctx.hub.online_count(room.id))).collect()
+    rooms.iter().map(|room| SidebarRoom::new(room, current, ctx.hub.online_count(room.id))).collect()
 }
 
-async fn rooms_page(ctx: &RequestContext<'_>, user: &CurrentUser, place: ListCursor, typed: Typed) -> Result<Reply> {
+async fn rooms_page(
+    ctx: &RequestContext<'_>,
+    user: &CurrentUser,
+    place: ListCursor,
+    typed: RoomFormValues,
+) -> Result<Reply> {
     let listing = user.rooms(&ctx.db, place, ROOMS_PER_PAGE).await?;
     let summaries = ctx.hub.summaries(&listing.rooms).await;
-    let rooms = listing.rooms.iter().map(|room| Room::new(room, &ctx.db, user)).zip(summaries);
-    let rooms: Vec<_> = rooms.map(|(room, summary)| Listed::new(room, summary)).collect();
+    let rooms = listing.rooms.iter().map(|room| view(ctx, room, user)).zip(summaries);
+    let rooms: Vec<_> = rooms.map(|(room, summary)| RoomListItem::new(room, summary)).collect();
     let [previous, next] = [listing.previous, listing.next].map(|place| place.map(place_query));
     if ctx.wants_json() {
         return Reply::json(&json!({ "rooms": rooms, "page": listing.page, "previous": previous, "next": next }));
     }
     let nonce = user.room_nonce(&ctx.db);
-    ctx.page("rooms/index.html.tera", &Rooms { me: Me::from(&user.user), rooms, previous, next, nonce, typed })
+    ctx.page(
+        "rooms/index.html.tera",
+        &RoomsPage { current_user: UserView::from(&user.user), rooms, previous, next, nonce, form: typed },
+    )
 }
 
 async fn create_room(
@@ -197,15 +208,20 @@ async fn change_room(
     room.update(&ctx.db, name.clone(), topic.clone()).await
 }
 
-fn stored(room: &models::Room) -> Typed {
-    Typed { name: room.name.as_str().into(), topic: room.topic.as_str().into(), ..Typed::default() }
+fn stored(room: &models::Room) -> RoomFormValues {
+    RoomFormValues { name: room.name.as_str().into(), topic: room.topic.as_str().into(), ..RoomFormValues::default() }
 }
 
 /// Returns the form as it was typed; absent fields as in `stored`.
-fn typed<T>(form: &Submission<'_, T>, stored: Typed, errors: &FieldErrors, ctx: &RequestContext<'_>) -> Typed {
-    Typed {
-        name: form.typed("name").map_or(stored.name, str::to_owned),
-        topic: form.typed("topic").map_or(stored.topic, str::to_owned),
-        faults: ctx.messages(errors),
+fn typed<T>(
+    form: &Submission<'_, T>,
+    stored: RoomFormValues,
+    errors: &FieldErrors,
+    ctx: &RequestContext<'_>,
+) -> RoomFormValues {
+    RoomFormValues {
+        name: form.typed_or("name", &stored.name).to_owned(),
+        topic: form.typed_or("topic", &stored.topic).to_owned(),
+        errors: ctx.field_messages(errors),
     }
 }

@@ -11,7 +11,7 @@ use crate::error::{FieldErrors, Result};
 use crate::models::User;
 use crate::models::user::SignInOrigin;
 use crate::models::values::{Login, Password};
-use crate::views::user::{Door, Typed};
+use crate::views::user::{FormValues, SignInPage};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![create, destroy]
@@ -26,7 +26,6 @@ struct SignInForm {
     password: Option<Password>,
 }
 
-/// Signs a user in.
 #[post("/session", data = "<form>")]
 async fn create(form: Submission<'_, SignInForm>, ctx: RequestContext<'_>) -> Result<Reply> {
     let signed_in = sign_in(&form, &ctx).await;
@@ -60,7 +59,10 @@ async fn sign_in(form: &Submission<'_, SignInForm>, ctx: &RequestContext<'_>) ->
 
 /// Shows the form again, without a nonce: the page is the same whatever was wrong.
 fn invalid_page(form: &Submission<'_, SignInForm>, errors: &FieldErrors, ctx: &RequestContext<'_>) -> Result<Reply> {
-    let text = |field| form.typed(field).unwrap_or_default().to_owned();
-    let sign_in = Typed { userId: text("userId"), faults: ctx.messages(errors), ..Typed::default() };
-    ctx.page("users/door.html.tera", &Door { next: text("next"), sign_in, ..Door::default() })
+    let sign_in =
+        FormValues { userId: form.typed("userId").into(), errors: ctx.field_messages(errors), ..FormValues::default() };
+    ctx.page(
+        "users/sign_in.html.tera",
+        &SignInPage { next: form.typed("next").into(), sign_in, ..SignInPage::default() },
+    )
 }

@@ -14,7 +14,7 @@ use crate::error::{Error, FieldErrors, Result};
 use crate::models::values::{Login, Nickname, Nonce, Password};
 use crate::models::{Device, Session, User, UserId};
 use crate::views::Locale;
-use crate::views::user::{Card, Door, Me, Typed, UserJson};
+use crate::views::user::{FormValues, ProfilePage, SignInPage, UserJson, UserView};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![sign_in_page, create, show]
@@ -35,14 +35,14 @@ struct SignUpForm {
 /// Shows the sign-up and the sign-in form. `lang` sets the language of this browser.
 #[get("/user?<next>&<lang>")]
 async fn sign_in_page(next: Option<&str>, lang: Option<&str>, ctx: RequestContext<'_>) -> Result<Reply> {
-    if let Some(locale) = lang.and_then(Locale::tagged) {
+    if let Some(locale) = lang.and_then(Locale::from_tag) {
         ctx.cookies().set_locale(Some(locale));
         return Ok(Reply::see_other(uri!(sign_in_page(next = next, lang = _))));
     }
     match ctx.current_user().await {
         Ok(_) => Ok(Reply::see_other(room::index_path())),
         Err(Error::SignedOut) if ctx.wants_json() => Reply::json(&json!({ "next": next })),
-        Err(Error::SignedOut) => sign_up_page(&ctx, next, Typed::default()),
+        Err(Error::SignedOut) => sign_up_page(&ctx, next.unwrap_or_default(), FormValues::default()),
         Err(error) => Err(error),
     }
 }
@@ -58,14 +58,16 @@ async fn create(form: Submission<'_, SignUpForm>, ctx: RequestContext<'_>) -> Re
         .await
 }
 
-/// Shows a user's card.
 #[get("/user/<id>")]
 async fn show(id: UserId, current_user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
     let user = User::find(&ctx.db, id).await?;
     if ctx.wants_json() {
         return Reply::json(&UserJson::from(&user));
     }
-    ctx.page("users/show.html.tera", &Card { me: Me::from(&current_user.user), user: Me::from(&user) })
+    ctx.page(
+        "users/profile.html.tera",
+        &ProfilePage { current_user: UserView::from(&current_user.user), user: UserView::from(&user) },
+    )
 }
 
 /// Returns the path of the sign-in page, which leads back to `next`.
@@ -83,7 +85,7 @@ pub(super) async fn start_session(ctx: &RequestContext<'_>, user: &User) -> Resu
     let token = Session::open(&ctx.db, user, ctx.user_agent(), ctx.client_address()).await?;
     cookies.set_session(token.with_device(&device).as_str());
     cookies.clear_device();
-    if let Some(locale) = user.locale.as_deref().and_then(Locale::tagged) {
+    if let Some(locale) = user.locale.as_deref().and_then(Locale::from_tag) {
         cookies.set_locale(Some(locale));
     }
     Ok(())
@@ -95,22 +97,23 @@ pub(super) fn created_session(user: &User) -> Result<Reply> {
 }
 
 /// Returns the path to continue at: `next` if it is a path of this site.
-pub(super) fn path_after_sign_in(next: Option<&str>) -> String {
-    let is_own =
-        |next: &&str| next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n', '\t']);
-    let next = next.filter(is_own).and_then(|next| rocket::http::uri::Origin::parse(next).ok());
-    next.map_or_else(room::index_path, |path| path.to_string())
+pub(super) fn path_after_sign_in(next: &str) -> String {
+    let is_own = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n', '\t']);
+    match rocket::http::uri::Origin::parse(next) {
+        Ok(path) if is_own => path.to_string(),
+        _ => room::index_path(),
+    }
 }
 
 /// Creates an account, or finds the one that an earlier copy of this request created.
 async fn sign_up(form: &Submission<'_, SignUpForm>, ctx: &RequestContext<'_>) -> Result<User> {
     ctx.limits.signups.check_address(ctx.client_address())?;
     let SignUpForm { login, password, nickname, nonce: Optional(nonce) } = form.value()?;
-    let (login, password) = (|| login.clone(), || password.clone());
-    let created = User::sign_up_once(&ctx.db, login(), password(), nickname.clone(), nonce.clone()).await;
+    let (login, password, nickname) = (login.clone(), password.clone(), nickname.clone());
+    let created = User::sign_up_once(&ctx.db, login.clone(), password.clone(), nickname, nonce.clone()).await;
     let user = match (created, nonce) {
         (Err(Error::Invalid(taken)), Some(nonce)) => {
-            let earlier = User::signed_up_before(&ctx.db, login(), password(), nonce, ctx.client_address()).await?;
+            let earlier = User::signed_up_before(&ctx.db, login, password, nonce, ctx.client_address()).await?;
             earlier.ok_or(Error::Invalid(taken))?
         }
         (created, _) => created?,
@@ -119,13 +122,13 @@ async fn sign_up(form: &Submission<'_, SignUpForm>, ctx: &RequestContext<'_>) ->
     Ok(user)
 }
 
-fn sign_up_page(ctx: &RequestContext<'_>, next: Option<&str>, sign_up: Typed) -> Result<Reply> {
+fn sign_up_page(ctx: &RequestContext<'_>, next: &str, sign_up: FormValues) -> Result<Reply> {
     let nonce = Nonce::random()?.as_str().into();
-    let page = Door { next: next.unwrap_or_default().into(), nonce, sign_up, ..Door::default() };
-    ctx.page("users/door.html.tera", &page)
+    let page = SignInPage { next: next.into(), nonce, sign_up, ..SignInPage::default() };
+    ctx.page("users/sign_in.html.tera", &page)
 }
 
-fn typed(form: &Submission<'_, SignUpForm>, errors: &FieldErrors, ctx: &RequestContext<'_>) -> Typed {
-    let text = |field| form.typed(field).unwrap_or_default().to_owned();
-    Typed { userId: text("userId"), userNickname: text("userNickname"), faults: ctx.messages(errors) }
+fn typed(form: &Submission<'_, SignUpForm>, errors: &FieldErrors, ctx: &RequestContext<'_>) -> FormValues {
+    let [id, nickname] = ["userId", "userNickname"].map(|field| form.typed(field).to_owned());
+    FormValues { userId: id, userNickname: nickname, errors: ctx.field_messages(errors) }
 }

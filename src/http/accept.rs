@@ -18,6 +18,11 @@ pub fn takes_gzip(request: &Request<'_>) -> bool {
     accepts_gzip(request.headers().get("Accept-Encoding"))
 }
 
+/// Returns the items of one header, each with its weight.
+pub(crate) fn weighted_items(header: &str) -> impl Iterator<Item = (&str, f32)> {
+    items(std::iter::once(header))
+}
+
 /// The heaviest media type wins, then the more specific one, then the first one.
 fn is_json_best<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
     let mut best = (0.0, 0, false);

@@ -19,6 +19,11 @@ pub fn accepts_host(request: &Request<'_>) -> bool {
     settings.site.url.is_some() || knows_host(request, settings)
 }
 
+/// Returns the URL of the other server, at the host that a request names.
+pub fn url_at_port(request: &Request<'_>, port: u16) -> Option<Url> {
+    host(request).filter(|_| accepts_host(request))?.with_port(port)
+}
+
 /// An attacker's page cannot have an IP address, `localhost` or a configured name as its own name.
 fn knows_host(request: &Request<'_>, settings: &Settings) -> bool {
     host(request).is_some_and(|host| settings.site.knows(&host))

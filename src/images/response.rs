@@ -39,8 +39,7 @@ impl<'r> Client<'r> {
         if let Some(url) = &settings.site.url {
             return Some(url.clone());
         }
-        let host = http::host(self.0).filter(|host| settings.site.knows(host))?;
-        host.with_port(settings.rocket.extract_inner("port").ok()?)
+        http::url_at_port(self.0, settings.rocket.extract_inner("port").ok()?)
     }
 
     /// The site's origin, when the call comes from one of its pages by script.
@@ -111,7 +110,7 @@ impl ImageResponse {
     /// An error in the reader's words: JSON for a script, else a page.
     pub(super) fn error_page(request: &Request<'_>, error: &Error) -> Self {
         let (caller, status) = (Client(request), Status::new(error.status()));
-        let locale = Locale::accepted(request.headers().get_one("Accept-Language").unwrap_or_default());
+        let locale = Locale::negotiate(request.headers().get_one("Accept-Language").unwrap_or_default());
         if caller.wants_json() {
             return Self::json(status, &ErrorJson::new(error, locale, None)).with_cors(&caller);
         }

@@ -7,9 +7,9 @@ use crate::cache::Budget;
 use crate::error::Result;
 use crate::models;
 use crate::store::Database;
-use crate::views::chat::{Article, Chat};
+use crate::views::chat::{Article, ChatView};
 
-/// Readers who catch up from the log at once. More wait, so that a returning crowd does not delay everybody.
+/// Further readers wait, so that a returning crowd does not delay everybody.
 const MAX_CATCH_UPS: usize = 8;
 
 /// Turns chats into articles with their authors' names, for rooms, pages and single chats.
@@ -29,12 +29,11 @@ impl ChatLoader {
         let names = self.names.get(chats.iter().map(|chat| chat.author)).await?;
         let article = |chat: models::Chat| {
             let name = names.get(&chat.author).and_then(Option::as_ref);
-            Arc::new(Article::new(Chat::new(chat, name)).charged_to(self.budget()))
+            Arc::new(Article::new(ChatView::new(chat, name)).charged_to(self.budget()))
         };
         Ok(chats.into_iter().map(article).collect())
     }
 
-    /// Returns how often names have changed.
     pub(super) fn names_version(&self) -> u64 {
         self.names.version()
     }

@@ -1,5 +1,5 @@
-//! One reader of a room: a cursor, from the ring where it reaches back that far, else from the log.
-//! WebSocket, long poll, the page for browsers without script and reconnect are all this.
+//! A reader's cursor over a room: recent chats from memory, older ones from the log. WebSocket, long poll, stream
+//! and reconnect all use it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,61 +14,52 @@ use super::room::{CatchUp, LiveRoom};
 use crate::error::{Error, Result};
 use crate::views::chat::Fragment;
 
-/// What a reader gets, one after the other.
 pub(super) type FragmentStream = BoxStream<'static, Arc<Fragment>>;
 
-/// The pause before a reader asks the log again when the database is away.
 pub(super) const RETRY_DELAY: Duration = Duration::from_millis(500);
 
-/// A reader of a room.
 pub(crate) struct Feed {
     room: Arc<LiveRoom>,
     cursor: i64,
     upto: watch::Receiver<i64>,
-    /// What is being read of the log behind the cursor.
+    /// The log read that is running for this reader.
     catch_up: Option<CatchUp>,
 }
 
 impl Feed {
-    /// A reader who has seen all up to `since`, or begins now. Subscribed before anything is read.
+    /// Opens a feed after `since`, or at the head. Subscribes before it reads anything.
     pub(super) async fn open(room: Arc<LiveRoom>, since: Option<i64>) -> Result<Self> {
         let hint = room.upto();
         let upto = room.recent().upto();
         let cursor = since.unwrap_or(upto);
-        // The ring may be behind the log, never before it.
+        // The recent chats may lag behind the log, never the other way round.
         if cursor > upto && !room.log.contains(cursor).await? {
             return Err(Error::CursorAhead);
         }
         Ok(Self { room, cursor, upto: hint, catch_up: None })
     }
 
-    /// The room that is read.
     pub fn room(&self) -> &Arc<LiveRoom> {
         &self.room
     }
 
-    /// How far this reader has seen.
     pub(crate) fn cursor(&self) -> i64 {
         self.cursor
     }
 
-    /// What is new, in one bounded fragment; waits for it. May be given up while it waits, nothing is lost. Behind the
-    /// end of a closed room that is what it says, each time.
-    ///
-    /// # Errors
-    /// The database's, where the log had to be asked.
+    /// Waits for the next fragment, of bounded size. Cancel-safe. After *closed* it returns at once, each time.
     pub(crate) async fn next(&mut self) -> Result<Arc<Fragment>> {
         loop {
             self.upto.borrow_and_update();
             if let Some(fragment) = self.poll().await? {
                 return Ok(fragment);
             }
-            // The sender is in the room that we hold.
+            // The sender lives in the room, which this feed holds.
             let _ = self.upto.changed().await;
         }
     }
 
-    /// All that is new from now on. While the database is away the log is asked again.
+    /// Returns all further fragments. Retries while the database is unavailable.
     pub(super) fn into_stream(self) -> FragmentStream {
         let news = stream::unfold(self, async |mut feed| {
             loop {
@@ -82,12 +73,11 @@ impl Feed {
         news.boxed()
     }
 
-    /// Whether there is more than this reader has seen, as far as this site knows.
     pub(super) fn has_more(&self) -> bool {
         *self.upto.borrow() > self.cursor
     }
 
-    /// What is new by now, as far as it is in memory; where the reader is behind that, [`Feed::now`] asks the log.
+    /// Returns the next fragment if it is in memory.
     pub(super) fn poll_memory(&mut self) -> Catchup {
         let after = self.room.recent().after(self.cursor);
         match after {
@@ -96,17 +86,14 @@ impl Feed {
         }
     }
 
-    /// What is new by now, if anything is. May be given up and asked again: what is being read goes on.
-    ///
-    /// # Errors
-    /// As [`Feed::next`].
+    /// Returns the next fragment if there is one. Cancel-safe: a running read goes on.
     pub(crate) async fn poll(&mut self) -> Result<Option<Arc<Fragment>>> {
         match self.poll_memory() {
             Catchup::None => return Ok(None),
             Catchup::Fragment(fragment) => return Ok(Some(fragment)),
             Catchup::TooOld => {}
         }
-        // What came to its end while nobody asked may be old.
+        // A read that finished while nobody polled may be old.
         self.catch_up.take_if(|reading| reading.peek().is_some());
         let reading = self.catch_up.get_or_insert_with(|| self.room.read_log(self.cursor)).clone();
         let read = reading.await;
@@ -114,10 +101,9 @@ impl Feed {
         Ok(self.advance(read.map_err(|error| Error::Unavailable(error.to_string()))?))
     }
 
-    /// Moves the cursor behind a fragment; `None` where there is nothing in it.
     fn advance(&mut self, fragment: Arc<Fragment>) -> Option<Arc<Fragment>> {
-        let is_news = fragment.view.upto > self.cursor || fragment.view.closed;
-        self.cursor = self.cursor.max(fragment.view.upto);
+        let is_news = fragment.upto > self.cursor || fragment.closed;
+        self.cursor = self.cursor.max(fragment.upto);
         is_news.then_some(fragment)
     }
 }

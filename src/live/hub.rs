@@ -1,4 +1,4 @@
-//! The rooms that are live on this site, and the names of the people in them.
+//! What is live on this instance: rooms, sessions, and the sockets' tasks.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -21,16 +21,13 @@ use crate::models::{self, Room, RoomId, Session, UserId};
 use crate::store::Database;
 use crate::views::Views;
 use crate::views::chat::Article;
-use crate::views::room::Glance;
+use crate::views::room::RoomSummary;
 
-/// How often the other sites are told who is here, also when nothing changes.
+/// How often presence is published to the other instances even if nothing changes.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(15);
-/// How often the database is looked at.
 const HEALTH_CHECK_INTERVAL: Duration = Duration::from_secs(2);
-/// How long sockets have to say goodbye when the site stops.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What is live on this site. One a site.
 pub(crate) struct Hub {
     pub(super) db: Arc<Database>,
     pub(super) views: Views,
@@ -38,16 +35,13 @@ pub(crate) struct Hub {
     loader: Arc<ChatLoader>,
     last_chats: LastChatCache,
     pages: Arc<PageCache>,
-    /// The sessions that have sockets open.
     pub(crate) sessions: LiveSessions,
-    /// Whether the database answers, as far as sockets are concerned.
     pub(super) database_up: watch::Sender<bool>,
     sockets: TaskTracker,
     shutdown: CancellationToken,
 }
 
 impl Hub {
-    /// Nothing is live yet.
     pub(crate) fn new(db: Arc<Database>, views: Views) -> Arc<Self> {
         let loader = Arc::new(ChatLoader::new(&db));
         Arc::new(Self {
@@ -64,18 +58,13 @@ impl Hub {
         })
     }
 
-    /// A reader of a room who has seen all up to `since`, or begins now.
-    ///
-    /// # Errors
-    /// `Beyond` when the log does not reach to `since`; the database's.
+    /// Opens a feed of a room after `since`, or at the head.
+    /// Fails with `CursorAhead` if the log does not reach to `since`.
     pub(crate) async fn feed(self: &Arc<Self>, room: &Room, since: Option<i64>) -> Result<Feed> {
         Feed::open(self.open(room).await?, since).await
     }
 
-    /// The room, live.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Returns the live room, and starts it if necessary.
     pub async fn open(self: &Arc<Self>, room: &Room) -> Result<Arc<LiveRoom>> {
         if let Some(live) = self.get(room.id) {
             return Ok(live);
@@ -85,53 +74,49 @@ impl Hub {
         Ok(self.rooms.get_or_insert(room.id, || LiveRoom::open(&self.loader, &self.rooms, log, head)))
     }
 
-    /// Returns the room if it is live.
     pub(crate) fn get(&self, room: RoomId) -> Option<Arc<LiveRoom>> {
         self.rooms.get(&room)
     }
 
     /// Returns a page of a room: the latest, or the one before chat number `before`.
-    ///
-    /// # Errors
-    /// `NotFound` if the room has been closed.
+    /// Fails with `NotFound` if the room has been closed.
     pub async fn page(&self, room: &Room, before: Option<i64>) -> Result<Arc<RenderedPage>> {
         self.pages.page(&self.loader, room, before).await
     }
 
-    /// Returns what the room list shows of rooms, in their order.
-    pub(crate) async fn summaries(&self, rooms: &[Arc<Room>]) -> Vec<Glance> {
+    pub(crate) async fn summaries(&self, rooms: &[Arc<Room>]) -> Vec<RoomSummary> {
         let chats = self.last_chats.last_chats(&self.loader, rooms).await;
-        rooms.iter().zip(chats).map(|(room, said)| Glance { said, here: self.online_count(room.id) }).collect()
+        rooms
+            .iter()
+            .zip(chats)
+            .map(|(room, last_chat)| RoomSummary { last_chat, online: self.online_count(room.id) })
+            .collect()
     }
 
     /// Returns how many people are in a room. Without a connection to this instance it is not known and 0.
     pub(crate) fn online_count(&self, room: RoomId) -> usize {
-        self.get(room).map_or(0, |live| live.presence.online().borrow().view.count)
+        self.get(room).map_or(0, |live| live.presence.online().borrow().count)
     }
 
-    /// Joins chats with their authors' names, ready to be rendered.
-    ///
-    /// # Errors
-    /// Returns the database error.
     pub(crate) async fn with_authors(&self, chats: Vec<models::Chat>) -> Result<Vec<Arc<Article>>> {
         self.loader.with_authors(chats).await
     }
 
-    /// A user has changed, which is told to the other sites too.
+    /// Invalidates a user's name on all instances.
     pub(crate) fn user_changed(&self, user: UserId) {
         self.invalidate_name(Some(user));
         cluster::publish(&self.db, &ClusterEvent::UserChanged { user });
     }
 
-    /// Looks whether the database answers, for as long as somebody has a socket open, and whether the sessions of sockets
-    /// have ended at another site: whoever only reads would not learn of it otherwise.
+    /// Checks while sockets are open whether the database answers and whether their sessions still exist: another
+    /// instance may have ended them.
     pub(crate) async fn monitor(self: Arc<Self>) {
         let look = async {
             let mut ticks = interval(HEALTH_CHECK_INTERVAL);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
-                // Long polls have sessions and no socket.
+                // Long polls register sessions but no sockets.
                 if self.sockets.is_empty() && self.sessions.open().is_empty() {
                     continue;
                 }
@@ -152,7 +137,7 @@ impl Hub {
         }
     }
 
-    /// Follows the other sites on this database until this one stops.
+    /// Exchanges events with the other instances until shutdown.
     pub(crate) async fn run_cluster(self: Arc<Self>) {
         let handle = |notice| self.handle_event(notice);
         let publish = async {
@@ -192,7 +177,7 @@ impl Hub {
         }
     }
 
-    /// Drops the name of a user, which has changed, and what was rendered with it; without one all names.
+    /// Drops a user's name and everything rendered with it. `None`: all names.
     fn invalidate_name(&self, user: Option<UserId>) {
         self.loader.names.invalidate(user);
         for room in self.rooms.all() {
@@ -201,10 +186,7 @@ impl Hub {
         }
     }
 
-    /// Ends sessions, and has their sockets close, here and at the other sites.
-    ///
-    /// # Errors
-    /// The database's. Their sockets close all the same, for some may have ended.
+    /// Ends sessions and closes their sockets on all instances, even after an error.
     pub(crate) async fn end_sessions(&self, db: &Database, sessions: &[Session]) -> Result<()> {
         let ended = Session::end_all(db, sessions).await;
         for session in sessions {
@@ -214,9 +196,7 @@ impl Hub {
         ended
     }
 
-    /// Closes the sockets of a user's revoked sessions, on every instance.
-    ///
-    /// The revocation holds already. What cannot be cleaned up now is found by the check of open sockets.
+    /// Closes the sockets of a user's revoked sessions on all instances. The revocation itself is already stored.
     pub(crate) async fn sessions_revoked(&self, user: UserId) {
         match Session::delete_revoked(&self.db, user).await {
             Ok(ended) => {
@@ -229,7 +209,6 @@ impl Hub {
         }
     }
 
-    /// Closes the sockets of sessions that have ended without a word.
     async fn close_expired_sessions(&self) {
         for some in self.sessions.open().chunks(500) {
             match Session::find_ended(&self.db, some).await {
@@ -239,17 +218,17 @@ impl Hub {
         }
     }
 
-    /// Runs a socket's task. The site waits for it, a little, when it stops.
+    /// Spawns a socket's task. Shutdown waits for it.
     pub(crate) fn spawn(&self, socket: impl Future<Output = ()> + Send + 'static) {
         self.sockets.spawn(socket);
     }
 
-    /// Done once the site is told to stop.
+    /// Returns once the site is stopping.
     pub(crate) async fn shutdown(&self) {
         self.shutdown.cancelled().await;
     }
 
-    /// Has every socket say goodbye, and waits for them.
+    /// Closes all sockets and waits for them.
     pub(crate) async fn stop(&self) {
         self.shutdown.cancel();
         self.sockets.close();

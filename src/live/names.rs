@@ -1,5 +1,3 @@
-//! The names of people, as chats and presence show them.
-
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,24 +11,21 @@ use crate::models::values::Nickname;
 use crate::models::{User, UserId};
 use crate::store::Database;
 
-/// How old a name may get before it is read again, and how often that is checked.
+/// Maximum age of a name in use, and how often that is checked.
 const REFRESH_AGE: Duration = Duration::from_secs(30);
 const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
-/// How long after its last use a name is read again.
 const MAX_IDLE: Duration = Duration::from_secs(10 * 60);
-/// How old a name may get while the database cannot be asked.
+/// Maximum age of a name while the database is unavailable.
 const MAX_AGE: Duration = Duration::from_secs(120);
-/// The most bytes of all names.
 const MAX_BYTES: usize = 4 << 20;
-/// Names that are read in one query.
 const BATCH: usize = 500;
 
-/// The names that were asked for lately. One a site.
+/// A cache of nicknames.
 pub(super) struct Names {
     db: Arc<Database>,
-    /// `None` for people who have deleted their account.
+    /// `None` for deleted accounts.
     cache: Arc<Cache<UserId, Option<Nickname>>>,
-    /// Counts the names that have changed: what was rendered under a smaller number may show an old one.
+    /// Counts changes. What was rendered under a smaller version may show an old name.
     version: AtomicU64,
 }
 
@@ -40,12 +35,11 @@ impl Names {
         Self { db: Arc::clone(db), cache, version: AtomicU64::default() }
     }
 
-    /// Returns how many names have changed so far.
     pub(super) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
 
-    /// Returns the names of people; `None` for those who have deleted their account.
+    /// Returns nicknames, `None` for deleted accounts.
     pub(super) async fn get(&self, of: impl Iterator<Item = UserId>) -> Result<HashMap<UserId, Option<Nickname>>> {
         let mut names = HashMap::new();
         let mut unknown = Vec::new();
@@ -68,7 +62,6 @@ impl Names {
         Ok(names)
     }
 
-    /// Returns a name if it is known without a query.
     pub(super) fn cached(&self, user: UserId) -> Option<Nickname> {
         match self.cache.get(&user) {
             Lookup::Hit(name) => name,
@@ -76,14 +69,13 @@ impl Names {
         }
     }
 
-    /// Drops the name of a user, which has changed; without one all names.
+    /// Drops a user's name. `None`: all names.
     pub(super) fn invalidate(&self, user: Option<UserId>) {
         self.cache.invalidate(user.as_ref());
         self.version.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Reads old names again, for ever, and calls `changed` with people whose name is another one: the signal that
-    /// should have told so may be lost.
+    /// Re-reads old names forever and calls `changed` for each that differs: the event may have been lost.
     pub(super) async fn refresh(&self, changed: impl Fn(UserId)) {
         let mut ticks = interval(REFRESH_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,6 +1,7 @@
-//! A room as one endless page, for browsers without script: chats are written as they are said, and the browser shows
-//! what it has. What is on the page cannot be changed any more, so when a chat on it is edited or removed the page ends
-//! and has itself loaded anew; it does so too when it has grown long, and after any break.
+//! A room as one endless page, for browsers without JavaScript.
+//!
+//! Chats are written as they are posted. Written HTML cannot change, so after an edit or removal of a chat on it the
+//! page ends and reloads itself. It also reloads after a while and after a disconnect.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,50 +19,43 @@ use crate::models::{Session, User};
 use crate::views::Locale;
 use crate::views::chat::{self, Fragment};
 
-/// Between signs of life: proxies cut what is silent for a minute, and the page says so after two of them.
+/// Proxies cut connections that are silent for a minute.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(20);
-/// How long a page lasts, in time and in chats.
 const MAX_AGE: Duration = Duration::from_secs(15 * 60);
 const MAX_CHATS: usize = 300;
-/// How long a reader may take nothing.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// The page's head has it loaded anew some seconds after it ended; this one, at once.
+/// The page's own head reloads some seconds after its end; this reloads at once.
 const RELOAD_NOW: &str = "<meta http-equiv=\"refresh\" content=\"0\">\n";
 
-/// Who reads.
 pub(crate) struct StreamReader {
-    /// The person.
     pub(crate) user: User,
-    /// Under which session.
     pub(crate) session: Session,
-    /// In which language.
     pub locale: Locale,
-    /// The day that the page has come to.
+    /// The day of the last chat, for day separators.
     pub(crate) day: Option<Date>,
-    /// What every piece ends with.
-    pub(crate) lost: String,
+    /// The notice at the end of each chunk, which the next one hides.
+    pub(crate) disconnected: String,
 }
 
-/// A page that is being written.
 struct StreamingPage {
-    /// Dropped first: who leaves last is not told to be here.
+    /// Dropped first, so that a leaving reader is not counted.
     _seat: PresenceGuard,
     fragments: FragmentStream,
     hub: Arc<Hub>,
     session_guard: SessionGuard,
     locale: Locale,
     day: Option<Date>,
-    lost: String,
+    disconnected: String,
     session: Session,
-    /// The chats from here to there are on the page.
+    /// The entries on the page.
     first: i64,
     upto: i64,
     chats: usize,
     ends_at: Instant,
 }
 
-/// The page, piece by piece: `head`, which shows chats from entry `first` to the feed's cursor, then what comes. Written
-/// by a task of its own, which ends when nobody takes anything for [`STALL`].
+/// Streams a page: `head` with the chats from entry `first` to the feed's cursor, then new chunks. A task writes it
+/// and ends when the client reads nothing for [`STALL_TIMEOUT`].
 pub(crate) fn stream_page(
     head: String,
     feed: Feed,
@@ -78,14 +72,14 @@ pub(crate) fn stream_page(
         hub: Arc::clone(&hub),
         locale: reading.locale,
         day: reading.day,
-        lost: reading.lost,
+        disconnected: reading.disconnected,
         first,
         chats: 0,
         ends_at: Instant::now() + MAX_AGE,
     };
     let (pieces, written) = mpsc::channel(1);
     hub.spawn(async move {
-        // The session may have ended between the look at its cookie and the hold on it.
+        // The session may have ended after its cookie was read.
         if let Ok(false) = page.session.is_open(&page.hub.db).await {
             return;
         }
@@ -108,11 +102,11 @@ pub(crate) fn stream_page(
 }
 
 impl StreamingPage {
-    /// The next piece, and whether more can come.
+    /// Returns the next chunk and whether more may follow.
     async fn next(&mut self) -> (String, bool) {
         tokio::select! {
             Some(fragment) = self.fragments.next() => self.write(&fragment),
-            () = sleep(HEARTBEAT_INTERVAL) => (self.lost.clone(), true),
+            () = sleep(HEARTBEAT_INTERVAL) => (self.disconnected.clone(), true),
             () = sleep_until(self.ends_at) => (RELOAD_NOW.into(), false),
             () = self.session_guard.ended() => (RELOAD_NOW.into(), false),
             () = self.hub.shutdown() => (String::new(), false),
@@ -121,21 +115,20 @@ impl StreamingPage {
 
     fn write(&mut self, fragment: &Fragment) -> (String, bool) {
         let on_page = self.first..=self.upto;
-        let changed = fragment.view.articles.iter().any(|article| on_page.contains(&article.view.seq));
-        self.chats += fragment.view.articles.len();
-        if changed || fragment.view.closed || self.chats > MAX_CHATS {
+        let changed = fragment.articles.iter().any(|article| on_page.contains(&article.seq));
+        self.chats += fragment.articles.len();
+        if changed || fragment.closed || self.chats > MAX_CHATS {
             return (RELOAD_NOW.into(), false);
         }
-        self.upto = fragment.view.upto;
-        // What became of chats that the page does not show is no news here.
-        let articles: Vec<_> =
-            fragment.view.articles.iter().filter(|article| article.view.seq >= self.first).cloned().collect();
+        self.upto = fragment.upto;
+        // Revisions of chats that are not on the page are skipped.
+        let articles: Vec<_> = fragment.articles.iter().filter(|article| article.seq >= self.first).cloned().collect();
         if articles.is_empty() {
-            return (self.lost.clone(), true);
+            return (self.disconnected.clone(), true);
         }
-        let feed = chat::Feed { articles, upto: self.upto, closed: false };
-        match feed.element(&self.hub.views, self.locale, &mut self.day) {
-            Ok(element) => (format!("{element}\n{}", self.lost), true),
+        let batch = chat::ChatBatch { articles, upto: self.upto, closed: false };
+        match batch.fragment(&self.hub.views, self.locale, &mut self.day) {
+            Ok(element) => (format!("{element}\n{}", self.disconnected), true),
             Err(error) => {
                 log::error!("{error}");
                 (RELOAD_NOW.into(), false)

@@ -1,4 +1,4 @@
-//! Pages of rooms. One that was read is kept, with what was rendered of it, until its log has grown.
+//! Rendered pages of rooms, cached until the log grows.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -14,31 +14,28 @@ use crate::error::{Error, Result};
 use crate::models::room::Head;
 use crate::models::{Room, RoomId};
 use crate::store::with_timeout;
-use crate::views::chat::{Feed, Fragment};
+use crate::views::chat::{ChatBatch, Fragment};
 
-/// How long a page is kept. Its chats are charged to the budget of all caches by themselves.
+/// The chats of a page are charged to the cache budget on their own.
 const MAX_AGE: Duration = Duration::from_secs(30);
 const MAX_BYTES: usize = 1 << 20;
 
-/// A page of a room.
 pub(crate) struct RenderedPage {
-    /// Its chats.
     pub(crate) fragment: Fragment,
-    /// What to ask `before` for the page before this one; `None` on the first.
+    /// The `before` of the previous page. `None` on the first one.
     pub before: Option<i64>,
 }
 
-/// The pages that are kept, and those that are being read.
 pub(super) struct PageCache {
     cache: Arc<Cache<PageKey, CachedPage>>,
-    /// One reading a page, for all who wait for it; locked for lines.
+    /// Running reads, shared by concurrent requests.
     reads: Mutex<HashMap<(PageKey, PageVersion), WeakShared<PageRead>>>,
 }
 
-/// A room, and which page of it.
+/// A room and the page's `before`.
 type PageKey = (RoomId, Option<i64>);
 
-/// What a page is made of: the log up to an entry, and the names of a version.
+/// The number of the last entry and the version of names.
 type PageVersion = (i64, u64);
 
 type PageRead = BoxFuture<'static, Result<Arc<RenderedPage>, Arc<Error>>>;
@@ -89,7 +86,8 @@ impl PageCache {
         let page = room.log(&loader.db).page(head, before).await?;
         let articles = loader.with_authors(page.chats).await?;
         articles.iter().for_each(|article| article.prepare());
-        let fragment = Fragment::new(Feed { articles, upto: page.upto, closed: false }).charged_to(loader.budget());
+        let fragment =
+            Fragment::new(ChatBatch { articles, upto: page.upto, closed: false }).charged_to(loader.budget());
         let page = Arc::new(RenderedPage { fragment, before: page.before });
         let cached = CachedPage { version, page: Arc::clone(&page) };
         self.cache.insert(cache_version, (room.id, before), cached, 0);
@@ -103,7 +101,7 @@ impl PageCache {
         }
     }
 
-    /// Returns the reading of a page that is under way, or begins one, in a task of its own.
+    /// Returns the running read of a page, or starts one in a task of its own.
     fn shared_read<F>(&self, key: PageKey, version: PageVersion, read: impl FnOnce() -> F) -> Shared<PageRead>
     where
         F: Future<Output = Result<Arc<RenderedPage>>> + Send + 'static,
@@ -131,7 +129,7 @@ mod tests {
     use super::*;
 
     fn page() -> Arc<RenderedPage> {
-        let feed = Feed { articles: Vec::new(), upto: 0, closed: false };
+        let feed = ChatBatch { articles: Vec::new(), upto: 0, closed: false };
         Arc::new(RenderedPage { fragment: Fragment::new(feed), before: None })
     }
 

@@ -1,4 +1,4 @@
-//! Who is in a room and who types there. Told at most a few times a second, and the less often the more there are.
+//! Who is connected to a room and who is typing. Published at most a few times a second, less often in large rooms.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{HashMap, HashSet};
@@ -15,42 +15,35 @@ use crate::models::values::Nickname;
 use crate::models::{RoomId, User, UserId};
 use crate::store::{Database, InstanceId};
 
-use crate::views::Rendered;
+use crate::views::PerLocale;
 use crate::views::room::{People, Person};
 
-/// How often changes are told.
 const TICK: Duration = Duration::from_millis(250);
-/// What each person here adds to that: all of them are told.
+/// Added to the interval for each reader, since each one gets the update.
 const PUBLISH_TIME_PER_READER: Duration = Duration::from_micros(250);
-/// How long somebody types without saying so again.
 const TYPING_TIMEOUT: Duration = Duration::from_secs(6);
-/// How many are named; the others are counted.
+/// Further people are only counted.
 const MAX_NAMED: usize = 50;
 
-/// How long another site's word about who is there counts.
+/// How long another instance's report is valid.
 const REMOTE_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// Who is here, or who types, as it was last told.
-pub(crate) type PeopleReceiver = watch::Receiver<Arc<Rendered<People>>>;
+pub(crate) type PeopleReceiver = watch::Receiver<Arc<PerLocale<People>>>;
 
-/// The people in one room.
 #[derive(Clone)]
 pub(crate) struct Presence(Arc<RoomPresence>);
 
 struct RoomPresence {
-    /// Changed by sockets that come, go and type; locked for lines.
     state: Mutex<PresenceState>,
-    online: watch::Sender<Arc<Rendered<People>>>,
-    typing: watch::Sender<Arc<Rendered<People>>>,
-    /// Tells the room's sockets that one of these has changed.
+    online: watch::Sender<Arc<PerLocale<People>>>,
+    typing: watch::Sender<Arc<PerLocale<People>>>,
+    /// Notifies the room's sockets.
     changed: watch::Sender<()>,
-    /// Where the other sites are told.
     db: Arc<Database>,
     names: Arc<Names>,
     room: RoomId,
 }
 
-/// Who is here at another site.
 struct RemotePresence {
     told: Instant,
     people: Vec<UserId>,
@@ -59,32 +52,30 @@ struct RemotePresence {
 
 #[derive(Default)]
 struct PresenceState {
-    /// With the number of sockets.
+    /// Users with their number of sockets.
     here: HashMap<UserId, usize>,
-    /// Who is here at other sites, as they last told it.
     remote: HashMap<InstanceId, RemotePresence>,
-    /// With the time when they last said so.
+    /// Users with the time of their last report.
     typing: HashMap<UserId, Instant>,
-    /// Who the other sites were told is here.
+    /// What was last published to the other instances.
     published: Option<Vec<UserId>>,
-    /// Whether a task is at work that will tell.
+    /// Whether a task is scheduled that publishes.
     told: bool,
-    /// Whether something has changed since that task looked last.
+    /// Whether anything changed since that task last ran.
     changed: bool,
 }
 
-/// A socket's place in the room. Dropping it leaves, down to the key.
+/// Counts a socket as present until it is dropped.
 pub(crate) struct PresenceGuard {
     room: Presence,
     user: UserId,
-    /// When the other sites were last told that its person types; locked for a line.
+    /// When typing was last published to the other instances.
     told: Mutex<Option<Instant>>,
 }
 
 impl Presence {
-    /// Nobody is here yet.
     pub(super) fn new(db: &Arc<Database>, names: &Arc<Names>, room: RoomId, changed: watch::Sender<()>) -> Self {
-        let nobody = || watch::Sender::new(Arc::new(Rendered::new(People::default())));
+        let nobody = || watch::Sender::new(Arc::new(PerLocale::new(People::default())));
         let (db, names) = (Arc::clone(db), Arc::clone(names));
         Self(Arc::new(RoomPresence {
             state: Mutex::default(),
@@ -97,53 +88,46 @@ impl Presence {
         }))
     }
 
-    /// Takes a seat.
     pub(crate) fn join(&self, user: &User) -> PresenceGuard {
         self.update(|people| *people.here.entry(user.id).or_default() += 1);
         PresenceGuard { room: self.clone(), user: user.id, told: Mutex::default() }
     }
 
-    /// Who is here, as it was last told.
     pub(crate) fn online(&self) -> PeopleReceiver {
         self.0.online.subscribe()
     }
 
-    /// Who types, as it was last told.
     pub(crate) fn typing(&self) -> PeopleReceiver {
         self.0.typing.subscribe()
     }
 
-    /// Who said something types no more.
     pub(super) fn stop_typing(&self, user: UserId) {
         if self.0.people().typing.contains_key(&user) {
             self.update(|people| _ = people.typing.remove(&user));
         }
     }
 
-    /// Another site says who is here there.
     pub(super) fn set_remote(&self, site: InstanceId, people: Vec<UserId>, count: i64) {
         let there = RemotePresence { told: Instant::now(), people, count: usize::try_from(count).unwrap_or_default() };
         self.update(|people| drop(people.remote.insert(site, there)));
     }
 
-    /// Another site says who types.
     pub(super) fn set_typing_remote(&self, user: UserId) {
         self.update(|people| _ = people.typing.insert(user, Instant::now()));
     }
 
-    /// Shows the name of a user anew, which has changed; without one all names.
+    /// Re-reads a user's name. `None`: all names.
     pub(super) fn name_changed(&self, user: Option<UserId>) {
         if user.is_none_or(|user| self.0.people().has(user)) {
             self.update(|_| {});
         }
     }
 
-    /// Tells the other sites who is here, and forgets those of them that have not told for long.
+    /// Publishes presence to the other instances and drops their expired reports.
     pub(super) fn refresh(&self) {
         self.update(|people| people.published = None);
     }
 
-    /// Tells the other sites who is here.
     pub(super) fn publish(&self) {
         self.0.publish();
     }
@@ -159,7 +143,6 @@ impl Presence {
 }
 
 impl PresenceGuard {
-    /// Its person types.
     pub(crate) fn set_typing(&self) {
         self.room.update(|people| _ = people.typing.insert(self.user, Instant::now()));
         let RoomPresence { db, room, names, .. } = &*self.room.0;
@@ -173,7 +156,6 @@ impl PresenceGuard {
 }
 
 impl PresenceGuard {
-    /// Whether the other sites have not been told for a while.
     fn should_publish(&self) -> bool {
         let mut told = self.told.lock();
         let may = told.is_none_or(|told| told.elapsed() > TYPING_TIMEOUT / 2);
@@ -243,11 +225,11 @@ impl RoomPresence {
         Ok((named(here.iter().copied(), &names, unnamed), named(typing.iter().copied(), &names, 0)))
     }
 
-    fn show(&self, shown: &watch::Sender<Arc<Rendered<People>>>, now: People) {
+    fn show(&self, shown: &watch::Sender<Arc<PerLocale<People>>>, now: People) {
         let changed = shown.send_if_modified(|before| {
-            let changed = before.view != now;
+            let changed = ***before != now;
             if changed {
-                *before = Arc::new(Rendered::new(now));
+                *before = Arc::new(PerLocale::new(now));
             }
             changed
         });

@@ -7,46 +7,43 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::cache::Budget;
-use crate::views::chat::{Article, Feed, Fragment};
+use crate::views::chat::{Article, ChatBatch, Fragment};
 
-/// Chats at most.
 const MAX_CHATS: usize = 256;
-/// Bytes at most, about; but one chat always.
+/// Approximate, but always one chat.
 const MAX_BYTES: usize = 1 << 20;
-/// Bytes at most, about, that go out at once; but one chat always.
+/// Approximate, but always one chat.
 const MAX_FRAGMENT_BYTES: usize = 64 << 10;
-/// Fragments kept for the current end: readers stand at few different places.
+/// Readers stand at few different cursors.
 const CACHED_FRAGMENTS: usize = 16;
 
-/// The chats that the entries after `floor` are about.
+/// The chats that the last entries are about, each once, in its latest form. What was removed is never handed out
+/// again.
 pub(super) struct RecentChats {
-    /// Whoever has seen all up to here is served from the ring.
+    /// Readers with a cursor from here on are served from memory.
     oldest: i64,
     upto: i64,
     closed: bool,
     articles: BTreeMap<i64, Arc<Article>>,
-    /// Where a chat stands in `articles`.
+    /// The revision, which is the key in `articles`, by chat.
     revisions: HashMap<i64, i64>,
     bytes: usize,
-    /// Made for a cursor, for as long as the end stays.
+    /// Fragments by cursor, valid until the next push.
     fragments: VecDeque<(i64, Arc<Fragment>)>,
-    /// What its fragments are charged to; its articles are charged already.
+    /// Charged with the fragments. The articles are charged already.
     budget: Arc<Budget>,
     used: Instant,
 }
 
-/// What the ring has for a cursor.
 pub(super) enum Catchup {
-    /// Nothing is new.
     None,
-    /// What is new, or the first of it.
+    /// The new chats, or the first of them.
     Fragment(Arc<Fragment>),
-    /// The cursor is too old: the log has it.
+    /// The reader has to read the log.
     TooOld,
 }
 
 impl RecentChats {
-    /// An empty ring at the end of a log, which may have ended.
     pub(super) fn new(upto: i64, closed: bool, budget: Arc<Budget>) -> Self {
         Self {
             oldest: upto,
@@ -61,24 +58,23 @@ impl RecentChats {
         }
     }
 
-    /// Returns when it last took or handed out a chat; `None` when it is empty.
+    /// `None` if it is empty.
     pub(super) fn last_used(&self) -> Option<Instant> {
         (!self.articles.is_empty()).then_some(self.used)
     }
 
-    /// How far it reaches.
     pub(super) fn upto(&self) -> i64 {
         self.upto
     }
 
-    /// Takes what the next entries, up to `upto`, are about.
+    /// Adds the chats that the next entries, up to `upto`, are about.
     pub(super) fn push(&mut self, articles: Vec<Arc<Article>>, upto: i64, closed: bool) {
         for article in articles {
-            let (seq, rev) = (article.view.seq, article.view.rev);
+            let (seq, rev) = (article.seq, article.rev);
             if let Some(old) = self.revisions.insert(seq, rev).and_then(|place| self.articles.remove(&place)) {
-                self.bytes -= old.weight();
+                self.bytes -= old.approximate_size();
             }
-            self.bytes += article.weight();
+            self.bytes += article.approximate_size();
             self.articles.insert(rev, article);
         }
         self.upto = upto;
@@ -87,18 +83,18 @@ impl RecentChats {
         self.fragments.clear();
         while self.articles.len() > MAX_CHATS || (self.bytes > MAX_BYTES && self.articles.len() > 1) {
             let Some((rev, article)) = self.articles.pop_first() else { break };
-            self.revisions.remove(&article.view.seq);
-            self.bytes -= article.weight();
+            self.revisions.remove(&article.seq);
+            self.bytes -= article.approximate_size();
             self.oldest = rev;
         }
     }
 
-    /// Forgets all chats; whoever is behind asks the log.
+    /// Drops all chats. Readers that are behind read the log.
     pub(super) fn clear(&mut self) {
         *self = Self::new(self.upto, self.closed, Arc::clone(&self.budget));
     }
 
-    /// What is new to whoever has seen all up to `seq`. That the room has ended is news to everybody.
+    /// Returns what is new after `seq`. All readers get the end of the room.
     pub(super) fn after(&mut self, seq: i64) -> Catchup {
         if seq < self.oldest {
             return Catchup::TooOld;
@@ -119,22 +115,21 @@ impl RecentChats {
     }
 }
 
-/// Returns the first of some chats, in order of their revisions, that fit into one fragment: at most [`AT_ONCE`] bytes,
-/// but one chat always. `upto` and `closed` are true of all of them.
-pub(super) fn take_batch(articles: impl Iterator<Item = Arc<Article>>, mut upto: i64, mut closed: bool) -> Feed {
+/// Returns the first chats by revision that fit into one fragment: at most [`MAX_FRAGMENT_BYTES`], but at least one.
+/// `upto` and `closed` hold for all of them.
+pub(super) fn take_batch(articles: impl Iterator<Item = Arc<Article>>, mut upto: i64, mut closed: bool) -> ChatBatch {
     let (mut part, mut bytes) = (Vec::new(), 0);
     for article in articles {
-        bytes += article.weight();
+        bytes += article.approximate_size();
         if bytes > MAX_FRAGMENT_BYTES && !part.is_empty() {
-            // All entries up to here are about these chats, or about chats that come later in a newer form. A chat may
-            // have a revision beyond `upto`.
-            (upto, closed) = (upto.min(article.view.rev - 1), false);
+            // Stop before this chat's revision. A chat may carry a newer revision than `upto`.
+            (upto, closed) = (upto.min(article.rev - 1), false);
             break;
         }
         part.push(article);
     }
-    part.sort_unstable_by_key(|article| article.view.seq);
-    Feed { articles: part, upto, closed }
+    part.sort_unstable_by_key(|article| article.seq);
+    ChatBatch { articles: part, upto, closed }
 }
 
 #[cfg(test)]
@@ -143,7 +138,7 @@ mod tests {
 
     use super::*;
     use crate::models;
-    use crate::views::chat::Chat;
+    use crate::views::chat::ChatView;
 
     fn article(seq: i64, rev: i64, text: &str) -> Arc<Article> {
         let chat = models::Chat {
@@ -156,7 +151,7 @@ mod tests {
             at: DateTime::now(),
             removed: text.is_empty(),
         };
-        Arc::new(Article::new(Chat::new(chat, None)))
+        Arc::new(Article::new(ChatView::new(chat, None)))
     }
 
     /// The seqs and revs that a reader gets; `None` when the log has to be asked.
@@ -165,7 +160,7 @@ mod tests {
             Catchup::TooOld => None,
             Catchup::None => Some(Vec::new()),
             Catchup::Fragment(fragment) => {
-                Some(fragment.view.articles.iter().map(|article| (article.view.seq, article.view.rev)).collect())
+                Some(fragment.articles.iter().map(|article| (article.seq, article.rev)).collect())
             }
         }
     }
@@ -174,11 +169,11 @@ mod tests {
     fn all_news(ring: &mut RecentChats, mut seq: i64) -> Vec<i64> {
         let mut seqs = Vec::new();
         while let Catchup::Fragment(fragment) = ring.after(seq) {
-            let weight: usize = fragment.view.articles.iter().map(|article| article.weight()).sum();
-            assert!(weight <= MAX_FRAGMENT_BYTES || fragment.view.articles.len() == 1, "{weight} bytes at once");
-            assert!(fragment.view.upto > seq, "it goes on");
-            seqs.extend(fragment.view.articles.iter().map(|article| article.view.seq));
-            seq = fragment.view.upto;
+            let weight: usize = fragment.articles.iter().map(|article| article.approximate_size()).sum();
+            assert!(weight <= MAX_FRAGMENT_BYTES || fragment.articles.len() == 1, "{weight} bytes at once");
+            assert!(fragment.upto > seq, "it goes on");
+            seqs.extend(fragment.articles.iter().map(|article| article.seq));
+            seq = fragment.upto;
         }
         seqs
     }
@@ -223,14 +218,15 @@ mod tests {
         ring.push(chats.collect(), 100, false);
         let mut seq = 0;
         while let Catchup::Fragment(fragment) = ring.after(seq) {
-            seq = fragment.view.upto;
+            seq = fragment.upto;
         }
         assert_eq!(seq, 100);
     }
 
     #[test]
     fn the_end_of_a_room_is_news_to_everybody() {
-        let closed = |ring: &mut RecentChats, seq| matches!(ring.after(seq), Catchup::Fragment(fragment) if fragment.view.closed);
+        let closed =
+            |ring: &mut RecentChats, seq| matches!(ring.after(seq), Catchup::Fragment(fragment) if fragment.closed);
         let mut ring = RecentChats::new(3, true, Arc::default());
         assert!(closed(&mut ring, 3));
         let mut ring = RecentChats::new(3, false, Arc::default());

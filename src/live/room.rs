@@ -1,4 +1,4 @@
-//! A room that somebody follows: its log is read once, by one task, for all of them.
+//! A room with readers: one task reads its log once, for all of them.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
@@ -23,45 +23,38 @@ use crate::models::{RoomId, RoomLog};
 use crate::store::with_timeout;
 use crate::views::chat::Fragment;
 
-/// How long a lost hint stays unnoticed.
+/// How long a lost hint may go unnoticed.
 const RESYNC_INTERVAL: Duration = Duration::from_secs(15);
-/// The pause before the log is asked again when the database is away.
 const RETRY_DELAY: Duration = Duration::from_millis(250);
-/// What each reader adds to the time between two fragments, each of which costs a system call a reader: at least, and at
-/// most where few entries wait. So what is said in a quiet room is handed out at once, and a room that is never quiet
-/// takes a part of a core only, however many follow it.
+/// Batching (as Nagle's algorithm does): each reader adds to the minimum and maximum delay between two fragments,
+/// because each fragment costs one system call a reader. Chats in a quiet room go out at once; a busy room uses a
+/// bounded part of a core.
 const BATCH_DELAY_PER_READER: [Duration; 2] = [Duration::from_micros(80), Duration::from_micros(400)];
-/// The longest time between two fragments that this may come to.
 const MAX_BATCH_DELAY: Duration = Duration::from_millis(250);
-/// Entries that are worth a fragment.
+/// Entries that are sent without further delay.
 const BATCH_SIZE: i64 = 16;
 
-/// A reading of the log, shared by those who stand at one place. It goes on for as long as somebody has it.
+/// A log read that readers at one cursor share. It runs while one of them holds it.
 pub(super) type CatchUp = Shared<LogRead>;
 type LogRead = BoxFuture<'static, Result<Arc<Fragment>, Arc<Error>>>;
 
-/// Readings under way, by their cursor.
 type CatchUps = HashMap<i64, WeakShared<LogRead>>;
 
 pub(super) type LiveRooms = WeakMap<RoomId, LiveRoom>;
 
-/// A live room. Dropped with its last reader.
+/// A live room. It is dropped with its last reader.
 pub(crate) struct LiveRoom {
     loader: Arc<ChatLoader>,
-    /// The live rooms, from which this one removes itself.
+    /// The registry from which this room removes itself.
     rooms: Arc<LiveRooms>,
-    /// Which room.
     pub id: RoomId,
     pub(super) log: Arc<RoomLog>,
-    /// Filled by the follower, read by every reader; locked for lines.
     recent: Mutex<RecentChats>,
-    /// What is being read for those who are behind the ring; locked for lines.
     catch_ups: Mutex<CatchUps>,
-    /// How far the ring reaches: what feeds wait on.
+    /// The number of the last entry that readers can get from memory.
     upto: watch::Sender<i64>,
-    /// Changes with everything that sockets are told of: of the room, each waits for this alone.
+    /// Changes with every update for sockets, so that a socket waits on one thing only.
     changed: watch::Sender<()>,
-    /// Who is here and who types.
     pub(crate) presence: Presence,
     follower: Mutex<Option<AbortHandle>>,
 }
@@ -89,22 +82,20 @@ impl LiveRoom {
         room
     }
 
-    /// Hints at updates: how far the ring reaches.
     pub(super) fn upto(&self) -> watch::Receiver<i64> {
         self.upto.subscribe()
     }
 
-    /// Hints at anything that sockets are told of.
     pub(super) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
 
-    /// There is something that sockets are told of.
+    /// Wakes the sockets.
     pub(super) fn notify(&self) {
         self.changed.send_replace(());
     }
 
-    /// Waits until what this room hands out has come to an entry, but not for long.
+    /// Waits until this room hands out an entry, up to the query timeout.
     pub(crate) async fn wait_until(&self, seq: i64) {
         let mut upto = self.upto();
         if with_timeout(upto.wait_for(|upto| *upto >= seq)).await.is_err() {
@@ -116,7 +107,7 @@ impl LiveRoom {
         self.recent.lock()
     }
 
-    /// Reads the log on to its end.
+    /// Reads the log up to its head.
     async fn advance(&self) -> Result<()> {
         loop {
             let since = self.recent().upto();
@@ -127,17 +118,17 @@ impl LiveRoom {
             for chat in &updates.chats {
                 self.presence.stop_typing(chat.author);
             }
-            // What was said before and has changed is not handed out any more as it was.
+            // Running reads hold old forms of changed chats.
             if updates.chats.iter().any(|chat| chat.rev > chat.seq) {
                 self.catch_ups().clear();
             }
             loop {
                 let version = self.loader.names_version();
                 let articles = self.loader.with_authors(updates.chats.clone()).await?;
-                // Rendered here, not under the lock.
+                // Rendered before the lock is taken.
                 articles.iter().for_each(|article| article.prepare());
                 let mut recent = self.recent();
-                // A name that has changed meanwhile is read again; one that changes now forgets what is pushed.
+                // If a name changed meanwhile, read again. A later change clears what is pushed.
                 if self.loader.names_version() == version {
                     recent.push(articles, updates.upto, updates.closed);
                     break;
@@ -148,12 +139,12 @@ impl LiveRoom {
         }
     }
 
-    /// What the log has after a cursor that the ring does not reach back to.
+    /// Returns the entries after a cursor that is too old for memory.
     pub(super) fn read_log(self: &Arc<Self>, since: i64) -> CatchUp {
         let mut catch_ups = self.catch_ups();
         catch_ups.retain(|_, read| read.upgrade().is_some());
         let running = catch_ups.get(&since).and_then(WeakShared::upgrade);
-        // Somebody who is busy may have one still that has come to its end long ago.
+        // A slow reader may still hold a read that finished long ago.
         running.filter(|read| read.peek().is_none()).unwrap_or_else(|| {
             let read = Arc::clone(self).read(since).boxed().shared();
             catch_ups.extend(read.downgrade().map(|weak| (since, weak)));
@@ -161,15 +152,15 @@ impl LiveRoom {
         })
     }
 
-    /// One reading, in a task of its own: a reader who is busy sending must not hold up the others.
+    /// Reads in a task of its own: a reader that is busy sending must not delay the others.
     async fn read(self: Arc<Self>, since: i64) -> Result<Arc<Fragment>, Arc<Error>> {
         let read = async move {
-            // Never closed: without a turn there is a log all the same.
+            // The semaphore is never closed.
             let _turn = self.loader.catch_ups.acquire().await;
             self.loader.db.metrics().catch_ups.inc();
             let updates = self.log.updates(since).await?;
             let mut articles = self.loader.with_authors(updates.chats).await?;
-            articles.sort_unstable_by_key(|article| article.view.rev);
+            articles.sort_unstable_by_key(|article| article.rev);
             let feed = take_batch(articles.into_iter(), updates.upto, updates.closed);
             Ok(Arc::new(Fragment::new(feed).charged_to(self.loader.budget())))
         };
@@ -177,7 +168,6 @@ impl LiveRoom {
         read.unwrap_or_else(|panic| Err(Error::Internal(panic.to_string()))).map_err(Arc::new)
     }
 
-    /// Forgets what was rendered.
     pub(super) fn clear(&self) {
         self.catch_ups().clear();
         self.recent().clear();
@@ -193,7 +183,7 @@ impl Evict for LiveRoom {
         self.recent.try_lock()?.last_used()
     }
 
-    /// Readers who are behind read the log.
+    /// Readers that are behind read the log.
     fn evict(&self) {
         if let Some(mut recent) = self.recent.try_lock() {
             recent.clear();
@@ -212,7 +202,7 @@ impl Evict for LiveRoom {
 impl Drop for LiveRoom {
     fn drop(&mut self) {
         self.loader.db.metrics().rooms.dec();
-        // Whoever was here has left, and nobody is there any more to tell it later.
+        // The last reader has left, and no task will publish that later.
         self.presence.publish();
         if let Some(follower) = self.follower.lock().take() {
             follower.abort();
@@ -221,13 +211,13 @@ impl Drop for LiveRoom {
     }
 }
 
-/// How long what comes next is gathered for so many readers, so that many chats go out as one: at least, and at most.
+/// Returns the minimum and maximum delay before the next fragment.
 fn batch_delay(readers: usize) -> [Duration; 2] {
     BATCH_DELAY_PER_READER
         .map(|each| each.saturating_mul(u32::try_from(readers).unwrap_or(u32::MAX)).min(MAX_BATCH_DELAY))
 }
 
-/// Follows the log for as long as the room is live. The hint is subscribed to before the log is read.
+/// Follows the log while the room is live. Subscribes before it reads.
 async fn follow_log(room: Weak<LiveRoom>, mut head: watch::Receiver<Head>) {
     loop {
         head.borrow_and_update();
@@ -244,13 +234,13 @@ async fn follow_log(room: Weak<LiveRoom>, mut head: watch::Receiver<Head>) {
         match timeout(RESYNC_INTERVAL, head.changed()).await {
             Ok(Ok(())) => {
                 sleep_until(handed_out + least).await;
-                // Gone with its last writer: then the next turn ends.
+                // The sender is gone with the last writer. Then the next round ends.
                 let _ = timeout_at(handed_out + most, head.wait_for(|head| head.seq >= enough)).await;
             }
             Ok(Err(_)) => return,
             Err(_) => {
                 let Some(live) = room.upgrade() else { return };
-                // Raises the hint where something was missed.
+                // Advances the head if a hint was lost.
                 let _ = live.log.fetch_head().await;
             }
         }

@@ -1,5 +1,4 @@
-//! What the list of rooms says about each: its last chat, and how many people are there. A page never waits long for
-//! that, and what was read of a log is kept until the log has grown.
+//! The last chats of rooms for the room list, cached until a log grows. A page never waits long for them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,25 +11,20 @@ use super::chat_loader::ChatLoader;
 use crate::cache::{Budget, Cache, Lookup, Version};
 use crate::error::Result;
 use crate::models::{Room, RoomId};
-use crate::views::room::{Excerpt, Said};
+use crate::views::room::{Excerpt, LastChatView};
 
-/// How long a last chat is kept, and the most bytes of all of them.
 const MAX_AGE: Duration = Duration::from_secs(30);
 const MAX_BYTES: usize = 2 << 20;
-/// Logs that are read at once: a crowd on the main page leaves most of the connections to others.
+/// A crowd on the main page leaves most connections to other queries.
 const MAX_CONCURRENT_READS: usize = 16;
-/// How long a page waits for what it can do without.
 const SUMMARY_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The last chats that are known.
 pub(super) struct LastChatCache {
-    /// Read and filled by the main page.
     cache: Arc<Cache<RoomId, CachedLastChat>>,
-    /// Taken by who reads a log.
     reads: Semaphore,
 }
 
-/// A room's last chat, if it has one, and how far its log was read for that.
+/// A room's last chat and the number of the last entry read for it.
 #[derive(Clone)]
 struct CachedLastChat {
     upto: i64,
@@ -43,7 +37,7 @@ impl LastChatCache {
     }
 
     /// Returns the last chats of rooms, in order. Leaves out what the database does not answer in time.
-    pub(super) async fn last_chats(&self, loader: &ChatLoader, rooms: &[Arc<Room>]) -> Vec<Option<Said>> {
+    pub(super) async fn last_chats(&self, loader: &ChatLoader, rooms: &[Arc<Room>]) -> Vec<Option<LastChatView>> {
         let last = async |room: &Room| timeout(SUMMARY_TIMEOUT, self.last_chat(loader, room)).await.ok()?.ok()?;
         let excerpts = join_all(rooms.iter().map(|room| last(room))).await;
         let authors = excerpts.iter().flatten().map(|excerpt| excerpt.author);
@@ -52,7 +46,7 @@ impl LastChatCache {
         let with_name = |room: &Arc<Room>| {
             // A chat may have been removed while the names were read.
             let excerpt = self.cached(room.id, room.last_seq(&loader.db))??;
-            Some(Said::new(&excerpt, names.get(&excerpt.author)?.as_ref()))
+            Some(LastChatView::new(&excerpt, names.get(&excerpt.author)?.as_ref()))
         };
         rooms.iter().map(with_name).collect()
     }
@@ -69,12 +63,12 @@ impl LastChatCache {
         }
         let version = self.cache.version();
         let last = room.log(&loader.db).last_chat().await?;
-        let excerpt = last.chat.map(|chat| Arc::new(Excerpt::of(&chat)));
+        let excerpt = last.chat.map(|chat| Arc::new(Excerpt::new(&chat)));
         self.insert(version, room.id, CachedLastChat { upto: last.upto, excerpt: excerpt.clone() });
         Ok(excerpt)
     }
 
-    /// What is known of a room whose log reaches to `upto`; `None` when that was not read yet.
+    /// Returns `None` if the log was not read up to `upto`.
     fn cached(&self, room: RoomId, upto: i64) -> Option<Option<Arc<Excerpt>>> {
         match self.cache.get(&room) {
             Lookup::Hit(known) if known.upto >= upto => Some(known.excerpt),
@@ -82,15 +76,14 @@ impl LastChatCache {
         }
     }
 
-    /// Inserts what was read, unless somebody has read farther meanwhile.
+    /// Inserts unless a newer read is cached.
     fn insert(&self, version: Version, room: RoomId, known: CachedLastChat) {
         if self.cached(room, known.upto).is_none() {
-            let bytes = known.excerpt.as_ref().map_or(0, |excerpt| excerpt.bytes());
+            let bytes = known.excerpt.as_ref().map_or(0, |excerpt| excerpt.approximate_size());
             self.cache.insert(version, room, known, bytes);
         }
     }
 
-    /// Has all be read again.
     pub(super) fn clear(&self) {
         self.cache.invalidate(None);
     }

@@ -1,4 +1,4 @@
-//! The sessions that have sockets open, so that a session that ends takes its sockets along.
+//! Sessions with open sockets. The end of a session closes them.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -8,17 +8,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::models::SessionId;
 
-/// By session: what its sockets wait on, and how many they are.
+/// The number of sockets by session, and the token that they wait on.
 type OpenSessions = HashMap<SessionId, (CancellationToken, usize)>;
 
-/// The sessions with sockets.
 #[derive(Default)]
 pub(crate) struct LiveSessions {
-    /// A socket comes and goes by its [`Held`]; locked for lines.
     open: Arc<Mutex<OpenSessions>>,
 }
 
-/// One socket's hold on its session. Dropping it lets go, down to the key.
+/// Registers one socket until it is dropped.
 pub(crate) struct SessionGuard {
     open: Arc<Mutex<OpenSessions>>,
     id: SessionId,
@@ -26,7 +24,6 @@ pub(crate) struct SessionGuard {
 }
 
 impl LiveSessions {
-    /// Registers a socket of a session.
     pub(crate) fn register(&self, id: SessionId) -> SessionGuard {
         let ended = {
             let mut open = self.open.lock();
@@ -37,12 +34,10 @@ impl LiveSessions {
         SessionGuard { open: Arc::clone(&self.open), id, ended }
     }
 
-    /// The sessions with sockets.
     pub fn open(&self) -> Vec<SessionId> {
         self.open.lock().keys().cloned().collect()
     }
 
-    /// Ends a session: all of its sockets learn of it.
     pub(crate) fn end(&self, id: &SessionId) {
         if let Some((ended, _)) = self.open.lock().get(id) {
             ended.cancel();
@@ -51,7 +46,7 @@ impl LiveSessions {
 }
 
 impl SessionGuard {
-    /// Done once the session has ended.
+    /// Returns once the session has ended.
     pub(crate) async fn ended(&self) {
         self.ended.cancelled().await;
     }

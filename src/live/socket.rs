@@ -1,4 +1,4 @@
-//! A WebSocket: a feed's fragments out, `typing` in.
+//! One open WebSocket: sends fragments of a feed and small elements, receives `typing`.
 
 use std::net::IpAddr;
 use std::pin::pin;
@@ -22,27 +22,21 @@ use crate::models::{Session, User};
 use crate::views::chat::Fragment;
 use crate::views::{Locale, room};
 
-/// Between pings, and how long one may go unanswered.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
 const PONG_TIMEOUT: Duration = Duration::from_secs(20);
-/// The frame that goes with each ping. Scripts cannot see pings, and need a sign that the connection works.
+/// Sent with each ping: scripts cannot see pings and need a sign of life.
 const HEARTBEAT_FRAME: &str = r#"<i id="beat"></i>"#;
 
-/// Who opens a socket.
 pub(crate) struct SocketClient {
-    /// The person.
     pub(crate) user: User,
-    /// Under which session.
     pub(crate) session: Session,
-    /// From where.
     pub(crate) address: IpAddr,
-    /// In which language.
     pub locale: Locale,
-    /// The place among the sockets that may be open.
-    pub(crate) place: SocketPermit,
+    /// Held while the socket is open.
+    pub(crate) _permit: SocketPermit,
 }
 
-/// Serves an upgraded connection until it ends. `feed` is an error when there is nothing to follow.
+/// Serves an upgraded connection until it ends. An error instead of a feed closes it at once.
 pub(crate) async fn serve(io: IoStream, hub: Arc<Hub>, visitor: SocketClient, feed: Result<Feed>) {
     let (wire, wake) = (WebSocket::new(io).await, Instant::now() + PING_INTERVAL);
     let mut socket = Socket { websocket: wire, hub, client: visitor, heartbeat_at: wake, ping_pending: false, sent: 0 };
@@ -86,46 +80,39 @@ struct Socket {
     websocket: WebSocket<IoStream>,
     hub: Arc<Hub>,
     client: SocketClient,
-    /// When it is asked whether anybody is there, or if it has been: when that must be answered.
+    /// When the next ping is due, or while one is pending, its answer.
     heartbeat_at: Instant,
     ping_pending: bool,
     sent: u64,
 }
 
-/// All that a socket is told of.
 struct Receivers {
     feed: Feed,
     online: PeopleReceiver,
     typing: PeopleReceiver,
-    /// Whether the database answers.
     database_up: watch::Receiver<bool>,
 }
 
-/// What is left after something was told.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pending {
-    /// Nothing, as far as this site knows.
     Nothing,
-    /// More, or nobody has looked yet.
     More,
-    /// What the log has to be asked for.
+    /// The feed has to read the log.
     Unread,
-    /// The same, from then on: it could not be asked.
+    /// The log read failed; retry at this time.
     Later(Instant),
 }
 
-/// What a socket has just done.
 enum SocketEvent {
     Heard(ClientMessage),
     Told(Pending),
 }
 
 impl Socket {
-    /// Follows the feed until something ends it.
     async fn run_until_end(&mut self, feed: Feed) -> CloseReason {
         let hub = Arc::clone(&self.hub);
         let held = hub.sessions.register(self.client.session.id.clone());
-        // The session may have ended between the look at its cookie and the line above.
+        // The session may have ended before it was registered.
         if let Ok(false) = self.client.session.is_open(&hub.db).await {
             return CloseReason::SignedOut;
         }
@@ -145,8 +132,8 @@ impl Socket {
             database_up: self.hub.database_up.subscribe(),
             feed,
         };
-        // What is there is told to who comes; that nobody is would be news that is wrong in a moment.
-        if sources.online.borrow().view.count > 0 {
+        // Send the current presence, unless the room is empty: the client itself is about to appear.
+        if sources.online.borrow().count > 0 {
             sources.online.mark_changed();
         }
         if !*sources.database_up.borrow() {
@@ -160,7 +147,7 @@ impl Socket {
             let later = if let Pending::Later(at) = left { Some(at) } else { None };
             let step = tokio::select! {
                 heard = self.websocket.receive() => heard.map(SocketEvent::Heard),
-                // The sender is in the room that we hold.
+                // The sender lives in the room, which this feed holds.
                 _ = stirs.changed() => self.send_pending(&mut sources).await.map(SocketEvent::Told),
                 read = sources.feed.poll(), if left == Pending::Unread => {
                     self.send_fragment(read, &sources.feed).await.map(SocketEvent::Told)
@@ -173,7 +160,7 @@ impl Socket {
                 }
             };
             match step {
-                // The log could not be asked a moment ago.
+                // The last log read failed.
                 Ok(SocketEvent::Told(Pending::Unread)) if later.is_some() => {}
                 Ok(SocketEvent::Told(next)) => left = next,
                 Ok(SocketEvent::Heard(ClientMessage::Typing)) => seat.set_typing(),
@@ -186,13 +173,13 @@ impl Socket {
         }
     }
 
-    /// Sees to it, when it is time, that somebody is there.
+    /// Sends a ping when it is due and checks that the last one was answered.
     async fn heartbeat(&mut self) -> Result<ClientMessage, CloseReason> {
         if Instant::now() < self.heartbeat_at {
             return Ok(ClientMessage::Other);
         }
         if self.ping_pending {
-            // The answer may have come while something was sent.
+            // The answer may have arrived during a send.
             return self.websocket.receive().now_or_never().unwrap_or(Err(CloseReason::Stalled));
         }
         self.websocket.send_text(HEARTBEAT_FRAME).await?;
@@ -200,7 +187,7 @@ impl Socket {
         self.websocket.ping().await.map(|()| ClientMessage::Other)
     }
 
-    /// Tells what is new and at hand, of the chats one fragment.
+    /// Sends what is new and in memory: at most one fragment of chats.
     async fn send_pending(&mut self, sources: &mut Receivers) -> Result<Pending, CloseReason> {
         let (hub, locale) = (Arc::clone(&self.hub), self.client.locale);
         let left = match sources.feed.poll_memory() {
@@ -223,7 +210,6 @@ impl Socket {
         Ok(left)
     }
 
-    /// Tells what a feed has brought.
     async fn send_fragment(
         &mut self,
         read: Result<Option<Arc<Fragment>>>,
@@ -231,15 +217,15 @@ impl Socket {
     ) -> Result<Pending, CloseReason> {
         match read {
             Ok(Some(fragment)) => {
-                let (element, closed) = (fragment.element(&self.hub.views, self.client.locale), fragment.view.closed);
-                // A slow socket holds what it sends, not what that was rendered of.
+                let (element, closed) = (fragment.element(&self.hub.views, self.client.locale), fragment.closed);
+                // A slow socket must not hold the fragment in memory.
                 drop(fragment);
                 self.send(element).await?;
                 if closed {
                     return Err(CloseReason::RoomGone);
                 }
             }
-            // The database may be behind what was heard of, where another site wrote.
+            // The database may lag behind a hint of another instance.
             Ok(None) => return Ok(Pending::Nothing),
             Err(error) => {
                 log::debug!("a feed waits for the database: {error}");
@@ -254,7 +240,7 @@ impl Socket {
             Ok(element) => {
                 let begun = Instant::now();
                 self.websocket.send_text(&element).await?;
-                // A ping waits behind what is sent.
+                // A ping queues behind the frame being sent.
                 self.heartbeat_at += begun.elapsed();
                 self.sent += 1;
             }
@@ -264,7 +250,7 @@ impl Socket {
     }
 }
 
-/// Whether there is something that was not looked at. Who sends it is in the room, or the hub, that a socket holds.
+/// The sender lives in the room or the hub, which a socket holds.
 fn has_changed<T>(told: &watch::Receiver<T>) -> bool {
     told.has_changed().unwrap_or(false)
 }

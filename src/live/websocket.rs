@@ -26,67 +26,47 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 use tokio_util::bytes::Buf;
 
-/// How long a socket may take nothing.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a close may take to be answered.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// The most that a page may send at once.
 const MAX_MESSAGE: usize = 4 * 1024;
-/// The most that waits to be written besides texts.
 const MAX_PONG_BYTES: usize = 4 * 1024;
-/// The most that is read at once, so that what is too big is still told so.
+/// Larger than a message may be, so that an oversized one still gets its close code.
 const MAX_FRAME: usize = 64 * 1024;
 
-/// The most that is read for one message, with all the frames that it may come in.
+/// Maximum bytes read for one message, in all of its frames.
 const READ_BUFFER: usize = 2 * MAX_FRAME;
 
-/// Why a socket ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CloseReason {
-    /// The other side closed it.
     Left,
-    /// The connection broke.
     Lost,
-    /// It took nothing, or did not answer a ping.
+    /// It read nothing, or left a ping unanswered.
     Stalled,
-    /// Its session has ended.
     SignedOut,
-    /// Its room was closed.
     RoomGone,
-    /// Its cursor is beyond the log.
     CursorAhead,
-    /// The site stops.
     Restarting,
-    /// It sent too much at once.
     TooBig,
-    /// It sent text that is none.
     NotText,
-    /// It does not keep to the protocol.
     Protocol,
 }
 
-/// What a page sends.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ClientMessage {
-    /// That its person types.
     Typing,
-    /// The answer to a ping.
     Pong,
-    /// Something that means nothing here.
     Other,
 }
 
-/// A WebSocket over a connection.
 pub(super) struct WebSocket<S> {
     stream: WebSocketStream<ReadLimited<S>>,
-    /// Whether what was sent ends with a whole frame.
+    /// Whether the sent bytes end with a complete frame.
     frame_complete: bool,
-    /// Whether the answer to a ping may be waiting to be written.
     pong_pending: bool,
 }
 
 impl CloseReason {
-    /// As the log and the counts say it.
+    /// Returns the label for log lines and metrics.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Left => "left",
@@ -102,7 +82,7 @@ impl CloseReason {
         }
     }
 
-    /// The code to close with, where there is anybody to tell.
+    /// `None` if the peer cannot receive one.
     fn code(self) -> Option<u16> {
         match self {
             Self::Left | Self::Lost | Self::Stalled => None,
@@ -118,12 +98,11 @@ impl CloseReason {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    /// The server's end of a connection that was upgraded.
     pub(super) async fn new(io: S) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(1024)
             .write_buffer_size(0)
-            // Of the answers to many pings the last one will do.
+            // The answer to the last of many pings is enough.
             .max_write_buffer_size(MAX_PONG_BYTES)
             .max_message_size(Some(MAX_FRAME))
             .max_frame_size(Some(MAX_FRAME));
@@ -135,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
-    /// What the page sends next. May be given up, nothing is lost.
+    /// Receives the next message. Cancel-safe.
     pub(super) async fn receive(&mut self) -> Result<ClientMessage, CloseReason> {
         let heard = self.stream.next().await;
         let read = std::mem::take(&mut self.stream.get_mut().read);
@@ -155,12 +134,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
-    /// Sends a text. It may take as long as it likes, but not nothing for [`STALL`].
-    ///
-    /// # Errors
-    /// `Stalled`, or `Lost`.
+    /// Sends a text. A slow client may take any time, but must read something within [`STALL_TIMEOUT`].
     pub(super) async fn send_text(&mut self, text: &str) -> Result<(), CloseReason> {
-        // Two frames do not mix.
+        // Frames must not interleave.
         if self.pong_pending {
             with_stall_timeout(self.stream.flush()).await?;
             self.pong_pending = false;
@@ -179,15 +155,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Ok(())
     }
 
-    /// Asks whether anybody is there.
-    ///
-    /// # Errors
-    /// `Stalled`, or `Lost`.
     pub(super) async fn ping(&mut self) -> Result<(), CloseReason> {
         with_stall_timeout(self.stream.send(Message::Ping(Bytes::new()))).await
     }
 
-    /// Says why it ends, and waits a little for the answer.
+    /// Sends a close frame and waits briefly for the answer.
     pub(super) async fn close(mut self, end: CloseReason) {
         if !self.frame_complete {
             return;
@@ -202,8 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 }
 
-/// A connection from which no more than [`READ`] is read for one message: a page may cut one into any number of frames,
-/// even empty ones, without an end.
+/// A connection that reads at most [`READ_BUFFER`] for one message: a client could split one into endless frames.
 struct ReadLimited<S> {
     io: S,
     read: usize,
@@ -247,7 +218,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ReadLimited<S> {
     }
 }
 
-/// The head of a text frame of so many bytes, and its own length (RFC 6455, 5.2).
+/// Returns the header of a text frame and its length (RFC 6455, 5.2).
 fn head(length: usize) -> ([u8; 10], usize) {
     let mut head = [0; 10];
     head[0] = 0x81;
@@ -271,7 +242,7 @@ fn head(length: usize) -> ([u8; 10], usize) {
 
 async fn with_stall_timeout<T, E>(step: impl Future<Output = Result<T, E>>) -> Result<T, CloseReason> {
     let mut step = pin!(step);
-    // Mostly there is room for what is written, and no need of a clock.
+    // Usually the write completes at once and needs no timer.
     if let Some(done) = step.as_mut().now_or_never() {
         return done.map_err(|_| CloseReason::Lost);
     }

@@ -1,4 +1,4 @@
-//! Chats as people see them: what was said, and the last entry about it.
+//! Chats: *said* entries folded with the last entries about them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -13,76 +13,63 @@ use super::{RoomId, User, UserId};
 use crate::error::{Error, FieldError, Result};
 use crate::store::Job;
 
-/// Chats on one page.
 pub(crate) const CHATS_PER_PAGE: i64 = 50;
-/// Entries that the last chat is looked for in first: nearly always enough, and little text.
+/// Entries in the first window that is searched for the last chat. It nearly always holds one.
 const LAST_CHAT_WINDOW: i64 = 8;
-/// Text that a feed brings at once, in bytes: several screens of it.
+/// Maximum text of one batch of updates, in bytes.
 const MAX_BATCH_BYTES: usize = 48 * 1024;
 
-/// One chat in the form that its last entry gave it.
+/// One chat in its latest form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chat {
-    /// Where.
     pub room: RoomId,
-    /// The number of the entry that said it: what it is known by.
+    /// The number of its *said* entry, which identifies it.
     pub seq: i64,
-    /// Its number among the chats.
+    /// Its number among the chats of the room.
     pub no: i64,
     /// The number of the last entry about it.
     pub rev: i64,
-    /// Who said it.
     pub(crate) author: UserId,
-    /// What was said; empty once removed.
+    /// Empty once the chat is removed.
     pub text: String,
-    /// When it was said.
     pub(crate) at: DateTime,
-    /// Whether it was removed.
     pub removed: bool,
 }
 
-/// A page of a room: a window of chat numbers.
-pub(crate) struct ChatWindow {
-    /// In order.
+/// A window of chat numbers.
+pub struct ChatWindow {
     pub chats: Vec<Chat>,
-    /// The cursor of a feed that goes on where this page ends.
+    /// The cursor of a feed that continues after this window.
     pub upto: i64,
-    /// What to ask `before` for the page before this one; `None` on the first.
+    /// The `before` of the previous window. `None` on the first one.
     pub before: Option<i64>,
 }
 
-/// What a feed brings at once: the chats that a window of entries is about.
-pub(crate) struct ChatUpdates {
+/// The chats that a window of entries is about.
+pub struct ChatUpdates {
     /// In order, each once, in its latest form.
     pub chats: Vec<Chat>,
-    /// The last entry's number: the next cursor.
+    /// The number of the last entry, which is the next cursor.
     pub upto: i64,
-    /// Whether the last entry is *closed*.
     pub closed: bool,
 }
 
-/// The end of a log, as a list of rooms shows it.
 pub(crate) struct LastChat {
-    /// The last chat that is not removed; `None` also when the last [`PAGE_SIZE`] entries say nothing of one.
+    /// `None` also if the last [`PAGE_SIZE`] entries hold no visible chat.
     pub chat: Option<Chat>,
-    /// The last entry's number.
     pub upto: i64,
 }
 
-/// A chat that was asked to be said.
-pub(crate) struct PostedChat {
-    /// The chat.
+pub struct PostedChat {
     pub chat: Chat,
-    /// Whether it stood already, said with this nonce before.
+    /// Whether an earlier request with this nonce created it.
     pub is_duplicate: bool,
 }
 
 impl RoomLog {
-    /// Says something. Answers when it is durable.
-    ///
-    /// # Errors
-    /// `nonce: NonceUsed` when it was used for another text, `NotFound` when the room is closed,
-    /// `Unavailable` when the database is away: said again with the same nonce, it is said once.
+    /// Posts a chat. Returns once it is durable.
+    /// Fails with `nonce: NonceUsed` if the nonce belongs to another text, `NotFound` if the room is closed. After
+    /// `Unavailable` the chat may exist; posting again with the same nonce creates no second one.
     pub async fn post(self: &Arc<Self>, author: &User, text: ChatText, nonce: Nonce) -> Result<PostedChat> {
         match self.append(Draft::said(author.id, text.clone(), nonce)).await? {
             Appended::New(entry) => {
@@ -101,15 +88,12 @@ impl RoomLog {
         }
     }
 
-    /// Gives one's own chat another text. Answers it in its new form when that is durable.
-    ///
-    /// # Errors
-    /// `Forbidden` to all but its author, `NotFound` when it is missing or was removed, `text: EditedOften`, or the
-    /// database's.
+    /// Replaces the text of the user's own chat. Returns once the edit is durable.
+    /// Fails with `Forbidden` except for the author, `NotFound` if the chat is missing or removed, `text: EditedOften`.
     pub async fn edit(self: &Arc<Self>, by: &User, seq: i64, text: ChatText) -> Result<Chat> {
         let mut chat = self.editable(by, seq).await?;
         if chat.text == text.as_str() {
-            // It may be this same edit, whose answer was lost.
+            // This may be a retry of an edit whose answer was lost.
             self.db().ensure_durable().await?;
             return Ok(chat);
         }
@@ -123,10 +107,8 @@ impl RoomLog {
         }
     }
 
-    /// Returns a chat that this person may edit.
-    ///
-    /// # Errors
-    /// `Forbidden` to all but its author, `NotFound` when it is missing or was removed, or the database's.
+    /// Returns a chat that the user may edit.
+    /// Fails with `Forbidden` except for the author, `NotFound` if the chat is missing or removed.
     pub(crate) async fn editable(self: &Arc<Self>, by: &User, seq: i64) -> Result<Chat> {
         let chat = self.chat(seq).await?;
         match chat.can_edit(by) {
@@ -136,11 +118,8 @@ impl RoomLog {
         }
     }
 
-    /// Removes a chat for good: nobody is shown what it said, and in a moment it is stored nowhere. Removing it again
-    /// is no error.
-    ///
-    /// # Errors
-    /// `Forbidden` to all but its author and admins, `NotFound` when it is missing, or the database's.
+    /// Removes a chat permanently. Its text is wiped from the database shortly after. Idempotent.
+    /// Fails with `Forbidden` except for the author and admins, `NotFound` if the chat is missing.
     pub async fn remove(self: &Arc<Self>, by: &User, seq: i64) -> Result<Chat> {
         let mut chat = self.chat(seq).await?;
         if !chat.can_remove(by) {
@@ -164,39 +143,29 @@ impl RoomLog {
         }
     }
 
-    /// The chat of this number.
-    ///
-    /// # Errors
-    /// `NotFound` when the entry is missing or is no chat; the database's.
+    /// Fails with `NotFound` if the entry is missing or no *said* entry.
     pub async fn chat(self: &Arc<Self>, seq: i64) -> Result<Chat> {
         let said = self.entry(seq).await?.ok_or(Error::NotFound)?;
         let about = self.revisions_of(doc! { "of": seq }).await?;
         fold([said].iter(), about.iter()).into_iter().next().ok_or(Error::NotFound)
     }
 
-    /// Whether a chat is older than the latest page, as far as this site has seen.
     pub(crate) fn is_on_older_page(&self, chat: &Chat) -> bool {
         self.head().is_some_and(|top| top.no - chat.no >= CHATS_PER_PAGE)
     }
 
-    /// The end of the log as a page has to know it: all that anybody was told stands before it.
-    ///
-    /// # Errors
-    /// `NotFound` when the log has ended; the database's.
+    /// Returns a head that no acknowledged entry is beyond.
+    /// Fails with `NotFound` if the log is closed.
     pub async fn current_head(&self) -> Result<Head> {
         let top = match self.head() {
-            // What no other instance writes need not be asked for.
+            // A sole instance has seen every entry.
             Some(top) if self.db().members().is_sole_instance() && top.seq >= self.start().seq => top,
             _ => self.fetch_head().await?,
         };
         if top.closed { Err(Error::NotFound) } else { Ok(top) }
     }
 
-    /// The page of a log that ends with `top`: its last [`PAGE`] chats, or those before chat number `before`. What comes
-    /// after comes by the feed.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Returns the last chats up to a head, or those before chat number `before`.
     pub async fn page(self: &Arc<Self>, top: Head, before: Option<i64>) -> Result<ChatWindow> {
         let last = before.map_or(top.no, |before| before.saturating_sub(1).clamp(0, top.no));
         let first = (last - CHATS_PER_PAGE + 1).max(1);
@@ -206,7 +175,7 @@ impl RoomLog {
         };
         let about = self.revisions_in_range(said.iter()).await?;
         let chats = fold(said.iter(), about.iter());
-        // Whoever reads backwards must not take the end of the log for a cursor.
+        // The cursor of an older window must not skip the chats between it and the head.
         let upto = match before {
             Some(_) => chats.last().map_or(0, |chat| chat.seq),
             None => top.seq,
@@ -214,14 +183,11 @@ impl RoomLog {
         Ok(ChatWindow { chats, upto, before: (first > 1).then_some(first) })
     }
 
-    /// The last chat that is not removed, read in one window of the last entries, or in two.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Returns the last visible chat, found in at most two windows of the last entries.
     pub(crate) async fn last_chat(&self) -> Result<LastChat> {
         let mut entries = self.read((self.known_seq() - LAST_CHAT_WINDOW).max(0)).await?;
         if entries.len() as i64 == PAGE_SIZE {
-            // What was known of the end is old, and this may not be it.
+            // The known head was old, so these may not be the last entries.
             let top = self.fetch_head().await?;
             entries = self.read((top.seq - LAST_CHAT_WINDOW).max(0)).await?;
         }
@@ -234,24 +200,22 @@ impl RoomLog {
         Ok(LastChat { chat: chat.filter(|_| end.kind != EntryKind::Closed), upto: end.seq })
     }
 
-    /// What the window of entries after `since` is about: at most [`PAGE_SIZE`] of them, and [`BYTES`] of text.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Returns the chats that the entries after `since` are about: at most [`PAGE_SIZE`] entries and
+    /// [`MAX_BATCH_BYTES`] of text.
     pub async fn updates(self: &Arc<Self>, since: i64) -> Result<ChatUpdates> {
         let read = self.read(since).await?;
         if read.is_empty()
             && let Some(end) = self.head().filter(|top| top.closed && top.seq > since)
         {
-            // Purged meanwhile: nothing is left to be told but that it has ended.
+            // The log was purged. All that is left to report is its end.
             return Ok(ChatUpdates { chats: Vec::new(), upto: end.seq, closed: true });
         }
         let entries = limit_bytes(&read);
         let upto = entries.last().map_or(since, |last| last.seq);
         let closed = entries.last().is_some_and(|last| last.kind == EntryKind::Closed);
 
-        // What older chats have become is news too, with all that became of them before; and behind the end more may
-        // have become of the others.
+        // Older chats that these entries change are read too. If entries follow the window, they may change its
+        // chats.
         let (older, mut later) = (referenced_outside(entries), Vec::new());
         let is_behind = read.len() as i64 == PAGE_SIZE || entries.len() < read.len();
         let entries = || entries.iter().map(|entry| &**entry);
@@ -266,8 +230,7 @@ impl RoomLog {
         Ok(ChatUpdates { chats: fold(entries().chain(&older), entries().chain(&later)), upto, closed })
     }
 
-    /// The entries about chats, in a window of `of`, that say what became of them: of each the last edit and the
-    /// removal.
+    /// Returns the last edit and the removal of each chat in a window of `of`.
     async fn revisions_of(self: &Arc<Self>, window: Document) -> Result<Vec<Entry>> {
         let mut last: HashMap<(i64, bool), i64> = HashMap::new();
         let mut edited_often = HashSet::new();
@@ -287,7 +250,6 @@ impl RoomLog {
         self.find(doc! { "seq": { "$in": last.into_values().collect::<Vec<_>>() } }).await
     }
 
-    /// The same about a run of chats.
     async fn revisions_in_range(self: &Arc<Self>, said: impl Iterator<Item = &Entry> + Clone) -> Result<Vec<Entry>> {
         let first = said.clone().map(|entry| entry.seq).min();
         let last = said.map(|entry| entry.seq).max();
@@ -299,7 +261,6 @@ impl RoomLog {
 }
 
 impl Chat {
-    /// A chat as it was first said; `None` when the entry says nothing.
     fn from_entry(entry: &Entry) -> Option<Self> {
         let (EntryKind::Said, Some(no)) = (entry.kind, entry.no) else { return None };
         Some(Self {
@@ -314,18 +275,15 @@ impl Chat {
         })
     }
 
-    /// Whether this person may edit it: its author.
     pub(crate) fn can_edit(&self, user: &User) -> bool {
         user.id == self.author
     }
 
-    /// Whether this person may remove it: its author, or an admin.
     pub(crate) fn can_remove(&self, user: &User) -> bool {
         user.id == self.author || user.admin
     }
 
-    /// What an entry about it makes of it. Removed is removed, whatever comes in which order; what a later version
-    /// writes about it says nothing.
+    /// Applies an entry. A removal wins over edits in any order. Unknown kinds change nothing.
     fn apply(&mut self, entry: &Entry) {
         match entry.kind {
             EntryKind::Removed => {
@@ -340,7 +298,7 @@ impl Chat {
     }
 }
 
-/// The last chat in a window up to the end of a log that is not removed: what became of it is in the window too.
+/// Returns the last visible chat of a window that reaches to the head, so that it holds all revisions.
 fn last_visible(entries: &[Arc<Entry>]) -> Option<Chat> {
     let entries = || entries.iter().map(|entry| &**entry);
     fold(entries(), entries()).into_iter().rfind(|chat| !chat.removed)
@@ -350,7 +308,7 @@ fn text(entry: &Entry) -> String {
     entry.text.as_ref().map(|text| text.as_str().to_owned()).unwrap_or_default()
 }
 
-/// The first of the entries, as far as their texts are [`BYTES`] together; but one always.
+/// Returns the first entries up to [`MAX_BATCH_BYTES`] of text, but at least one.
 fn limit_bytes(entries: &[Arc<Entry>]) -> &[Arc<Entry>] {
     let mut bytes = 0;
     let fits = entries.iter().take_while(|entry| {
@@ -361,7 +319,7 @@ fn limit_bytes(entries: &[Arc<Entry>]) -> &[Arc<Entry>] {
     &entries[..count.max(1).min(entries.len())]
 }
 
-/// The chats that entries are about but do not say.
+/// Returns the chats that entries refer to and that come before them.
 fn referenced_outside(entries: &[Arc<Entry>]) -> Vec<i64> {
     let first = entries.first().map_or(0, |entry| entry.seq);
     let mut strangers: Vec<i64> = entries
@@ -375,7 +333,6 @@ fn referenced_outside(entries: &[Arc<Entry>]) -> Vec<i64> {
     strangers
 }
 
-/// Lays the entries about chats on what was said.
 fn fold<'a>(said: impl Iterator<Item = &'a Entry>, about: impl Iterator<Item = &'a Entry>) -> Vec<Chat> {
     let mut chats: BTreeMap<i64, Chat> = said.filter_map(Chat::from_entry).map(|chat| (chat.seq, chat)).collect();
     for entry in about {

@@ -15,7 +15,8 @@ use super::{RoomId, SessionId, UserId};
 use crate::store::cluster::{HEARTBEAT_INTERVAL, Signal};
 use crate::store::{Database, InstanceId, StoredDocument};
 
-/// How long the stream may be silent before it is opened again. On a sharded cluster an idle shard may delay events by 10 s.
+/// How long the stream may be silent before it is reopened. On a sharded cluster an idle shard delays events by up
+/// to 10 s.
 const MAX_STREAM_SILENCE: Duration = Duration::from_secs(30);
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 

@@ -1,7 +1,7 @@
-//! A browser that people signed in with. Its cookie says so; nothing of it is stored here.
+//! A browser that signed in before. Its cookie holds all state; the server stores none.
 //!
-//! The cookie holds a random id, a mark that the id is ours, and a mark for each account. A mark is an HMAC with the
-//! secret of the two servers, so nobody without that secret can claim to have signed in. See `models/throttle.rs`.
+//! The cookie holds a random id, a signature of the id and one signature for each account. They are HMACs with the
+//! servers' secret, so a client cannot forge a past sign-in. See `user/throttle.rs`.
 
 use std::fmt;
 
@@ -12,26 +12,20 @@ use super::UserId;
 use crate::error::{Error, Result};
 use crate::ticket::Secret;
 
-/// Characters of an id and of a mark: 128 bits in base64url.
+/// Characters of an id and of a signature: 128 bits in base64url.
 const PART_LENGTH: usize = 22;
-/// Accounts that one browser is known to; the next one takes the place of the oldest.
+/// Accounts in one cookie. A further one replaces the oldest.
 const MAX_ACCOUNTS: usize = 4;
 
-/// A browser, with the accounts that it signed in to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Device {
     id: String,
-    /// The mark of the id.
     signature: String,
-    /// The marks of accounts, the oldest first.
+    /// Signatures of accounts, the oldest first.
     accounts: Vec<String>,
 }
 
 impl Device {
-    /// Makes one that no account knows.
-    ///
-    /// # Errors
-    /// `Internal` without random bits.
     pub(crate) fn new(secret: &Secret) -> Result<Self> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;
@@ -39,7 +33,7 @@ impl Device {
         Ok(Self { signature: secret.sign(&id_subject(&id)), id, accounts: Vec::new() })
     }
 
-    /// Reads what [`Device`] writes. What this site did not write is none.
+    /// Parses a cookie. Returns `None` unless this site signed it.
     pub fn parse(secret: &Secret, text: &str) -> Option<Self> {
         if !text.is_ascii() || !text.len().is_multiple_of(PART_LENGTH) || text.len() > PART_LENGTH * (2 + MAX_ACCOUNTS)
         {
@@ -54,22 +48,18 @@ impl Device {
         })
     }
 
-    /// The random id.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// How many accounts know it.
     pub(crate) fn account_count(&self) -> usize {
         self.accounts.len()
     }
 
-    /// Whether it signed in to this account.
     pub(crate) fn has_signed_in(&self, secret: &Secret, user: UserId) -> bool {
         self.accounts.iter().any(|mark| secret.verify_signature(mark, &account_subject(&self.id, user)))
     }
 
-    /// Returns the same browser after it signed in to this account.
     pub(crate) fn with_account(mut self, secret: &Secret, user: UserId) -> Self {
         let mark = secret.sign(&account_subject(&self.id, user));
         self.accounts.retain(|other| *other != mark);

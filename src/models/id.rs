@@ -1,4 +1,4 @@
-//! The opaque ids of things: an ObjectId, in paths as 24 hexadecimal digits.
+//! Opaque ids: an ObjectId, 24 hexadecimal digits in paths.
 
 use std::fmt;
 use std::str::FromStr;
@@ -44,20 +44,14 @@ macro_rules! id {
     };
 }
 
-id!(
-    /// A user's `_id`.
-    UserId
-);
-id!(
-    /// A room's `_id`.
-    RoomId
-);
+id!(UserId);
+id!(RoomId);
 
 impl RoomId {
-    /// Returns the id of the room that a request creates: the same for the same owner, nonce and name.
+    /// Returns the id of the room that a request creates. A repeated request gets the same id.
     pub(crate) fn of_request(owner: UserId, nonce: &Nonce, name: &str) -> Self {
         let mut hash = Sha256::new();
-        // The owner has a fixed length, and a nonce has no line break.
+        // The encoding is unambiguous: the owner has a fixed length and a nonce has no line break.
         hash.update(owner.0.bytes());
         hash.update(nonce.as_str());
         hash.update("\n");
@@ -68,7 +62,7 @@ impl RoomId {
     }
 }
 
-/// The key of a session: the SHA-256 of its token, in base64url. Safe to keep and to log, unlike the token.
+/// The SHA-256 of a session token in base64url. Safe to store and to log, unlike the token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionId(pub(crate) String);

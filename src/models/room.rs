@@ -1,7 +1,5 @@
-//! `room`: the rooms, and the list of them.
-//!
-//! Rooms are numbered without a gap like the entries of a log, by compare-and-set, so that the list is
-//! read in bounded windows. A closed room keeps its number; its name is free again.
+//! Collection `room`. Rooms are numbered without gaps, by compare-and-set, so that the list is read in bounded
+//! windows. A closed room keeps its number; its name is free again.
 
 pub(crate) mod cleanup;
 mod head;
@@ -27,41 +25,32 @@ pub(crate) use list::RoomList;
 pub(crate) use list::{ListCursor, RoomListPage};
 pub(crate) use name::NameReservation;
 
-/// One room.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Room {
-    /// The opaque id.
     #[serde(rename = "_id")]
     pub id: RoomId,
     pub no: i64,
-    /// Counts its changes: who changes it has seen the last one.
+    /// Counts updates, for compare-and-set.
     rev: i64,
-    /// As it is shown.
     pub name: RoomName,
-    /// Whether it has not been closed.
     pub open: bool,
-    /// What it is about.
     pub topic: Topic,
-    /// Who may change and close it, besides an admin.
     pub(crate) owner: UserId,
-    /// When it was made.
     pub(crate) at: DateTime,
-    /// A hint at the top of its log: never above it, often a little below.
+    /// Never beyond the head of the log, often a little behind.
     #[serde(rename = "last")]
     pub(crate) head_hint: Head,
-    /// Whether the entries of its log, all but the last one, are deleted or about to be.
+    /// Whether the entries before *closed* are deleted or about to be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) purged: bool,
-    /// When something last happened in it, only while it belongs to the recent set of the list.
+    /// The time of the last activity, only while the room is in the recent set of the list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     active: Option<DateTime>,
 }
 
-/// A room that a request asked for.
 pub(crate) enum Created {
-    /// The request created it.
     New(Room),
-    /// The same request created it before.
+    /// An earlier request with the same nonce created it.
     Existing(Room),
 }
 
@@ -74,66 +63,52 @@ impl StoredDocument for Room {
 }
 
 impl User {
-    /// The room of this id, as far as this person may see it.
-    ///
-    /// # Errors
-    /// `NotFound` also when it is closed; the database's.
+    /// Returns a room that the user may see.
+    /// Fails with `NotFound` also if it is closed.
     pub async fn room(&self, db: &Database, id: RoomId) -> Result<Room> {
         let room =
             db.collection::<Room>().find_by_id_cached(id).await?.filter(|room| room.open).ok_or(Error::NotFound)?;
         if db.state::<LogRegistry>().head(id).is_some_and(|top| top.closed) {
-            // Whoever closed it was interrupted.
+            // The instance that closed it was interrupted.
             room.finish_closing(db).await?;
             return Err(Error::NotFound);
         }
         Ok(room)
     }
 
-    /// The room of this id, for changing it.
-    ///
-    /// # Errors
-    /// `Forbidden` to all but its owner and admins; as [`User::room`].
+    /// Returns a room that the user may manage.
+    /// Fails with `Forbidden` except for the owner and admins.
     pub(crate) async fn manageable_room(&self, db: &Database, id: RoomId) -> Result<Room> {
         let room = self.room(db, id).await?;
         if room.can_manage(self) { Ok(room) } else { Err(Error::Forbidden) }
     }
 
-    /// Returns one page of the rooms that this person may see.
-    ///
-    /// The recently active rooms come first, the one with the latest activity at the top. All others follow by number.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Returns one page of the room list: recently active rooms first, then all others by number.
     pub(crate) async fn rooms(&self, db: &Database, place: ListCursor, size: usize) -> Result<RoomListPage> {
         db.state::<RoomList>().page(db, place, size).await
     }
 
-    /// Returns the first rooms of the list, as they were at most ten seconds ago. Returns fewer rather than fail.
+    /// Returns the first rooms of the list, at most ten seconds old. Returns fewer instead of failing.
     pub(crate) async fn cached_rooms(&self, db: &Database, count: usize) -> Vec<Arc<Room>> {
         db.state::<RoomList>().first(db, count).await
     }
 
-    /// Returns a nonce for the form that creates a room. It changes whenever a room was created; until then the page
-    /// with the form stays the same, byte for byte.
+    /// Returns a nonce for the form that creates a room. It is constant until a room is created, so that the page
+    /// stays the same byte for byte.
     pub(crate) fn room_nonce(&self, db: &Database) -> String {
         format!("{}-{}", self.id, db.state::<RoomList>().highest_number())
     }
 
-    /// Creates a room of one's own.
-    ///
-    /// # Errors
-    /// `name: Taken`, or the database's.
+    /// Creates a room.
+    /// Fails with `name: Taken`.
     pub async fn create_room(&self, db: &Database, name: RoomName, topic: Topic) -> Result<Room> {
         match self.create_room_once(db, name, topic, None).await? {
             Created::New(room) | Created::Existing(room) => Ok(room),
         }
     }
 
-    /// Creates a room of one's own. With a nonce, the same request creates one room, however often it is sent. A request
-    /// with another name or topic than the room has now is not the same.
-    ///
-    /// # Errors
-    /// As [`User::make_room`].
+    /// Creates a room. Requests with the same nonce, name and topic create one room.
+    /// Fails with `name: Taken`.
     pub(crate) async fn create_room_once(
         &self,
         db: &Database,
@@ -145,7 +120,7 @@ impl User {
         if let Some(requested) = id {
             match Room::by_id(db, requested).await? {
                 Some(room) if room.matches(&name, &topic) => return Ok(Created::Existing(room)),
-                // It was closed or changed since, or the form was sent with other words.
+                // The room was closed or changed since, or the form was sent with other values.
                 Some(_) => id = None,
                 None => {}
             }
@@ -167,12 +142,13 @@ impl User {
         let Some(name) = NameReservation::acquire(db, &room.name, room.id).await? else {
             return Err(Error::field("name", FieldError::Taken));
         };
-        // The number may go to a room that is created in the same moment. Then the next one is tried.
+        // Another room may take the number at the same moment. Then the next number is tried.
         loop {
             room.no = match Room::highest_number(db).await {
                 Ok(top) => top + 1,
                 Err(error) => {
-                    // The same request may be under way twice, and the other one needs the name. An unused hold expires.
+                    // The same request may be running twice, and the other one needs the name. An unused reservation
+                    // expires.
                     if id.is_none() {
                         let _ = NameReservation::release(Some(name), db).await;
                     }
@@ -197,40 +173,32 @@ impl User {
 }
 
 impl Room {
-    /// Whether this person may change and close it.
     pub(crate) fn can_manage(&self, user: &User) -> bool {
         user.admin || user.id == self.owner
     }
 
-    /// Returns whether it is open and has this name and topic.
     fn matches(&self, name: &RoomName, topic: &Topic) -> bool {
         self.open && self.name == *name && self.topic == *topic
     }
 
-    /// Its log.
     pub fn log(&self, db: &Arc<Database>) -> Arc<RoomLog> {
         RoomLog::open(db, self.id, self.head_hint)
     }
 
-    /// When something was last said in it, as far as this site has seen.
     pub(crate) fn last_at(&self, db: &Database) -> Option<DateTime> {
         db.state::<LogRegistry>().head(self.id).and_then(|top| top.at).max(self.head_hint.at)
     }
 
-    /// The number of its last entry, as far as this site has seen.
     pub(crate) fn last_seq(&self, db: &Database) -> i64 {
         db.state::<LogRegistry>().head(self.id).map_or(self.head_hint.seq, |top| top.seq.max(self.head_hint.seq))
     }
 
-    /// How many chats were said in it, as far as this site has seen.
     pub(crate) fn chat_count(&self, db: &Database) -> i64 {
         db.state::<LogRegistry>().head(self.id).map_or(self.head_hint.no, |top| top.no.max(self.head_hint.no))
     }
 
-    /// Gives it another name, another topic, or both. `None` leaves what is stored.
-    ///
-    /// # Errors
-    /// `name: Taken`, `NotFound` when it was closed meanwhile, or the database's.
+    /// Updates name and topic. `None` keeps the stored value.
+    /// Fails with `name: Taken`, `NotFound` if the room was closed meanwhile.
     pub async fn update(&self, db: &Database, name: Option<RoomName>, topic: Option<Topic>) -> Result<()> {
         let mut set = Document::new();
         set.extend(name.as_ref().map(|name| ("name".to_owned(), name.as_str().into())));
@@ -240,7 +208,7 @@ impl Room {
         }
         let mut room = self.clone();
         loop {
-            // Only another name is taken, and the old one freed.
+            // A name with the same key needs no reservation.
             let (mut old, mut new) = (None, None);
             if let Some(name) = name.as_ref().filter(|name| room.name.key() != name.key()) {
                 old = NameReservation::find(db, &room.name, room.id).await?;
@@ -249,7 +217,7 @@ impl Room {
                     return Err(Error::field("name", FieldError::Taken));
                 }
             }
-            // Refused when somebody else has changed it meanwhile: who changes the name knows which one to free.
+            // Fails if the room was updated meanwhile, so that each update releases the name it replaced.
             let as_seen = doc! { "_id": room.id, "open": true, "rev": room.rev };
             let change = doc! { "$set": set.clone(), "$inc": { "rev": 1_i64 } };
             if db.collection::<Room>().update(as_seen, change).await? {
@@ -266,10 +234,8 @@ impl Room {
         }
     }
 
-    /// Closes it for good: the log takes its last entry, the name is free. What was said is purged in a while.
-    ///
-    /// # Errors
-    /// The database's. Who next comes to the room finishes what an error left.
+    /// Closes the room permanently: appends *closed* and releases the name. A job purges the log later.
+    /// After an error the next visitor of the room completes the closing.
     pub async fn close(&self, db: &Arc<Database>, by: &User) -> Result<()> {
         let (log, job) = (self.log(db), Job::create(db, Cleanup::of_room(self.id)).await?);
         let closed = async {
@@ -286,12 +252,12 @@ impl Room {
         Ok(())
     }
 
-    /// What follows from the log's end, which has the say.
+    /// Does what follows from *closed* in the log.
     pub(crate) async fn finish_closing(&self, db: &Database) -> Result<()> {
         let closed = doc! { "$set": { "open": false }, "$unset": { "active": "" } };
         db.collection::<Room>().update(doc! { "_id": self.id }, closed).await?;
         db.state::<RoomList>().remove(self.id);
-        // Its name as it is now: somebody may have changed it since this was read.
+        // The room may have been renamed since it was read.
         let name = Self::by_id(db, self.id).await?.map_or_else(|| self.name.clone(), |room| room.name);
         NameReservation::release(NameReservation::find(db, &name, self.id).await?, db).await
     }
@@ -300,7 +266,6 @@ impl Room {
         db.collection::<Room>().find_one(doc! { "_id": id }).await
     }
 
-    /// Returns the highest number that a room has.
     async fn highest_number(db: &Database) -> Result<i64> {
         let seen = db.state::<RoomList>().highest_number();
         let found = exponential_search(seen, |no| async move {

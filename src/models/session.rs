@@ -1,4 +1,4 @@
-//! `session`: who is signed in where.
+//! Collection `session`.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -18,37 +18,31 @@ use super::{Device, SessionId, User, UserId};
 use crate::error::{Error, FieldError, Result};
 use crate::store::{Database, StoredDocument, expiring_index, index};
 
-/// How long a session lasts after it was last used.
 pub(crate) const TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// How old its `seen` may be before it is written again.
+/// How old `last_used` may be before it is written again.
 const TOUCH_INTERVAL: Duration = Duration::from_secs(60 * 60);
-/// The longest kept name of a browser, in characters.
+/// Maximum length in characters.
 const MAX_USER_AGENT: usize = 200;
 
-/// What the cookie holds: 32 random bytes in base64url, then the [`Device`] that signed in. Kept nowhere here.
-pub(crate) struct SessionToken(String);
+/// The value of the session cookie: 32 random bytes in base64url, then the [`Device`]. Stored nowhere.
+pub struct SessionToken(String);
 
-/// Characters of the random bytes.
 const TOKEN_LENGTH: usize = 43;
 
-/// One browser, signed in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
-    /// The key.
     #[serde(rename = "_id")]
     pub id: SessionId,
-    /// Whose it is.
     pub(crate) user: UserId,
-    /// What the browser says of itself.
     #[serde(rename = "browser")]
     pub(crate) user_agent: String,
-    /// Where it was when it signed in.
+    /// The IP address at sign-in.
     pub(crate) address: String,
-    /// The user's epoch when it was opened.
+    /// The user's epoch at sign-in.
     #[serde(default)]
     pub(crate) epoch: i64,
     at: DateTime,
-    /// When it was last used, to the hour.
+    /// Accurate to [`TOUCH_INTERVAL`].
     #[serde(rename = "seen")]
     pub(crate) last_used: DateTime,
     expires: DateTime,
@@ -63,23 +57,20 @@ impl StoredDocument for Session {
 }
 
 impl SessionToken {
-    /// The cookie's value.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns whether the value of a cookie has the form of a token, alone or with a device.
     pub(crate) fn is_well_formed(cookie: &str) -> bool {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         cookie.len() >= TOKEN_LENGTH && cookie.bytes().all(is_plain)
     }
 
-    /// Returns the token with the browser that it is for.
     pub(crate) fn with_device(self, device: &Device) -> Self {
         Self(format!("{}{device}", self.0))
     }
 
-    /// Returns the part of a cookie's value that says which browser it is for.
+    /// Returns the part of a cookie's value that encodes the device.
     pub(crate) fn device(cookie: &str) -> &str {
         cookie.get(TOKEN_LENGTH..).unwrap_or_default()
     }
@@ -90,10 +81,8 @@ impl SessionToken {
 }
 
 impl Session {
-    /// Signs a user in, under a new token. `browser` is what it says of itself.
-    ///
-    /// # Errors
-    /// `userId: Credentials` when the password was changed meanwhile, or the account deleted; the database's.
+    /// Starts a session.
+    /// Fails with `userId: Credentials` if the password was changed or the account deleted meanwhile.
     pub async fn open(db: &Database, user: &User, browser: &str, address: IpAddr) -> Result<SessionToken> {
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;
@@ -104,7 +93,7 @@ impl Session {
             user: user.id,
             user_agent: cut(browser, MAX_USER_AGENT),
             address: address.to_string(),
-            // Read with the password that was verified: a change meanwhile ends this session too.
+            // Read together with the verified password, so a change of it ends this session too.
             epoch: user.epoch,
             at: now,
             last_used: now,
@@ -119,10 +108,8 @@ impl Session {
         Err(Error::field("userId", FieldError::Credentials))
     }
 
-    /// The session of a cookie's token and the person whose it is. Being used makes it last.
-    ///
-    /// # Errors
-    /// `SignedOut`, or the database's.
+    /// Returns the session of a cookie and its user, and prolongs the session.
+    /// Fails with `SignedOut`.
     pub(crate) async fn resume(db: &Database, token: &str) -> Result<(Self, User)> {
         let (id, now) = (SessionToken::id(token), DateTime::now());
         let session = db
@@ -140,7 +127,7 @@ impl Session {
         }
         if after(session.last_used, TOUCH_INTERVAL) < now {
             let used = doc! { "$set": { "seen": now, "expires": after(now, TTL) } };
-            // A hint for people: not worth a refusal.
+            // The time is informational, so a failed write is no error.
             if let Err(error) = db.collection::<Session>().update(doc! { "_id": &session.id.0 }, used).await {
                 log::debug!("a session's last use was not written: {error}");
             }
@@ -149,9 +136,6 @@ impl Session {
     }
 
     /// Returns a user's valid sessions, the most recently used first.
-    ///
-    /// # Errors
-    /// The database's.
     pub(crate) async fn of_user(db: &Database, user: &User) -> Result<Vec<Self>> {
         let now = DateTime::now();
         let mut all = db.collection::<Session>().find_many(doc! { "user": user.id }).await?;
@@ -160,10 +144,7 @@ impl Session {
         Ok(all)
     }
 
-    /// Deletes a user's stored sessions that a revocation, or the end of the account, has ended. Returns their ids.
-    ///
-    /// # Errors
-    /// The database's. The sessions have ended all the same.
+    /// Deletes the sessions that a revocation or the deletion of the account has ended. Returns their ids.
     pub(crate) async fn delete_revoked(db: &Database, user: UserId) -> Result<Vec<SessionId>> {
         let owner = db.collection::<User>().find_one(doc! { "_id": user }).await?;
         let mut all = db.collection::<Session>().find_many(doc! { "user": user }).await?;
@@ -172,19 +153,13 @@ impl Session {
         Ok(all.into_iter().map(|session| session.id).collect())
     }
 
-    /// Ends sessions, as many of them as it can.
-    ///
-    /// # Errors
-    /// The database's. Some may have ended all the same.
+    /// Ends as many of the sessions as possible.
     pub(crate) async fn end_all(db: &Database, sessions: &[Self]) -> Result<()> {
         let ended = join_all(sessions.iter().map(|session| session.end(db))).await;
         ended.into_iter().collect()
     }
 
-    /// Those of some sessions that have ended.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Returns the ids among `ids` whose sessions have ended.
     pub(crate) async fn find_ended(db: &Database, ids: &[SessionId]) -> Result<Vec<SessionId>> {
         let keys: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
         let open: Vec<Self> = db.collection::<Session>().find_many(doc! { "_id": { "$in": keys } }).await?;
@@ -197,26 +172,18 @@ impl Session {
         Ok(ids.iter().filter(|id| !open.contains(id)).cloned().collect())
     }
 
-    /// Whether it has not been ended.
-    ///
-    /// # Errors
-    /// The database's.
     pub(crate) async fn is_open(&self, db: &Database) -> Result<bool> {
         let stored = db.collection::<Session>().find_by_id_cached(self.id.0.as_str()).await?;
         let user = db.collection::<User>().find_by_id_cached(self.user).await?;
         Ok(stored.is_some() && user.is_some_and(|user| user.accepts_session(self.epoch, &self.id)))
     }
 
-    /// Ends it: its token opens nothing any more.
-    ///
-    /// # Errors
-    /// The database's.
     pub(crate) async fn end(&self, db: &Database) -> Result<()> {
         db.collection::<Session>().delete(doc! { "_id": &self.id.0 }).await
     }
 }
 
-/// Returns the first whole graphemes of a text, in at most `most` characters.
+/// Returns the first graphemes of a text, at most `most` characters.
 fn cut(text: &str, most: usize) -> String {
     let mut count = 0;
     let fits = text.graphemes(true).take_while(|grapheme| {

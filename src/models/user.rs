@@ -1,4 +1,4 @@
-//! `user`: people.
+//! Collection `user`.
 
 mod account;
 mod hasher;
@@ -21,43 +21,38 @@ pub use account::Profile;
 use hasher::{Lane, PasswordHasher};
 use throttle::Throttle;
 
-/// How long after a sign-up the same form, sent again, signs in.
+/// How long after a sign-up a repeated form signs in.
 const RETRY_WINDOW: Duration = Duration::from_secs(10 * 60);
 
-/// One person.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct User {
-    /// The opaque id.
     #[serde(rename = "_id")]
     pub id: UserId,
-    /// What they sign in with.
     pub(crate) login: Login,
-    /// The name that others see.
     pub nickname: Nickname,
-    /// Where their picture is on the image server; none: one is drawn.
+    /// The picture on the image server. `None`: an avatar is drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) picture: Option<PicturePath>,
-    /// argon2id, as a PHC string.
+    /// An argon2id PHC string.
     password: String,
-    /// Counts the times that all sessions were revoked. A session that was opened under a smaller number has ended.
+    /// Counts revocations of all sessions. Sessions of an older epoch have ended.
     #[serde(default)]
     pub(crate) epoch: i64,
-    /// The session that asked for the last revocation, and outlives it.
+    /// The session that requested the last revocation. It stays valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) exempt: Option<SessionId>,
-    /// The language they chose, as a BCP 47 tag; none: their browser's.
+    /// A BCP 47 tag. `None`: the browser's language.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
-    /// The colours they chose; none: their system's.
+    /// `None`: the system's colours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub theme: Option<Theme>,
-    /// Whether this person may do what a room's owner may.
     #[serde(default)]
     pub(crate) admin: bool,
-    /// On the first user only. Of several who find nobody there, the unique index on it lets one be first.
+    /// Set on the first user only. Its unique index decides between concurrent sign-ups on an empty site.
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<bool>,
-    /// What the form that created the account carried, so that the same form is known again.
+    /// The nonce of the sign-up form, to recognize a repeated form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nonce: Option<Nonce>,
     at: DateTime,
@@ -75,11 +70,9 @@ impl StoredDocument for User {
     }
 }
 
-/// Where a sign-in comes from.
-pub(crate) struct SignInOrigin<'a> {
-    /// The address.
+pub struct SignInOrigin<'a> {
     pub(crate) address: IpAddr,
-    /// The browser, if anybody signed in with it before, and the secret that marked it.
+    /// The browser, if it signed in before, and the secret of its signatures.
     pub(crate) device: Option<(Device, &'a Secret)>,
 }
 
@@ -89,21 +82,16 @@ impl From<IpAddr> for SignInOrigin<'_> {
     }
 }
 
-/// The colours of pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Theme {
-    /// Ink on paper.
     Light,
-    /// Paper on ink.
     Dark,
 }
 
 impl Theme {
-    /// Each of them.
     pub(crate) const ALL: [Self; 2] = [Self::Light, Self::Dark];
 
-    /// As forms and pages spell it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Light => "light",
@@ -111,26 +99,19 @@ impl Theme {
         }
     }
 
-    /// # Errors
-    /// `Theme`.
     pub fn parse(typed: &str) -> Result<Self, FieldError> {
         Self::ALL.into_iter().find(|theme| theme.as_str() == typed).ok_or(FieldError::Theme)
     }
 }
 
 impl User {
-    /// Signs a person up. Whoever comes to a site with nobody on it is its admin.
-    ///
-    /// # Errors
-    /// `userId: Taken`, or the database's.
+    /// Creates an account. The first user becomes admin.
+    /// Fails with `userId: Taken`.
     pub async fn sign_up(db: &Database, login: Login, password: Password, nickname: Nickname) -> Result<Self> {
         Self::sign_up_once(db, login, password, nickname, None).await
     }
 
-    /// The same, with the nonce of the form: see [`User::signed_up_before`].
-    ///
-    /// # Errors
-    /// As [`User::sign_up`].
+    /// Creates an account from a form with a nonce. See [`User::signed_up_before`].
     pub(crate) async fn sign_up_once(
         db: &Database,
         login: Login,
@@ -138,7 +119,7 @@ impl User {
         nickname: Nickname,
         nonce: Option<Nonce>,
     ) -> Result<Self> {
-        // Looked at before the expensive hash; the index decides.
+        // Checked before the expensive hash. The unique index decides.
         if Self::by_login(db, &login).await?.is_some() {
             return Err(Error::field("userId", FieldError::Taken));
         }
@@ -160,7 +141,7 @@ impl User {
             at: DateTime::now(),
         };
         if first && !db.collection::<User>().insert(user.clone()).await? {
-            // Either somebody was first in the same moment, or the id is taken: the second try tells.
+            // Another user was first at the same moment, or the id is taken. The second insert tells.
             (user.admin, user.first) = (false, None);
         } else if first {
             return Ok(user);
@@ -172,11 +153,8 @@ impl User {
         }
     }
 
-    /// Returns the person who signed up with this id, password and nonce in the last minutes: the same form was sent
-    /// again, because its first answer was lost. Counts as an attempt to sign in.
-    ///
-    /// # Errors
-    /// `TooMany` after ten wrong passwords; the database's.
+    /// Returns the user whom this very form created in the last minutes: its first answer was lost. Counts as a
+    /// sign-in attempt.
     pub(crate) async fn signed_up_before(
         db: &Database,
         login: Login,
@@ -197,11 +175,9 @@ impl User {
         }
     }
 
-    /// Finds the person by what they sign in with; `None` is what nobody can have signed up with.
-    ///
-    /// # Errors
-    /// `userId: Credentials` for an unknown id and a wrong password alike, after the same time; `TooMany`
-    /// after too many of them (`models/throttle.rs`); the database's.
+    /// Verifies the credentials. `None` stands for values that no account can have.
+    /// Fails with `userId: Credentials` for an unknown id and a wrong password alike, after the same time. `RateLimited` by
+    /// `throttle.rs`.
     pub async fn sign_in(
         db: &Database,
         login: Option<Login>,
@@ -227,24 +203,17 @@ impl User {
         verified.ok_or_else(|| Error::field("userId", FieldError::Credentials))
     }
 
-    /// The person of this id.
-    ///
-    /// # Errors
-    /// `NotFound`, or the database's.
+    /// Fails with `NotFound`.
     pub async fn find(db: &Database, id: UserId) -> Result<Self> {
         db.collection::<User>().find_by_id_cached(id).await?.ok_or(Error::NotFound)
     }
 
-    /// Returns those of some users that exist, read from the database.
     pub(crate) async fn find_all(db: &Database, ids: &[UserId]) -> Result<HashMap<UserId, Self>> {
         let found = db.collection::<User>().find_many(doc! { "_id": { "$in": ids } }).await?;
         Ok(found.into_iter().map(|user| (user.id, user)).collect())
     }
 
-    /// The nicknames of these people, without those who are gone.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Returns the nicknames of those users that exist.
     pub(crate) async fn nicknames(db: &Database, ids: &[UserId]) -> Result<HashMap<UserId, Nickname>> {
         if ids.is_empty() {
             return Ok(HashMap::new());
@@ -257,11 +226,11 @@ impl User {
     }
 
     async fn any_exists(db: &Database) -> Result<bool> {
-        // An exact key. The bundled engine reads everybody to find anybody.
+        // An exact key: for any other query the bundled engine reads all users.
         if db.collection::<User>().find_one(doc! { "first": true }).await?.is_some() {
             return Ok(true);
         }
-        // The first user may have left.
+        // The first user may have deleted the account.
         Ok(db.collection::<User>().find_one(doc! {}).await?.is_some())
     }
 }

@@ -63,9 +63,7 @@ impl QueryRunner {
     }
 
     /// Runs a query.
-    ///
-    /// # Errors
-    /// `Unavailable` on a timeout. The query may still take effect.
+    /// Fails with `Unavailable` on a timeout. The query may still take effect.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         query: impl Future<Output = Result<T, MongoError>> + Send + 'static,

@@ -50,27 +50,21 @@ pub(crate) trait ModelState: Send + Sync + 'static {
 
 impl Database {
     /// Connects to a configured server and waits until it answers.
-    ///
-    /// # Errors
-    /// A sentence for the operator: the URL cannot be parsed, or the server does not answer.
+    /// Fails with a sentence for the operator: the URL cannot be parsed, or the server does not answer.
     pub(crate) async fn connect(url: &str) -> Result<Self, String> {
         let (handle, is_shared) = connect(url, CONNECT_TIMEOUT).await?;
         Ok(Self::new(handle, is_shared))
     }
 
     /// Connects to the site's own engine, which no other instance can reach.
-    ///
-    /// # Errors
-    /// A sentence for the operator.
+    /// Fails with a sentence for the operator.
     pub(crate) async fn connect_exclusive(url: &str) -> Result<Self, String> {
         let (handle, _) = connect(url, CONNECT_TIMEOUT).await?;
         Ok(Self::new(handle, false))
     }
 
     /// Sends one command to a server, without waiting for it to come up. Returns whether instances may share it.
-    ///
-    /// # Errors
-    /// A sentence for the operator.
+    /// Fails with a sentence for the operator.
     pub async fn probe(url: &str) -> Result<bool, String> {
         connect(url, Duration::ZERO).await.map(|(_, is_shared)| is_shared)
     }
@@ -164,8 +158,7 @@ impl Database {
         Ok(())
     }
 
-    /// # Errors
-    /// `Unavailable` if the database does not answer within [`QUERY_TIMEOUT`].
+    /// Fails with `Unavailable` if the database does not answer within [`QUERY_TIMEOUT`].
     pub(crate) async fn ping(&self) -> Result<()> {
         let handle = self.handle.clone();
         self.runner.run(async move { handle.run_command(doc! { "ping": 1 }).await }).await.map(drop)

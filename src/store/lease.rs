@@ -42,9 +42,7 @@ pub struct Lease {
 
 impl Lease {
     /// Acquires the lease. Waits for that of an instance that has died. Returns `None` while another one is running.
-    ///
-    /// # Errors
-    /// A sentence for the operator: the database is not available.
+    /// Fails with a sentence for the operator: the database is not available.
     pub async fn acquire(db: &Arc<Database>) -> Result<Option<Self>, String> {
         let leases = db.collection::<LeaseDocument>();
         let holder = ObjectId::new();

@@ -33,7 +33,9 @@ async fn rename_chores(db: &Database) -> Result<(), MongoError> {
         match jobs.insert_one(chore).await {
             // An interrupted start has copied it.
             Err(error) if !is_duplicate_key(&error) => return Err(error),
-            _ => drop(chores.delete_one(doc! { "_id": id }).await?),
+            _ => {
+                chores.delete_one(doc! { "_id": id }).await?;
+            }
         }
     }
     Ok(())

@@ -22,8 +22,7 @@ impl StoredDocument for RestoreMarker {
 }
 
 impl RestoreMarker {
-    /// # Errors
-    /// A sentence for the operator if the marker exists.
+    /// Fails with a sentence for the operator if the marker exists.
     pub(crate) async fn ensure_absent(db: &Database) -> Result<(), String> {
         match Self::exists(db).await? {
             true => Err("This database is only partially restored. Run the restore again; it starts over.".into()),

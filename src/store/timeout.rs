@@ -21,8 +21,7 @@ pub(crate) async fn with_shared_budget<T>(request: impl Future<Output = T>) -> T
     REMAINING.scope(Cell::new(QUERY_TIMEOUT), request).await
 }
 
-/// # Errors
-/// `Unavailable` on a timeout.
+/// Fails with `Unavailable` on a timeout.
 pub(crate) async fn with_timeout<T>(query: impl Future<Output = T>) -> Result<T> {
     let (remaining, begun) = (REMAINING.try_with(Cell::get).unwrap_or(QUERY_TIMEOUT), Instant::now());
     let result = timeout(remaining, query).await;

@@ -1,4 +1,4 @@
-//! A chat as it is shown: one template, and one shape in JSON, wherever it travels.
+//! Chats: one template and one shape in JSON, wherever a chat is shown.
 
 use std::sync::{Arc, OnceLock};
 
@@ -6,66 +6,55 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::time::{self, Form};
-use super::{Locale, Rendered, Views, text};
+use super::time::{self, TimeFormat};
+use super::{Locale, PerLocale, Views, markup};
 use crate::error::Result;
 use crate::models;
 use crate::models::values::Nickname;
 
-/// What a chat's element begins with.
+/// The start of each chat's element.
 const TAG: &str = "<article";
+/// The bytes of a chat besides its text.
+const OVERHEAD: usize = 1_024;
 
-/// A chat, joined with its author's nickname.
 #[derive(Clone, Debug, Serialize)]
-pub struct Chat {
+pub struct ChatView {
     room: String,
-    /// What it is known by in its room.
     pub seq: i64,
     no: i64,
-    /// The number of the last entry about it.
     pub rev: i64,
     author: String,
-    /// `None` when the author is gone.
+    /// `None` for a deleted user.
     nickname: Option<String>,
     text: String,
-    /// The text as HTML, made when it is first asked for.
     #[serde(skip)]
     html: OnceLock<String>,
-    /// RFC 3339, in UTC, with milliseconds.
     at: String,
-    /// The same, to be counted with.
     #[serde(skip)]
     time: Timestamp,
     removed: bool,
 }
 
-/// A chat that is rendered once a language.
-pub type Article = Rendered<Chat>;
+pub type Article = PerLocale<ChatView>;
 
-/// Chats that go out together.
-pub type Fragment = Rendered<Feed>;
+pub type Fragment = PerLocale<ChatBatch>;
 
-/// What a reader gets at once.
-pub struct Feed {
-    /// In order.
+/// Chats that are sent together, in order.
+pub struct ChatBatch {
     pub articles: Vec<Arc<Article>>,
-    /// The cursor behind them.
+    /// The cursor behind the last chat.
     pub upto: i64,
-    /// Whether the room ends here.
+    /// The room is closed, and its log ends here.
     pub closed: bool,
 }
 
-/// A feed in JSON.
 #[derive(Serialize)]
-pub struct FeedJson<'a> {
-    /// The cursor behind them.
+pub struct ChatBatchJson<'a> {
     pub upto: i64,
-    /// In order.
-    pub chats: Vec<&'a Chat>,
+    pub chats: Vec<&'a ChatView>,
 }
 
-impl Chat {
-    /// Joins a chat with its author's nickname.
+impl ChatView {
     pub fn new(chat: models::Chat, nickname: Option<&Nickname>) -> Self {
         Self {
             room: chat.room.to_string(),
@@ -82,58 +71,51 @@ impl Chat {
         }
     }
 
+    /// Returns about how many bytes the chat occupies with its HTML. Renders nothing.
+    pub fn approximate_size(&self) -> usize {
+        self.text.len() + markup::approximate_html_size(&self.text) + OVERHEAD
+    }
+
     fn html(&self) -> &str {
-        self.html.get_or_init(|| text::html(&self.text))
+        self.html.get_or_init(|| markup::to_html(&self.text))
     }
 }
 
 impl Article {
-    /// The chat's element.
-    ///
-    /// # Errors
-    /// `Internal` when the template does not fit.
     pub fn element(&self, views: &Views, locale: Locale) -> Result<Arc<str>> {
         #[derive(Serialize)]
         struct View<'a> {
-            chat: &'a Chat,
+            chat: &'a ChatView,
             html: &'a str,
             is_emoji: bool,
         }
-        self.html(locale, |chat| {
-            let view = View { chat, html: chat.html(), is_emoji: text::is_all_emoji(&chat.text) };
+        self.get_or_render(locale, |chat| {
+            let view = View { chat, html: chat.html(), is_emoji: markup::is_all_emoji(&chat.text) };
             views.render("chats/_chat.html.tera", locale, &view)
         })
     }
 
-    /// Renders the chat's text, and charges the bytes that the chat takes until it is dropped.
+    /// Renders the text, and charges the bytes of the chat until it is dropped.
     pub fn prepare(&self) {
-        self.charge_view(self.weight());
-    }
-
-    /// Returns about how many bytes it takes. Renders the text unless [`Article::prepare`] has done so.
-    pub fn weight(&self) -> usize {
-        self.view.text.len() + self.view.html().len() + 1_024
+        self.html();
+        self.charge_value(self.approximate_size());
     }
 }
 
-impl Feed {
-    /// Returns the elements of its chats, one after the other. The first chat of each day names it in `data-day`: that
-    /// depends on the chats before it, so it is no part of the rendering that everybody shares. `day` is the last day that
-    /// the page has come to. It never goes back, even where the server's clock did.
-    ///
-    /// # Errors
-    /// `Internal` when the template does not fit.
+impl ChatBatch {
+    /// Returns the elements of the chats. The first chat of each day names it in `data-day`. That depends on the chats
+    /// before it, so it is no part of the shared rendering. `day` is the latest day of the page, and never goes back.
     pub fn elements(&self, views: &Views, locale: Locale, day: &mut Option<Date>) -> Result<String> {
         let mut elements = String::new();
-        for article in &self.articles {
-            let (element, chat) = (article.element(views, locale)?, &article.view);
+        for chat in &self.articles {
+            let element = chat.element(views, locale)?;
             let date = views.clock.date(chat.time);
             match element.strip_prefix(TAG) {
                 Some(rest) if !chat.removed && day.is_none_or(|day| day < date) => {
                     *day = Some(date);
                     elements.push_str(TAG);
                     elements.push_str(" data-day=\"");
-                    text::escape(&mut elements, &views.clock.words(chat.time, Form::Day, locale));
+                    markup::escape(&mut elements, &views.clock.format(chat.time, TimeFormat::Day, locale));
                     elements.push('"');
                     elements.push_str(rest);
                 }
@@ -143,11 +125,8 @@ impl Feed {
         Ok(elements)
     }
 
-    /// Returns the element that holds its chats; `day` as in [`Feed::elements`].
-    ///
-    /// # Errors
-    /// `Internal` when the template does not fit.
-    pub fn element(&self, views: &Views, locale: Locale, day: &mut Option<Date>) -> Result<String> {
+    /// Renders the fragment of the batch; `day` as in [`ChatBatch::elements`].
+    pub fn fragment(&self, views: &Views, locale: Locale, day: &mut Option<Date>) -> Result<String> {
         #[derive(Serialize)]
         struct View {
             upto: i64,
@@ -157,18 +136,14 @@ impl Feed {
         views.render("chats/_fragment.html.tera", locale, &view)
     }
 
-    /// The same in JSON.
-    pub fn json(&self) -> FeedJson<'_> {
-        FeedJson { upto: self.upto, chats: self.articles.iter().map(|article| &article.view).collect() }
+    pub fn json(&self) -> ChatBatchJson<'_> {
+        ChatBatchJson { upto: self.upto, chats: self.articles.iter().map(|article| &***article).collect() }
     }
 }
 
 impl Fragment {
-    /// The fragment's element: what a socket sends and `GET …/chat` answers.
-    ///
-    /// # Errors
-    /// `Internal` when the template does not fit.
+    /// Returns the fragment that sockets and `GET …/chat` send.
     pub fn element(&self, views: &Views, locale: Locale) -> Result<Arc<str>> {
-        self.html(locale, |feed| feed.element(views, locale, &mut None))
+        self.get_or_render(locale, |batch| batch.fragment(views, locale, &mut None))
     }
 }

@@ -1,18 +1,20 @@
-//! Text made small for the way to the browser.
+//! Compression of text.
 
 use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// In bytes. What is shorter fits into a packet as it is.
-const WORTH: usize = 1024;
+/// A shorter response fits into one packet anyway.
+const MIN_BYTES: usize = 1024;
 
-/// The bytes as gzip; none where they are too few, or would not become fewer.
+/// Compresses a response. Returns `None` where that saves nothing.
 pub fn gzip(bytes: &[u8], level: Compression) -> Option<Vec<u8>> {
-    if bytes.len() < WORTH {
-        return None;
-    }
+    if bytes.len() < MIN_BYTES { None } else { compress(bytes, level) }
+}
+
+/// Compresses bytes of any length. Returns `None` where the result is not shorter.
+pub(super) fn compress(bytes: &[u8], level: Compression) -> Option<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 2), level);
     encoder.write_all(bytes).ok()?;
     encoder.finish().ok().filter(|gzip| gzip.len() < bytes.len())

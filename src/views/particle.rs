@@ -1,22 +1,16 @@
-//! Korean particles whose form hangs on the sound before them: 은/는, 이/가, 을/를, 과/와, (으)로.
+//! Korean particles (josa) whose form depends on the sound before them: 은/는, 이/가, 을/를, 과/와, (으)로.
 //!
-//! In a Fluent text `{ PARTICLE($room, "을") }` is the form of 을/를 that fits behind the name; either form may be named.
-//! The sound is that of the last character as a Korean reads it:
+//! In a Fluent text `{ PARTICLE($room, "을") }` selects the form of 을/를 for the room's name, by its last character:
 //!
-//! * Hangul: a syllable with a final consonant is closed, any other open.
-//! * a Latin letter by its name in Korean: l, m, n, r (엘, 엠, 엔, 알) are closed, all others open. Words that are read
-//!   otherwise, as "Book" (북), are not known.
-//! * a digit by its name: 0, 1, 3, 6, 7, 8 (영, 일, 삼, 육, 칠, 팔) are closed, all others open.
-//! * behind anything else nobody can tell, and both forms stand there, as "은(는)".
-//!
-//! Behind ㄹ, as open sounds, stands 로: l, r, 1, 7, 8, and syllables that end with it.
+//! * A Hangul syllable with a final consonant is closed, any other is open.
+//! * Latin letters count by their Korean names: l, m, n, r (엘, 엠, 엔, 알) are closed, all others open.
+//! * Digits too: 0, 1, 3, 6, 7, 8 (영, 일, 삼, 육, 칠, 팔) are closed, all others open.
+//! * Anything else is unknown and gets both forms, as "은(는)".
 
 use fluent_templates::fluent_bundle::{FluentArgs, FluentValue};
 
-/// Its name in Fluent texts.
 pub(super) const NAME: &str = "PARTICLE";
 
-/// A particle: its form behind closed sounds, behind open ones, and where nobody can tell.
 struct Particle {
     closed: &'static str,
     open: &'static str,
@@ -31,18 +25,17 @@ const PARTICLES: [Particle; 5] = [
     Particle { closed: "으로", open: "로", both: "(으)로" },
 ];
 
-/// How a name ends when it is read aloud.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sound {
     Open,
-    /// With ㄹ.
+    /// Closed with ㄹ: takes 로, as open sounds do.
     Liquid,
     Closed,
     Unknown,
 }
 
-/// The form of a particle that fits behind a name; what is no particle is answered as it is.
-pub(super) fn behind<'a>(name: &str, particle: &'a str) -> &'a str {
+/// Selects the form of a particle for a name. Other words are returned as they are.
+pub(super) fn select<'a>(name: &str, particle: &'a str) -> &'a str {
     let Some(forms) = PARTICLES.iter().find(|forms| forms.closed == particle || forms.open == particle) else {
         return particle;
     };
@@ -54,8 +47,7 @@ pub(super) fn behind<'a>(name: &str, particle: &'a str) -> &'a str {
     }
 }
 
-/// The same for Fluent: the name, and one form of the particle.
-pub(super) fn call<'a>(values: &[FluentValue<'a>], _: &FluentArgs<'_>) -> FluentValue<'a> {
+pub(super) fn fluent_function<'a>(values: &[FluentValue<'a>], _: &FluentArgs<'_>) -> FluentValue<'a> {
     match values {
         [name, FluentValue::String(particle)] => {
             let name = match name {
@@ -63,7 +55,7 @@ pub(super) fn call<'a>(values: &[FluentValue<'a>], _: &FluentArgs<'_>) -> Fluent
                 FluentValue::Number(number) => number.as_string().into_owned(),
                 _ => String::new(),
             };
-            FluentValue::from(behind(&name, particle).to_owned())
+            FluentValue::from(select(&name, particle).to_owned())
         }
         _ => FluentValue::Error,
     }
@@ -73,7 +65,7 @@ impl Sound {
     fn of(name: &str) -> Self {
         match name.trim_end().chars().next_back().map(|last| last.to_ascii_lowercase()) {
             Some(syllable @ '가'..='힣') => Self::of_final((u32::from(syllable) - u32::from('가')) % 28),
-            // Decomposed, as some systems type it: a vowel, or a final consonant.
+            // Decomposed Hangul: a vowel or a final consonant.
             Some('\u{1161}'..='\u{1175}') => Self::Open,
             Some(last @ '\u{11a8}'..='\u{11c2}') => Self::of_final(u32::from(last) - 0x11a7),
             Some('l' | 'r' | '1' | '7' | '8') => Self::Liquid,
@@ -83,7 +75,7 @@ impl Sound {
         }
     }
 
-    /// By the final consonant's place in Unicode's order: 0 is none, 8 is ㄹ.
+    /// Takes the final consonant's index in Unicode: 0 is none, 8 is ㄹ.
     fn of_final(consonant: u32) -> Self {
         match consonant {
             0 => Self::Open,
@@ -132,9 +124,9 @@ mod tests {
             ("😀", ["은(는)", "이(가)", "을(를)", "과(와)", "(으)로"]),
         ] {
             for asked in [["은", "이", "을", "과", "으로"], ["는", "가", "를", "와", "로"]] {
-                assert_eq!(asked.map(|particle| behind(name, particle)), forms, "{name:?}");
+                assert_eq!(asked.map(|particle| select(name, particle)), forms, "{name:?}");
             }
         }
-        assert_eq!(behind("사랑방", "에서"), "에서");
+        assert_eq!(select("사랑방", "에서"), "에서");
     }
 }

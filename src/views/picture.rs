@@ -1,4 +1,4 @@
-//! The picture of whoever has none: the first grapheme of the nickname on a colour of their own.
+//! The avatar of users without a picture: the first character of the nickname on a colour.
 
 use serde::Serialize;
 
@@ -6,24 +6,21 @@ use super::{Locale, Views};
 use crate::error::Result;
 use crate::models::values::Nickname;
 
-/// Backgrounds on which white keeps a contrast of at least 4.5:1 (WCAG 2.2, 1.4.3); a test computes it.
+/// White text has a contrast of at least 4.5:1 on each (WCAG 2.2, 1.4.3).
 const COLOURS: [&str; 12] = [
     "#8a4b3d", "#7a5a2b", "#5c6632", "#3f6b4a", "#2f6b66", "#2f6480", "#3c5a91", "#574f96", "#744a8c", "#8a4572",
     "#8c4456", "#5d5a55",
 ];
 
-/// Draws it as SVG. The colour comes from the id, so it stays when the nickname changes.
-///
-/// # Errors
-/// `Internal` when the template does not fit.
-pub fn draw(views: &Views, locale: Locale, id: &str, nickname: Option<&Nickname>) -> Result<String> {
+/// Draws the avatar as SVG. The colour depends on the id, so it stays when the nickname changes.
+pub fn initial_avatar(views: &Views, locale: Locale, id: &str, nickname: Option<&Nickname>) -> Result<String> {
     #[derive(Serialize)]
     struct View<'a> {
         grapheme: &'a str,
         colour: &'a str,
     }
     let grapheme = nickname.map_or("·", Nickname::initial);
-    views.render("users/picture.svg.tera", locale, &View { grapheme, colour: colour(id) })
+    views.render("users/avatar.svg.tera", locale, &View { grapheme, colour: colour(id) })
 }
 
 fn colour(id: &str) -> &'static str {

@@ -1,5 +1,5 @@
-//! Times: in RFC 3339 for programs, in words for people. The words are in the site's time zone: a script replaces them by
-//! those of the reader's zone. `jiff` brings the time zones along, so that no file of the system is needed.
+//! Times: RFC 3339 for programs, text in the site's time zone for people. A script replaces that text by the reader's zone.
+//! `jiff` includes the time zones, so no file of the system is needed.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,7 +13,6 @@ use mongodb::bson;
 
 use super::Locale;
 
-/// The clock of a site: its time zone, and how each language tells the time.
 #[derive(Clone)]
 pub struct Clock {
     zone: TimeZone,
@@ -21,21 +20,17 @@ pub struct Clock {
     patterns: Arc<[Patterns]>,
 }
 
-/// What is said of a time.
 #[derive(Clone, Copy)]
-pub(super) enum Form {
-    /// The hour and minute.
-    Clock,
-    /// The day with its name.
+pub(super) enum TimeFormat {
+    Time,
     Day,
-    /// The day, the hour and minute.
-    Moment,
-    /// The day with its name, the hour and minute, the zone.
+    Short,
+    /// The date with the day of the week, the time of day and the zone.
     Full,
 }
 
-/// The texts of a language with marks where numbers stand. Each chat has a time in words, and a lookup in Fluent would be
-/// a third of its rendering: all that a text may choose by (the hour, the month, the day of the week) is looked up once.
+/// The texts of a language with placeholders for numbers. A Fluent lookup for each chat would take a third of its
+/// rendering, so each hour, month and day of the week is looked up once.
 struct Patterns {
     /// By hour, with [`MINUTE`].
     clock: Vec<String>,
@@ -47,7 +42,7 @@ struct Patterns {
     full: String,
 }
 
-// For private use: no text has them.
+// Placeholders from the private use area.
 const YEAR: char = '\u{e000}';
 const DAY: char = '\u{e001}';
 const MINUTE: char = '\u{e002}';
@@ -56,7 +51,7 @@ const DATE: char = '\u{e004}';
 const ZONE: char = '\u{e005}';
 
 impl Patterns {
-    fn of(locale: Locale) -> Self {
+    fn new(locale: Locale) -> Self {
         let text = |key: &str, numbers: &[(&'static str, i64)], words: &[(&'static str, &'static str)]| {
             let marks =
                 [("year", YEAR), ("day", DAY), ("minute", MINUTE), ("clock", CLOCK), ("date", DATE), ("zone", ZONE)];
@@ -80,17 +75,17 @@ impl Patterns {
     }
 
     fn clock(&self, at: DateTime) -> String {
-        fill(place(&self.clock, at.hour()), &[(MINUTE, &format!("{:02}", at.minute()))])
+        fill(pattern_at(&self.clock, at.hour()), &[(MINUTE, &format!("{:02}", at.minute()))])
     }
 
     fn day(&self, at: DateTime) -> String {
         let weekdays = self.day.get(usize::try_from(at.month() - 1).unwrap_or_default()).map_or(&[][..], Vec::as_slice);
-        let pattern = place(weekdays, at.weekday().to_monday_zero_offset());
+        let pattern = pattern_at(weekdays, at.weekday().to_monday_zero_offset());
         fill(pattern, &[(YEAR, &at.year().to_string()), (DAY, &at.day().to_string())])
     }
 
     fn moment(&self, at: DateTime) -> String {
-        let pattern = place(&self.moment, at.month() - 1);
+        let pattern = pattern_at(&self.moment, at.month() - 1);
         fill(pattern, &[(YEAR, &at.year().to_string()), (DAY, &at.day().to_string()), (CLOCK, &self.clock(at))])
     }
 
@@ -99,11 +94,10 @@ impl Patterns {
     }
 }
 
-fn place(patterns: &[String], place: i8) -> &str {
-    usize::try_from(place).ok().and_then(|place| patterns.get(place)).map_or("", String::as_str)
+fn pattern_at(patterns: &[String], index: i8) -> &str {
+    usize::try_from(index).ok().and_then(|index| patterns.get(index)).map_or("", String::as_str)
 }
 
-/// A pattern with its marks filled in.
 fn fill(pattern: &str, values: &[(char, &str)]) -> String {
     pattern.chars().fold(String::with_capacity(64), |mut text, c| {
         match values.iter().find(|(mark, _)| *mark == c) {
@@ -115,42 +109,38 @@ fn fill(pattern: &str, values: &[(char, &str)]) -> String {
 }
 
 impl Clock {
-    /// The clock of a time zone.
     pub fn new(zone: TimeZone) -> Self {
-        Self { zone, patterns: Locale::all().map(Patterns::of).collect() }
+        Self { zone, patterns: Locale::all().map(Patterns::new).collect() }
     }
 
-    /// Returns the day of a time.
     pub fn date(&self, at: Timestamp) -> Date {
         self.zone.to_datetime(at).date()
     }
 
-    /// Puts a time into words.
-    pub(super) fn words(&self, at: Timestamp, form: Form, locale: Locale) -> String {
+    pub(super) fn format(&self, at: Timestamp, format: TimeFormat, locale: Locale) -> String {
         let (time, patterns) = (self.zone.to_datetime(at), &self.patterns[locale.index()]);
-        match form {
-            Form::Clock => patterns.clock(time),
-            Form::Day => patterns.day(time),
-            Form::Moment => patterns.moment(time),
-            Form::Full => match self.zone.iana_name() {
+        match format {
+            TimeFormat::Time => patterns.clock(time),
+            TimeFormat::Day => patterns.day(time),
+            TimeFormat::Short => patterns.moment(time),
+            TimeFormat::Full => match self.zone.iana_name() {
                 Some(name) => patterns.full(time, name),
                 None => patterns.full(time, self.zone.to_offset_info(at).abbreviation()),
             },
         }
     }
 
-    /// Puts a time in RFC 3339 into words; what is none stays as it is.
-    pub(super) fn words_of(&self, at: &str, form: Form, locale: Locale) -> String {
-        at.parse().map_or_else(|_| at.to_owned(), |at| self.words(at, form, locale))
+    /// Formats a time in RFC 3339. Other text stays as it is.
+    pub(super) fn format_rfc3339(&self, at: &str, format: TimeFormat, locale: Locale) -> String {
+        at.parse().map_or_else(|_| at.to_owned(), |at| self.format(at, format, locale))
     }
 }
 
-/// Returns a stored time as one of `jiff`; what lies beyond the year 9999 is its last one.
+/// Converts a stored time. Times after the year 9999 become its last moment.
 pub(super) fn timestamp(at: bson::DateTime) -> Timestamp {
     Timestamp::from_millisecond(at.timestamp_millis()).unwrap_or(Timestamp::MAX)
 }
 
-/// Writes a time in RFC 3339, in UTC, with three digits of milliseconds.
 pub(super) fn rfc3339(at: bson::DateTime) -> String {
     format!("{:.3}", timestamp(at))
 }
@@ -159,21 +149,24 @@ pub(super) fn rfc3339(at: bson::DateTime) -> String {
 mod tests {
     use super::*;
 
-    fn words(zone: &str, at: &str, form: Form) -> [String; 2] {
+    fn words(zone: &str, at: &str, format: TimeFormat) -> [String; 2] {
         let clock = Clock::new(TimeZone::get(zone).unwrap());
-        ["en", "ko"].map(|tag| clock.words_of(at, form, Locale::tagged(tag).unwrap()))
+        ["en", "ko"].map(|tag| clock.format_rfc3339(at, format, Locale::from_tag(tag).unwrap()))
     }
 
     #[test]
     fn times_read_naturally_in_the_zone_of_the_site() {
         let at = "2026-11-27T15:05:09.120Z";
-        assert_eq!(words("Asia/Seoul", at, Form::Clock), ["12:05 AM", "오전 12:05"]);
-        assert_eq!(words("America/New_York", at, Form::Clock), ["10:05 AM", "오전 10:05"]);
-        assert_eq!(words("Europe/Berlin", at, Form::Clock), ["4:05 PM", "오후 4:05"]);
-        assert_eq!(words("Asia/Seoul", at, Form::Day), ["Saturday, November 28, 2026", "2026년 11월 28일 토요일"]);
-        assert_eq!(words("UTC", at, Form::Moment), ["Nov 27, 2026, 3:05 PM", "2026년 11월 27일 오후 3:05"]);
+        assert_eq!(words("Asia/Seoul", at, TimeFormat::Time), ["12:05 AM", "오전 12:05"]);
+        assert_eq!(words("America/New_York", at, TimeFormat::Time), ["10:05 AM", "오전 10:05"]);
+        assert_eq!(words("Europe/Berlin", at, TimeFormat::Time), ["4:05 PM", "오후 4:05"]);
         assert_eq!(
-            words("Asia/Seoul", at, Form::Full),
+            words("Asia/Seoul", at, TimeFormat::Day),
+            ["Saturday, November 28, 2026", "2026년 11월 28일 토요일"]
+        );
+        assert_eq!(words("UTC", at, TimeFormat::Short), ["Nov 27, 2026, 3:05 PM", "2026년 11월 27일 오후 3:05"]);
+        assert_eq!(
+            words("Asia/Seoul", at, TimeFormat::Full),
             ["Saturday, November 28, 2026 at 12:05 AM (Asia/Seoul)", "2026년 11월 28일 토요일 오전 12:05 (Asia/Seoul)"]
         );
     }
@@ -183,14 +176,14 @@ mod tests {
         for month in 1..=12 {
             for day in 1..=7 {
                 let at = format!("2026-{month:02}-{day:02}T{:02}:00:00Z", (month * 2 + day) % 24);
-                for form in [Form::Clock, Form::Day, Form::Moment, Form::Full] {
-                    for words in words("UTC", &at, form) {
+                for format in [TimeFormat::Time, TimeFormat::Day, TimeFormat::Short, TimeFormat::Full] {
+                    for words in words("UTC", &at, format) {
                         assert!(!words.is_empty() && !words.contains(['{', '$', '?']), "{words}");
                     }
                 }
             }
         }
-        assert_eq!(words("UTC", "2026-01-01T12:00:00Z", Form::Clock), ["12:00 PM", "오후 12:00"]);
+        assert_eq!(words("UTC", "2026-01-01T12:00:00Z", TimeFormat::Time), ["12:00 PM", "오후 12:00"]);
     }
 
     #[test]

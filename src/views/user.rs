@@ -1,21 +1,20 @@
-//! People, as pages show them.
+//! Users and their account.
 
 use serde::Serialize;
 
-use super::error::Messages;
+use super::form::FieldMessages;
 use super::time;
 use crate::models;
 use crate::models::user::Theme;
 
-/// Who reads the page.
 #[derive(Clone, Default, Serialize)]
-pub struct Me {
+pub struct UserView {
     id: String,
     pub(super) nickname: String,
     theme: Option<&'static str>,
 }
 
-impl From<&models::User> for Me {
+impl From<&models::User> for UserView {
     fn from(user: &models::User) -> Self {
         Self {
             id: user.id.to_string(),
@@ -25,105 +24,84 @@ impl From<&models::User> for Me {
     }
 }
 
-/// The page with the sign-up and the sign-in form.
 #[derive(Default, Serialize)]
-pub struct Door {
-    /// Where to go afterwards.
+pub struct SignInPage {
+    /// The path to go to afterwards.
     pub next: String,
-    /// Makes a repeated sign-up create one account; may be empty.
+    /// Makes a repeated sign-up create one account. May be empty.
     pub nonce: String,
-    /// What was typed into the sign-up form.
-    pub sign_up: Typed,
-    /// What was typed into the sign-in form.
-    pub sign_in: Typed,
+    pub sign_up: FormValues,
+    pub sign_in: FormValues,
 }
 
-/// What was typed into a form of the door, never the password, and what is wrong with it.
+/// What was typed into the sign-in or the sign-up form, without the password.
 #[allow(non_snake_case, reason = "the names of the form's fields")]
 #[derive(Default, Serialize)]
-pub struct Typed {
-    /// As typed.
+pub struct FormValues {
     pub userId: String,
-    /// As typed.
     pub userNickname: String,
-    /// By field.
-    pub faults: Messages,
+    pub errors: FieldMessages,
 }
 
-/// A person's card.
 #[derive(Serialize)]
-pub struct Card {
-    /// Who reads it.
-    pub me: Me,
-    /// Whose it is.
-    pub user: Me,
+pub struct ProfilePage {
+    pub current_user: UserView,
+    pub user: UserView,
 }
 
-/// One's own account.
 #[derive(Default, Serialize)]
-pub struct Account {
-    /// Whose it is.
-    pub me: Me,
-    /// The id that they sign in with. Password managers need it beside a password.
+pub struct AccountPage {
+    pub current_user: UserView,
+    /// Password managers need it beside a password.
     pub login: String,
-    /// The language they chose; empty for the browser's.
-    pub chosen: String,
-    /// The colours they chose; empty for the system's.
+    /// The chosen language; empty for the browser's.
+    pub language: String,
+    /// The chosen theme; empty for the system's.
     pub theme: String,
-    /// Where they are signed in.
-    pub sessions: Vec<Session>,
-    /// What was just done, as the end of a key.
-    pub done: Option<&'static str>,
-    /// What became of an upload, as the end of a key.
-    pub uploaded: Option<&'static str>,
-    /// How to send a picture; none while the image server is away.
-    pub upload: Option<Upload>,
-    /// Whether there is a picture to remove.
+    pub sessions: Vec<SessionView>,
+    /// What was just done: the end of a locale key.
+    pub notice: Option<&'static str>,
+    /// How an upload ended: the end of a locale key.
+    pub upload_result: Option<&'static str>,
+    /// `None` while the image server is unavailable.
+    pub upload: Option<PictureUpload>,
     pub has_picture: bool,
-    /// What was typed as nickname.
     pub nickname: String,
-    /// What is wrong with it, by field.
-    pub faults: Messages,
-    /// What is wrong with the passwords, by field.
-    pub password_faults: Messages,
-    /// What is wrong with the form that deletes the account, by field.
-    pub leave_faults: Messages,
+    pub errors: FieldMessages,
+    pub password_errors: FieldMessages,
+    pub deletion_errors: FieldMessages,
 }
 
-/// How to send a picture.
+/// The form that uploads a picture.
 #[derive(Serialize)]
-pub struct Upload {
-    /// Where the image server is; ends with a slash.
+pub struct PictureUpload {
+    /// The URL of the image server, with a slash at its end.
     pub address: String,
-    /// What lets this user send one.
+    /// Permits the current user to upload one picture.
     pub ticket: String,
 }
 
-/// One browser that is signed in.
 #[derive(Serialize)]
-pub struct Session {
+pub struct SessionView {
     id: String,
     browser: String,
     address: String,
-    seen: String,
-    /// Whether it is the one that reads the page.
-    this: bool,
+    last_used: String,
+    is_current: bool,
 }
 
-impl Session {
-    /// A session, as the session `reader` sees it.
-    pub fn new(session: &models::Session, reader: &models::Session) -> Self {
+impl SessionView {
+    pub fn new(session: &models::Session, current: &models::Session) -> Self {
         Self {
             id: session.id.to_string(),
             browser: session.user_agent.clone(),
             address: session.address.clone(),
-            seen: time::rfc3339(session.last_used),
-            this: session.id == reader.id,
+            last_used: time::rfc3339(session.last_used),
+            is_current: session.id == current.id,
         }
     }
 }
 
-/// A person in JSON.
 #[derive(Serialize)]
 pub struct UserJson {
     id: String,

@@ -20,7 +20,7 @@ async fn a_changed_nickname_shows_on_every_page_live_chats_included() {
 
     let changed = gildong.post("/user/me", &[("_method", "put"), ("userNickname", "새 이름")]).await;
     assert_eq!((changed.status, changed.location.as_deref()), (303, Some("/user/me?done=profile")));
-    assert!(text_of(&gildong.get("/user/me?done=profile").await.body, ".done").is_some());
+    assert!(text_of(&gildong.get("/user/me?done=profile").await.body, ".notice").is_some());
     assert_eq!(chunhyang.open(&room).await.chats[&1].nickname, "새 이름");
     assert!(chunhyang.ask_since(&room, 0).await.body.contains("새 이름"));
     gildong.say(&room, "after").await;

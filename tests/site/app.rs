@@ -99,7 +99,7 @@ async fn the_icons_are_there_and_as_large_as_they_say() {
 async fn the_offline_page_is_for_all_and_about_nobody() {
     let site = Site::start().await;
     let person = site.person("gildong").await;
-    for (language, again) in [("en", "Try again"), ("ko", "다시 시도하기")] {
+    for (language, again) in [("en", "Try again"), ("ko", "다시 시도")] {
         let ask = |person: &Person| Answer::read(person.request("GET", "/offline").header("Accept-Language", language));
         let (page, of_nobody) = (ask(&person).await, ask(&site.visitor()).await);
         assert_eq!((page.status, &page.body), (200, &of_nobody.body), "the same whoever is signed in");
@@ -162,7 +162,7 @@ async fn where_the_site_cannot_be_reached_a_page_says_so_in_the_readers_language
     browser.clear_cache().await;
     browser.goto(&rooms).await;
     let title = browser.find("html[lang=ko] #offline h1").await.text().await.unwrap();
-    assert_eq!(title, "사이트에 연결할 수 없습니다");
+    assert_eq!(title, "사이트에 연결할 수 없어요");
     assert_eq!(browser.client.current_url().await.unwrap().as_str(), rooms);
     let ground = "return getComputedStyle(document.body).backgroundColor;";
     assert_eq!(browser.client.execute(ground, vec![]).await.unwrap(), "rgb(251, 248, 241)", "it is styled");

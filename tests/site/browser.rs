@@ -19,7 +19,7 @@ use crate::helpers::site::{Site, database_on, folder};
 use crate::helpers::{soon, until};
 
 /// What shows itself in a page without script when nothing follows it.
-const LAST_SIGN: &str = ".lost:not(:has(~ .lost))";
+const LAST_SIGN: &str = ".disconnected:not(:has(~ .disconnected))";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_windows_talk_without_a_reload() {
@@ -110,15 +110,15 @@ async fn everything_works_without_script() {
     until("the first page", || async { (browser.texts().await.first()? == "one").then_some(()) }).await;
 
     browser.goto(&room).await;
-    browser.click("#manage-room").await;
-    browser.find("#change-room [name=topic]").await.send_keys("a topic").await.unwrap();
-    browser.click("#change-room button").await;
+    browser.click("#manage > summary").await;
+    browser.find("#edit-room [name=topic]").await.send_keys("a topic").await.unwrap();
+    browser.click("#edit-room button").await;
     until("the topic", || async {
-        let topic = browser.find(".about-room").await.text().await.unwrap_or_default();
+        let topic = browser.find(".room-header").await.text().await.unwrap_or_default();
         topic.contains("a topic").then_some(())
     })
     .await;
-    browser.click("#manage-room").await;
+    browser.click("#manage > summary").await;
     browser.click("#delete-room button").await;
     browser.find("#new-room").await;
     browser.click("#sign-out button").await;
@@ -190,13 +190,14 @@ async fn without_script_a_page_whose_site_died_says_so_and_offers_to_load_again(
     browser.say("one").await;
     browser.sees_in_frame(&["one"]).await;
     // The page came with one, and so did the chat: the next one comes though nothing is said.
-    until("a sign of life", || async { browser.text_in_frame(".lost ~ .lost ~ .lost").await }).await;
+    until("a sign of life", || async { browser.text_in_frame(".disconnected ~ .disconnected ~ .disconnected").await })
+        .await;
     assert_eq!(browser.text_in_frame(LAST_SIGN).await.as_deref(), Some(""), "it shows nothing yet");
     program.signal("KILL");
     program.ended().await;
     until("the page to say so", || async {
         let said = browser.text_in_frame(LAST_SIGN).await?;
-        said.contains("seems to be lost").then_some(())
+        said.contains("Connection lost").then_some(())
     })
     .await;
     browser.client.enter_frame(0).await.unwrap();
@@ -376,7 +377,7 @@ async fn older_chats_are_not_asked_for_again_and_again_while_the_site_is_away() 
     "#;
     assert_eq!(browser.client.execute_async(script, vec![]).await.unwrap(), 1);
     let back = soon("the port to be free", Site::with(&database, ("port", port))).await;
-    browser.click("#older").await;
+    browser.click("#load-older").await;
     until("all chats", || async { (browser.texts().await.len() == 60).then_some(()) }).await;
     browser.close().await;
     drop(back);
@@ -391,7 +392,7 @@ async fn any_order_and_any_repetition_make_the_same_page() {
     let module = browser.find("script[src*='/js/room.js']").await.attr("src").await.unwrap().unwrap();
     let script = r#"
         const [source, done] = arguments;
-        import(source.replace("room.js", "place.js")).then(({ parse, placeAll }) => {
+        import(source.replace("room.js", "merge.js")).then(({ parse, merge }) => {
             const chat = (seq, rev) => `<article class="chat" id="chat-${seq}" data-seq="${seq}" data-rev="${rev}">${rev}</article>`;
             const all = [];
             for (let seq = 1; seq <= 12; seq++) for (let rev = seq; rev <= 36; rev += 12) all.push(chat(seq, rev));
@@ -403,7 +404,7 @@ async fn any_order_and_any_repetition_make_the_same_page() {
                 const bag = [...all, ...all, ...all];
                 while (bag.length) {
                     const some = bag.splice(next(bag.length), 1 + next(4)).join("");
-                    placeAll(feed, parse(`<chat-feed data-upto="36">${some}</chat-feed>`));
+                    merge(feed, parse(`<chat-feed data-upto="36">${some}</chat-feed>`));
                 }
                 pages.add(feed.innerHTML);
             }
@@ -433,7 +434,7 @@ async fn a_picture_on_its_way_is_shown_and_so_is_how_far_it_is() {
     browser.sign_up(&site.address, "gildong").await;
     browser.goto(&format!("{}/user/me", site.address)).await;
     browser.type_into("#picture-file", photo.to_str().unwrap()).await;
-    browser.find(".face .picture[src^='blob:']").await;
+    browser.find(".avatar-row .picture[src^='blob:']").await;
     // The page is left when all is done; what it showed until then is written down.
     let watch = "const bar = document.getElementById('picture-progress');
          const state = document.getElementById('picture-state');
@@ -442,10 +443,10 @@ async fn a_picture_on_its_way_is_shown_and_so_is_how_far_it_is() {
          new MutationObserver(note).observe(bar.form ?? bar.parentElement, { attributes: true, subtree: true, childList: true });";
     browser.run(watch, json!([])).await;
     browser.click("#picture button").await;
-    browser.find(".done").await;
+    browser.find(".notice").await;
     let shown = browser.run("return sessionStorage.getItem('shown');", json!([])).await;
     let shown = shown.as_str().unwrap();
-    let says = |line: &str| line.starts_with("false ") && line.ends_with(" Sending…");
+    let says = |line: &str| line.starts_with("false ") && line.ends_with(" Uploading…");
     assert!(shown.split_terminator(';').any(|line| says(line) && !line.contains(" 0 ")), "{shown}");
     browser.close().await;
 }
@@ -467,7 +468,7 @@ async fn a_refused_upload_says_why_on_the_page() {
     browser.click("#picture button").await;
     until("the page to say why", || async {
         let state = browser.find("#picture-state").await.text().await.unwrap();
-        state.contains("There is nothing here. It may have been deleted").then_some(())
+        state.contains("Nothing found here. It may have been deleted").then_some(())
     })
     .await;
     browser.find("#picture button:enabled").await;
@@ -486,11 +487,11 @@ async fn a_picture_is_sent_with_script_and_without() {
         browser.goto(&format!("{}/user/me", site.address)).await;
         browser.type_into("#picture-file", photo.to_str().unwrap()).await;
         browser.click("#picture button").await;
-        browser.find(".done").await;
+        browser.find(".notice").await;
         assert!(browser.client.current_url().await.unwrap().as_str().ends_with("/user/me?picture=stored"));
         browser.find("#remove-picture").await;
         if script {
-            let width = "return document.querySelector('.face .picture').naturalWidth;";
+            let width = "return document.querySelector('.avatar-row .picture').naturalWidth;";
             until("the stored picture to show", || async {
                 (browser.client.execute(width, vec![]).await.unwrap() == 256).then_some(())
             })

@@ -21,11 +21,11 @@ const CLOCK: &str = "{
 }";
 
 /// Groups the chats of the page by these times; answers which have a line and which follow.
-const GROUP: &str = "const { group } = await import(document.querySelector('script[src*=\"/js/page.js\"]').src.replace('page.js', 'groups.js'));
+const GROUP: &str = "const { group } = await import(document.querySelector('script[src*=\"/js/static_page.js\"]').src.replace('static_page.js', 'groups.js'));
     const chats = [...document.querySelectorAll('#feed .chat')];
     chats.forEach((chat, n) => (chat.querySelector('time').dateTime = times[n]));
     group(chats);
-    return chats.map((chat) => [chat.dataset.day !== undefined, chat.classList.contains('follows')]);";
+    return chats.map((chat) => [chat.dataset.day !== undefined, chat.classList.contains('grouped')]);";
 
 /// A browser in a room in which a guest has said so much.
 async fn in_a_room(site: &Site, zone: &str, chats: usize) -> (Browser, String) {
@@ -151,7 +151,7 @@ async fn days_and_groups_never_go_back_with_the_clock_of_the_site() {
     let follows: Vec<bool> = grouped(&browser, &times).await.into_iter().map(|(_, follows)| follows).collect();
     assert_eq!(follows, [false, true, false, true, false, true]);
     // A removed head takes its day with it, however far that reaches.
-    let hidden = "const { group } = await import(document.querySelector('script[src*=\"/js/page.js\"]').src.replace('page.js', 'groups.js'));
+    let hidden = "const { group } = await import(document.querySelector('script[src*=\"/js/static_page.js\"]').src.replace('static_page.js', 'groups.js'));
          const chats = [...document.querySelectorAll('#feed .chat')];
          ['2026-11-27', '2026-11-25', '2026-11-26', '2026-11-26', '2026-11-27', '2026-11-27']
            .forEach((day, n) => (chats[n].querySelector('time').dateTime = `${day}T10:00:00Z`));

@@ -217,18 +217,18 @@ async fn a_notice_is_cut_between_characters_as_people_see_them() {
     let (browser, _) = in_a_room(&site, Device::Desk, "cut").await;
     let cut = browser
         .run_async(
-            "const { cut } = await import(document.querySelector('script[src*=\"/js/room.js\"]').src.replace('room.js', 'help.js'));
+            "const { truncate } = await import(document.querySelector('script[src*=\"/js/room.js\"]').src.replace('room.js', 'notifications.js'));
              const whole = ['😀', '👩‍👩‍👧‍👦', '🇰🇷', '👍🏽', 'e\u{301}', '각'];
              const faults = [];
              for (const grapheme of whole) {
                for (let before = 0; before <= 12; before++) {
                  const text = 'x'.repeat(before) + grapheme.repeat(4);
-                 const found = cut(text, 12);
+                 const found = truncate(text, 12);
                  const rest = found.replace(/…$/, '').slice(Math.min(before, 12)).replaceAll(grapheme, '');
                  if (rest.replace(/^x+$/, '') || found.length > 12) faults.push([text, found]);
                }
              }
-             return [faults, cut('short', 12), cut('x'.repeat(13), 12)];",
+             return [faults, truncate('short', 12), truncate('x'.repeat(13), 12)];",
         )
         .await;
     assert_eq!(cut, json!([[], "short", format!("{}…", "x".repeat(11))]));

@@ -62,7 +62,7 @@ async fn a_file_goes_out_as_gzip_to_those_who_take_it() {
     let site = Site::start().await;
     let person = site.visitor();
     for (name, kind) in
-        [("css/layout.css", "text/css; charset=utf-8"), ("js/follow.js", "text/javascript; charset=utf-8")]
+        [("css/layout.css", "text/css; charset=utf-8"), ("js/connection.js", "text/javascript; charset=utf-8")]
     {
         let path = address_of(&person, name).await;
         let plain = Raw::ask(&person, "GET", &path, None).await;

@@ -105,8 +105,8 @@ async fn only_its_author_edits_a_chat_and_only_admins_remove_it_besides() {
     let lost = site.visitor();
     let signed_out = edit(&lost, &room, 1, "my <b>words</b>").await;
     assert_eq!(signed_out.status, 401);
-    assert_eq!(attribute_of(&signed_out.body, "#kept [name=_method]", "value").as_deref(), Some("put"));
-    assert_eq!(text_of(&signed_out.body, "#kept textarea").as_deref(), Some("my <b>words</b>"));
+    assert_eq!(attribute_of(&signed_out.body, "#resubmit [name=_method]", "value").as_deref(), Some("put"));
+    assert_eq!(text_of(&signed_out.body, "#resubmit textarea").as_deref(), Some("my <b>words</b>"));
     assert_eq!(author.open(&room).await.texts(), ["mine"]);
 
     assert_eq!(remove(&admin, &room, 1).await.status, 303);

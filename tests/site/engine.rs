@@ -95,7 +95,7 @@ async fn with_the_database_away_every_page_says_so_and_words_are_kept() {
         assert!(!message.starts_with("<chat-feed"), "what is not known to be durable is not shown: {message}");
     }
     let kept = |css| crate::helpers::page::attribute_of(&refused.body, css, "value");
-    assert_eq!(kept("#kept [name=nonce]").as_deref(), Some("mine"));
+    assert_eq!(kept("#resubmit [name=nonce]").as_deref(), Some("mine"));
     assert!(refused.body.contains("my words</textarea>"));
     assert_eq!(
         person.post_for_json(&format!("{room}/chat"), &[("text", "a")]).await.json()["error"]["code"],

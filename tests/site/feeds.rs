@@ -189,11 +189,11 @@ async fn who_leaves_is_here_no_more() {
     let room = person.make_room("empty").await;
     for _ in 0..3 {
         let mut live = person.follow(&room, 0).await;
-        live.element("presence", |here| here.contains("1 here")).await;
+        live.element("presence", |here| here.contains("1 online")).await;
         drop(live);
         until("the room to be empty", || async {
             let here = text_of(&person.get(&room).await.body, "#presence .count");
-            (here? == "nobody here").then_some(())
+            (here? == "0 online").then_some(())
         })
         .await;
     }

@@ -100,7 +100,7 @@ async fn no_route_takes_a_form_from_the_page_of_another_user() {
         let page = Answer::read(request()).await;
         assert_eq!(page.status, 409, "{route}");
         let said = text_of(&page.body, "h1").unwrap().replace(['\u{2068}', '\u{2069}'], "");
-        assert_eq!(said, "This form is from guest’s page.");
+        assert_eq!(said, "This form belongs to guest.");
         seen += 1;
     }
     assert!(seen >= 13, "{seen} routes");
@@ -133,12 +133,12 @@ async fn a_form_that_is_refused_for_its_author_is_kept_and_sent_knowingly() {
     let chat = format!("{room}/chat");
     let form = [("text", "guest’s <words>"), ("nonce", "n1"), ("author", &*other)];
     let refused = person.post(&chat, &form).await;
-    assert_eq!(text_of(&refused.body, "#kept textarea").as_deref(), Some("guest’s <words>"));
-    assert_eq!(attribute_of(&refused.body, "#kept", "action").as_deref(), Some(&*chat));
-    assert_eq!(attribute_of(&refused.body, "#kept [name=nonce]", "value").as_deref(), Some("n1"));
-    assert_eq!(attribute_of(&refused.body, "#kept input[name=author]", "value"), None, "a button says as whom");
+    assert_eq!(text_of(&refused.body, "#resubmit textarea").as_deref(), Some("guest’s <words>"));
+    assert_eq!(attribute_of(&refused.body, "#resubmit", "action").as_deref(), Some(&*chat));
+    assert_eq!(attribute_of(&refused.body, "#resubmit [name=nonce]", "value").as_deref(), Some("n1"));
+    assert_eq!(attribute_of(&refused.body, "#resubmit input[name=author]", "value"), None, "a button says as whom");
     for (author, name) in [(&me, "gildong"), (&other, "guest")] {
-        let button = text_of(&refused.body, &format!("#kept button[name=author][value={author:?}]")).unwrap();
+        let button = text_of(&refused.body, &format!("#resubmit button[name=author][value={author:?}]")).unwrap();
         assert!(button.contains(name), "{button}");
     }
     assert_eq!(attribute_of(&refused.body, "#switch-user [name=author]", "value").as_deref(), Some(&*me));
@@ -148,7 +148,7 @@ async fn a_form_that_is_refused_for_its_author_is_kept_and_sent_knowingly() {
     assert_eq!(person.post("/session", &[("_method", "delete"), ("author", &me)]).await.status, 303);
     let signed_out = person.post(&chat, &form).await;
     assert_eq!(signed_out.status, 401);
-    assert_eq!(attribute_of(&signed_out.body, "#kept [name=author]", "value").as_deref(), Some(&*other));
+    assert_eq!(attribute_of(&signed_out.body, "#resubmit [name=author]", "value").as_deref(), Some(&*other));
     person.sign_in("guest", PASSWORD).await;
     assert_eq!(person.post(&chat, &form).await.status, 303);
     let said = person.open(&room).await;
@@ -169,7 +169,7 @@ async fn an_error_page_keeps_what_was_typed() {
     let (person, guest) = (site.person("gildong").await, site.person("guest").await);
     let room = person.make_room("kept").await;
     person.say(&room, "mine").await;
-    let (chat, typed) = (format!("{room}/chat"), |page: &Answer| text_of(&page.body, "#kept textarea"));
+    let (chat, typed) = (format!("{room}/chat"), |page: &Answer| text_of(&page.body, "#resubmit textarea"));
     let words = [("_method", "put"), ("text", "my words")];
 
     // To be copied: sending it again is no use.
@@ -182,13 +182,13 @@ async fn an_error_page_keeps_what_was_typed() {
         (person.post(&format!("{gone}/chat"), &words[1..]).await, 404),
     ] {
         assert_eq!((page.status, typed(&page).as_deref()), (status, Some("my words")), "{gone}");
-        assert!(!page.body.contains("id=\"kept\" class=\"card\" action") && page.body.contains("readonly"));
+        assert!(!page.body.contains("id=\"resubmit\" class=\"card\" action") && page.body.contains("readonly"));
     }
     // To be made shorter, or sent again later.
     let long = "가".repeat(20_000);
     let page = person.post(&chat, &[("text", &long), ("nonce", "n")]).await;
     assert_eq!((page.status, typed(&page)), (413, Some(long)));
-    assert_eq!(attribute_of(&page.body, "#kept [name=nonce]", "value").as_deref(), Some("n"));
+    assert_eq!(attribute_of(&page.body, "#resubmit [name=nonce]", "value").as_deref(), Some("n"));
     assert!(page.body.contains("<button>Send again</button>"));
     let page = person.post(&chat, &[("text", &"x".repeat(300 * 1024))]).await;
     assert_eq!((page.status, typed(&page)), (413, None), "there is an end to it");
@@ -204,7 +204,7 @@ async fn an_error_page_keeps_what_was_typed() {
     assert_eq!((page.status, typed(&page)), (401, None));
     let passwords = [("_method", "put"), ("oldPassword", PASSWORD), ("userPassword", "another one")];
     let page = site.visitor().post("/user/me", &passwords).await;
-    assert!(page.status == 401 && !page.body.contains("another one") && !page.body.contains("id=\"kept\""));
+    assert!(page.status == 401 && !page.body.contains("another one") && !page.body.contains("id=\"resubmit\""));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -248,7 +248,7 @@ async fn a_request_without_a_body_is_an_empty_form_and_a_put_changes_what_it_nam
     // A form that is refused shows what was not typed as it is stored.
     let refused = person.post(&room, &[("_method", "put"), ("topic", &"x".repeat(300))]).await;
     assert_eq!(refused.status, 422);
-    assert_eq!(attribute_of(&refused.body, "#change-room [name=name]", "value").as_deref(), Some("another"));
+    assert_eq!(attribute_of(&refused.body, "#edit-room [name=name]", "value").as_deref(), Some("another"));
     let guest = site.person("guest").await;
     person.say(&room, "mine").await;
     let path = format!("{room}/chat/3");
@@ -310,8 +310,8 @@ async fn a_page_of_one_person_does_nothing_in_the_name_of_another() {
             })
             .await;
         } else {
-            browser.find("#kept").await;
-            let kept = browser.find("#kept textarea").await.prop("value").await.unwrap();
+            browser.find("#resubmit").await;
+            let kept = browser.find("#resubmit textarea").await.prop("value").await.unwrap();
             assert_eq!(kept.as_deref(), Some("my words"));
         }
         let said = guest.open(&path).await;

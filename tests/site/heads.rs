@@ -162,8 +162,8 @@ async fn a_head_that_is_too_large_is_refused_in_the_readers_words() {
         for path in paths {
             let first = format!("{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n");
             for (wanted, words) in [
-                ("Accept-Language: ko\r\nAccept: text/html\r\n", "브라우저가 보낸 정보가 너무 많습니다."),
-                ("Accept-Language: en\r\nAccept: text/html\r\n", "Your browser sent too much with this request."),
+                ("Accept-Language: ko\r\nAccept: text/html\r\n", "브라우저가 보낸 정보가 너무 많아요."),
+                ("Accept-Language: en\r\nAccept: text/html\r\n", "Your browser sent too much data."),
                 ("Accept: application/json\r\n", "\"code\":\"head-too-large\""),
             ] {
                 let head = sized(&format!("{first}{wanted}X-Long: "), "\r\n\r\n", "a", HEAD + 1);

@@ -28,7 +28,7 @@ async fn a_picture_is_sent_made_small_and_shown() {
         assert_eq!((size(&large).unwrap(), size(&small).unwrap()), ((256, 256), (64, 64)));
         assert_eq!((corners(&large), corners(&small)), ("rgbw".into(), "rgbw".into()), "{format:?}");
     }
-    assert!(text_of(&person.get("/user/me?picture=stored").await.body, ".done").is_some());
+    assert!(text_of(&person.get("/user/me?picture=stored").await.body, ".notice").is_some());
     assert!(text_of(&person.get("/user/me?picture=kind").await.body, "[data-error-for=picture]").is_some());
 
     let gone = person.post("/user/me/picture", &[("_method", "delete")]).await;
@@ -306,7 +306,7 @@ async fn chat_goes_on_while_the_image_server_is_stopped_or_dead_and_pictures_com
     kill("STOP", server.id().unwrap());
     assert!(there("away").await.is_some());
     let page = person.get("/user/me").await;
-    assert!(page.status == 200 && page.body.contains("Pictures are not available right now"));
+    assert!(page.status == 200 && page.body.contains("Pictures aren’t available right now"));
     person.say(&room, "while it is stopped").await;
     kill("CONT", server.id().unwrap());
     until("the image server to be back", || there("ok")).await;
@@ -353,7 +353,7 @@ async fn out_of_memory_the_image_server_ends_and_takes_nothing_along() {
     assert!(sent.is_err() || sent.is_ok_and(|answer| !answer.status().is_success()));
     server.wait().await.unwrap();
     person.say(&room, "and on").await;
-    assert!(person.get("/user/me").await.body.contains("Pictures are not available right now"));
+    assert!(person.get("/user/me").await.body.contains("Pictures aren’t available right now"));
     let _server = start();
     until("the next image server", || person.picture_form()).await;
     assert!(person.send_picture(photo).await.location.unwrap().ends_with("stored"));

@@ -8,13 +8,13 @@ use crate::helpers::site::Site;
 async fn pages_speak_the_readers_language() {
     let site = Site::start().await;
     let person = site.person("gildong").await;
-    for (header, tag, rooms) in [("ko-KR,ko;q=0.9", "ko", "방"), ("en", "en", "Rooms"), ("xx", "en", "Rooms")] {
+    for (header, tag, rooms) in [("ko-KR,ko;q=0.9", "ko", "채팅방"), ("en", "en", "Rooms"), ("xx", "en", "Rooms")] {
         let page = Answer::read(person.request("GET", "/room").header("Accept-Language", header)).await.body;
         assert_eq!(attribute_of(&page, "html", "lang").as_deref(), Some(tag));
         assert_eq!(text_of(&page, "h1").as_deref(), Some(rooms));
     }
     let missing = Answer::read(person.request("GET", "/nowhere").header("Accept-Language", "ko")).await.body;
-    assert_eq!(text_of(&missing, "h1").as_deref(), Some("여기에는 아무것도 없습니다."));
+    assert_eq!(text_of(&missing, "h1").as_deref(), Some("찾을 수 없어요."));
     let form = [("name", ""), ("topic", "")];
     let refused = Answer::read(person.request("POST", "/room").header("Accept-Language", "ko").form(&form)).await;
     assert_eq!(refused.fault("name").as_deref(), Some("내용을 입력해 주세요."));
@@ -126,7 +126,7 @@ async fn the_account_comes_before_the_cookie_and_the_cookie_before_the_browser()
     assert_eq!(language_of(&browser_likes("ko", "/user").await), "en");
     let refused = person.request("GET", "/room/x/chat").header("Accept-Language", "ko");
     let refused = Answer::read(refused.header("Accept", "application/json")).await.json();
-    assert_eq!(refused["error"]["message"], "There is nothing here.");
+    assert_eq!(refused["error"]["message"], "Nothing found here.");
 
     person.sign_up("gildong").await;
     assert_eq!(language_of(&browser_likes("ko", "/room").await), "en", "the account has no choice yet");
@@ -162,10 +162,7 @@ async fn an_error_page_offers_the_languages_to_who_is_signed_out_alone() {
     }
     visitor.get("/user?lang=ko").await;
     let page = visitor.get("/nowhere").await.body;
-    assert_eq!(
-        (language_of(&page).as_str(), text_of(&page, "h1").as_deref()),
-        ("ko", Some("여기에는 아무것도 없습니다."))
-    );
+    assert_eq!((language_of(&page).as_str(), text_of(&page, "h1").as_deref()), ("ko", Some("찾을 수 없어요.")));
     // A session that has ended is nobody's.
     let twin = Person::with_cookie(&site.address, person.cookie().unwrap());
     person.post("/session", &[("_method", "delete")]).await;

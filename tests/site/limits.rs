@@ -147,8 +147,8 @@ async fn sign_ups_of_one_address_are_limited_and_what_was_typed_stays() {
     }
     let refused = sign_up("2001:db8::2", "person3").await;
     assert!(wait_of(&refused) <= 60);
-    assert_eq!(text_of(&refused.body, "#kept [name=userId]").as_deref(), Some("person3"));
-    assert_eq!(text_of(&refused.body, "#kept [name=userNickname]").as_deref(), Some("별명"));
+    assert_eq!(text_of(&refused.body, "#resubmit [name=userId]").as_deref(), Some("person3"));
+    assert_eq!(text_of(&refused.body, "#resubmit [name=userNickname]").as_deref(), Some("별명"));
     assert!(!refused.body.contains(PASSWORD));
     assert_eq!(sign_up("2001:db8:0:1::1", "person3").await.status, 303, "another network");
 }
@@ -166,8 +166,8 @@ async fn chats_edits_and_rooms_of_a_person_and_of_an_address_are_limited_and_wha
     assert_eq!(make(&person, there, "two").await.status, 303);
     let refused = make(&person, "203.0.113.9", "three").await;
     assert!(wait_of(&refused) <= 60);
-    assert_eq!(text_of(&refused.body, "#kept [name=name]").as_deref(), Some("three"));
-    assert_eq!(text_of(&refused.body, "#kept [name=topic]").as_deref(), Some("무엇이든"));
+    assert_eq!(text_of(&refused.body, "#resubmit [name=name]").as_deref(), Some("three"));
+    assert_eq!(text_of(&refused.body, "#resubmit [name=topic]").as_deref(), Some("무엇이든"));
     assert_eq!(make(&other, here, "three").await.status, 303, "one room was made from here");
     wait_of(&make(&other, here, "four").await);
 
@@ -179,8 +179,8 @@ async fn chats_edits_and_rooms_of_a_person_and_of_an_address_are_limited_and_wha
     let form = [("text", "a <long> story"), ("nonce", "n5")];
     let refused = send(&person, there, "POST", &path, &form).await;
     assert!(wait_of(&refused) <= 60);
-    assert_eq!(text_of(&refused.body, "#kept textarea").as_deref(), Some("a <long> story"));
-    assert_eq!(attribute_of(&refused.body, "#kept [name=nonce]", "value").as_deref(), Some("n5"));
+    assert_eq!(text_of(&refused.body, "#resubmit textarea").as_deref(), Some("a <long> story"));
+    assert_eq!(attribute_of(&refused.body, "#resubmit [name=nonce]", "value").as_deref(), Some("n5"));
     assert_eq!(send(&other, there, "POST", &path, &form).await.status, 303, "another person at another address");
     wait_of(&send(&other, here, "POST", &path, &form).await);
     let json = person.post_for_json(&path, &form).await;
@@ -196,7 +196,7 @@ async fn chats_edits_and_rooms_of_a_person_and_of_an_address_are_limited_and_wha
     assert_eq!(send(&person, here, "POST", &format!("{path}/2"), &remove).await.status, 303);
     let refused = send(&person, here, "POST", &format!("{path}/1"), &edit).await;
     assert!(wait_of(&refused) <= 60);
-    assert_eq!(text_of(&refused.body, "#kept textarea").as_deref(), Some("a <better> story"));
+    assert_eq!(text_of(&refused.body, "#resubmit textarea").as_deref(), Some("a <better> story"));
     wait_of(&send(&person, here, "POST", &format!("{path}/3"), &remove).await);
     assert_eq!(person.get_json(&format!("{path}/3")).await.json()["removed"], false);
 }
@@ -211,10 +211,10 @@ async fn changes_of_rooms_and_profiles_count_as_edits_and_passwords_do_not() {
     assert_eq!(send(&person, here, "POST", "/user/me", &profile).await.status, 303);
     let refused = send(&person, here, "POST", "/user/me", &profile).await;
     assert!(wait_of(&refused) <= 60);
-    assert_eq!(text_of(&refused.body, "#kept [name=userNickname]").as_deref(), Some("new"));
+    assert_eq!(text_of(&refused.body, "#resubmit [name=userNickname]").as_deref(), Some("new"));
     let refused = send(&person, here, "POST", &room, &rename).await;
     assert!(wait_of(&refused) <= 60);
-    assert_eq!(text_of(&refused.body, "#kept [name=name]").as_deref(), Some("two"));
+    assert_eq!(text_of(&refused.body, "#resubmit [name=name]").as_deref(), Some("two"));
     let password = [("_method", "put"), ("oldPassword", PASSWORD), ("userPassword", "a new password")];
     assert_eq!(send(&person, here, "POST", "/user/me", &password).await.status, 303);
 }

@@ -225,9 +225,9 @@ async fn the_image_server_says_why_it_refuses() {
     for (header, code, status, words) in [
         (("Host", EVIL), "misdirected", 421, "site.hosts"),
         (("Origin", "null"), "hidden-origin", 403, "Referrer-Policy"),
-        (("Origin", "https://evil.example"), "foreign-origin", 403, "다른 사이트에서 보낸 요청입니다."),
+        (("Origin", "https://evil.example"), "foreign-origin", 403, "다른 사이트에서 보낸 요청이에요."),
         (("Origin", "http://127.0.0.1:1"), "other-port", 403, "site.url"),
-        (("Sec-Fetch-Site", "cross-site"), "foreign-origin", 403, "다른 사이트에서 보낸 요청입니다."),
+        (("Sec-Fetch-Site", "cross-site"), "foreign-origin", 403, "다른 사이트에서 보낸 요청이에요."),
     ] {
         let page = send("POST", &[header]).await;
         assert!(page.status == status && page.body.contains(words), "{header:?}: {} {}", page.status, page.body);

@@ -18,10 +18,10 @@ const SHOWN: &str = "const shows = (element) => element.checkVisibility({ checkV
        chats: chats.length,
        whole: log.scrollHeight <= log.clientHeight && document.documentElement.scrollHeight >= end,
        times: chats.filter((chat) => shows(chat.querySelector('time'))).length,
-       names: chats.filter((chat) => shows(chat.querySelector('.nickname')) || chat.matches('.follows')).length,
+       names: chats.filter((chat) => shows(chat.querySelector('.nickname')) || chat.matches('.grouped')).length,
        room: shows(document.getElementById('room-name')),
        others: [...document.querySelectorAll(
-         'button, input, textarea, form, iframe, .sidebar, .manage, #presence, #typing, #connection, #older, header.site, .skip')]
+         'button, input, textarea, form, iframe, .sidebar, .manage, #presence, #typing, #connection, #load-older, header.site, .skip-link')]
          .filter((element) => element.type !== 'hidden' && shows(element)).map((element) => element.outerHTML.slice(0, 80)),
        ground: getComputedStyle(document.body).backgroundColor,
      };";

@@ -80,7 +80,7 @@ async fn ten_failures_close_the_door_and_say_for_how_long() {
     let seconds: u64 = refused.retry_after.unwrap().parse().unwrap();
     assert!((1..=180).contains(&seconds));
     assert!(text_of(&refused.body, "h1").is_some());
-    assert_eq!(text_of(&refused.body, "#kept [name=userId]").as_deref(), Some("gildong"));
+    assert_eq!(text_of(&refused.body, "#resubmit [name=userId]").as_deref(), Some("gildong"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,9 +204,9 @@ async fn words_sent_when_signed_out_are_kept_with_their_nonce() {
     let room = person.make_room("kept").await;
     let refused = site.visitor().post(&format!("{room}/chat"), &[("text", "a <long> story"), ("nonce", "mine")]).await;
     assert_eq!(refused.status, 401);
-    assert_eq!(text_of(&refused.body, "#kept textarea").as_deref(), Some("a <long> story"));
-    assert_eq!(attribute_of(&refused.body, "#kept [name=nonce]", "value").as_deref(), Some("mine"));
-    assert_eq!(attribute_of(&refused.body, "#kept", "action"), Some(format!("{room}/chat")));
+    assert_eq!(text_of(&refused.body, "#resubmit textarea").as_deref(), Some("a <long> story"));
+    assert_eq!(attribute_of(&refused.body, "#resubmit [name=nonce]", "value").as_deref(), Some("mine"));
+    assert_eq!(attribute_of(&refused.body, "#resubmit", "action"), Some(format!("{room}/chat")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -29,25 +29,25 @@ async fn what_one_says_in_a_row_stands_together_and_a_day_begins_with_its_name()
     let (browser, guest, room) = in_a_room(&site).await;
     browser.say("one").await;
     browser.say("two").await;
-    browser.find("#chat-2.follows.own").await;
+    browser.find("#chat-2.grouped.own").await;
     guest.say(&room, "three").await;
     guest.say(&room, "four").await;
-    browser.find("#chat-4.follows:not(.own)").await;
-    assert_eq!(browser.count("#chat-3.follows, #chat-1.follows").await, 0);
+    browser.find("#chat-4.grouped:not(.own)").await;
+    assert_eq!(browser.count("#chat-3.grouped, #chat-1.grouped").await, 0);
     assert_eq!(browser.count("#feed [data-day]").await, 1);
     let day = browser.find("#chat-1[data-day]").await.attr("data-day").await.unwrap().unwrap();
     assert!(day.starts_with("today, "), "{day}");
 
     // Who stood first in a group is gone: the next one stands first.
     assert_eq!(guest.post(&format!("{room}/chat/3"), &[("_method", "delete")]).await.status, 303);
-    let time = browser.find("#chat-4:not(.follows) time").await.text().await.unwrap();
+    let time = browser.find("#chat-4:not(.grouped) time").await.text().await.unwrap();
     assert!(time.ends_with('M'), "the whole time again: {time}");
     let date = "document.querySelector('#chat-1 time').dateTime = '2020-02-29T00:00:00Z';
                 const chat = document.getElementById('chat-1');
                 const { group } = await import(document.querySelector('script[src*=\"/js/room.js\"]').src.replace('room.js', 'groups.js'));
                 group([chat]);";
     browser.run_async(date).await;
-    assert!(browser.find("#chat-2:not(.follows)").await.attr("data-day").await.unwrap().is_some(), "another day");
+    assert!(browser.find("#chat-2:not(.grouped)").await.attr("data-day").await.unwrap().is_some(), "another day");
     browser.close().await;
 }
 
@@ -233,7 +233,7 @@ async fn the_last_words_are_changed_in_place_and_escape_leaves_them() {
 
     // What was typed before one began to change another chat is there afterwards.
     browser.type_into("#composer textarea", "a draft").await;
-    browser.run("document.querySelector('#chat-2 .change').click();", json!([])).await;
+    browser.run("document.querySelector('#chat-2 .edit-link').click();", json!([])).await;
     until("the words", || async { typed().await.ends_with("changed").then_some(()) }).await;
     browser.click("#editing button").await;
     until("the draft", || async { (typed().await == "a draft").then_some(()) }).await;
@@ -247,18 +247,18 @@ async fn the_composer_tells_how_much_is_left_and_which_enter_sends() {
     let fill = "const [count] = arguments; const text = document.querySelector('#composer textarea');
                 text.value = '😀'.repeat(count); text.dispatchEvent(new Event('input'));";
     browser.run(fill, json!([3_600])).await;
-    assert_eq!(browser.count("#left:not([hidden])").await, 0);
+    assert_eq!(browser.count("#characters-left:not([hidden])").await, 0);
     browser.run(fill, json!([3_900])).await;
-    assert_eq!(browser.find("#left").await.text().await.unwrap(), "Characters left: 100");
+    assert_eq!(browser.find("#characters-left").await.text().await.unwrap(), "Characters left: 100");
     browser.run(fill, json!([4_001])).await;
-    browser.find("#left.over").await;
+    browser.find("#characters-left.over").await;
 
     // Safari ends a composition before the key that ended it comes.
     let sends = browser
         .run_async(
-            "const { sends } = await import(document.querySelector('script[src*=\"/js/room.js\"]').src.replace('room.js', 'composer.js'));
+            "const { isSendKey } = await import(document.querySelector('script[src*=\"/js/room.js\"]').src.replace('room.js', 'message_field.js'));
              const key = { key: 'Enter', shiftKey: false, isComposing: false, keyCode: 13 };
-             return [key, { ...key, isComposing: true }, { ...key, keyCode: 229 }, { ...key, shiftKey: true }].map(sends);",
+             return [key, { ...key, isComposing: true }, { ...key, keyCode: 229 }, { ...key, shiftKey: true }].map(isSendKey);",
         )
         .await;
     assert_eq!(sends, json!([true, false, false, false]));
@@ -271,12 +271,12 @@ async fn the_focus_stays_where_it_was_when_something_is_replaced() {
     let (browser, guest, room) = in_a_room(&site).await;
     browser.say("words").await;
     browser.find("#chat-1.own").await;
-    browser.run("document.querySelector('#chat-1 .at').focus();", json!([])).await;
+    browser.run("document.querySelector('#chat-1 .timestamp').focus();", json!([])).await;
     let change = json!("fetch(arguments[0], { method: 'PUT', body: new URLSearchParams({ text: 'changed' }) });");
     browser.run(change.as_str().unwrap(), json!([format!("{room}/chat/1")])).await;
     browser.find("#chat-1 .edited").await;
     let focused = "return document.activeElement.className;";
-    assert_eq!(browser.run(focused, json!([])).await, json!("at"));
+    assert_eq!(browser.run(focused, json!([])).await, json!("timestamp"));
     browser.run("document.querySelector('#presence a').focus();", json!([])).await;
     let _here = guest.follow(&room, 1).await;
     until("the guest to be here", || async {
@@ -303,7 +303,7 @@ async fn what_was_not_sent_is_still_shown_when_its_room_is_gone() {
     browser.say("too late").await;
     browser.find("#outbox li").await;
     assert_eq!(owner.post(&room, &[("_method", "delete")]).await.status, 303);
-    browser.find("#connection[data-state=gone]").await;
+    browser.find("#connection[data-state=deleted]").await;
     assert_eq!(browser.find("#outbox .text").await.text().await.unwrap(), "too late");
     browser.close().await;
 }
@@ -322,12 +322,12 @@ async fn who_reads_a_room_that_is_deleted_is_told_so_and_keeps_what_is_typed() {
         assert_eq!(owner.post(&room, &[("_method", "delete")]).await.status, 303);
         if typed.is_empty() {
             until("the word", || async {
-                let word = browser.find("#gone").await.text().await.unwrap_or_default();
+                let word = browser.find("#room-deleted").await.text().await.unwrap_or_default();
                 word.contains("deleted").then_some(())
             })
             .await;
         } else {
-            browser.find("#connection[data-state=gone]").await;
+            browser.find("#connection[data-state=deleted]").await;
             assert_eq!(browser.find("#composer textarea").await.prop("value").await.unwrap().unwrap(), typed);
         }
     }

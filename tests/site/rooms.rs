@@ -463,7 +463,7 @@ async fn a_log_that_has_ended_ends_its_room_whoever_was_interrupted() {
 /// What the list says of a room's last chat: who said what.
 async fn last(person: &Person, room: &str) -> Option<(String, String)> {
     let (list, place) = (person.get("/room").await.body, room.replace("/room/", "#room-"));
-    let part = |css: &str| text_of(&list, &format!("#rooms {place} .last {css}"));
+    let part = |css: &str| text_of(&list, &format!("#rooms {place} .last-chat {css}"));
     Some((part("bdi.nickname")?, part(".excerpt[dir=auto]")?))
 }
 
@@ -478,14 +478,14 @@ async fn the_list_says_what_was_said_last_and_by_whom() {
     let (room, silent) = (gildong.make_room("사랑방").await, gildong.make_room("silent").await);
     let list = gildong.get("/room").await.body;
     for place in [&room, &silent].map(|room| room.replace("/room/", "#room-")) {
-        assert_eq!(text_of(&list, &format!("{place} .last")).as_deref(), Some("Nobody has said anything yet."));
+        assert_eq!(text_of(&list, &format!("{place} .last-chat")).as_deref(), Some("No messages yet."));
     }
 
     let chat = gildong.say(&room, "안녕하세요").await;
     assert_eq!(last(&chunhyang, &room).await, said("gildong", "안녕하세요"));
     assert_eq!(last(&chunhyang, &silent).await, None);
     let list = chunhyang.get("/room").await.body;
-    let at = attribute_of(&list, &format!("{} .last time", room.replace("/room/", "#room-")), "datetime");
+    let at = attribute_of(&list, &format!("{} .last-chat time", room.replace("/room/", "#room-")), "datetime");
     assert_eq!(at.as_deref(), chat["at"].as_str());
     let json = chunhyang.get_json("/room").await.json();
     let listed = json["rooms"].as_array().unwrap().iter().find(|listed| listed["name"] == "사랑방").unwrap();
@@ -593,18 +593,18 @@ async fn the_list_and_the_rooms_beside_one_say_how_many_are_there() {
     let (busy, quiet) = (gildong.make_room("busy").await, gildong.make_room("quiet").await);
     let here = async |room: &str| {
         let place = room.replace("/room/", "#room-");
-        text_of(&gildong.get("/room").await.body, &format!("{place} .here")).unwrap()
+        text_of(&gildong.get("/room").await.body, &format!("{place} .online")).unwrap()
     };
     let beside = async |room: &str| {
         let id = room.strip_prefix("/room/").unwrap();
-        text_of(&gildong.get(&quiet).await.body, &format!("#sidebar-rooms [data-room='{id}'] .here"))
+        text_of(&gildong.get(&quiet).await.body, &format!("#sidebar-rooms [data-room='{id}'] .online"))
     };
-    assert_eq!((here(&busy).await, beside(&busy).await), ("nobody here".into(), None));
+    assert_eq!((here(&busy).await, beside(&busy).await), ("0 online".into(), None));
     let (one, other) = (guest.follow(&busy, 0).await, gildong.follow(&busy, 0).await);
-    until("both to be there", || async { (here(&busy).await == "2 here").then_some(()) }).await;
-    assert_eq!((here(&quiet).await, beside(&busy).await), ("nobody here".into(), Some("2 here".into())));
+    until("both to be there", || async { (here(&busy).await == "2 online").then_some(()) }).await;
+    assert_eq!((here(&quiet).await, beside(&busy).await), ("0 online".into(), Some("2 online".into())));
     drop((one, other));
-    until("both to leave", || async { (here(&busy).await == "nobody here").then_some(()) }).await;
+    until("both to leave", || async { (here(&busy).await == "0 online").then_some(()) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

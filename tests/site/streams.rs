@@ -91,15 +91,15 @@ async fn where_the_endless_page_is_held_back_the_page_shows_its_chats_says_so_an
         .await;
     };
     let said = || async {
-        let said = browser.find(".held-back").await.css_value("visibility").await.ok()?;
+        let said = browser.find(".stream-unavailable").await.css_value("visibility").await.ok()?;
         (said == "visible").then_some(())
     };
-    browser.click("#load-again").await;
+    browser.click("#reload").await;
     shows(&["one"]).await;
     until("it to be said", said).await;
     assert_eq!(browser.texts_in_frame().await, [""; 0]);
     guest.say(&path, "two").await;
-    browser.click("#load-again").await;
+    browser.click("#reload").await;
     shows(&["one", "two"]).await;
     until("it to be said again", said).await;
 

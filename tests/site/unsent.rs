@@ -18,9 +18,9 @@ async fn two_tabs_that_write_at_the_same_time_lose_nothing() {
         .run_async(
             "const { Outbox } = await import(document.querySelector('script[src*=\"/js/room.js\"]').src.replace('room.js', 'outbox.js'));
              const { dataset } = document.getElementById('composer');
-             const key = `outbox ${document.body.dataset.me} ${document.getElementById('feed').dataset.room}`;
-             const tab = () => new Outbox({ key, author: document.body.dataset.me, list: document.createElement('ol'),
-               action: 'http://127.0.0.1:9/', words: dataset, refused: () => false, sent: () => {} });
+             const key = `outbox ${document.body.dataset.currentUser} ${document.getElementById('feed').dataset.room}`;
+             const tab = () => new Outbox({ key, author: document.body.dataset.currentUser, list: document.createElement('ol'),
+               action: 'http://127.0.0.1:9/', texts: dataset, restore: () => false, onSent: () => {} });
              const [one, other] = [tab(), tab()];
              const write = Storage.prototype.setItem;
              let isFirst = true;
@@ -60,7 +60,8 @@ async fn what_an_earlier_version_kept_is_sent() {
     browser.sign_up(&site.address, "gildong").await;
     let room = browser.make_room("upgrade").await;
     browser.find("#connection[data-state=connected]").await;
-    let keep = "const key = `outbox ${document.body.dataset.me} ${document.getElementById('feed').dataset.room}`;
+    let keep =
+        "const key = `outbox ${document.body.dataset.currentUser} ${document.getElementById('feed').dataset.room}`;
          const item = (nonce, text) => ({ nonce, text, at: Date.now(), refusals: 0, why: '' });
          localStorage.setItem(key, JSON.stringify([item('b', 'first'), item('a', 'second')]));";
     browser.run(keep, json!([])).await;

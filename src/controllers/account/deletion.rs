@@ -12,7 +12,7 @@ use crate::controllers::user::sign_in_path;
 use crate::error::{Error, FieldError, Result};
 use crate::models::User;
 use crate::models::values::Password;
-use crate::views::user::Account;
+use crate::views::user::AccountPage;
 
 #[derive(FromForm)]
 pub(super) struct DeleteAccountForm {
@@ -29,8 +29,8 @@ pub(super) async fn destroy(form: Submission<'_, DeleteAccountForm>, ctx: Reques
         .json(async |()| Ok(Reply::no_content()))
         .redirect(|()| sign_in_path(None))
         .invalid(async |errors| {
-            let leave_faults = ctx.messages(&errors);
-            account_page(&Account { leave_faults, ..account_view(user, &ctx).await? }, &ctx)
+            let deletion_errors = ctx.field_messages(&errors);
+            account_page(&AccountPage { deletion_errors, ..account_view(user, &ctx).await? }, &ctx)
         })
         .await
 }

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::models;
 use crate::models::user::Theme;
 use crate::ticket::Purpose;
-use crate::views::user::{Account, Me, Session, Upload, UserJson};
+use crate::views::user::{AccountPage, PictureUpload, SessionView, UserJson, UserView};
 
 /// The ends of locale keys: notices about changes, and results of an upload.
 const NOTICES: [&str; 4] = ["profile", "password", "sessions", "picture"];
@@ -38,8 +38,8 @@ pub(super) async fn show(
     if ctx.wants_json() {
         return Reply::json(&UserJson::from(&user.user));
     }
-    let (done, uploaded) = (known(&NOTICES, done), known(&UPLOAD_RESULTS, picture));
-    let page = Account { done, uploaded, ..account_view(&user, &ctx).await? };
+    let (notice, upload_result) = (known(&NOTICES, done), known(&UPLOAD_RESULTS, picture));
+    let page = AccountPage { notice, upload_result, ..account_view(&user, &ctx).await? };
     Ok(account_page(&page, &ctx)?.uncompressed())
 }
 
@@ -48,27 +48,27 @@ pub(super) fn account_path(notice: &str) -> String {
     uri!(show(done = Some(notice), picture = _)).to_string()
 }
 
-pub(super) fn account_page(page: &Account, ctx: &RequestContext<'_>) -> Result<Reply> {
-    ctx.page("users/me.html.tera", page)
+pub(super) fn account_page(page: &AccountPage, ctx: &RequestContext<'_>) -> Result<Reply> {
+    ctx.page("users/account.html.tera", page)
 }
 
-pub(super) async fn account_view(user: &CurrentUser, ctx: &RequestContext<'_>) -> Result<Account> {
+pub(super) async fn account_view(user: &CurrentUser, ctx: &RequestContext<'_>) -> Result<AccountPage> {
     let id = user.id.to_string();
     let (sessions, is_healthy) = tokio::join!(models::Session::of_user(&ctx.db, user), ctx.images.is_healthy());
-    let upload = ctx.images_url().filter(|_| is_healthy).map(|url| Upload {
+    let upload = ctx.images_url().filter(|_| is_healthy).map(|url| PictureUpload {
         address: url.to_string(),
         ticket: format!("{id}.{}", ctx.images.secret().ticket(Purpose::Upload, &id)),
     });
-    Ok(Account {
-        me: Me::from(&user.user),
+    Ok(AccountPage {
+        current_user: UserView::from(&user.user),
         login: user.login.as_str().to_owned(),
-        chosen: user.locale.clone().unwrap_or_default(),
+        language: user.locale.clone().unwrap_or_default(),
         theme: user.theme.map(Theme::as_str).unwrap_or_default().to_owned(),
-        sessions: sessions?.iter().map(|session| Session::new(session, &user.session)).collect(),
+        sessions: sessions?.iter().map(|session| SessionView::new(session, &user.session)).collect(),
         nickname: user.nickname.as_str().to_owned(),
         upload,
         has_picture: user.picture.is_some(),
-        ..Account::default()
+        ..AccountPage::default()
     })
 }
 

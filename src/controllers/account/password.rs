@@ -12,7 +12,7 @@ use crate::controllers::request_context::RequestContext;
 use crate::error::{Error, FieldError, Result};
 use crate::models::User;
 use crate::models::values::Password;
-use crate::views::user::{Account, UserJson};
+use crate::views::user::{AccountPage, UserJson};
 
 pub(super) const FIELDS: [&str; 2] = ["oldPassword", "userPassword"];
 
@@ -38,8 +38,8 @@ pub(super) async fn update(fields: &FormFields, ctx: &RequestContext<'_>) -> Res
         .json(async |()| Reply::json(&UserJson::from(&User::find(&ctx.db, user.id).await?)))
         .redirect(|()| account_path("password"))
         .invalid(async |errors| {
-            let password_faults = ctx.messages(&errors);
-            account_page(&Account { password_faults, ..account_view(user, ctx).await? }, ctx)
+            let password_errors = ctx.field_messages(&errors);
+            account_page(&AccountPage { password_errors, ..account_view(user, ctx).await? }, ctx)
         })
         .await
 }

@@ -14,7 +14,7 @@ use crate::models::User;
 use crate::models::user::{Profile, Theme};
 use crate::models::values::Nickname;
 use crate::views::Locale;
-use crate::views::user::{Account, UserJson};
+use crate::views::user::{AccountPage, UserJson};
 
 /// Absent fields do not change.
 #[derive(FromForm)]
@@ -64,12 +64,11 @@ async fn invalid_page(
     ctx: &RequestContext<'_>,
 ) -> Result<Reply> {
     let stored = account_view(user, ctx).await?;
-    let typed_or = |field, stored: &str| form.typed(field).unwrap_or(stored).to_owned();
-    let page = Account {
-        faults: ctx.messages(errors),
-        chosen: typed_or("locale", &stored.chosen),
-        theme: typed_or("theme", &stored.theme),
-        nickname: typed_or("userNickname", &stored.nickname),
+    let page = AccountPage {
+        errors: ctx.field_messages(errors),
+        language: form.typed_or("locale", &stored.language).to_owned(),
+        theme: form.typed_or("theme", &stored.theme).to_owned(),
+        nickname: form.typed_or("userNickname", &stored.nickname).to_owned(),
         ..stored
     };
     account_page(&page, ctx)

@@ -10,7 +10,6 @@ use crate::controllers::request_context::RequestContext;
 use crate::error::{Error, Result};
 use crate::models::Session;
 
-/// Ends a session.
 #[delete("/user/me/session/<session>", data = "<_form>")]
 pub(super) async fn destroy(
     session: &str,

@@ -8,7 +8,7 @@ pub(crate) const OLD_LOCALE: &str = "locale";
 /// Browsers accept such a cookie only over TLS and from the host itself, never from a sibling subdomain.
 const HOST_ONLY: &str = "__Host-";
 
-/// The names of one site's cookies, the same for all instances on one database.
+/// The names, which all instances on one database share.
 pub struct CookieNames {
     session: String,
     locale: String,

@@ -65,7 +65,7 @@ impl<'r> Cookies<'r> {
 
     pub(crate) fn locale(&self) -> Option<Locale> {
         let own = self.values(CookieNames::locale);
-        own.chain(values(self.request, OLD_LOCALE)).find_map(Locale::tagged)
+        own.chain(values(self.request, OLD_LOCALE)).find_map(Locale::from_tag)
     }
 
     /// Sets or clears the locale of pages that do not look up the user.

@@ -28,7 +28,7 @@ form_value!(ChatText, Login, Nickname, Nonce, Password, RoomName, Theme, Topic);
 
 impl<'r> FromFormField<'r> for Locale {
     fn from_value(field: ValueField<'r>) -> form::Result<'r, Self> {
-        Self::tagged(field.value).ok_or_else(|| invalid(FieldError::Language))
+        Self::from_tag(field.value).ok_or_else(|| invalid(FieldError::Language))
     }
 }
 

@@ -12,5 +12,5 @@ pub(crate) fn images_url(request: &Request<'_>) -> Option<Url> {
     if let Some(url) = &images.url {
         return Some(url.clone());
     }
-    http::host(request).filter(|_| http::accepts_host(request))?.with_port(images.port)
+    http::url_at_port(request, images.port)
 }

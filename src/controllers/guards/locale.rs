@@ -9,8 +9,8 @@ use crate::views::Locale;
 /// Returns the account's locale if the session is resumed, else the one chosen in this browser, else the one that
 /// `Accept-Language` prefers.
 pub(crate) fn locale(request: &Request<'_>) -> Locale {
-    let of_account = resumed_user(request).and_then(|user| user.locale.as_deref()).and_then(Locale::tagged);
-    let accepted = || Locale::accepted(request.headers().get_one("Accept-Language").unwrap_or_default());
+    let of_account = resumed_user(request).and_then(|user| user.locale.as_deref()).and_then(Locale::from_tag);
+    let accepted = || Locale::negotiate(request.headers().get_one("Accept-Language").unwrap_or_default());
     of_account.or_else(|| Cookies::of(request).locale()).unwrap_or_else(accepted)
 }
 

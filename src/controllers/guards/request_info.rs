@@ -27,7 +27,6 @@ fn is_plain(id: &str) -> bool {
     (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// Returns `-` if the machine has no random bits.
 fn random_id() -> String {
     Nonce::random().map_or_else(|_| "-".into(), |nonce| nonce.as_str().to_owned())
 }

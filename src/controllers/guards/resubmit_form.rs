@@ -5,15 +5,15 @@ use rocket::request::Request;
 
 use super::form_fields::FormFields;
 use crate::error::Error;
-use crate::views::error::Kept;
+use crate::views::form::ResubmitForm;
 
 /// The fields that users type into, in the order of the error page. Passwords are not repeated.
 const TYPED: [&str; 5] = ["text", "name", "topic", "userId", "userNickname"];
 const SECRET: [&str; 2] = ["oldPassword", "userPassword"];
 
 /// Returns the form of a failed request, if it was read and a user typed into it.
-pub(crate) fn resubmit_form(request: &Request<'_>, error: &Error) -> Option<Kept> {
-    let is_sendable = can_resubmit(error)?;
+pub(crate) fn resubmit_form(request: &Request<'_>, error: &Error) -> Option<ResubmitForm> {
+    let can_send = can_resubmit(error)?;
     let fields = FormFields::of(request)?;
     let typed = TYPED.iter().filter_map(|name| Some((*name, fields.values(name).next()?.to_owned())));
     let typed: Vec<_> = typed.collect();
@@ -22,13 +22,13 @@ pub(crate) fn resubmit_form(request: &Request<'_>, error: &Error) -> Option<Kept
     }
     let is_hidden = |name: &str| !TYPED.contains(&name) && !SECRET.contains(&name) && name != "_method";
     let hidden = fields.iter().filter(|(name, _)| is_hidden(name)).map(|(name, value)| (name.into(), value.into()));
-    Some(Kept {
+    Some(ResubmitForm {
         action: request.uri().to_string(),
-        password: typed.iter().any(|(name, _)| *name == "userId") && fields.has_any(&["userPassword"]),
+        needs_password: typed.iter().any(|(name, _)| *name == "userId") && fields.has_any(&["userPassword"]),
         typed,
         // Rocket reads the method from the first field.
         hidden: method_field(request.method()).into_iter().chain(hidden).collect(),
-        is_sendable,
+        can_send,
     })
 }
 

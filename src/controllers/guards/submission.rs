@@ -17,7 +17,6 @@ pub(crate) struct Submission<'r, T> {
 }
 
 impl<'r, T: FromForm<'r>> Submission<'r, T> {
-    /// Validates the fields of a form.
     pub(crate) fn parse(fields: &'r FormFields) -> Result<Self> {
         let values = fields.iter().map(|(name, value)| ValueField::from((name, value)));
         let Contextual { value, context } = Form::parse_iter(values).map_err(|_| Error::BadRequest)?;
@@ -36,9 +35,17 @@ impl<'r, T> Submission<'r, T> {
         self.value.as_ref().map_err(|errors| Error::Invalid(errors.clone()))
     }
 
-    /// Returns the text of a field as the user typed it.
-    pub(crate) fn typed(&self, field: &str) -> Option<&'r str> {
-        self.fields.values(field).next()
+    /// Returns the text of a field as the user typed it; empty if the field is absent.
+    pub(crate) fn typed(&self, field: &str) -> &'r str {
+        self.fields.values(field).next().unwrap_or_default()
+    }
+
+    /// Returns the text of a field as the user typed it, or as it is stored if the field is absent.
+    pub(crate) fn typed_or<'a>(&self, field: &str, stored: &'a str) -> &'a str
+    where
+        'r: 'a,
+    {
+        self.fields.values(field).next().unwrap_or(stored)
     }
 }
 

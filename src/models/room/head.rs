@@ -1,17 +1,16 @@
 use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 
-/// The end of a log as somebody saw it.
+/// The last entry of a log, as far as known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Head {
-    /// The number of the last entry; 0 in an empty log.
+pub struct Head {
+    /// 0 if the log is empty.
     pub seq: i64,
-    /// How many chats were said.
+    /// The number of *said* entries.
     pub no: i64,
-    /// When the last entry was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) at: Option<DateTime>,
-    /// Whether it is *closed*.
+    /// Whether the last entry is *closed*.
     #[serde(skip)]
     pub closed: bool,
 }

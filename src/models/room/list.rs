@@ -1,13 +1,12 @@
-//! The list of open rooms: the recently active rooms from memory, all others by room number.
+//! The list of open rooms: recently active rooms from memory, all others by number.
 //!
 //! The cost of a page must not depend on the number of rooms. The bundled engine reads a whole window before it
-//! applies `limit`, and any number of rooms may be active within one second, so windows over the time of activity have
-//! no bound. Therefore the list has two parts:
+//! applies `limit`, so windows over the time of activity have no bound. The list therefore has two parts:
 //!
-//! * The **recent set**: up to [`MOST`] rooms, ordered by their latest activity, in the memory of each instance. Those
-//!   rooms have the indexed field `active` in the database, so that a start reads the set with one bounded query.
-//! * The **tail**: every other open room, ordered by its number, newest first. Room numbers have no gaps, so a window
-//!   of numbers never returns more rooms than it is wide. Closed rooms keep their numbers and are skipped.
+//! * The **recent set**: up to [`MAX_RECENT_ROOMS`] rooms by latest activity, in memory. Their documents have the
+//! indexed field `active`, so that a start reads the set with one bounded query.
+//! * The **tail**: all other open rooms by number, newest first. Numbers have no gaps, so a window returns at most
+//! its width.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeSet, HashMap};
@@ -24,90 +23,76 @@ use crate::error::Result;
 use crate::models::RoomId;
 use crate::store::{Database, ModelState, with_timeout};
 
-/// Rooms that stay in the recent set when it is trimmed.
+/// Rooms that a trim leaves in the recent set.
 const RECENT_ROOMS: usize = 1_000;
-/// Rooms in the recent set at most: about 3 MiB if all of their documents are in memory.
+/// About 3 MiB if all documents are in memory.
 const MAX_RECENT_ROOMS: usize = 2 * RECENT_ROOMS;
-/// How old a room's document may be in the list. Changes made by this instance are shown at once.
+/// Maximum age of a listed document. Changes by this instance show at once.
 const LIST_AGE: Duration = Duration::from_secs(1);
-/// The same for the rooms beside an open room.
 const SIDEBAR_AGE: Duration = Duration::from_secs(10);
-/// How long a room page waits for the rooms beside it.
 const SIDEBAR_TIMEOUT: Duration = Duration::from_millis(500);
-/// Clocks of instances differ by less than this. After the same time the whole set is read again.
+/// Clocks of instances differ by less. The whole set is read again at this interval.
 const OVERLAP: Duration = Duration::from_secs(60);
-/// Room numbers in the first window of a page, and in the widest one, which is used where all rooms are closed.
+/// Room numbers in the first window of a page. Windows grow where many rooms are closed.
 const WINDOW: i64 = 128;
 const MAX_WINDOW: i64 = 512;
-/// Room numbers in a window of [`RoomList::fill`].
 const FILL_WINDOW: i64 = 1_024;
-/// Windows that one page of the tail reads at most. After that the page is short and has a link to the next one.
+/// Windows that one page reads at most. A page that needs more is short.
 const MAX_WINDOWS: usize = 24;
-/// How long a start waits for the recent set to be filled.
+/// How long a start waits for the recent set.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(20);
-/// Writes at once while the recent set is filled.
 const CONCURRENT_WINDOWS: usize = 16;
 
-/// Where a page of the list begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ListCursor {
-    /// A page of the recent set, from 1. A number after the last page means the last page.
+    /// A page of the recent set, from 1.
     Page(usize),
-    /// The rooms of the tail with a number below this one.
+    /// Rooms with smaller numbers.
     Below(i64),
-    /// The rooms of the tail with a number above this one, nearest first.
+    /// Rooms with larger numbers, nearest first.
     Above(i64),
 }
 
-/// One page of the list.
 #[derive(Debug)]
 pub(crate) struct RoomListPage {
-    /// The rooms in their order.
     pub(crate) rooms: Vec<Arc<Room>>,
-    /// The number of the page, unless it belongs to the tail.
+    /// `None` in the tail.
     pub page: Option<usize>,
-    /// The page before it.
     pub(crate) previous: Option<ListCursor>,
-    /// The page after it.
     pub(crate) next: Option<ListCursor>,
 }
 
-/// The recent set of this instance.
 #[derive(Default)]
 pub(crate) struct RoomList {
-    /// Written by every append and by every change of a room; locked for lines.
     recent: Mutex<RecentRooms>,
-    /// Held by the one request that reads documents or looks for the rooms of other instances.
+    /// Held by the one request that reads documents.
     reading: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct RecentRooms {
-    /// By activity, in milliseconds. An id tells apart rooms that were active in the same millisecond.
+    /// By activity in milliseconds; the id makes keys unique.
     order: BTreeSet<(i64, RoomId)>,
     rooms: HashMap<RoomId, ListedRoom>,
-    /// The highest room number that this instance has seen.
     top: i64,
     /// Every open room up to this number is in the set.
     complete_to: Option<i64>,
-    /// Whether [`RoomList::fill`] has run.
     is_filled: bool,
-    /// The activity up to which rooms have left the set, if the database does not know that yet.
+    /// Rooms with no later activity left the set; not yet stored.
     trimmed: Option<i64>,
-    /// When this instance last looked for rooms of other instances, and when it last read the whole set.
+    /// When other instances' rooms were last read, and when the whole set was.
     looked: Option<Instant>,
     read_whole: Option<Instant>,
-    /// Counts changes, so that a document that was read before a change is not kept.
+    /// Counts changes, so that a document read before a change is not kept.
     version: u64,
 }
 
 struct ListedRoom {
     active: i64,
-    /// The document, and when it was read.
+    /// The document and the time of reading.
     document: Option<(Arc<Room>, Instant)>,
 }
 
-/// The fields that order a room.
 #[derive(Deserialize)]
 struct RoomOutline {
     #[serde(rename = "_id")]
@@ -126,7 +111,6 @@ impl RoomOutline {
         doc! { "no": 1, "open": 1, "at": 1, "last": 1, "active": 1 }
     }
 
-    /// The latest activity that is stored: the last entry, or the creation.
     fn activity(&self) -> i64 {
         self.active.max(self.last.at).max(Some(self.at)).unwrap_or(self.at).timestamp_millis()
     }
@@ -139,8 +123,7 @@ impl ModelState for RoomList {
 }
 
 impl RoomList {
-    /// Reads the recent set at the start. Fills it where it is missing, as in data of an earlier version; a start waits
-    /// for that a while.
+    /// Reads the recent set. Data of version 0.1 has none: then it is built, for at most [`LOAD_TIMEOUT`].
     pub(crate) async fn load(&self, db: &Database) -> Result<()> {
         self.read_active(db, 0).await?;
         let is_short = {
@@ -158,7 +141,7 @@ impl RoomList {
         Ok(())
     }
 
-    /// Does what is due from time to time: fills a set that has shrunk, unsets `active` on rooms that left the set.
+    /// Refills a set that has shrunk and unsets `active` on rooms that left it.
     pub(crate) async fn maintain(&self, db: &Database) -> Result<()> {
         self.store_trim(db);
         let is_short = {
@@ -169,7 +152,6 @@ impl RoomList {
         if is_short { self.fill(db).await } else { Ok(()) }
     }
 
-    /// Returns one page of the list.
     pub async fn page(&self, db: &Database, place: ListCursor, size: usize) -> Result<RoomListPage> {
         self.refresh(db, LIST_AGE).await?;
         match place {
@@ -179,7 +161,6 @@ impl RoomList {
         }
     }
 
-    /// Returns the first rooms of the list, from memory if their documents are younger than ten seconds.
     pub(crate) async fn first(&self, db: &Database, count: usize) -> Vec<Arc<Room>> {
         let read = async {
             self.refresh(db, SIDEBAR_AGE).await?;
@@ -193,7 +174,6 @@ impl RoomList {
         self.recent().documents(0, count, Duration::MAX).into_iter().filter_map(|(_, room)| room).collect()
     }
 
-    /// Returns the highest room number that this instance has seen.
     pub(crate) fn highest_number(&self) -> i64 {
         self.recent().top
     }
@@ -203,7 +183,6 @@ impl RoomList {
         recent.top = recent.top.max(no);
     }
 
-    /// Adds a room that was just created.
     pub(crate) fn add(&self, db: &Database, room: &Room) {
         {
             let mut recent = self.recent();
@@ -216,7 +195,7 @@ impl RoomList {
         self.store_trim(db);
     }
 
-    /// Moves a room up after an entry was appended, or removes it after the last one.
+    /// Moves a room up, or removes it after *closed*.
     pub(crate) fn record_activity(&self, room: RoomId, top: Head) {
         let mut recent = self.recent();
         match top.at {
@@ -226,12 +205,10 @@ impl RoomList {
         }
     }
 
-    /// Removes a closed room.
     pub fn remove(&self, room: RoomId) {
         self.recent().remove(room);
     }
 
-    /// Invalidates the document of a room that was changed.
     pub(crate) fn invalidate(&self, room: RoomId) {
         let mut recent = self.recent();
         recent.version += 1;
@@ -245,12 +222,11 @@ impl RoomList {
         let mut page = page.clamp(1, pages());
         let mut rooms = self.slice(db, (page - 1) * size, size, LIST_AGE).await?;
         if rooms.is_empty() && page > pages() {
-            // The rooms of this page were closed by another instance.
+            // Other instances closed the rooms of this page.
             page = pages();
             rooms = self.slice(db, (page - 1) * size, size, LIST_AGE).await?;
         }
         if rooms.is_empty() && self.has_tail(db).await? {
-            // The set is not filled yet.
             return self.page_below(db, i64::MAX, size).await;
         }
         let next = match page < pages() {
@@ -276,7 +252,7 @@ impl RoomList {
         rooms.truncate(size);
         let next = match rooms.last() {
             Some(last) if is_full => Some(ListCursor::Below(last.no)),
-            // The windows are used up.
+            // The page has read its maximum of windows.
             _ if high > 0 => Some(ListCursor::Below(high + 1)),
             _ => None,
         };
@@ -333,7 +309,7 @@ impl RoomList {
         }
     }
 
-    /// Returns whether there are open rooms that are not in the recent set. May be wrong after many rooms were closed.
+    /// May be wrong after many rooms were closed.
     async fn has_tail(&self, db: &Database) -> Result<bool> {
         let complete_to = self.recent().complete_to;
         let Some(complete_to) = complete_to else { return Ok(true) };
@@ -357,11 +333,11 @@ impl RoomList {
             recent.complete_to = Some(high);
             low = high;
         }
-        // The windows are used up.
+        // The page has read its maximum of windows.
         Ok(low < top)
     }
 
-    /// Returns rooms of the recent set, none of them older than `age`. Reads those that are not in memory with one query.
+    /// Returns rooms of the recent set, none older than `age`. Reads missing documents with one query.
     async fn slice(&self, db: &Database, skip: usize, count: usize, age: Duration) -> Result<Vec<Arc<Room>>> {
         let known = || {
             let recent = self.recent();
@@ -387,13 +363,13 @@ impl RoomList {
                 let room = |(id, room): (RoomId, Option<Arc<Room>>)| room.or_else(|| found.get(&id).cloned());
                 return Ok(documents.into_iter().filter_map(room).collect());
             }
-            // Another instance closed some. They have left the set, and others are shown instead.
+            // Another instance closed some of them; others take their places.
         }
     }
 
-    /// Looks for rooms that other instances created or wrote in, at most once in `age`.
+    /// Reads what other instances created or wrote, at most once in `age`.
     async fn refresh(&self, db: &Database, age: Duration) -> Result<()> {
-        // Another instance may have created rooms before this one was alone.
+        // Another instance may have created rooms before this one became the only one.
         let age = if db.members().is_sole_instance() { OVERLAP } else { age };
         let is_due = || self.recent().looked.is_none_or(|looked| looked.elapsed() >= age);
         if !is_due() {
@@ -415,7 +391,6 @@ impl RoomList {
         Ok(())
     }
 
-    /// Reads the rooms that have been active since a time, in milliseconds, from the stored recent set.
     async fn read_active(&self, db: &Database, since: i64) -> Result<()> {
         let window = doc! { "$gt": DateTime::from_millis(since), "$lte": DateTime::MAX };
         let found: Vec<RoomOutline> =
@@ -436,8 +411,8 @@ impl RoomList {
         Ok(())
     }
 
-    /// Fills the recent set: walks over all open rooms once, keeps those with the latest activity, and stores them.
-    /// The newest is stored first, so that what an interruption leaves is the head of the list.
+    /// Builds the recent set from all open rooms and stores it, the newest first: an interruption leaves the head of
+    /// the list.
     async fn fill(&self, db: &Database) -> Result<()> {
         let (begun, top) = (Instant::now(), Room::highest_number(db).await?);
         let version = self.recent().version;
@@ -477,7 +452,6 @@ impl RoomList {
         Ok(())
     }
 
-    /// Unsets `active` on the rooms that have left the set, in a task of its own.
     fn store_trim(&self, db: &Database) {
         let trimmed = self.recent().trimmed.take();
         if let Some(active) = trimmed {
@@ -492,7 +466,7 @@ impl RoomList {
 }
 
 impl RecentRooms {
-    /// Adds a room, or moves it up. Activity never goes back.
+    /// Activity never decreases.
     fn insert(&mut self, room: RoomId, active: i64) {
         match self.rooms.get_mut(&room) {
             Some(known) if known.active >= active => return,
@@ -508,7 +482,6 @@ impl RecentRooms {
         }
     }
 
-    /// Removes the rooms whose activity is the longest ago.
     fn trim(&mut self) {
         while self.order.len() > RECENT_ROOMS {
             let Some((active, room)) = self.order.pop_first() else { return };
@@ -526,7 +499,6 @@ impl RecentRooms {
         }
     }
 
-    /// Returns rooms in the order of the list, with the documents that are not older than `age`.
     fn documents(&self, skip: usize, count: usize, age: Duration) -> Vec<(RoomId, Option<Arc<Room>>)> {
         let document = |room: &RoomId| {
             let (document, read) = self.rooms.get(room)?.document.as_ref()?;
@@ -535,8 +507,7 @@ impl RecentRooms {
         self.order.iter().rev().skip(skip).take(count).map(|(_, room)| (*room, document(room))).collect()
     }
 
-    /// Keeps documents that were read, unless something has changed since `version`. Rooms without an open document
-    /// leave the set.
+    /// Stores documents unless something has changed since `version`. Rooms without an open document leave the set.
     fn store_documents(&mut self, missing: &[RoomId], found: &HashMap<RoomId, Arc<Room>>, version: u64) {
         let is_current = self.version == version;
         for room in missing {
@@ -551,12 +522,10 @@ impl RecentRooms {
     }
 }
 
-/// Returns the width of the window after one of this width.
 fn next_width(width: i64, is_empty: bool) -> i64 {
     if is_empty { (width * 2).min(MAX_WINDOW) } else { WINDOW }
 }
 
-/// Reads what orders the open rooms with numbers in `(low, high]`.
 async fn open_rooms(db: &Database, low: i64, high: i64) -> Result<Vec<RoomOutline>> {
     let mut found: Vec<RoomOutline> =
         db.collection::<Room>().find_projected(window(low, high), RoomOutline::fields()).await?;
@@ -564,7 +533,6 @@ async fn open_rooms(db: &Database, low: i64, high: i64) -> Result<Vec<RoomOutlin
     Ok(found)
 }
 
-/// The rooms with numbers in `(low, high]`, closed ones included.
 fn window(low: i64, high: i64) -> Document {
     doc! { "no": { "$gt": low, "$lte": high } }
 }

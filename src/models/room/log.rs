@@ -40,29 +40,24 @@ pub(crate) const PAGE_SIZE: i64 = 100;
 /// no stale writer can append to an empty log.
 pub(crate) const MAX_HEAD_AGE: Duration = Duration::from_secs(5);
 
-/// The log of one room. One a site and room while somebody uses it.
+/// The log of one room. An instance has one while it is in use.
 pub struct RoomLog {
     db: Arc<Database>,
     pub room: RoomId,
-    /// Where galloping starts as long as this site has seen no top.
+    /// Where the search for the head starts until an entry has been seen.
     start: Head,
-    /// Filled by who appends, emptied by the one writer; locked for lines.
     queue: Mutex<AppendQueue>,
-    /// Wakes a writer that waits for the database: there is something to write.
     new_work: Notify,
-    /// The last committed entries without a gap, added by the writer; locked for lines.
     recent: Mutex<RecentEntries>,
-    /// When the end was last looked at, or written.
+    /// When the head was last read or written.
     head_checked_at: Mutex<Option<Instant>>,
-    /// The highest committed entry that this instance has seen: the hint that readers wait on. 0: none yet.
+    /// The highest committed entry that this instance has seen. `seq` 0: none.
     head: watch::Sender<Head>,
-    /// Up to here this instance has written the entries, or read them and then found the room open.
+    /// Up to this number this instance has written the entries, or has read them and then found the room open.
     verified: AtomicI64,
-    /// Whether a task is at work that will write down the room's `last`.
     save_scheduled: AtomicBool,
-    /// Whether a task marks superseded edits.
     supersede_running: AtomicBool,
-    /// Whether the budget of all caches knows this log: once it has kept an entry.
+    /// Whether the cache budget can evict this log.
     registered: AtomicBool,
     this: Weak<Self>,
 }
@@ -112,20 +107,15 @@ impl RoomLog {
         })
     }
 
-    /// Returns a receiver of the highest committed entry that this instance has seen.
     pub(crate) fn head_receiver(&self) -> watch::Receiver<Head> {
         self.head.subscribe()
     }
 
-    /// Returns the highest committed entry that this instance has seen, if it has seen any.
     pub(crate) fn head(&self) -> Option<Head> {
         Some(*self.head.borrow()).filter(|head| head.seq > 0)
     }
 
-    /// The end of the log now, asked of the database.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Reads the head from the database.
     pub async fn fetch_head(&self) -> Result<Head> {
         let (seen, begun) = (self.head(), Instant::now());
         let from = seen.unwrap_or(self.start).seq;
@@ -135,7 +125,7 @@ impl RoomLog {
                 found => Ok(found),
             }
         };
-        // Both at once: nothing was missing when the room was read, unless it says so.
+        // Concurrently: if the room is not purged now, no entry was missing before.
         let (found, end) = try_join(gallop, self.end_if_purged()).await?;
         match (end, &found) {
             (Some(end), _) => self.advance_head(end),
@@ -150,16 +140,16 @@ impl RoomLog {
         Ok(self.head().unwrap_or_default())
     }
 
-    /// Returns the last entry of a purged room. The room decides, not what is left of its log.
+    /// Returns the last entry of a purged room. The room decides; a purged log may still hold late entries.
     async fn end_if_purged(&self) -> Result<Option<Head>> {
         let room = Room::by_id(&self.db, self.room).await?;
         let Some(room) = room.filter(|room| room.purged) else { return Ok(None) };
         Ok(self.entry(room.head_hint.seq).await?.map(|entry| Head::from(&entry)))
     }
 
-    /// Returns entries read from the database once they may be shown: they are durable, and the room is not purged.
+    /// Returns entries once they may be shown: durable, and in a room that is not purged.
     ///
-    /// A write that arrives after the purge finds its number free. Such an entry is deleted, and the log has ended.
+    /// A write that arrives after the purge finds its number free. Such an entry is deleted.
     async fn verify(&self, entries: Vec<Arc<Entry>>) -> Result<Vec<Arc<Entry>>> {
         let Some(last) = entries.last() else { return Ok(entries) };
         if last.seq <= self.verified.load(Ordering::Relaxed) {
@@ -184,20 +174,16 @@ impl RoomLog {
         }
     }
 
-    /// Waits until an entry that was read is durable. A standalone server shows what it has not journaled yet.
     async fn ensure_durable(&self, seq: i64) -> Result<()> {
         if self.head().is_some_and(|head| head.seq >= seq) { Ok(()) } else { self.db.ensure_durable().await }
     }
 
-    /// The highest number that is known to be committed, without asking; the end may be beyond it.
+    /// Returns a number that is known to be committed, without a query.
     pub(crate) fn known_seq(&self) -> i64 {
         self.head().unwrap_or_default().seq.max(self.start.seq)
     }
 
-    /// At most [`PAGE_SIZE`] entries after a number, in order, from memory where it reaches back that far.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Returns at most [`PAGE_SIZE`] entries after a number, in order, from memory if it reaches back that far.
     pub(crate) async fn read(&self, seq: i64) -> Result<Vec<Arc<Entry>>> {
         match self.cached_after(seq) {
             Some(entries) => Ok(entries),
@@ -205,11 +191,10 @@ impl RoomLog {
         }
     }
 
-    /// The same, asked of the database.
     async fn read_from_database(&self, seq: i64) -> Result<Vec<Arc<Entry>>> {
         let mut entries = self.find(doc! { "seq": { "$gt": seq, "$lte": seq + PAGE_SIZE } }).await?;
         entries.sort_unstable_by_key(|entry| entry.seq);
-        // A gap would be a fault of the database; nobody is led over it. Before *closed* all may be purged.
+        // Never skip a gap, which would be a fault of the database. Before *closed* all entries may be purged.
         let whole = (seq + 1..).zip(&entries).take_while(|(number, entry)| *number == entry.seq).count();
         if whole < entries.len() {
             if entries.last().is_some_and(|last| last.kind != EntryKind::Closed) {
@@ -220,27 +205,22 @@ impl RoomLog {
         self.verify(entries.into_iter().map(Arc::new).collect()).await
     }
 
-    /// Whether there is an entry of this number.
-    ///
-    /// # Errors
-    /// The database's.
     pub(crate) async fn contains(&self, seq: i64) -> Result<bool> {
         Ok(self.entry(seq).await?.is_some())
     }
 
-    /// The entry of this number.
     pub(crate) async fn entry(&self, seq: i64) -> Result<Option<Entry>> {
         self.db.collection::<Entry>().find_one(doc! { "room": self.room, "seq": seq }).await
     }
 
-    /// This room's entries in a window of one of its indexes, in no order.
+    /// Returns this room's entries in a window of one index, in no order.
     pub async fn find(&self, window: Document) -> Result<Vec<Entry>> {
         let mut query = doc! { "room": self.room };
         query.extend(window);
         self.db.collection::<Entry>().find_many(query).await
     }
 
-    /// This room's entries about chats in a window of `of`, without what they say, in no order.
+    /// Returns the headers of edits and removals in a window of `of` or `was`, in no order.
     pub(crate) async fn revisions(&self, window: Document) -> Result<Vec<RevisionHeader>> {
         let mut query = doc! { "room": self.room };
         query.extend(window);
@@ -250,7 +230,6 @@ impl RoomLog {
             .await
     }
 
-    /// Returns the hint that the room held when this log came into use: its head is not below that.
     pub(crate) fn start(&self) -> Head {
         self.start
     }
@@ -264,7 +243,7 @@ impl RoomLog {
         recent.used = Instant::now();
         let recent = &recent.entries;
         let (first, last) = (recent.front()?.seq, recent.back()?.seq);
-        // Memory ends where another site wrote, and what was written there may be about what it holds.
+        // Another instance wrote behind these entries, perhaps about them.
         if self.head.borrow().seq > last {
             return None;
         }
@@ -272,7 +251,7 @@ impl RoomLog {
         Some(recent.iter().skip(skip).take(PAGE_SIZE as usize).cloned().collect())
     }
 
-    /// Takes note of entries that stand: without a gap, in order, majority-committed.
+    /// Records committed entries, in order and without a gap.
     fn record_committed(&self, entries: &[Arc<Entry>]) {
         let Some(last) = entries.last() else { return };
         {
@@ -288,7 +267,6 @@ impl RoomLog {
         self.advance_head(Head::from(&**last));
     }
 
-    /// Whether the end was looked at a moment ago.
     fn is_head_fresh(&self) -> bool {
         let confirmed = self.head_checked_at.lock();
         confirmed.is_some_and(|confirmed| confirmed.elapsed() < MAX_HEAD_AGE)

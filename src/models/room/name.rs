@@ -1,8 +1,8 @@
-//! `name`: which room has which name. A document a name, whose `_id` is the name's key, inserted to take it
-//! and deleted to free it, never changed to another: the engine keeps a unique key that an update has changed.
+//! Collection `name`: reserves room names. The `_id` is the name's key. A document is inserted or deleted, never
+//! changed to another key: the engine keeps an old unique key after an update.
 //!
-//! A room that is made or renamed takes its name first. What a crash leaves behind is a name whose room
-//! does not stand for it: after [`GRACE`] the next who wants it has it.
+//! A room that is created or renamed reserves its name first. A crash leaves a reservation whose room does not have
+//! the name. It is free again after [`GRACE`].
 
 use std::time::Duration;
 
@@ -16,17 +16,16 @@ use crate::models::RoomId;
 use crate::models::values::RoomName;
 use crate::store::{Database, StoredDocument};
 
-/// How long the making of a room may take at most: the patience of a request, and what it asked goes on a little.
+/// Longer than the creation of a room takes: a request and the queries that outlive it.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// A room's hold on a name.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct NameReservation {
     #[serde(rename = "_id")]
     key: String,
     room: RoomId,
-    /// Renewed by whoever takes the name for the room once more, so that nobody frees what another one still needs.
-    /// It says when, to the second.
+    /// Replaced by each acquisition for the same room, so that a release cannot free a reservation that another
+    /// request needs. Holds its time.
     #[serde(rename = "hold")]
     token: ObjectId,
 }
@@ -36,7 +35,7 @@ impl StoredDocument for NameReservation {
 }
 
 impl NameReservation {
-    /// Takes a name for a room. Answers `None` when another room has it.
+    /// Returns `None` if another room has the name.
     pub async fn acquire(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
         let wanted = Self { key: name.key(), room, token: ObjectId::new() };
         loop {
@@ -60,12 +59,11 @@ impl NameReservation {
         }
     }
 
-    /// The hold that a room has on its name.
     pub async fn find(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
         Ok(Self::read(db, &name.key()).await?.filter(|hold| hold.room == room))
     }
 
-    /// Lets go of a hold, if there is one. A name that was taken for the room once more stays taken.
+    /// Releases a reservation, unless it was acquired again for the same room.
     pub async fn release(hold: Option<Self>, db: &Database) -> Result<()> {
         let Some(Self { key, room, token: hold }) = hold else { return Ok(()) };
         db.collection::<NameReservation>().delete(doc! { "_id": key, "room": room, "hold": hold }).await
@@ -75,7 +73,7 @@ impl NameReservation {
         db.collection::<NameReservation>().find_one(doc! { "_id": key }).await
     }
 
-    /// Whether its room goes by it, or may be about to.
+    /// Returns whether the room has the name, or may be about to.
     async fn is_valid(&self, db: &Database) -> Result<bool> {
         if DateTime::now().saturating_duration_since(self.token.timestamp()) < GRACE {
             return Ok(true);

@@ -1,4 +1,4 @@
-//! What people do with their own account.
+//! Changes of a user's own account.
 
 use mongodb::bson::{Document, doc};
 
@@ -10,30 +10,24 @@ use crate::models::values::{Nickname, Password, PicturePath};
 use crate::models::{SessionId, UserId};
 use crate::store::Database;
 
-/// The fields of a profile that a person changes. `None` leaves what is stored.
+/// `None` keeps the stored value.
 #[derive(Debug, Default)]
 pub struct Profile {
-    /// The name that others see.
     pub nickname: Option<Nickname>,
-    /// A BCP 47 tag; `Some(None)`: the browser's language.
+    /// A BCP 47 tag. `Some(None)`: the browser's language.
     pub locale: Option<Option<&'static str>>,
     /// `Some(None)`: the system's colours.
     pub theme: Option<Option<Theme>>,
 }
 
-/// Why a session may change the password.
 enum Proof {
-    /// It knows the old password.
     OldPassword,
-    /// It has made the same change already.
+    /// The session has made the same change before.
     Repeated,
 }
 
 impl User {
-    /// Changes the fields that are present. Returns whether the stored nickname is another one than before.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Updates the given fields. Returns whether the nickname has changed.
     pub async fn update_profile(&self, db: &Database, profile: &Profile) -> Result<bool> {
         let (mut set, mut unset) = (Document::new(), Document::new());
         if let Some(nickname) = &profile.nickname {
@@ -56,19 +50,16 @@ impl User {
         Ok(before.is_some_and(|before| profile.nickname.as_ref().is_some_and(|now| *now != before.nickname)))
     }
 
-    /// Changes the password and revokes all sessions but `session`, in one write.
-    ///
-    /// A repeated change to the same password succeeds: the answer to the first one may have been lost.
-    ///
-    /// # Errors
-    /// `oldPassword: WrongPassword`, `TooMany` after ten of them in this session, or the database's.
+    /// Changes the password and revokes all sessions but `session`, in one write. A retry with the same password
+    /// succeeds.
+    /// Fails with `oldPassword: WrongPassword`, `RateLimited` after ten of them in this session.
     pub(crate) async fn change_password(
         &self,
         db: &Database,
         (old, new): (Password, Password),
         session: &SessionId,
     ) -> Result<()> {
-        // Read from the database: the caller's copy may be older than a change whose answer was lost.
+        // The caller's copy may be older than a change whose answer was lost.
         let now = db.collection::<User>().find_one(doc! { "_id": self.id }).await?.ok_or(Error::NotFound)?;
         let attempt = db.state::<Throttle>().begin_by_session(session).await?;
         let proof = attempt.finish(now.prove_change(db, old, &new, session).await)?;
@@ -77,7 +68,7 @@ impl User {
             Proof::OldPassword => {}
         }
         let password = db.state::<PasswordHasher>().hash(Lane::Known, new).await?;
-        // Of two changes at once the second one's old password is wrong by now.
+        // Of two concurrent changes the second one's old password is wrong by now.
         let proved = doc! { "_id": self.id, "password": &now.password };
         let set = doc! { "password": password, "exempt": session.to_string() };
         match db.collection::<User>().update(proved, doc! { "$set": set, "$inc": { "epoch": 1_i64 } }).await? {
@@ -86,7 +77,6 @@ impl User {
         }
     }
 
-    /// Returns what entitles a session to change the password to `new`; `None` when nothing does.
     async fn prove_change(
         &self,
         db: &Database,
@@ -103,25 +93,23 @@ impl User {
         Ok(verify(old).await?.then_some(Proof::OldPassword))
     }
 
-    /// Revokes all sessions but `session`, in one write.
-    ///
-    /// # Errors
-    /// The database's. Asking again is harmless.
+    /// Revokes all sessions but `session`, in one write. Idempotent.
     pub(crate) async fn revoke_other_sessions(&self, db: &Database, session: &SessionId) -> Result<()> {
         let change = doc! { "$set": { "exempt": session.to_string() }, "$inc": { "epoch": 1_i64 } };
         db.collection::<User>().update(doc! { "_id": self.id }, change).await.map(drop)
     }
 
-    /// Returns whether a session of this user is still valid, as far as this copy of the user knows.
     pub(crate) fn accepts_session(&self, epoch: i64, session: &SessionId) -> bool {
         epoch >= self.epoch || self.exempt.as_ref() == Some(session)
     }
 
-    /// Takes another picture, or none. Answers the one before, if nobody has it any more.
-    ///
-    /// # Errors
-    /// `NotFound` when the user is gone; the database's.
-    pub(crate) async fn change_picture(db: &Database, id: UserId, to: Option<&PicturePath>) -> Result<Option<PicturePath>> {
+    /// Sets the picture. Returns the previous one if no user has it any more.
+    /// Fails with `NotFound` if the account was deleted.
+    pub(crate) async fn change_picture(
+        db: &Database,
+        id: UserId,
+        to: Option<&PicturePath>,
+    ) -> Result<Option<PicturePath>> {
         let change = match to {
             Some(path) => doc! { "$set": { "picture": path.as_str() } },
             None => doc! { "$unset": { "picture": "" } },
@@ -133,33 +121,23 @@ impl User {
         }
     }
 
-    /// Whether anybody has this picture.
-    ///
-    /// # Errors
-    /// The database's.
     pub(crate) async fn is_picture_used(db: &Database, picture: &PicturePath) -> Result<bool> {
         let theirs = doc! { "picture": picture.as_str() };
         Ok(db.collection::<User>().find_one(theirs).await?.is_some())
     }
 
-    /// Begins to leave: says the password.
-    ///
-    /// # Errors
-    /// `userPassword: WrongPassword`, `TooMany` after ten of them in this session, or the database's.
+    /// Verifies the password before the account is deleted.
+    /// Fails with `userPassword: WrongPassword`, `RateLimited` after ten of them in this session.
     pub(crate) async fn reauthenticate(&self, db: &Database, password: Password, session: &SessionId) -> Result<()> {
         self.verify_in_session(db, "userPassword", password, session).await
     }
 
-    /// Leaves for good: what was said stays, by nobody.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Deletes the account. Its chats stay.
     pub(crate) async fn delete_account(&self, db: &Database) -> Result<()> {
         db.collection::<User>().delete(doc! { "_id": self.id }).await
     }
 
-    /// Has a signed-in person give their password once more. Failures count by session, so what happens at the sign-in
-    /// form changes nothing here.
+    /// Verifies a password again. Failures count by session, independent of the sign-in form.
     async fn verify_in_session(
         &self,
         db: &Database,

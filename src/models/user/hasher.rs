@@ -1,5 +1,5 @@
-//! Hashing of passwords: argon2id with 19 MiB, 2 passes, 1 lane (OWASP's minimum), some 20 ms of one core, for which
-//! nobody who talks waits.
+//! Password hashing: argon2id with 19 MiB, 2 passes, 1 lane (OWASP's minimum), about 20 ms of one core. Chats do not
+//! wait for it.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
@@ -16,50 +16,41 @@ use crate::models::values::Password;
 use crate::process::lower_thread_priority;
 use crate::store::{Database, ModelState};
 
-/// How long a hash waits for its turn before its request gets 503.
+/// How long a request waits for its hash before it gets 503.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(20);
-/// The most hashes that wait in one lane; the next request gets 503 at once.
+/// A further request gets 503 at once.
 const MAX_WAITING: usize = 256;
-/// How long memory is kept for the next turn.
 const BUFFER_TTL: Duration = Duration::from_secs(10);
-/// What memory is asked for with, in blocks, of which only those that are written to are ever there: glibc gives back at
-/// once what is larger than 32 MiB (mallopt(3), `M_MMAP_THRESHOLD`), and may keep what is smaller for the next who ask.
+/// Blocks to allocate; only those written to become resident. glibc returns allocations above 32 MiB to the system
+/// at once (mallopt(3), `M_MMAP_THRESHOLD`) and may keep smaller ones.
 const BUFFER_BLOCKS: usize = (33 << 20) / Block::SIZE;
-/// A hash of a password that nobody has: an unknown id costs the same time as a wrong password.
+/// No password has this hash. With it an unknown id takes as long as a wrong password.
 const DUMMY_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c2FyYW5nYmFuZy1kZWNveQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Who waits for a hash. Each lane has a queue and a share of the gate of its own, so a flood in one lane does not
-/// delay the others.
+/// Each lane has a queue and a share of the permits, so that a flood in one does not delay the others.
 #[derive(Clone, Copy)]
 pub(crate) enum Lane {
-    /// Signed-in people and browsers that signed in to the account before.
+    /// Signed-in users, and browsers that signed in to the account before.
     Known,
-    /// Sign-ins of unknown browsers.
     Unknown,
-    /// Sign-ups.
     SignUp,
 }
 
-/// The hasher, with the gate before it.
 pub(crate) struct PasswordHasher {
-    /// All cores but one; the only one, where there is no other. It serves the lanes in order of arrival.
+    /// All cores but one, at least one. Served in order of arrival.
     permits: Arc<Semaphore>,
-    /// By [`Lane`].
+    /// Indexed by [`Lane`].
     lanes: [LaneQueue; 3],
     buffers: BufferPool,
 }
 
-/// The queue of one lane.
 struct LaneQueue {
-    /// The places of those who wait.
     waiting: Semaphore,
-    /// How many of the lane may stand at the gate or behind it. With one permit a lane stands there with one hash, so
-    /// another lane's hash waits behind two at most.
+    /// The lane's share of the permits. With one permit another lane's hash waits behind at most two.
     running: Arc<Semaphore>,
 }
 
-/// The memory of turns that are over, for the next ones. Locked for lines.
 #[derive(Clone, Default)]
 struct BufferPool(Arc<Mutex<Vec<IdleBuffer>>>);
 
@@ -81,7 +72,7 @@ impl PasswordHasher {
     }
 
     fn with_turns(turns: usize) -> Self {
-        // Where there are several turns, one is free of strangers and one of sign-ups.
+        // With several permits, one is kept free of unknown browsers and one of sign-ups.
         let lane = |turns: usize| LaneQueue {
             waiting: Semaphore::new(MAX_WAITING),
             running: Arc::new(Semaphore::new(turns.max(1))),
@@ -93,7 +84,7 @@ impl PasswordHasher {
         }
     }
 
-    /// Returns the hash to keep, as a PHC string.
+    /// Returns a PHC string.
     pub(crate) async fn hash(&self, lane: Lane, password: Password) -> Result<String> {
         self.run_limited(lane, move |memory| {
             let mut salt = [0; 16];
@@ -111,7 +102,7 @@ impl PasswordHasher {
         .await
     }
 
-    /// Whether the password belongs to the kept hash. Without either it takes the same time and is never right.
+    /// Without a password or a hash it takes the same time and returns `false`.
     pub(crate) async fn verify(&self, lane: Lane, password: Option<Password>, kept: Option<&str>) -> Result<bool> {
         let known = password.is_some() && kept.is_some();
         let kept = kept.unwrap_or(DUMMY_HASH).to_owned();
@@ -145,7 +136,7 @@ impl PasswordHasher {
         drop(place);
         let (memory, runtime) = (self.buffers.clone(), Handle::current());
         let work = move || {
-            // The turn ends with the work, also when nobody waits for it any more.
+            // The permit is held until the work ends, even if the caller is gone.
             let _turn = (share, gate);
             let mut blocks = memory.acquire();
             let done = work(&mut blocks);
@@ -156,11 +147,11 @@ impl PasswordHasher {
             });
             done
         };
-        // A thread of its own, which cannot take its place in the queue back.
+        // A thread of its own: the pool's threads must keep their priority.
         let (answer, answered) = oneshot::channel();
         let patient = move || {
             lower_thread_priority();
-            // Who asked may be gone.
+            // The caller may be gone.
             let _ = answer.send(work());
         };
         thread::Builder::new().name("password".into()).spawn(patient).map_err(internal)?;
@@ -177,7 +168,6 @@ impl BufferPool {
         self.buffers().push(IdleBuffer { blocks, since: Instant::now() });
     }
 
-    /// Gives back what nobody has wanted for a while.
     fn free_idle(&self) {
         self.buffers().retain(|kept| kept.since.elapsed() < BUFFER_TTL);
     }

@@ -24,26 +24,24 @@ use crate::store::{Database, ModelState};
 
 const SHORT_WINDOW: Duration = Duration::from_secs(180);
 const LONG_WINDOW: Duration = Duration::from_secs(60 * 60);
-/// Failures of one network, one known browser or one session, in [`MINUTES`].
+/// In [`SHORT_WINDOW`].
 const FAILURES_PER_CLIENT: u32 = 10;
-/// Failures of one network against one account, in an [`HOUR`].
+/// In [`LONG_WINDOW`].
 const FAILURES_PER_NETWORK: u32 = 20;
-/// Failures of all unknown browsers against one account, and of all known ones, in an [`HOUR`].
+/// In [`LONG_WINDOW`], for unknown and for known browsers.
 const FAILURES_PER_ACCOUNT: u32 = 100;
 
-/// The failures of the last hour.
 #[derive(Default)]
 pub(crate) struct Throttle {
     failures: SlidingCounts,
-    /// Wakes attempts that wait for pending ones.
     attempt_finished: Notify,
 }
 
-/// A pending attempt. It counts as a failure until it has succeeded, so parallel attempts gain nothing.
+/// Counts as a failure until it has succeeded, so parallel attempts gain nothing.
 pub(crate) struct Attempt<'a> {
     throttle: &'a Throttle,
     quotas: Vec<Quota>,
-    /// Which of the quotas a success resets.
+    /// The number of quotas that a success resets.
     reset_on_success: usize,
 }
 
@@ -54,10 +52,8 @@ impl ModelState for Throttle {
 }
 
 impl Throttle {
-    /// Begins an attempt of a browser that the account does not know. `login` is `None` for what can be no id.
-    ///
-    /// # Errors
-    /// `TooMany`, with the time after which another attempt is allowed.
+    /// Begins an attempt of an unknown browser. `login` is `None` if no account can have it.
+    /// Fails with `RateLimited`.
     pub(crate) async fn begin_by_network(&self, login: Option<&Login>, address: IpAddr) -> Result<Attempt<'_>> {
         let network = network(address);
         let mut quotas = Vec::with_capacity(3);
@@ -71,18 +67,12 @@ impl Throttle {
     }
 
     /// Begins an attempt of a browser that signed in to the account before.
-    ///
-    /// # Errors
-    /// As [`Throttle::by_stranger`].
     pub(crate) async fn begin_by_device(&self, user: UserId, device: &str) -> Result<Attempt<'_>> {
         let device = self.quota(("device", user, device), FAILURES_PER_CLIENT, SHORT_WINDOW);
         self.begin(vec![device, self.quota(("devices", user), FAILURES_PER_ACCOUNT, LONG_WINDOW)], 1).await
     }
 
-    /// Begins an attempt of somebody who is signed in.
-    ///
-    /// # Errors
-    /// As [`Throttle::by_stranger`].
+    /// Begins an attempt of a signed-in user.
     pub(crate) async fn begin_by_session(&self, session: &SessionId) -> Result<Attempt<'_>> {
         self.begin(vec![self.quota(("session", session), FAILURES_PER_CLIENT, SHORT_WINDOW)], 1).await
     }
@@ -91,7 +81,7 @@ impl Throttle {
         Quota { key: self.failures.key(key), times, span }
     }
 
-    /// Begins when the pending attempts leave one. The first `own` quotas are reset by a success.
+    /// Waits while pending attempts use up a quota.
     async fn begin(&self, quotas: Vec<Quota>, own: usize) -> Result<Attempt<'_>> {
         loop {
             let settled = self.attempt_finished.notified();
@@ -104,7 +94,7 @@ impl Throttle {
 }
 
 impl Attempt<'_> {
-    /// Ends the attempt with its outcome: a success, a failure (`None`), or an error, which counts as neither.
+    /// Finishes with a success, a failure (`None`) or an error, which counts as neither.
     pub(crate) fn finish<T>(self, verified: Result<Option<T>>) -> Result<Option<T>> {
         let failures = &self.throttle.failures;
         match &verified {

@@ -3,21 +3,18 @@ use serde::{Deserialize, Serialize};
 use super::text::{is_visible, overrides_text, reject, within};
 use crate::error::FieldError;
 
-/// What is said: 1–4,000 characters, lines ended by LF, nothing but what can be seen at the end.
+/// The text of a chat: 1–4,000 characters, lines ended by LF, no invisible characters at the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ChatText(String);
 
 impl ChatText {
-    /// The most characters that a chat has.
     pub(crate) const MOST: usize = 4_000;
 
-    /// # Errors
-    /// `Empty`, `TooLong` or `Control`.
     pub fn parse(typed: &str) -> Result<Self, FieldError> {
         let text = typed.replace("\r\n", "\n").replace('\r', "\n");
         let text = text.trim_end();
-        // Isolates are left to writers of two directions: they end with the block that a chat is.
+        // Isolates are allowed: they end with the block element of the chat.
         let is_refused = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || overrides_text(c);
         reject(text, is_refused, FieldError::Control)?;
         if !text.chars().any(is_visible) {
@@ -27,7 +24,6 @@ impl ChatText {
         Ok(Self(text.to_owned()))
     }
 
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

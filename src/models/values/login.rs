@@ -5,17 +5,15 @@ use unicode_normalization::char::is_combining_mark;
 use super::text::{is_visible, key, line, within};
 use crate::error::FieldError;
 
-/// What a user signs in with: 3–32 letters, digits, `_`, `-`, `.` of any script, kept as its key.
+/// A login id: 3–32 letters, digits, `_`, `-`, `.` of any script, stored as its folded key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Login(String);
 
 impl Login {
-    /// # Errors
-    /// `Empty`, `TooShort`, `TooLong`, `Control` or `Alphabet`.
     pub fn parse(typed: &str) -> Result<Self, FieldError> {
         let login: String = line(typed)?.nfkc().collect();
-        // Many scripts write vowels and tones as marks upon a letter.
+        // Many scripts write vowels and tones as marks on a letter.
         let mut after_letter = false;
         for c in login.chars() {
             let is_mark = is_combining_mark(c) && after_letter;
@@ -28,7 +26,6 @@ impl Login {
         Ok(Self(key(&login)))
     }
 
-    /// The key.
     pub fn as_str(&self) -> &str {
         &self.0
     }

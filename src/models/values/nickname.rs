@@ -6,28 +6,25 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::text::{is_visible, line, within};
 use crate::error::FieldError;
 
-/// The name that others see: 1–40 graphemes on one line.
+/// A displayed name: 1–40 graphemes on one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Nickname(String);
 
 impl Nickname {
-    /// # Errors
-    /// `Empty`, `TooLong` or `Control`.
     pub fn parse(typed: &str) -> Result<Self, FieldError> {
         let nickname: String = line(typed)?.nfc().collect();
         within(1, 40, nickname.graphemes(true).count())?;
-        // A grapheme may be made of any number of combining characters.
+        // A grapheme may consist of any number of combining characters.
         within(1, 40 * 8, nickname.chars().count()).map_err(|_| FieldError::TooLong(40))?;
         Ok(Self(nickname))
     }
 
-    /// The nickname as it is shown.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Its first grapheme that shows by itself.
+    /// Returns the first visible grapheme.
     pub(crate) fn initial(&self) -> &str {
         let shows = |c: char| is_visible(c) && !is_combining_mark(c);
         self.0.graphemes(true).find(|grapheme| grapheme.chars().any(shows)).unwrap_or(&self.0)

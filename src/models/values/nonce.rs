@@ -5,31 +5,25 @@ use serde::{Deserialize, Serialize};
 use super::text::{reject, within};
 use crate::error::{Error, FieldError};
 
-/// What makes a chat the same chat when it is sent again: 1–64 of `A-Z a-z 0-9 _ -`, made by the page or the bot.
+/// Identifies a request that may be sent again: 1–64 of `A-Z a-z 0-9 _ -`, chosen by the page or the bot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Nonce(String);
 
 impl Nonce {
-    /// # Errors
-    /// `Empty`, `TooLong` or `Alphabet`.
     pub fn parse(typed: &str) -> Result<Self, FieldError> {
         reject(typed, |c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')), FieldError::Alphabet)?;
         within(1, 64, typed.len())?;
         Ok(Self(typed.to_owned()))
     }
 
-    /// A new one: 128 random bits.
-    ///
-    /// # Errors
-    /// `Internal` when the machine has no random bits.
+    /// Returns 128 random bits.
     pub(crate) fn random() -> crate::error::Result<Self> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;
         Ok(Self(BASE64_URL_SAFE_NO_PAD.encode(random)))
     }
 
-    /// The nonce.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -5,17 +5,15 @@ use unicode_normalization::UnicodeNormalization;
 use super::text::{is_visible, overrides_text, reject, within};
 use crate::error::FieldError;
 
-/// A password as typed: 8–256 characters, composed (NFC), for keyboards differ in how they send one.
+/// A password as typed: 8–256 characters, in NFC because keyboards differ.
 #[derive(Clone)]
 pub struct Password(String);
 
 impl Password {
-    /// # Errors
-    /// `Empty`, `TooShort`, `TooLong` or `Control`.
     pub fn parse(typed: &str) -> Result<Self, FieldError> {
         let password: String = typed.nfc().collect();
         reject(&password, |c| c.is_control() || overrides_text(c), FieldError::Control)?;
-        // Spaces are as good as other keys; what no key types is not.
+        // A password of spaces is allowed, one of invisible characters is not.
         if !password.chars().any(|c| c == ' ' || is_visible(c)) {
             return Err(FieldError::Empty);
         }
@@ -23,7 +21,6 @@ impl Password {
         Ok(Self(password))
     }
 
-    /// The bytes that are hashed.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }

@@ -2,14 +2,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::FieldError;
 
-/// Where a picture is on the image server: `/image/`, the hash of what is in it, `.jpg`.
+/// The path of a picture on the image server: `/image/<SHA-256>.jpg`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PicturePath(String);
 
 impl PicturePath {
-    /// # Errors
-    /// `Path`.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         let hash = text.strip_prefix("/image/").and_then(|name| name.strip_suffix(".jpg"));
         let is_hash =
@@ -17,12 +15,10 @@ impl PicturePath {
         if hash.is_some_and(is_hash) { Ok(Self(text.to_owned())) } else { Err(FieldError::Path) }
     }
 
-    /// The path of the larger file.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The path of the smaller file.
     pub(crate) fn small(&self) -> String {
         self.0.replace(".jpg", "-small.jpg")
     }

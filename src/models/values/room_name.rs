@@ -4,26 +4,23 @@ use unicode_normalization::UnicodeNormalization;
 use super::text::{collapse, key, line, within};
 use crate::error::FieldError;
 
-/// A room's name: 1–60 characters on one line, unique by its [`RoomName::key`].
+/// 1–60 characters on one line, unique by [`RoomName::key`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RoomName(String);
 
 impl RoomName {
-    /// # Errors
-    /// `Empty`, `TooLong` or `Control`.
     pub fn parse(typed: &str) -> Result<Self, FieldError> {
         let name: String = line(typed)?.nfc().collect();
         within(1, 60, name.chars().count())?;
         Ok(Self(name))
     }
 
-    /// The name as it is shown.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What two names share when people would take them for one.
+    /// Returns what names share that users would confuse.
     pub(crate) fn key(&self) -> String {
         collapse(&key(&self.0))
     }

@@ -5,7 +5,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::error::FieldError;
 
-/// One line: ends trimmed, spaces collapsed, without what cannot be seen or turns its surroundings.
+/// Trims the ends, collapses spaces and rejects control characters and directional formatting.
 pub(crate) fn line(typed: &str) -> Result<String, FieldError> {
     let typed = typed.trim();
     reject(typed, |c| c.is_control() || turns_text(c) || matches!(c, '\u{2028}' | '\u{2029}'), FieldError::Control)?;
@@ -15,7 +15,7 @@ pub(crate) fn line(typed: &str) -> Result<String, FieldError> {
     Ok(collapse(typed))
 }
 
-/// NFKC and casefold, twice, since folding can undo the first normalization (Unicode 3.13, D147).
+/// Folds with NFKC and case folding, twice: folding can undo the first normalization (Unicode 3.13, D147).
 pub(crate) fn key(text: &str) -> String {
     let fold = |text: &str| UniCase::new(text).to_folded_case().nfkc().collect::<String>();
     fold(&fold(&text.nfkc().collect::<String>()))
@@ -25,7 +25,6 @@ pub(crate) fn collapse(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Refuses a text with the first character for which `is_refused` holds.
 pub(crate) fn reject(
     text: &str,
     is_refused: impl Fn(char) -> bool,
@@ -43,17 +42,17 @@ pub(crate) fn within(least: usize, most: usize, length: usize) -> Result<(), Fie
     }
 }
 
-/// Embeddings and overrides: they make text read as what it is not (Unicode Annex 9).
+/// Embeddings and overrides make text read as something else (Unicode Annex 9).
 pub(crate) fn overrides_text(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}')
 }
 
-/// These and isolates: on one line with others they reorder what stands around them.
+/// On a shared line isolates reorder their surroundings too.
 pub(crate) fn turns_text(c: char) -> bool {
     overrides_text(c) || matches!(c, '\u{2066}'..='\u{2069}')
 }
 
-/// Whether a character shows by itself: not white space, not a joiner or another of zero width, not a filler.
+/// Returns whether a character is visible by itself: no white space, joiner or filler.
 pub(crate) fn is_visible(c: char) -> bool {
     !(c.is_whitespace()
         || c.is_control()

@@ -3,14 +3,12 @@ use serde::{Deserialize, Serialize};
 use super::text::{line, within};
 use crate::error::FieldError;
 
-/// What a room is about: at most 200 characters on one line, or nothing.
+/// At most 200 characters on one line, or nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Topic(String);
 
 impl Topic {
-    /// # Errors
-    /// `TooLong` or `Control`.
     pub fn parse(typed: &str) -> Result<Self, FieldError> {
         let topic = match line(typed) {
             Err(FieldError::Empty) => return Ok(Self::default()),
@@ -20,7 +18,6 @@ impl Topic {
         Ok(Self(topic))
     }
 
-    /// The topic as it is shown.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -36,7 +36,7 @@ impl Page {
         let feed = one(&document, "chat-feed#feed[role=log][data-room]");
         let mut page = Self {
             upto: number(&feed, "data-upto"),
-            older: document.select(&selector("#older")).next().map(|link| attribute(&link, "href")),
+            older: document.select(&selector("#load-older")).next().map(|link| attribute(&link, "href")),
             nonce: attribute(&one(&document, "#composer [name=nonce]"), "value"),
             ..Self::default()
         };

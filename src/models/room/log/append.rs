@@ -1,9 +1,8 @@
-//! Appending: compare-and-set, group commit, exactly once a nonce.
+//! Appending: compare-and-set, group commit, exactly once for each nonce.
 //!
-//! Drafts wait in the log's queue. One writer a log takes all that wait and inserts them as one ordered
-//! batch behind the top it knows; what comes meanwhile is the next batch. After any error it reads on
-//! from that top, answers its own drafts that it finds, and numbers the rest anew: errors do not say
-//! reliably which key clashed or what was written.
+//! Drafts wait in the log's queue. One writer takes all waiting drafts and inserts them as one ordered batch after
+//! the head it knows. An error does not tell reliably which key clashed or what was written. After any error the
+//! writer therefore reads from that head, acknowledges the drafts it finds and renumbers the rest.
 
 use parking_lot::MutexGuard;
 use std::collections::{HashMap, HashSet};
@@ -24,23 +23,20 @@ use crate::models::values::{ChatText, Nonce};
 use crate::models::{RoomId, UserId};
 use crate::store::{HARD_TIMEOUT, QUERY_TIMEOUT, with_timeout};
 
-/// Drafts in one batch: at most 512 × 16 KB, half of what one message to the database holds.
+/// At most 512 × 16 KB: half of the largest message that MongoDB takes.
 const MAX_BATCH: usize = 512;
-/// Drafts that may wait, and the most bytes of their texts. Beyond that the database is not keeping up, and the client
-/// is told so.
+/// Beyond these bounds the database is not keeping up, and clients get 503.
 const MAX_PENDING: usize = 8_192;
 const MAX_PENDING_BYTES: usize = 16 << 20;
-/// How often a chat may be edited: removing it wipes the text of each edit.
+/// A removal wipes the text of each edit, so their number is bounded.
 const MAX_EDITS: i64 = 1_000;
-/// The longest pause between two looks at what became of a batch that was given up.
 const MAX_POLL_DELAY: Duration = Duration::from_secs(2);
-/// Questions about nonces at once.
 const CONCURRENT_LOOKUPS: usize = 16;
-/// How far the written hint at the top may be behind, in time. In many rooms where little is said each writing of it is
-/// another question for nearly every chat; a start that finds an old one asks some more.
+/// How long the stored head hint may lag. With many quiet rooms a shorter interval would cost a write for nearly
+/// every chat.
 const HEAD_HINT_INTERVAL: Duration = Duration::from_secs(30);
 
-/// What is to be appended.
+/// An entry without a number.
 pub(crate) struct Draft {
     id: ObjectId,
     kind: EntryKind,
@@ -49,32 +45,24 @@ pub(crate) struct Draft {
     author: UserId,
     nonce: Option<Nonce>,
     text: Option<ChatText>,
-    /// On *edited*: its number among the edits of the chat, once the writer knows it.
+    /// On *edited*: its number among the chat's edits, set by the writer.
     edits: Option<i64>,
     at: DateTime,
 }
 
-/// What became of a draft.
 pub(crate) enum Appended {
-    /// It stands.
     New(Arc<Entry>),
-    /// Its nonce stood already, as this entry; or what it removes was removed, by this entry.
+    /// This entry has the draft's nonce, or has removed the chat before.
     Duplicate(Arc<Entry>),
-    /// Nothing: what it edits was removed.
     ChatRemoved,
-    /// Nothing: what it edits was edited [`EDITS`] times.
     TooManyEdits,
-    /// Nothing: the log ends with *closed*.
     Closed,
 }
 
-/// The drafts that wait.
 #[derive(Default)]
 pub(crate) struct AppendQueue {
     pending: Vec<PendingDraft>,
-    /// The bytes of their texts.
     bytes: usize,
-    /// Whether a writer is at work, which will see to them.
     writer_running: bool,
 }
 
@@ -108,7 +96,6 @@ impl Draft {
         self.text.as_ref().map_or(0, |text| text.as_str().len())
     }
 
-    /// The entry that it becomes behind `top`.
     fn entry(&self, room: RoomId, top: Head) -> Entry {
         let said = self.kind == EntryKind::Said;
         Entry {
@@ -130,10 +117,8 @@ impl Draft {
 }
 
 impl RoomLog {
-    /// Appends a draft. Answers when it is durable, or will never be by this call.
-    ///
-    /// # Errors
-    /// `Unavailable` when the database is away. The draft may stand all the same: the same nonce tells.
+    /// Appends a draft. Returns once it is durable or rejected.
+    /// After `Unavailable` the entry may exist. The same nonce finds it.
     pub(crate) async fn append(self: &Arc<Self>, draft: Draft) -> Result<Appended> {
         let (answer, answered) = oneshot::channel();
         if self.enqueue(PendingDraft { draft, answer })? {
@@ -147,7 +132,7 @@ impl RoomLog {
         self.append(Draft::closed(by)).await.map(drop)
     }
 
-    /// Queues a draft. Answers whether a writer is to be called.
+    /// Queues a draft. Returns whether the caller must start a writer.
     fn enqueue(&self, draft: PendingDraft) -> Result<bool> {
         let mut queue = self.queue();
         let bytes = draft.draft.bytes();
@@ -160,7 +145,7 @@ impl RoomLog {
         Ok(!std::mem::replace(&mut queue.writer_running, true))
     }
 
-    /// The next batch, without those that nobody waits for any more; `None` lets the writer go.
+    /// Returns the next batch, without drafts whose callers are gone. `None` ends the writer.
     fn next_batch(&self) -> Option<Vec<PendingDraft>> {
         let mut queue = self.queue();
         queue.pending.retain(|waiting| !waiting.answer.is_closed());
@@ -171,8 +156,7 @@ impl RoomLog {
         batch
     }
 
-    /// Sees to it that each draft of the batch stands, or stood before, or meets a closed log; answers it.
-    /// What is left in the batch when this ends or is given up may or may not stand.
+    /// Commits or rejects each draft of a batch. After an error the rest of the batch may or may not be committed.
     async fn commit(self: &Arc<Self>, batch: &mut Vec<PendingDraft>) -> Result<()> {
         loop {
             let top = match self.head() {
@@ -188,8 +172,8 @@ impl RoomLog {
             }
             let (entries, begun) = (self.assign_numbers(batch, top), Instant::now());
             match self.db.collection::<Entry>().insert_in_order(entries.clone()).await {
-                // This process was stopped for a while. The room may have been closed and purged, with nothing left to
-                // reject the write: it counts once it was read again and the room was found open.
+                // The process was suspended. The room may have been closed and purged, so that nothing rejected the
+                // write. It counts only after it was read again from an open room.
                 Ok(()) if begun.elapsed() > MAX_HEAD_AGE => return Err(unavailable("the write took too long")),
                 Ok(()) => {
                     self.db.metrics().batch_entries.observe(entries.len() as f64);
@@ -210,8 +194,8 @@ impl RoomLog {
         }
     }
 
-    /// Answers those of the batch that come too late: about a chat that was removed, or edited enough. Whoever changes
-    /// that meanwhile appends behind the same top, and one of the two is refused there.
+    /// Rejects edits and removals of chats that are removed or edited too often. A concurrent change appends at the
+    /// same head, so one of the two is rejected.
     async fn reject_stale(&self, batch: &mut Vec<PendingDraft>) -> Result<()> {
         let mut about: Vec<i64> = batch.iter().filter_map(|waiting| waiting.draft.of).collect();
         if about.is_empty() {
@@ -226,7 +210,7 @@ impl RoomLog {
             let Some(of) = mark.of else { continue };
             match mark.kind {
                 EntryKind::Removed => {
-                    // Acknowledged by reading it.
+                    // Reading it acknowledges it.
                     self.db.ensure_durable().await?;
                     removals.insert(of, self.entry(mark.seq).await?.map(Arc::new));
                 }
@@ -241,7 +225,7 @@ impl RoomLog {
             }
         }
         if !unnumbered.is_empty() {
-            // Edits of an earlier version have no number: they are counted.
+            // Edits of version 0.1 have no number.
             for mark in self.revisions(doc! { "was": { "$in": unnumbered } }).await? {
                 *edits.entry(mark.was.unwrap_or_default()).or_default() += 1;
             }
@@ -261,7 +245,7 @@ impl RoomLog {
                     let entry = Arc::clone(entry);
                     waiting.respond(Appended::Duplicate(entry));
                 }
-                // A second one of the same batch waits for the first: it is answered when that stands.
+                // A second removal in the batch waits for the first one.
                 (EntryKind::Removed, Some(None)) => self.queue().pending.push(waiting),
                 (EntryKind::Removed, None) => {
                     removals.insert(of, None);
@@ -273,7 +257,7 @@ impl RoomLog {
         Ok(())
     }
 
-    /// The entries that a batch becomes behind `top`: up to a *closed*, and each nonce once.
+    /// Turns a batch into entries, up to a *closed*, each nonce once.
     fn assign_numbers(&self, batch: &[PendingDraft], mut top: Head) -> Vec<Arc<Entry>> {
         let mut entries = Vec::with_capacity(batch.len());
         let mut nonces = HashSet::new();
@@ -291,8 +275,8 @@ impl RoomLog {
         entries
     }
 
-    /// Reads what stands behind `top` and answers those of the batch that are found there. Where nothing stands, some
-    /// of the batch may have been said long ago: the first of those is what an ordered insert stops at.
+    /// Reads the entries after a head and acknowledges the drafts among them. If there are none, the insert stopped
+    /// at a nonce that was used before.
     async fn reconcile(&self, batch: &mut Vec<PendingDraft>, top: Head) -> Result<()> {
         let mut seq = top.seq;
         loop {
@@ -313,20 +297,18 @@ impl RoomLog {
         }
         respond_to_committed(batch, &old);
         if batch.len() == waiting {
-            // Nobody was before us: the database itself is in trouble.
+            // No other writer was faster, so the database itself is failing.
             sleep(Duration::from_millis(50)).await;
         }
         Ok(())
     }
 
-    /// Reads a window behind `seq` from the database and takes note of it.
     async fn read_and_record(&self, seq: i64) -> Result<Vec<Arc<Entry>>> {
         let news = self.read_from_database(seq).await?;
         self.record_committed(&news);
         Ok(news)
     }
 
-    /// The entries that have the nonces of a batch.
     async fn find_by_nonce(&self, batch: &[PendingDraft]) -> Result<Vec<Arc<Entry>>> {
         let mut nonces: HashMap<UserId, Vec<String>> = HashMap::new();
         for PendingDraft { draft, .. } in batch {
@@ -340,7 +322,6 @@ impl RoomLog {
         Ok(found.into_iter().flatten().map(Arc::new).collect())
     }
 
-    /// Gives up a batch. What waits behind it is tried anew.
     fn fail(&self, batch: Vec<PendingDraft>, error: &Error) {
         log::error!("room {}: {} drafts cannot be appended: {error}", self.room, batch.len());
         for waiting in batch {
@@ -348,7 +329,6 @@ impl RoomLog {
         }
     }
 
-    /// Has the hint at the top written down soon, from where the next start gallops, and which the list of rooms shows.
     fn schedule_head_hint(self: &Arc<Self>) {
         if !self.save_scheduled.swap(true, Ordering::Relaxed) {
             let log = Arc::clone(self);
@@ -362,22 +342,20 @@ impl RoomLog {
         }
     }
 
-    /// Writes down the hint at the top now, if that is due.
     pub(crate) async fn flush_head_hint(&self) {
         if self.save_scheduled.load(Ordering::Relaxed) {
-            // Only a hint, and the site stops.
+            // It is a hint, and the site is stopping.
             let _ = self.save_head_hint().await;
         }
     }
 
-    /// Writes down the hint at the top.
     pub(crate) async fn save_head_hint(&self) -> Result<()> {
         let Some(top) = self.head() else { return Ok(()) };
         let last = doc! { "last.seq": top.seq, "last.no": top.no, "last.at": top.at };
         if let Some(at) = top.at.filter(|_| !top.closed) {
             let (mut moved, open) = (last.clone(), doc! { "_id": self.room, "open": true });
             moved.insert("active", at);
-            // The list of rooms is ordered by it. A closed room is not listed.
+            // The room list is ordered by `active`. It omits closed rooms.
             if self.db.collection::<Room>().update(open, doc! { "$max": moved }).await? {
                 return Ok(());
             }
@@ -392,12 +370,12 @@ impl RoomLog {
 
 impl PendingDraft {
     fn respond(self, appended: Appended) {
-        // Who asked may be gone; what stands, stands.
+        // The caller may be gone.
         let _ = self.answer.send(Ok(appended));
     }
 }
 
-/// A writer at work. One that panics leaves the log to the next, and those who wait are told.
+/// Releases the log to another writer if this one panics.
 struct WriterGuard(Arc<RoomLog>);
 
 impl Drop for WriterGuard {
@@ -411,7 +389,7 @@ impl Drop for WriterGuard {
     }
 }
 
-/// The writer of a log: takes batch after batch until none waits.
+/// Runs the writer until no draft is pending.
 async fn run_writer(log: Arc<RoomLog>) {
     let at_work = WriterGuard(log);
     let log = &at_work.0;
@@ -426,8 +404,8 @@ async fn run_writer(log: Arc<RoomLog>) {
     }
 }
 
-/// What was given up may stand after all, and nobody was told: reads on for as long as it may yet be written. Ends
-/// early when there is more to write, which finds out too.
+/// Reads on while the entries of a failed batch may still be written, since nobody was told. Ends early when new
+/// drafts arrive, whose writer reads them.
 async fn poll_abandoned(log: &RoomLog) {
     let (end, mut pause) = (Instant::now() + HARD_TIMEOUT * 2, Duration::from_millis(100));
     while Instant::now() < end {
@@ -443,7 +421,6 @@ async fn poll_abandoned(log: &RoomLog) {
     }
 }
 
-/// Answers the drafts of a batch that are among the entries.
 fn respond_to_committed(batch: &mut Vec<PendingDraft>, entries: &[Arc<Entry>]) {
     let ids: HashMap<ObjectId, &Arc<Entry>> = entries.iter().map(|entry| (entry.id, entry)).collect();
     let nonces: HashMap<_, _> =

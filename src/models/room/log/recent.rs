@@ -6,10 +6,10 @@ use tokio::time::Instant;
 use super::Entry;
 use crate::cache::{Budget, Charge};
 
-/// Entries kept in memory, so that those who follow closely read no database: how many, and bytes of them.
+/// For readers that follow closely, without a query.
 const CACHED_ENTRIES: usize = 256;
 const CACHED_BYTES: usize = 256 << 10;
-/// The last entries of a log, within [`RECENT_BYTES`] and the budget of all caches.
+/// The last entries of a log, within the budget of all caches.
 pub(super) struct RecentEntries {
     pub(super) entries: VecDeque<Arc<Entry>>,
     pub(super) charge: Charge,
@@ -21,7 +21,7 @@ impl RecentEntries {
         Self { entries: VecDeque::new(), charge: budget.charge(0), used: Instant::now() }
     }
 
-    /// Adds the entry that follows the last one, or begins with it where some are missing in between.
+    /// Adds the next entry. After a gap it starts over.
     pub(super) fn push(&mut self, entry: &Arc<Entry>) {
         match self.entries.back().map(|back| entry.seq - back.seq) {
             Some(..=0) => return,

@@ -1,4 +1,4 @@
-//! Superseded edits: takes all edits of a chat but the last one out of the index that readers use.
+//! Takes all but the last edit of a chat out of the index that readers use.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,13 +8,11 @@ use mongodb::bson::doc;
 use super::{Entry, EntryKind, RoomLog};
 use crate::error::Result;
 
-/// The most chats that one task works on. The next reader finds what is left.
 const MAX_CHATS: usize = 256;
 
 impl RoomLog {
-    /// Marks superseded edits of some chats, in a task of its own, unless one is at work in this log.
-    ///
-    /// Nothing depends on it: readers take the last edit they find. What a crash leaves is found by the next reader.
+    /// Marks superseded edits in a task of its own, unless one is running. Readers do not depend on it: they take
+    /// the last edit. The next reader finds what a crash leaves.
     pub(crate) fn supersede(self: &Arc<Self>, chats: impl Iterator<Item = i64>) {
         let chats: Vec<i64> = chats.take(MAX_CHATS).collect();
         if chats.is_empty() || self.supersede_running.swap(true, Ordering::Relaxed) {

@@ -1,0 +1,85 @@
+// The composer's text field: its keys, its height, its error, and how many characters are left.
+
+/** The most characters, and how many are left when the counter appears. */
+const MAX_CHARACTERS = 4_000;
+const WARN_BELOW = 300;
+
+/** Returns whether the device has a touch screen and no mouse: its keyboard has no other key for a new line. */
+export const isTouch = () => matchMedia("(hover: none) and (pointer: coarse)").matches;
+
+/**
+ * Returns whether a key sends: Enter, on touch screens only with Ctrl or ⌘. While a syllable is composed Enter belongs to
+ * the input method. Safari ends the composition before the key event: there only key code 229 tells.
+ */
+export const isSendKey = ({ key, shiftKey, ctrlKey, metaKey, isComposing, keyCode }) =>
+  key === "Enter" && !shiftKey && !isComposing && keyCode !== 229 && (ctrlKey || metaKey || !isTouch());
+
+export class MessageField {
+  #input;
+  #errors;
+  #counter;
+  #onChange;
+
+  /** `onChange` is called after each change of the text, with whether the user typed it. */
+  constructor(form, onChange) {
+    this.#input = form.elements.text;
+    this.#errors = form.querySelector("#composer-errors");
+    this.#counter = form.querySelector("#characters-left");
+    this.#onChange = onChange;
+    // A browser would restore the text of a message that was being edited as if it were a draft.
+    this.#input.autocomplete = "off";
+    this.#input.enterKeyHint = isTouch() ? "enter" : "send";
+    this.#input.addEventListener("input", () => this.#changed(true));
+    addEventListener("resize", () => this.#grow());
+  }
+
+  get text() {
+    return this.#input.value;
+  }
+
+  setText(text) {
+    this.#input.value = text;
+    this.#changed(false);
+  }
+
+  focus() {
+    this.#input.focus();
+  }
+
+  showError(reason) {
+    const error = document.createElement("p");
+    error.className = "field-error";
+    error.dataset.errorFor = "text";
+    error.textContent = reason;
+    this.#errors.replaceChildren(error);
+    this.#input.ariaInvalid = "true";
+  }
+
+  clearError() {
+    this.#errors.replaceChildren();
+    this.#input.ariaInvalid = null;
+  }
+
+  #changed(isTyped) {
+    this.#grow();
+    this.#count();
+    this.#onChange(isTyped);
+  }
+
+  /** Makes the field as high as its text in browsers whose style sheets cannot. */
+  #grow() {
+    if (CSS.supports("field-sizing", "content")) return;
+    const { style } = this.#input;
+    style.height = "auto";
+    const { scrollHeight, offsetHeight, clientHeight } = this.#input;
+    style.height = `${scrollHeight + offsetHeight - clientHeight}px`;
+  }
+
+  #count() {
+    const left = MAX_CHARACTERS - [...this.text.trimEnd()].length;
+    const { left: leftText, over: overText } = this.#counter.dataset;
+    this.#counter.hidden = left > WARN_BELOW;
+    this.#counter.textContent = (left < 0 ? overText : leftText).replace("#", Math.abs(left));
+    this.#counter.classList.toggle("over", left < 0);
+  }
+}

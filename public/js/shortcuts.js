@@ -1,0 +1,18 @@
+// The dialog with the keyboard shortcuts, which the ? key opens.
+
+import { local } from "./storage.js";
+
+const OFF_KEY = "no-keys";
+
+export function shortcuts({ dialog, button }) {
+  const { shortcuts: toggle } = dialog.querySelector("form").elements;
+  button.hidden = false;
+  button.addEventListener("click", () => dialog.showModal());
+  toggle.checked = local.get(OFF_KEY) !== "on";
+  toggle.addEventListener("change", () => local.set(OFF_KEY, toggle.checked ? "off" : "on"));
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "?" || !toggle.checked || dialog.open || event.target.closest("input, textarea, select")) return;
+    event.preventDefault();
+    dialog.showModal();
+  });
+}

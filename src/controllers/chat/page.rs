@@ -1,0 +1,49 @@
+//! The page of one chat, and its JSON.
+
+use std::sync::Arc;
+
+use crate::controllers::guards::current_user::CurrentUser;
+use crate::controllers::reply::Reply;
+use crate::controllers::request_context::RequestContext;
+use crate::controllers::room;
+use crate::error::{Error, Result};
+use crate::models::{self, Chat};
+use crate::views::chat::{Article, ChatBatch};
+use crate::views::form::FieldMessages;
+use crate::views::room::ChatPage;
+use crate::views::user::UserView;
+
+/// Shows a chat with its forms; `typed` is the text of an invalid edit, with the errors.
+pub(super) async fn chat_page(
+    ctx: &RequestContext<'_>,
+    user: &CurrentUser,
+    room: &models::Room,
+    chat: Chat,
+    typed: Option<(String, FieldMessages)>,
+) -> Result<Reply> {
+    let (text, errors) = typed.unwrap_or_else(|| (chat.text.clone(), FieldMessages::default()));
+    let (seq, before, removed) = (chat.seq, chat.no + 1, chat.removed);
+    let (can_edit, can_remove) = (chat.can_edit(user), chat.can_remove(user));
+    let batch = ChatBatch { articles: vec![article(ctx, chat).await?], upto: seq, closed: false };
+    let page = ChatPage {
+        current_user: UserView::from(&user.user),
+        room: room::view(ctx, room, user),
+        before,
+        seq,
+        removed,
+        can_edit: can_edit && !removed,
+        can_remove: can_remove && !removed,
+        element: batch.elements(ctx.views, ctx.locale(), &mut None)?,
+        text,
+        errors,
+    };
+    ctx.page("chats/show.html.tera", &page)
+}
+
+pub(super) async fn chat_json(ctx: &RequestContext<'_>, chat: Chat) -> Result<Reply> {
+    Reply::json(&**article(ctx, chat).await?)
+}
+
+async fn article(ctx: &RequestContext<'_>, chat: Chat) -> Result<Arc<Article>> {
+    ctx.hub.with_authors(vec![chat]).await?.pop().ok_or(Error::NotFound)
+}

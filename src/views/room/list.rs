@@ -1,0 +1,114 @@
+//! The list of rooms, and the short one beside a room.
+
+use serde::Serialize;
+
+use super::RoomView;
+use crate::models;
+use crate::models::values::Nickname;
+use crate::models::{RoomId, UserId};
+use crate::views::form::FieldMessages;
+use crate::views::user::UserView;
+use crate::views::{markup, time};
+
+const EXCERPT_CHARACTERS: usize = 80;
+
+#[derive(Serialize)]
+pub struct RoomsPage {
+    pub current_user: UserView,
+    pub rooms: Vec<RoomListItem>,
+    /// The `page` parameters of the pages before and after this one.
+    pub previous: Option<String>,
+    pub next: Option<String>,
+    /// Makes a repeated request create one room.
+    pub nonce: String,
+    pub form: RoomFormValues,
+}
+
+#[derive(Default, Serialize)]
+pub struct RoomFormValues {
+    pub name: String,
+    pub topic: String,
+    pub errors: FieldMessages,
+}
+
+#[derive(Serialize)]
+pub struct RoomListItem {
+    #[serde(flatten)]
+    room: RoomView,
+    #[serde(flatten)]
+    summary: RoomSummary,
+}
+
+/// A room's activity. The JSON calls `last_chat` "said", and `online` "here".
+#[derive(Serialize)]
+pub struct RoomSummary {
+    #[serde(rename = "said")]
+    pub last_chat: Option<LastChatView>,
+    #[serde(rename = "here")]
+    pub online: usize,
+}
+
+/// A chat on one line.
+#[derive(Serialize)]
+pub struct LastChatView {
+    seq: i64,
+    author: String,
+    /// `None` for a deleted user.
+    nickname: Option<String>,
+    excerpt: String,
+    at: String,
+}
+
+/// A chat on one line, without its author's nickname.
+pub struct Excerpt {
+    pub author: UserId,
+    seq: i64,
+    text: String,
+    at: String,
+}
+
+#[derive(Serialize)]
+pub struct SidebarRoom {
+    id: String,
+    name: String,
+    is_current: bool,
+    online: usize,
+}
+
+impl RoomListItem {
+    pub fn new(room: RoomView, summary: RoomSummary) -> Self {
+        Self { room, summary }
+    }
+}
+
+impl Excerpt {
+    pub fn new(chat: &models::Chat) -> Self {
+        let (text, at) = (markup::excerpt(&chat.text, EXCERPT_CHARACTERS), time::rfc3339(chat.at));
+        Self { author: chat.author, seq: chat.seq, text, at }
+    }
+
+    /// Returns about how many bytes it occupies.
+    pub fn approximate_size(&self) -> usize {
+        size_of::<Self>() + self.text.len() + self.at.len()
+    }
+}
+
+impl LastChatView {
+    pub fn new(excerpt: &Excerpt, nickname: Option<&Nickname>) -> Self {
+        Self {
+            seq: excerpt.seq,
+            author: excerpt.author.to_string(),
+            nickname: nickname.map(|nickname| nickname.as_str().to_owned()),
+            excerpt: excerpt.text.clone(),
+            at: excerpt.at.clone(),
+        }
+    }
+}
+
+impl SidebarRoom {
+    /// Shows a room beside the room `current`.
+    pub fn new(room: &models::Room, current: RoomId, online: usize) -> Self {
+        let (id, name) = (room.id.to_string(), room.name.as_str().to_owned());
+        Self { id, name, is_current: room.id == current, online }
+    }
+}

@@ -1,0 +1,49 @@
+//! A room's page, and the page of one chat.
+
+use serde::Serialize;
+
+use super::{RoomFormValues, RoomView, SidebarRoom};
+use crate::views::form::FieldMessages;
+use crate::views::user::UserView;
+
+#[derive(Serialize)]
+pub struct RoomPage {
+    /// Empty until the page's script is connected.
+    pub connection_state: &'static str,
+    pub current_user: UserView,
+    pub rooms: Vec<SidebarRoom>,
+    pub room: RoomView,
+    pub upto: i64,
+    pub elements: String,
+    /// The `before` parameter of the page before this one.
+    pub before: Option<i64>,
+    pub is_history: bool,
+    /// The elements of the people online and typing.
+    pub presence: String,
+    pub typing: String,
+    pub composer: ComposerValues,
+    pub form: RoomFormValues,
+}
+
+#[derive(Default, Serialize)]
+pub struct ComposerValues {
+    pub text: String,
+    pub nonce: String,
+    pub errors: FieldMessages,
+}
+
+/// The page of one chat, with the forms that edit and remove it.
+#[derive(Serialize)]
+pub struct ChatPage {
+    pub current_user: UserView,
+    pub room: RoomView,
+    /// The `before` parameter of the room's page with the chat.
+    pub before: i64,
+    pub seq: i64,
+    pub removed: bool,
+    pub can_edit: bool,
+    pub can_remove: bool,
+    pub element: String,
+    pub text: String,
+    pub errors: FieldMessages,
+}
