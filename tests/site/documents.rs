@@ -1,7 +1,7 @@
 //! The documents name files that exist, and the walk of a chat follows the code.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const DOCUMENTS: [&str; 4] = ["README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/OPERATING.md"];
 
@@ -139,4 +139,38 @@ fn the_walk_of_a_chat_follows_the_code() {
         let place = place.unwrap_or_else(|| panic!("the walk does not name {file}, or names it too early"));
         rest = &rest[place..];
     }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn the_table_of_collections_names_all_of_them_with_their_files() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let models = read("src/models.rs");
+    let table: Vec<&str> = models.lines().filter(|line| line.starts_with("//! | `")).collect();
+    let mut count = 0;
+    for file in files(&source) {
+        let text = fs::read_to_string(&file).unwrap();
+        let Some((_, rest)) = text.split_once("const COLLECTION: &'static str = \"") else { continue };
+        let name = rest.split('"').next().unwrap();
+        let path = file.strip_prefix(&source).unwrap().display().to_string();
+        let path = path.strip_prefix("models/").unwrap_or(&path);
+        let is_row = |row: &&str| row.contains(&format!("`{name}`")) && row.contains(&format!("`{path}`"));
+        assert!(table.iter().any(|row| is_row(&row)), "the table in src/models.rs has no row for `{name}` in `{path}`");
+        count += 1;
+    }
+    assert!(count >= 10, "the test finds collections: {count}");
+}
+
+#[test]
+fn the_crate_lists_the_layer_of_each_module() {
+    let text = read("src/lib.rs");
+    let list: String = text.lines().take_while(|line| line.starts_with("//!")).collect();
+    let words: Vec<&str> = list.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let modules = text.lines().filter_map(|line| line.split_once("mod ")?.1.strip_suffix(';'));
+    let missing: Vec<&str> = modules.filter(|module| !words.contains(module)).collect();
+    assert!(missing.is_empty(), "the list in src/lib.rs lacks {missing:?}");
 }
