@@ -94,7 +94,8 @@ async fn take(scene: &Scene, device: Device, name: &str) {
     ];
     assert!(people[2].send_picture(encoded(&sunset(), ImageFormat::Png)).await.status < 400);
     let room = talk(scene, &people).await;
-    let _online = people[1].follow(&room, 0).await;
+    // The sidebar counts users before the page itself connects.
+    let _online = [people[0].follow(&room, 0).await, people[1].follow(&room, 0).await];
     let mut socket = people[2].follow(&room, 0).await;
     let typing = tokio::spawn(async move {
         loop {
@@ -106,6 +107,7 @@ async fn take(scene: &Scene, device: Device, name: &str) {
     let browser = Browser::open(true).await;
     browser.on(device).await;
     browser.speak(scene.language).await;
+    browser.devtools("Emulation.setScrollbarsHidden", json!({ "hidden": true })).await;
     let cookie: Option<HeaderValue> = people[0].cookie();
     browser.be(&site.address, cookie.as_ref()).await;
     browser.goto(&format!("{}{room}", site.address)).await;
