@@ -1,4 +1,4 @@
-//! One HTTP connection: the load's share of a core goes to what is measured, not to a comfortable client.
+//! One HTTP connection. It uses hyper directly, because the load shares its core with the database.
 
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
@@ -9,14 +9,13 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use url::form_urlencoded::Serializer;
 
-/// A connection, and the cookies that came over it.
+/// A connection and its cookie.
 pub struct Http {
     sender: SendRequest<Full<Bytes>>,
     host: String,
     pub cookie: String,
 }
 
-/// An answer.
 pub struct Reply {
     pub status: u16,
     pub headers: HeaderMap,
@@ -32,33 +31,33 @@ impl Http {
         Ok(Self { sender, host: format!("127.0.0.1:{port}"), cookie: String::new() })
     }
 
-    /// Another connection with the same cookies.
-    pub async fn again(&self, port: u16) -> Self {
+    /// Opens another connection with the same cookie.
+    pub async fn reconnect(&self, port: u16) -> Self {
         let mut http = Self::connect(port).await.unwrap();
         http.cookie.clone_from(&self.cookie);
         http
     }
 
     pub async fn get(&mut self, path: &str) -> Reply {
-        self.ask(Request::get(path), Bytes::new()).await
+        self.send(Request::get(path), Bytes::new()).await
     }
 
     pub async fn get_json(&mut self, path: &str) -> Reply {
-        self.ask(Request::get(path).header(ACCEPT, "application/json"), Bytes::new()).await
+        self.send(Request::get(path).header(ACCEPT, "application/json"), Bytes::new()).await
     }
 
-    /// Sends a form, and says what is to be answered.
+    /// Sends a form with an `Accept` header.
     pub async fn post(&mut self, path: &str, form: &[(&str, &str)], accept: &str) -> Reply {
         let body = Serializer::new(String::new()).extend_pairs(form).finish();
         let request = Request::post(path).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        self.ask(request.header(ACCEPT, accept), body.into()).await
+        self.send(request.header(ACCEPT, accept), body.into()).await
     }
 
-    async fn ask(&mut self, request: hyper::http::request::Builder, body: Bytes) -> Reply {
+    async fn send(&mut self, request: hyper::http::request::Builder, body: Bytes) -> Reply {
         let request = request.header(HOST, &self.host).header(COOKIE, &self.cookie);
         self.sender.ready().await.unwrap();
-        let answer = self.sender.send_request(request.body(Full::new(body)).unwrap()).await.unwrap();
-        let (head, body) = answer.into_parts();
+        let response = self.sender.send_request(request.body(Full::new(body)).unwrap()).await.unwrap();
+        let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         for cookie in head.headers.get_all(SET_COOKIE) {
             self.cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
@@ -68,7 +67,7 @@ impl Http {
 }
 
 impl Reply {
-    /// Where it leads.
+    /// Returns the target of the redirect.
     pub fn location(&self) -> &str {
         self.headers[LOCATION].to_str().unwrap()
     }

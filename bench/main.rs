@@ -1,31 +1,29 @@
-//! `bin/bench`: the site beside what people would pick instead, in one run. The server has one core, the load and the
-//! engine have the other; each work begins on an empty database, and is done three times, of which the middle counts.
+//! `bin/bench`: compares the site with other stacks on one machine.
 //!
-//! `bin/bench WORK…` does some of them: `fan-out throughput idle page history acks sign-ins cut start rooms`, and, when
-//! named, `hour` (`hour=SECONDS`). `runs=N` does each N times.
+//! The server has one core. The load and the database engine have the other. Each scenario starts on an empty database
+//! and runs three times; the median counts.
+//!
+//! `bin/bench SCENARIO…` runs some of the scenarios: `fan-out throughput idle page history acks sign-ins reconnect start
+//! rooms`. `hour` runs only when named (`hour=SECONDS`). `runs=N` sets the number of runs.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::missing_docs_in_private_items,
-    reason = "a measurement that cannot go on is none"
-)]
+#![allow(clippy::unwrap_used, clippy::missing_docs_in_private_items, reason = "a failed measurement must stop")]
 
-mod guest;
+mod client;
 mod http;
+mod scenarios;
 mod server;
 mod socket;
-mod works;
 
+use scenarios::Figure;
 use server::{Engine, Stack};
 use tokio::task::LocalSet;
-use works::Figure;
 
 const ALL: [Stack; 3] = [Stack::Site, Stack::Express, Stack::Ws];
 const PAGES: [Stack; 2] = [Stack::Site, Stack::Express];
 const SITE: [Stack; 1] = [Stack::Site];
 
-/// The works, each with the stacks that can do it.
-const WORKS: [(&str, &[Stack]); 11] = [
+/// The scenarios, each with the stacks that support it.
+const SCENARIOS: [(&str, &[Stack]); 11] = [
     ("fan-out", &ALL),
     ("throughput", &ALL),
     ("idle", &ALL),
@@ -33,7 +31,7 @@ const WORKS: [(&str, &[Stack]); 11] = [
     ("history", &SITE),
     ("acks", &ALL),
     ("sign-ins", &SITE),
-    ("cut", &SITE),
+    ("reconnect", &SITE),
     ("start", &PAGES),
     ("rooms", &SITE),
     ("hour", &SITE),
@@ -42,64 +40,63 @@ const WORKS: [(&str, &[Stack]); 11] = [
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     rlimit::increase_nofile_limit(u64::MAX).unwrap();
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let number = |key: &str| words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('=')?.parse().ok());
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let number = |key: &str| args.iter().find_map(|arg| arg.strip_prefix(key)?.strip_prefix('=')?.parse().ok());
     let (runs, seconds) = (number("runs").unwrap_or(3), number("hour").unwrap_or(3_600));
-    let named: Vec<&str> =
-        words.iter().map(|word| word.split('=').next().unwrap()).filter(|word| *word != "runs").collect();
+    let selected: Vec<&str> =
+        args.iter().map(|arg| arg.split('=').next().unwrap()).filter(|name| *name != "runs").collect();
     println!("| what | stack | figure | all runs |\n|---|---|---|---|");
-    for (work, stacks) in WORKS {
-        let wanted = if named.is_empty() { work != "hour" } else { named.contains(&work) };
-        for stack in stacks.iter().filter(|_| wanted) {
-            let mut all = Vec::new();
-            for run in 1..=if work == "hour" { 1 } else { runs } {
-                eprintln!("  {work}, {}, run {run}", stack.name());
-                all.push(LocalSet::new().run_until(once(work, *stack, seconds as u64)).await);
+    for (scenario, stacks) in SCENARIOS {
+        let is_selected = if selected.is_empty() { scenario != "hour" } else { selected.contains(&scenario) };
+        for stack in stacks.iter().filter(|_| is_selected) {
+            let mut results = Vec::new();
+            for run in 1..=if scenario == "hour" { 1 } else { runs } {
+                eprintln!("  {scenario}, {}, run {run}", stack.name());
+                results.push(LocalSet::new().run_until(run_once(scenario, *stack, seconds as u64)).await);
             }
-            report(*stack, &all);
+            report(*stack, &results);
         }
     }
 }
 
-/// Does one work once.
-async fn once(work: &str, stack: Stack, seconds: u64) -> Vec<Figure> {
+async fn run_once(scenario: &str, stack: Stack, seconds: u64) -> Vec<Figure> {
     let engine = &Engine::start().await;
-    match work {
-        "fan-out" => works::fan_out(stack, engine).await,
-        "throughput" => works::throughput(stack, engine).await,
-        "idle" => works::idle(stack, engine).await,
-        "page" => works::page(stack, engine).await,
-        "history" => works::history(engine).await,
-        "acks" => works::acknowledgements(stack, engine).await,
-        "sign-ins" => works::sign_ins(engine).await,
-        "cut" => works::cut(engine).await,
-        "start" => works::start(stack, engine).await,
-        "rooms" => works::rooms(engine).await,
-        "hour" => works::hour(engine, seconds).await,
-        _ => unreachable!("it is one of the works"),
+    match scenario {
+        "fan-out" => scenarios::fan_out(stack, engine).await,
+        "throughput" => scenarios::throughput(stack, engine).await,
+        "idle" => scenarios::idle(stack, engine).await,
+        "page" => scenarios::page(stack, engine).await,
+        "history" => scenarios::history(engine).await,
+        "acks" => scenarios::acknowledgements(stack, engine).await,
+        "sign-ins" => scenarios::sign_ins(engine).await,
+        "reconnect" => scenarios::reconnect(engine).await,
+        "start" => scenarios::start(stack, engine).await,
+        "rooms" => scenarios::rooms(engine).await,
+        "hour" => scenarios::hour(engine, seconds).await,
+        _ => unreachable!("every scenario has an arm"),
     }
 }
 
-/// Prints a line a figure: the middle of all runs, and all of them.
+/// Prints a row for each figure: the median and all runs.
 fn report(stack: Stack, runs: &[Vec<Figure>]) {
-    for (at, figure) in runs[0].iter().enumerate() {
-        let mut values: Vec<f64> = runs.iter().map(|run| run[at].value).collect();
-        let each: Vec<String> = values.iter().map(|value| short(*value)).collect();
+    for (row, figure) in runs[0].iter().enumerate() {
+        let mut values: Vec<f64> = runs.iter().map(|run| run[row].value).collect();
+        let all: Vec<String> = values.iter().map(|value| format_value(*value)).collect();
         values.sort_unstable_by(f64::total_cmp);
-        let middle = short(values[values.len() / 2]);
-        println!("| {} | {} | {middle} {} | {} |", figure.what, stack.name(), figure.unit, each.join(", "));
+        let median = format_value(values[values.len() / 2]);
+        println!("| {} | {} | {median} {} | {} |", figure.what, stack.name(), figure.unit, all.join(", "));
     }
 }
 
-/// A number with as many digits as say something.
-fn short(value: f64) -> String {
+/// Formats a number with three significant digits, and groups thousands.
+fn format_value(value: f64) -> String {
     match value.abs() {
         1_000.0.. => {
-            let whole = format!("{value:.0}");
-            let at = whole.len() % 3;
-            let groups = whole.as_bytes().iter().enumerate();
-            groups
-                .map(|(n, digit)| format!("{}{}", if n > 0 && n % 3 == at { "," } else { "" }, *digit as char))
+            let digits = format!("{value:.0}");
+            let first_group = digits.len() % 3;
+            let grouped = digits.chars().enumerate();
+            grouped
+                .map(|(n, digit)| format!("{}{digit}", if n > 0 && n % 3 == first_group { "," } else { "" }))
                 .collect()
         }
         100.0.. => format!("{value:.0}"),

@@ -1,4 +1,4 @@
-//! Readers: sockets that count what they are told, and check that it is each chat once.
+//! Sockets that count received chats and check that each chat arrives once.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -17,55 +17,56 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use crate::guest::AGAIN;
+use crate::client::RETRY_DELAY;
 use crate::server::Stack;
 
-/// What stands before a chat's number in its text: nothing of a page or of a protocol looks like it.
-const MARK: &str = "№";
+/// Precedes the number in a chat's text. It occurs in no page and no protocol.
+const MARKER: &str = "№";
 
-/// Everything that the readers of one measurement were told.
+/// The chats that were posted and delivered in one measurement.
 #[derive(Default)]
-pub struct Tally {
-    /// When each chat was said.
-    said: RefCell<Vec<Instant>>,
-    /// Deliveries, all readers together.
+pub struct Counts {
+    /// The time of each chat, by number.
+    posted: RefCell<Vec<Instant>>,
+    /// The deliveries of all readers.
     pub deliveries: Cell<u64>,
-    /// How long deliveries took.
-    pub waits: RefCell<Waits>,
+    pub latencies: RefCell<Latencies>,
 }
 
-/// Durations, counted by tenths of a millisecond.
+/// A histogram of durations in tenths of a millisecond.
 #[derive(Default)]
-pub struct Waits(Vec<u32>);
+pub struct Latencies(Vec<u32>);
 
-/// One reader.
+/// One open socket.
 pub struct Reader {
+    /// The chats received.
     pub count: Rc<Cell<u64>>,
-    told: Rc<Notify>,
+    received: Rc<Notify>,
+    /// The sum of the received numbers: it shows a chat that came twice.
     sum: Rc<Cell<u64>>,
-    acknowledged: Rc<RefCell<HashMap<u64, oneshot::Sender<()>>>>,
+    pending: Rc<RefCell<HashMap<u64, oneshot::Sender<()>>>>,
     sink: RefCell<SplitSink<WebSocketStream<TcpStream>, Message>>,
     task: JoinHandle<()>,
 }
 
-impl Tally {
-    /// The text of the next chat, which is said now, and its number.
-    pub fn text(&self) -> (u64, String) {
-        let mut said = self.said.borrow_mut();
-        said.push(Instant::now());
-        let n = said.len() as u64 - 1;
-        (n, format!("안녕하세요, 오늘 모임은 일곱 시에 사랑방에서 시작합니다. {MARK}{n}."))
+impl Counts {
+    /// Returns the number and text of the next chat, and records its time.
+    pub fn next_chat(&self) -> (u64, String) {
+        let mut posted = self.posted.borrow_mut();
+        posted.push(Instant::now());
+        let n = posted.len() as u64 - 1;
+        (n, format!("안녕하세요, 오늘 모임은 일곱 시에 사랑방에서 시작합니다. {MARKER}{n}."))
     }
 
-    /// Forgets how long deliveries took so far.
-    pub fn forget_waits(&self) {
-        *self.waits.borrow_mut() = Waits::default();
+    /// Empties the histogram of deliveries.
+    pub fn reset_latencies(&self) {
+        *self.latencies.borrow_mut() = Latencies::default();
     }
 
-    /// Waits until each of the readers was told each chat, and sees that it was told each once.
-    pub async fn all_told(&self, readers: &[Reader]) {
-        let total = self.said.borrow().len() as u64;
-        self.told(readers, total).await;
+    /// Waits until each reader has every chat, and asserts that each arrived once.
+    pub async fn wait_for_all(&self, readers: &[Reader]) {
+        let total = self.posted.borrow().len() as u64;
+        self.wait_for(readers, total).await;
         for reader in readers {
             assert_eq!(
                 (reader.count.get(), reader.sum.get()),
@@ -75,37 +76,37 @@ impl Tally {
         }
     }
 
-    /// Waits until each of the readers was told so many chats.
-    pub async fn told(&self, readers: &[Reader], total: u64) {
-        let told = async {
+    /// Waits until each reader has `total` chats.
+    pub async fn wait_for(&self, readers: &[Reader], total: u64) {
+        let received = async {
             for reader in readers {
                 while reader.count.get() < total {
-                    reader.told.notified().await;
+                    reader.received.notified().await;
                 }
             }
         };
-        let in_time = tokio::time::timeout(Duration::from_secs(60), told).await;
+        let in_time = tokio::time::timeout(Duration::from_secs(60), received).await;
         assert!(in_time.is_ok(), "of {total} chats a reader has {:?}", readers.iter().map(|r| r.count.get()).min());
     }
 }
 
-impl Waits {
-    pub fn add(&mut self, wait: Duration) {
-        let at = (wait.as_micros() / 100) as usize;
-        if self.0.len() <= at {
-            self.0.resize(at + 1, 0);
+impl Latencies {
+    pub fn add(&mut self, latency: Duration) {
+        let slot = (latency.as_micros() / 100) as usize;
+        if self.0.len() <= slot {
+            self.0.resize(slot + 1, 0);
         }
-        self.0[at] += 1;
+        self.0[slot] += 1;
     }
 
-    /// The wait that this share of all did not exceed, in milliseconds.
-    pub fn at(&self, share: f64) -> f64 {
+    /// Returns a quantile in milliseconds.
+    pub fn quantile(&self, share: f64) -> f64 {
         let total: u64 = self.0.iter().map(|count| u64::from(*count)).sum();
         let (rank, mut seen) = ((total as f64 * share) as u64, 0);
-        for (at, count) in self.0.iter().enumerate() {
+        for (slot, count) in self.0.iter().enumerate() {
             seen += u64::from(*count);
             if seen >= rank {
-                return (at + 1) as f64 / 10.0;
+                return (slot + 1) as f64 / 10.0;
             }
         }
         f64::NAN
@@ -113,8 +114,8 @@ impl Waits {
 }
 
 impl Reader {
-    /// Opens a socket of a room, on a server that may be asked for what came after `since`.
-    pub async fn open(stack: Stack, port: u16, room: &str, cookie: &str, since: i64, tally: &Rc<Tally>) -> Self {
+    /// Opens a socket in a room. The site sends the chats after `since` first.
+    pub async fn open(stack: Stack, port: u16, room: &str, cookie: &str, since: i64, counts: &Rc<Counts>) -> Self {
         let path = match stack {
             Stack::Site => format!("{room}/live?since={since}"),
             Stack::Express => {
@@ -129,50 +130,49 @@ impl Reader {
             stream.set_nodelay(true).unwrap();
             match client_async(request.clone(), stream).await {
                 Ok((socket, _)) => break socket,
-                Err(WsError::Http(answer)) if answer.status() == 503 => sleep(AGAIN).await,
+                Err(WsError::Http(response)) if response.status() == 503 => sleep(RETRY_DELAY).await,
                 Err(error) => panic!("{path}: {error}"),
             }
         };
         if stack == Stack::Express {
-            // Engine.IO opens, then Socket.IO connects.
+            // Engine.IO opens before Socket.IO connects.
             socket.next().await.unwrap().unwrap();
             socket.send(Message::text("40")).await.unwrap();
             let connected = socket.next().await.unwrap().unwrap();
             assert!(connected.to_text().unwrap().starts_with("40{"));
         }
         let (sink, source) = socket.split();
-        let (count, told, sum, acknowledged) = Default::default();
+        let (count, received, sum, pending) = Default::default();
         let mut reader = Self {
             count,
-            told,
+            received,
             sum,
-            acknowledged,
+            pending,
             sink: RefCell::new(sink),
-            // Replaced at once.
+            // A placeholder: the task needs the fields of the reader.
             task: tokio::task::spawn_local(async {}),
         };
         reader.task = tokio::task::spawn_local(read(
             source,
             stack,
-            (Rc::clone(&reader.count), Rc::clone(&reader.told)),
+            (Rc::clone(&reader.count), Rc::clone(&reader.received)),
             Rc::clone(&reader.sum),
-            Rc::clone(&reader.acknowledged),
-            Rc::clone(tally),
+            Rc::clone(&reader.pending),
+            Rc::clone(counts),
         ));
         reader
     }
 
-    /// Whether it is still open.
+    /// Returns whether the socket is open.
     pub fn is_open(&self) -> bool {
         !self.task.is_finished()
     }
 
-    /// Says something over the socket, where chats are said so. Answers when it is acknowledged, or for bare sockets when
-    /// it comes back.
-    #[expect(clippy::await_holding_refcell_ref, reason = "each sayer has a socket for itself")]
-    pub async fn say(&self, stack: Stack, n: u64, text: String) {
+    /// Posts a chat over the socket and waits for the acknowledgement. Bare sockets wait for the echo.
+    #[expect(clippy::await_holding_refcell_ref, reason = "each writer has its own socket")]
+    pub async fn post_chat(&self, stack: Stack, n: u64, text: String) {
         let (acknowledge, acknowledged) = oneshot::channel();
-        self.acknowledged.borrow_mut().insert(n, acknowledge);
+        self.pending.borrow_mut().insert(n, acknowledge);
         let frame = match stack {
             Stack::Express => format!("42{n}{}", serde_json::json!(["chat", text])),
             Stack::Ws | Stack::Site => text,
@@ -191,41 +191,41 @@ impl Drop for Reader {
 async fn read(
     mut source: SplitStream<WebSocketStream<TcpStream>>,
     stack: Stack,
-    (count, told): (Rc<Cell<u64>>, Rc<Notify>),
+    (count, received): (Rc<Cell<u64>>, Rc<Notify>),
     sum: Rc<Cell<u64>>,
-    acknowledged: Rc<RefCell<HashMap<u64, oneshot::Sender<()>>>>,
-    tally: Rc<Tally>,
+    pending: Rc<RefCell<HashMap<u64, oneshot::Sender<()>>>>,
+    counts: Rc<Counts>,
 ) {
-    let finder = memmem::Finder::new(MARK);
+    let finder = memmem::Finder::new(MARKER);
     let number =
         |from: &[u8]| from.iter().take_while(|b| b.is_ascii_digit()).fold(0, |n, b| n * 10 + u64::from(b - b'0'));
     while let Some(Ok(message)) = source.next().await {
         let Message::Text(text) = message else { continue };
         let bytes = text.as_bytes();
         if stack == Stack::Express && bytes.starts_with(b"43") {
-            if let Some(sayer) = acknowledged.borrow_mut().remove(&number(&bytes[2..])) {
-                let _ = sayer.send(());
+            if let Some(writer) = pending.borrow_mut().remove(&number(&bytes[2..])) {
+                let _ = writer.send(());
             }
             continue;
         }
         let now = Instant::now();
-        let (said, mut waits) = (tally.said.borrow(), tally.waits.borrow_mut());
+        let (posted, mut latencies) = (counts.posted.borrow(), counts.latencies.borrow_mut());
         let mut deliveries = 0;
         for at in finder.find_iter(bytes) {
-            let n = number(&bytes[at + MARK.len()..]);
+            let n = number(&bytes[at + MARKER.len()..]);
             deliveries += 1;
             sum.set(sum.get() + n);
-            waits.add(now - said[n as usize]);
+            latencies.add(now - posted[n as usize]);
             if stack == Stack::Ws
-                && let Some(sayer) = acknowledged.borrow_mut().remove(&n)
+                && let Some(writer) = pending.borrow_mut().remove(&n)
             {
-                let _ = sayer.send(());
+                let _ = writer.send(());
             }
         }
         if deliveries > 0 {
             count.set(count.get() + deliveries);
-            tally.deliveries.set(tally.deliveries.get() + deliveries);
-            told.notify_one();
+            counts.deliveries.set(counts.deliveries.get() + deliveries);
+            received.notify_one();
         }
     }
 }

@@ -1,86 +1,92 @@
-//! `sarangbang backup` and `sarangbang restore`: the users, rooms, chats and pictures of a site as a folder of plain
-//! files, saved while the site runs and people write.
+//! `sarangbang backup` and `sarangbang restore`: a site as a folder of plain files, saved while the site runs.
 //!
 //! ```text
-//! manifest.json   the format's number, when, by which version, how many, and the SHA-256 of SHA256SUMS
-//! SHA256SUMS      of each of the files below, as `sha256sum -c` reads it
-//! room.jsonl.gz   the documents of the collections in canonical MongoDB Extended JSON, one a line
+//! manifest.json   format, times, version, counts, and the SHA-256 of SHA256SUMS
+//! SHA256SUMS      the checksums of the files below, for `sha256sum -c`
+//! room.jsonl.gz   each collection as canonical MongoDB Extended JSON, one document per line
 //! chat.jsonl.gz
 //! user.jsonl.gz
-//! image/          the pictures, under their names
+//! image/          the picture files
 //! ```
 //!
-//! The manifest is written last: a folder without one is no backup. Before that the backup is read as a restore would
-//! read it, so what has a manifest can be restored.
+//! The backup validates all files before it writes the manifest. A folder without a manifest is not a backup.
 //!
-//! **When.** Logs are read to their ends, one after the other; then all of them are read on to where they end by then,
-//! which takes moments, and whatever was removed or closed before that moment is not restored. A room made after the
-//! start is not in it. People come after the chats, so whoever wrote and has an account is there.
+//! A backup shows the moment at which the last pass over the logs begins. It omits rooms created after its start. It reads
+//! users last, so each author with an account is in it. A restore drops the texts of removed chats and the entries of
+//! closed rooms, also those that were read before their removal. Sessions, jobs and the lease are not saved.
 //!
-//! **What does not come back.** What a removed chat said is wiped when it is restored, also where it was read before
-//! it was removed. Of a closed room its number and its last entry stay, as in the database. Who has left is not there.
-//! Sessions, signals, the lease and what is left to do are not saved, and names are taken again by the rooms.
-//!
-//! **Half.** A restore looks at all of the backup before it writes anything. While it writes, a marker stands in the
-//! database, on which no site starts; restoring once more begins anew.
+//! A restore validates the backup before it writes. No site starts on a partially restored database.
 
+mod documents;
 mod export;
-mod folder;
+mod files;
 mod import;
+mod manifest;
 mod pictures;
 mod progress;
+mod reader;
 mod restore;
 mod save;
+mod validator;
+mod writer;
 
 use std::path::Path;
 
+use anyhow::{Result, anyhow};
+
 use crate::config::Settings;
 use crate::process::Engine;
-use folder::{Backup, BackupWriter};
 use pictures::Pictures;
+use reader::Backup;
+use validator::validate;
+use writer::BackupWriter;
 
-/// Saves the site that the settings lead to in a new or empty folder. Answers what was saved, in a sentence.
-///
-/// # Errors
-/// A sentence for the person at the terminal. What the folder then holds has no manifest.
-pub async fn backup(settings: &Settings, folder: &Path) -> Result<String, String> {
-    let pictures = Pictures::of(settings)?;
+/// Saves the configured site in a new or empty folder. Returns a summary.
+pub async fn backup(settings: &Settings, folder: &Path) -> Result<String> {
+    let pictures = Pictures::new(settings)?;
     let (url, engine) = match &settings.database {
         Some(database) => (database.url.clone(), None),
-        None => Engine::join(&settings.var).await.map(|engine| (engine.url().to_owned(), Some(engine)))?,
+        None => {
+            let engine = Engine::attach(&settings.var).await?;
+            (engine.url().to_owned(), Some(engine))
+        }
     };
-    let saved = async {
-        let saving = BackupWriter::create(folder)?;
-        let manifest = save::save(&url, &pictures, saving).await.map_err(|error| {
-            format!("{error} What is in {} is not whole, and no backup: delete it.", folder.display())
+    let summary = async {
+        let writer = BackupWriter::create(folder)?;
+        let manifest = save::save(&url, &pictures, writer).await.map_err(|error| {
+            let cause = format!("{error:#}");
+            let cause = cause.trim_end_matches('.');
+            anyhow!("Cannot complete the backup: {cause}. Delete {}.", folder.display())
         })?;
-        Ok(format!("Saved in {}. {manifest}", folder.display()))
+        Ok(format!("Saved the backup in {}. {manifest}", folder.display()))
     };
-    let saved = saved.await;
-    end(engine).await;
-    saved
+    let summary = summary.await;
+    stop(engine).await;
+    summary
 }
 
-/// Restores a backup into the empty database that the settings lead to. Answers what was restored, in a sentence.
+/// Restores a backup into the configured database, which must be empty. Returns a summary.
 ///
-/// # Errors
-/// A sentence for the person at the terminal. Unless it speaks of the backup, the database says that it was restored
-/// by half.
-pub async fn restore(settings: &Settings, folder: &Path) -> Result<String, String> {
-    let pictures = Pictures::of(settings)?;
-    let saved = Backup::open(folder)?;
-    let inspection = restore::inspect(&saved)?;
+/// After a failed import no site starts on the database until a restore completes.
+pub async fn restore(settings: &Settings, folder: &Path) -> Result<String> {
+    let pictures = Pictures::new(settings)?;
+    let backup = Backup::open(folder)?;
+    let validator = validate(&backup)?;
     let (url, engine) = match &settings.database {
         Some(database) => (database.url.clone(), None),
-        None => Engine::start(&settings.var).await.map(|engine| (engine.url().to_owned(), Some(engine)))?,
+        None => {
+            let engine = Engine::start(&settings.var).await?;
+            (engine.url().to_owned(), Some(engine))
+        }
     };
-    let restored = restore::restore(&url, &pictures, &saved, &inspection).await;
-    end(engine).await;
-    let (manifest, images) = (&saved.manifest, settings.images.dir.display());
-    restored.map(|()| format!("Restored, the pictures into {images} on this machine. {manifest} People sign in again."))
+    let restored = restore::restore(&url, &pictures, &backup, &validator).await;
+    stop(engine).await;
+    restored?;
+    let (manifest, images) = (&backup.manifest, settings.images.dir.display());
+    Ok(format!("Restored the backup. {manifest} The pictures are in {images}. All users must sign in again."))
 }
 
-async fn end(engine: Option<Engine>) {
+async fn stop(engine: Option<Engine>) {
     if let Some(engine) = engine {
         engine.stop().await;
     }

@@ -1,8 +1,7 @@
-//! Caches, and the bytes that all of them together may hold.
+//! Caches with one shared budget in bytes.
 //!
-//! Everything kept in memory to save a query or a rendering is charged to one [`Budget`]. When the budget is used up the
-//! caches that were used least recently are emptied first. Entries also have a maximum age, since a hint that should have
-//! invalidated them may be lost.
+//! Each cache charges its entries to a [`Budget`], which evicts the least recently used caches. Entries also have a
+//! maximum age, because a change notification may be lost.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -14,42 +13,34 @@ use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, interval};
 
-/// The bytes that all caches hold together unless it is configured.
 const DEFAULT_LIMIT: usize = 32 << 20;
-/// How often entries that are too old are dropped.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
-/// How long a cache that belongs to one room is kept without being used.
+/// The time after which an unused cache of one room is dropped.
 pub(crate) const IDLE: Duration = Duration::from_secs(30);
-/// Bytes that caches must have given back before the allocator returns them to the system.
+/// Freed bytes after which the allocator returns memory to the system.
 const TRIM_STEP: usize = 8 << 20;
-/// How long after an eviction that freed too little the next one may start.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
-/// What an entry costs besides its value, in bytes: its key, its place in the table, its times.
+/// The bytes of an entry besides its value: key, slot and times.
 const ENTRY_OVERHEAD: usize = 160;
 
-/// Something that can be emptied. Its methods never wait for a lock.
+/// A cache that the budget can empty. Its methods never wait for a lock.
 pub(crate) trait Evict: Send + Sync {
-    /// Returns when it was last used; `None` when it is empty or in use now.
+    /// Returns `None` if the cache is empty or locked.
     fn last_used(&self) -> Option<Instant>;
-    /// Drops entries, the least recently used first.
     fn evict(&self);
-    /// Drops entries that are too old.
     fn expire(&self, now: Instant);
 }
 
-/// The bytes that all caches of a site may hold together.
 pub struct Budget {
     limit: AtomicUsize,
     used: AtomicUsize,
-    /// The most bytes that were charged since the allocator last returned memory to the system.
+    /// The highest use since the allocator last returned memory to the system.
     peak: AtomicUsize,
-    /// Every cache, one or two a room in use; locked for a copy.
     caches: Mutex<Vec<Weak<dyn Evict>>>,
-    /// Held by the one thread that evicts. When the last eviction freed too little.
+    /// The time of an eviction that freed too little. Only one thread evicts at a time.
     evicting: Mutex<Option<Instant>>,
 }
 
-/// Bytes charged to a budget until this is dropped.
 pub struct Charge {
     budget: Arc<Budget>,
     bytes: usize,
@@ -68,49 +59,45 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Sets the limit in bytes.
-    pub fn set_limit(&self, bytes: u64) {
+    pub(crate) fn set_limit(&self, bytes: u64) {
         self.limit.store(usize::try_from(bytes).unwrap_or(usize::MAX), Ordering::Relaxed);
     }
 
-    /// Returns the bytes that are charged now.
     pub fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Charges bytes. The caller calls [`Budget::relieve`] when it holds no lock.
+    /// Charges bytes. The caller must call [`Budget::relieve`] once it holds no lock.
     pub(crate) fn charge(self: &Arc<Self>, bytes: usize) -> Charge {
         let mut charge = Charge { budget: Arc::clone(self), bytes: 0 };
         charge.resize(bytes);
         charge
     }
 
-    /// Evicts if more is charged than the limit.
+    /// Evicts if the use exceeds the limit.
     ///
-    /// Never called under a lock: dropping an evicted room or log takes the locks of their tables.
+    /// Call it without a lock: dropping an evicted room or log locks the tables of rooms and logs.
     pub(crate) fn relieve(&self) {
         if self.used() > self.limit.load(Ordering::Relaxed) {
             self.evict();
         }
     }
 
-    /// Registers a cache. It is forgotten once it is dropped.
     pub(crate) fn register(&self, cache: Weak<dyn Evict>) {
         self.caches.lock().push(cache);
     }
 
-    /// Drops what is too old, every now and then, for ever.
+    /// Drops old entries periodically. Never returns.
     pub async fn sweep(self: Arc<Self>) {
         let mut ticks = interval(SWEEP_INTERVAL);
         loop {
             let now = ticks.tick().await;
             self.caches.lock().retain(|cache| cache.strong_count() > 0);
-            self.all().iter().for_each(|cache| cache.expire(now));
+            self.live_caches().iter().for_each(|cache| cache.expire(now));
             self.trim().await;
         }
     }
 
-    /// Has the allocator return memory to the system if much was given back.
     async fn trim(&self) {
         let used = self.used();
         if self.peak.load(Ordering::Relaxed).saturating_sub(used) >= TRIM_STEP {
@@ -121,37 +108,36 @@ impl Budget {
         }
     }
 
-    fn all(&self) -> Vec<Arc<dyn Evict>> {
+    fn live_caches(&self) -> Vec<Arc<dyn Evict>> {
         self.caches.lock().iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Empties the least recently used caches until an eighth of the budget is free.
     fn evict(&self) {
-        let Some(mut failed) = self.evicting.try_lock() else { return };
-        if failed.is_some_and(|failed| failed.elapsed() < RETRY_DELAY) {
+        let Some(mut last_failure) = self.evicting.try_lock() else { return };
+        if last_failure.is_some_and(|failure| failure.elapsed() < RETRY_DELAY) {
             return;
         }
         let limit = self.limit.load(Ordering::Relaxed);
-        let enough = limit - limit / 8;
-        let mut caches: Vec<_> = self.all().into_iter().filter_map(|cache| Some((cache.last_used()?, cache))).collect();
+        let target = limit - limit / 8;
+        let mut caches: Vec<_> =
+            self.live_caches().into_iter().filter_map(|cache| Some((cache.last_used()?, cache))).collect();
         caches.sort_by_key(|(used, _)| *used);
         for (_, cache) in caches {
-            if self.used() <= enough {
+            if self.used() <= target {
                 break;
             }
             cache.evict();
         }
-        *failed = (self.used() > enough).then(Instant::now);
+        *last_failure = (self.used() > target).then(Instant::now);
     }
 }
 
 impl Charge {
-    /// Returns the bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Charges another number of bytes instead.
     pub(crate) fn resize(&mut self, bytes: usize) {
         let used = &self.budget.used;
         if bytes > self.bytes {
@@ -171,106 +157,98 @@ impl Drop for Charge {
     }
 }
 
-/// What a cache knows about a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Lookup<V> {
-    /// The value.
     Hit(V),
-    /// Nothing. A value that is read from now on may be inserted under this version.
+    /// A value read from now on may be inserted with this version.
     Miss(Version),
 }
 
-/// Counts the changes of what a cache holds copies of. A value that was read before a change is not inserted after it.
+/// The number of invalidations so far. It prevents inserting a value that was read before a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Version(u64);
 
-/// Values by their keys, each with its age and its size in bytes.
+/// A map with a maximum age and a maximum size in bytes.
 pub(crate) struct Cache<K, V> {
-    /// Read and written by whoever looks something up; locked for lines.
     state: Mutex<CacheState<K, V>>,
     budget: Arc<Budget>,
     max_age: Duration,
-    /// The most bytes of this cache alone.
     max_bytes: usize,
-    /// Counts invalidations.
     version: AtomicU64,
-    /// Changes under way: until they end nothing is inserted.
-    changes: AtomicUsize,
+    /// Pending changes block all inserts.
+    pending_changes: AtomicUsize,
 }
 
 struct CacheState<K, V> {
     entries: HashMap<K, CacheEntry<V>>,
     charge: Charge,
-    used: Instant,
+    last_used: Instant,
 }
 
 struct CacheEntry<V> {
     value: V,
     bytes: usize,
     inserted: Instant,
-    used: Instant,
+    last_used: Instant,
 }
 
-/// A change under way of what a cache holds copies of. Ends when it is dropped.
+/// A pending change of the source of a cache. Dropping it ends the change.
 pub(crate) struct ChangeGuard<K: Eq + Hash, V> {
     cache: Arc<Cache<K, V>>,
     key: Option<K>,
 }
 
 impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Cache<K, V> {
-    /// Creates a cache whose entries are at most `max_age` old and hold at most `max_bytes` together.
     pub(crate) fn new(budget: &Arc<Budget>, max_age: Duration, max_bytes: usize) -> Arc<Self> {
-        let state = CacheState { entries: HashMap::new(), charge: budget.charge(0), used: Instant::now() };
-        let (version, changes) = (AtomicU64::default(), AtomicUsize::default());
+        let state = CacheState { entries: HashMap::new(), charge: budget.charge(0), last_used: Instant::now() };
+        let (version, pending_changes) = (AtomicU64::default(), AtomicUsize::default());
         let (state, budget) = (Mutex::new(state), Arc::clone(budget));
-        let cache = Arc::new(Self { state, budget, max_age, max_bytes, version, changes });
+        let cache = Arc::new(Self { state, budget, max_age, max_bytes, version, pending_changes });
         let weak: Weak<dyn Evict> = Arc::downgrade(&(Arc::clone(&cache) as Arc<dyn Evict>));
         cache.budget.register(weak);
         cache
     }
 
-    /// Looks a key up.
     pub(crate) fn get(&self, key: &K) -> Lookup<V> {
         let now = Instant::now();
         let mut state = self.state.lock();
-        state.used = now;
+        state.last_used = now;
         match state.entries.get_mut(key) {
             Some(stored) if now - stored.inserted < self.max_age => {
-                stored.used = now;
+                stored.last_used = now;
                 Lookup::Hit(stored.value.clone())
             }
             _ => Lookup::Miss(self.version()),
         }
     }
 
-    /// Returns the version that a value may be inserted under which is read from now on.
+    /// Returns the version for a value that the caller reads afterwards.
     pub(crate) fn version(&self) -> Version {
         Version(self.version.load(Ordering::Acquire))
     }
 
-    /// Inserts a value of so many bytes, unless something was invalidated since `version`.
+    /// Inserts a value unless the cache was invalidated after `version`.
     pub(crate) fn insert(&self, version: Version, key: K, value: V, bytes: usize) {
         let mut state = self.state.lock();
-        if self.version() == version && self.changes.load(Ordering::Acquire) == 0 {
+        if self.version() == version && self.pending_changes.load(Ordering::Acquire) == 0 {
             self.store(&mut state, key, value, bytes);
         }
         drop(state);
         self.budget.relieve();
     }
 
-    /// Stores a value unless the stored one is as good, in one step. Returns whether it did.
+    /// Inserts a value if there is none or `is_better` prefers it to the stored one. Returns whether it did.
     pub(crate) fn insert_if(&self, key: K, value: V, bytes: usize, is_better: impl FnOnce(&V) -> bool) -> bool {
         let mut state = self.state.lock();
-        let is_stored = state.entries.get(&key).is_none_or(|stored| is_better(&stored.value));
-        if is_stored {
+        let is_accepted = state.entries.get(&key).is_none_or(|stored| is_better(&stored.value));
+        if is_accepted {
             self.store(&mut state, key, value, bytes);
         }
         drop(state);
         self.budget.relieve();
-        is_stored
+        is_accepted
     }
 
-    /// Marks a value as read from its source just now. Whether it is used counts as before.
     pub(crate) fn renew(&self, version: Version, key: &K) {
         let mut state = self.state.lock();
         if self.version() == version
@@ -285,40 +263,34 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Cache<K, 
         if bytes > self.max_bytes {
             return;
         }
-        let stored = CacheEntry { value, bytes, inserted: now, used: now };
-        let before = state.entries.insert(key, stored).map_or(0, |before| before.bytes);
-        let total = state.charge.bytes() - before + bytes;
+        let stored = CacheEntry { value, bytes, inserted: now, last_used: now };
+        let replaced = state.entries.insert(key, stored).map_or(0, |replaced| replaced.bytes);
+        let total = state.charge.bytes() - replaced + bytes;
         state.charge.resize(total);
         if total > self.max_bytes {
             state.evict(self.max_bytes / 2);
         }
     }
 
-    /// Drops the value of a key, which has changed; without a key all values.
+    /// Drops the value of a key, or all values without a key.
     pub(crate) fn invalidate(&self, key: Option<&K>) {
         let mut state = self.state.lock();
         self.version.fetch_add(1, Ordering::AcqRel);
-        match key {
-            Some(key) => state.remove(key),
-            None => {
-                state.entries.clear();
-                state.charge.resize(0);
-            }
-        }
+        state.remove(key);
     }
 
-    /// Drops the value of a key, or all values, now and once more when the change has ended.
+    /// Invalidates a key, or all keys, now and again at the end of the change.
     pub(crate) fn change(self: &Arc<Self>, key: Option<K>) -> ChangeGuard<K, V> {
-        self.changes.fetch_add(1, Ordering::AcqRel);
+        self.pending_changes.fetch_add(1, Ordering::AcqRel);
         self.invalidate(key.as_ref());
         ChangeGuard { cache: Arc::clone(self), key }
     }
 
-    /// Returns the entries that were inserted longer than `age` ago and looked up less than `used` ago.
-    pub(crate) fn older_than(&self, age: Duration, used: Duration) -> Vec<(K, V)> {
+    /// Returns the entries that are older than `age` and were used within `recently`.
+    pub(crate) fn older_than(&self, age: Duration, recently: Duration) -> Vec<(K, V)> {
         let now = Instant::now();
         let state = self.state.lock();
-        let is_due = |stored: &CacheEntry<V>| now - stored.inserted >= age && now - stored.used < used;
+        let is_due = |stored: &CacheEntry<V>| now - stored.inserted >= age && now - stored.last_used < recently;
         let old = state.entries.iter().filter(|(_, stored)| is_due(stored));
         old.map(|(key, stored)| (key.clone(), stored.value.clone())).collect()
     }
@@ -333,35 +305,34 @@ impl<K: Eq + Hash, V> Drop for ChangeGuard<K, V> {
     fn drop(&mut self) {
         let mut state = self.cache.state.lock();
         self.cache.version.fetch_add(1, Ordering::AcqRel);
-        match &self.key {
-            Some(key) => state.remove(key),
-            None => {
-                state.entries.clear();
-                state.charge.resize(0);
-            }
-        }
-        self.cache.changes.fetch_sub(1, Ordering::AcqRel);
+        state.remove(self.key.as_ref());
+        self.cache.pending_changes.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
 impl<K: Eq + Hash, V> CacheState<K, V> {
-    fn remove(&mut self, key: &K) {
+    fn remove(&mut self, key: Option<&K>) {
+        let Some(key) = key else {
+            self.entries.clear();
+            return self.charge.resize(0);
+        };
         if let Some(stored) = self.entries.remove(key) {
             self.charge.resize(self.charge.bytes() - stored.bytes);
         }
     }
 
-    /// Drops the least recently used entries until no more than `bytes` are left.
+    /// Drops the least recently used entries until at most `bytes` remain.
     fn evict(&mut self, bytes: usize) {
-        let mut used: Vec<(Instant, usize)> = self.entries.values().map(|stored| (stored.used, stored.bytes)).collect();
-        used.sort_unstable_by(|one, other| other.cmp(one));
-        let mut kept = 0;
-        let oldest = used.iter().find(|(_, size)| {
-            kept += size;
-            kept > bytes
+        let mut uses: Vec<(Instant, usize)> =
+            self.entries.values().map(|stored| (stored.last_used, stored.bytes)).collect();
+        uses.sort_unstable_by(|first, second| second.cmp(first));
+        let mut total = 0;
+        let oldest = uses.iter().find(|(_, size)| {
+            total += size;
+            total > bytes
         });
         let Some((oldest, _)) = oldest.copied() else { return };
-        self.entries.retain(|_, stored| stored.used > oldest);
+        self.entries.retain(|_, stored| stored.last_used > oldest);
         self.charge.resize(self.entries.values().map(|stored| stored.bytes).sum());
     }
 }
@@ -369,7 +340,7 @@ impl<K: Eq + Hash, V> CacheState<K, V> {
 impl<K: Eq + Hash + Send + 'static, V: Send + 'static> Evict for Cache<K, V> {
     fn last_used(&self) -> Option<Instant> {
         let state = self.state.try_lock()?;
-        (!state.entries.is_empty()).then_some(state.used)
+        (!state.entries.is_empty()).then_some(state.last_used)
     }
 
     fn evict(&self) {
@@ -404,7 +375,7 @@ mod tests {
     fn miss(cache: &Cache<u32, u32>, key: u32) -> Version {
         match cache.get(&key) {
             Lookup::Miss(version) => version,
-            Lookup::Hit(value) => panic!("{value} is there"),
+            Lookup::Hit(value) => panic!("found {value}"),
         }
     }
 

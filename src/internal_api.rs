@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
@@ -46,9 +47,7 @@ pub(crate) enum Outcome {
 }
 
 impl SiteClient {
-    /// # Errors
-    /// A sentence for the operator when no HTTP client can be set up.
-    pub(crate) fn new(base: Url, secret: Secret) -> Result<Self, String> {
+    pub(crate) fn new(base: Url, secret: Secret) -> Result<Self> {
         InternalClient::new(base, secret).map(Self)
     }
 
@@ -81,9 +80,7 @@ impl SiteClient {
 }
 
 impl ImageClient {
-    /// # Errors
-    /// A sentence for the operator when no HTTP client can be set up.
-    pub(crate) fn new(base: Url, secret: Secret) -> Result<Self, String> {
+    pub(crate) fn new(base: Url, secret: Secret) -> Result<Self> {
         InternalClient::new(base, secret).map(Self)
     }
 
@@ -125,11 +122,11 @@ impl ImageClient {
 }
 
 impl InternalClient {
-    fn new(base: Url, secret: Secret) -> Result<Self, String> {
+    fn new(base: Url, secret: Secret) -> Result<Self> {
         // An idle connection in a pool would delay the other server's shutdown.
         let http = Client::builder().timeout(TIMEOUT).pool_max_idle_per_host(0).no_proxy();
         let http = http.redirect(reqwest::redirect::Policy::none()).build();
-        let http = http.map_err(|error| format!("Cannot set up the HTTP client: {error}."))?;
+        let http = http.context("Cannot set up the HTTP client")?;
         Ok(Self { http, base, secret })
     }
 

@@ -3,15 +3,17 @@
 //! `docs/ARCHITECTURE.md` is the map. Imports point down only:
 //!
 //! ```text
-//! site         reads settings, builds and launches, stops in order; beside it check and backup
-//! controllers  one file a resource: find, do, answer
-//! live         follows logs, has chats rendered once, hands them out
-//! views        what templates and JSON are given; nothing of HTTP
-//! models       verbs on the collections; neither HTTP nor HTML
-//! internal_api, limit, metrics: the other server, the database of our own, limits, what is counted
-//! http         what both servers need to read a request
-//! cache, config, error, process, ticket: the ground
-//! images       the second server, beside the controllers: uses views for error pages, peer, http and the ground
+//! run          starts and stops processes in order; beside it check and backup
+//! site         the site's Rocket instance
+//! images       the second server, beside the site
+//! controllers  one file a resource: find, do, reply
+//! live         follows logs, renders new chats once, distributes them
+//! views        values for templates and JSON; knows no HTTP
+//! models       verbs on the collections; knows neither HTTP nor HTML
+//! store        how the site talks to MongoDB; knows no model
+//! internal_api, limits, metrics
+//! http         reading requests, for both servers
+//! cache, config, error, file, picture_path, process, ticket: the ground
 //! ```
 
 pub mod backup;
@@ -20,6 +22,7 @@ pub mod check;
 pub mod config;
 pub mod controllers;
 pub mod error;
+mod file;
 mod http;
 pub mod images;
 mod internal_api;
@@ -27,7 +30,9 @@ mod limits;
 mod live;
 mod metrics;
 pub mod models;
+mod picture_path;
 pub mod process;
+pub mod run;
 pub mod site;
 pub mod store;
 pub mod ticket;

@@ -1,7 +1,6 @@
-//! Limits on how often something may be done and how many sockets may be open. Counts are per instance, in memory.
+//! Rate limits and socket limits, counted in memory by each instance.
 //!
-//! Own code instead of the crate `governor`: its keyed limiters keep a key until somebody sweeps them, so their memory
-//! has no bound. They also cannot count an attempt that is still pending, which [`Counts::reserve`] has to.
+//! The crate `governor` does not fit: its keyed limiters have no bound in memory and cannot count a pending attempt.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
@@ -13,70 +12,55 @@ use std::time::{Duration, Instant};
 use crate::config;
 use crate::error::{Error, Result};
 
-/// The most keys that one table holds: 32,768 slots of 33 bytes, so at most 1,056 KiB.
+/// Limits a table to 32,768 slots of 33 bytes: 1,056 KiB.
 const MAX_KEYS: usize = 14_000;
-/// The span that `rates` count in.
 const MINUTE: Duration = Duration::from_secs(60);
-/// When a client that has too many sockets open should try again.
+/// The `Retry-After` of a client with too many open sockets.
 const SOCKET_RETRY: Duration = Duration::from_secs(30);
 
-/// The limits of the site.
-pub struct Limits {
-    /// Sign-ups.
-    pub signups: Rate,
-    /// Rooms created.
-    pub rooms: Rate,
-    /// Chats posted.
-    pub chats: Rate,
-    /// Edits and removals of chats, changes of rooms and of profiles.
-    pub edits: Rate,
-    /// Open sockets.
-    pub sockets: Arc<Sockets>,
+pub(crate) struct Limits {
+    pub(crate) signups: Rate,
+    pub(crate) rooms: Rate,
+    pub(crate) chats: Rate,
+    /// Edits and removals of chats, updates of rooms and profiles.
+    pub(crate) edits: Rate,
+    pub(crate) sockets: Arc<SocketLimits>,
 }
 
 impl Limits {
-    /// Takes the limits from the settings.
-    pub fn new(rates: &config::Rates, sockets: config::Sockets) -> Self {
+    pub(crate) fn new(rates: &config::Rates, sockets: config::Sockets) -> Self {
         Self {
             signups: Rate::new(rates.signups),
             rooms: Rate::new(rates.rooms),
             chats: Rate::new(rates.chats),
             edits: Rate::new(rates.edits),
-            sockets: Arc::new(Sockets::new(sockets)),
+            sockets: Arc::new(SocketLimits::new(sockets)),
         }
     }
 }
 
-/// A limit a minute, for each person and for each address.
-pub struct Rate {
+/// A limit per minute for each user and each address.
+pub(crate) struct Rate {
     /// 0 means no limit.
     max: u32,
     counts: SlidingCounts,
 }
 
 impl Rate {
-    /// Allows so many a minute; 0 allows any number.
-    pub fn new(times: u32) -> Self {
-        Self { max: times, counts: SlidingCounts::default() }
+    pub(crate) fn new(max: u32) -> Self {
+        Self { max, counts: SlidingCounts::default() }
     }
 
-    /// Counts one for a person and for their address, unless either has used up the minute.
-    ///
-    /// # Errors
-    /// `TooMany`, with the time until the minute is over. Then nothing is counted.
-    pub fn check(&self, person: impl Hash, address: IpAddr) -> Result<()> {
+    /// Counts one event of a user at an address. Counts nothing if either has reached the limit.
+    pub(crate) fn check(&self, user: impl Hash, address: IpAddr) -> Result<()> {
         if self.max == 0 {
             return Ok(());
         }
-        let keys = [self.counts.key(("person", person)), self.counts.key(network(address))];
+        let keys = [self.counts.key(("user", user)), self.counts.key(network(address))];
         self.counts.take(&keys.map(|key| self.quota(key)))
     }
 
-    /// Counts one for an address alone.
-    ///
-    /// # Errors
-    /// As [`Rate::take`].
-    pub fn check_address(&self, address: IpAddr) -> Result<()> {
+    pub(crate) fn check_address(&self, address: IpAddr) -> Result<()> {
         if self.max == 0 {
             return Ok(());
         }
@@ -84,49 +68,38 @@ impl Rate {
     }
 
     fn quota(&self, key: u64) -> Quota {
-        Quota { key, times: self.max, span: MINUTE }
+        Quota { key, max: self.max, span: MINUTE }
     }
 }
 
-/// How often something may happen for one key.
 #[derive(Clone, Copy)]
 pub(crate) struct Quota {
-    /// From [`Counts::key`].
     pub(crate) key: u64,
-    /// How often within [`Quota::span`].
-    pub(crate) times: u32,
-    /// Begins with the first event and is then over for all of them at once.
+    pub(crate) max: u32,
+    /// Starts with the first event, and then resets all counts at once.
     pub(crate) span: Duration,
 }
 
-/// Events by key, in a table of at most [`KEYS`].
 #[derive(Default)]
 pub(crate) struct SlidingCounts {
-    /// Locked for lines.
     table: Mutex<HashMap<u64, WindowCount>>,
-    /// Its own for each table, so that nobody can choose keys that meet.
+    /// A random seed for each table: clients cannot choose colliding keys.
     hasher: RandomState,
 }
 
 struct WindowCount {
-    /// When the span is over.
-    until: Instant,
-    /// Events within it.
-    times: u32,
-    /// Reservations that may become events.
-    pending: u32,
+    end: Instant,
+    events: u32,
+    /// The reservations that may become events.
+    reserved: u32,
 }
 
 impl SlidingCounts {
-    /// Returns the key of anything.
-    pub(crate) fn key(&self, of: impl Hash) -> u64 {
-        self.hasher.hash_one(of)
+    pub(crate) fn key(&self, value: impl Hash) -> u64 {
+        self.hasher.hash_one(value)
     }
 
-    /// Counts one event for each quota, if none of them is used up.
-    ///
-    /// # Errors
-    /// `TooMany`, with the time until the last of the spans is over.
+    /// Counts one event in each quota. Counts nothing if one of them is used up.
     pub(crate) fn take(&self, quotas: &[Quota]) -> Result<()> {
         let now = Instant::now();
         let mut table = self.table();
@@ -135,43 +108,38 @@ impl SlidingCounts {
         Ok(())
     }
 
-    /// Reserves one event of each quota. Answers `false` if those that are reserved may use one up.
-    ///
-    /// # Errors
-    /// As [`Counts::take`].
+    /// Reserves one event in each quota. Returns `false` if other reservations may use one up.
     pub(crate) fn reserve(&self, quotas: &[Quota]) -> Result<bool> {
         let now = Instant::now();
         let mut table = self.table();
         let is_free = is_free(&mut table, quotas, now)?;
         if is_free {
-            quotas.iter().for_each(|quota| entry(&mut table, quota, now).pending += 1);
+            quotas.iter().for_each(|quota| entry(&mut table, quota, now).reserved += 1);
         }
         Ok(is_free)
     }
 
-    /// Gives reservations back.
     pub(crate) fn release(&self, quotas: &[Quota]) {
         let mut table = self.table();
         for quota in quotas {
             let Some(count) = table.get_mut(&quota.key) else { continue };
-            count.pending = count.pending.saturating_sub(1);
-            if count.pending == 0 && count.times == 0 {
+            count.reserved = count.reserved.saturating_sub(1);
+            if count.reserved == 0 && count.events == 0 {
                 table.remove(&quota.key);
             }
         }
     }
 
-    /// Counts an event that was reserved before. The reservation stays until it is released.
+    /// Counts a reserved event. The caller still releases the reservation.
     pub(crate) fn count(&self, quotas: &[Quota]) {
         let now = Instant::now();
         let mut table = self.table();
         quotas.iter().for_each(|quota| entry(&mut table, quota, now).count(quota, now));
     }
 
-    /// Forgets the events of a key.
     pub(crate) fn reset(&self, quota: &Quota) {
         if let Some(count) = self.table().get_mut(&quota.key) {
-            count.times = 0;
+            count.events = 0;
         }
     }
 
@@ -187,63 +155,62 @@ impl SlidingCounts {
 
 impl WindowCount {
     fn count(&mut self, quota: &Quota, now: Instant) {
-        if self.times == 0 || self.until <= now {
-            (self.times, self.until) = (0, now + quota.span);
+        if self.events == 0 || self.end <= now {
+            (self.events, self.end) = (0, now + quota.span);
         }
-        self.times = self.times.saturating_add(1);
+        self.events = self.events.saturating_add(1);
     }
 
     fn is_over(&self, now: Instant) -> bool {
-        self.pending == 0 && (self.times == 0 || self.until <= now)
+        self.reserved == 0 && (self.events == 0 || self.end <= now)
     }
 }
 
-/// Whether no quota can be used up, even if all that is reserved becomes an event.
+/// Returns whether all quotas have room even if every reservation becomes an event.
 fn is_free(table: &mut HashMap<u64, WindowCount>, quotas: &[Quota], now: Instant) -> Result<bool> {
-    let (mut is_free, mut closed) = (true, None);
+    let (mut is_free, mut longest_wait) = (true, None);
     for quota in quotas {
         let Some(count) = table.get_mut(&quota.key) else { continue };
-        if count.until <= now {
-            count.times = 0;
+        if count.end <= now {
+            count.events = 0;
         }
-        if count.times >= quota.times {
-            closed = closed.max(Some(count.until - now));
+        if count.events >= quota.max {
+            longest_wait = longest_wait.max(Some(count.end - now));
         }
-        is_free &= count.times.saturating_add(count.pending) < quota.times;
+        is_free &= count.events.saturating_add(count.reserved) < quota.max;
     }
-    closed.map_or(Ok(is_free), |retry_after| Err(Error::RateLimited { retry_after }))
+    longest_wait.map_or(Ok(is_free), |retry_after| Err(Error::RateLimited { retry_after }))
 }
 
 fn entry<'a>(table: &'a mut HashMap<u64, WindowCount>, quota: &Quota, now: Instant) -> &'a mut WindowCount {
     if table.len() >= MAX_KEYS && !table.contains_key(&quota.key) {
-        evict_one(table, now);
+        evict_half(table, now);
     }
-    table.entry(quota.key).or_insert_with(|| WindowCount { until: now, times: 0, pending: 0 })
+    table.entry(quota.key).or_insert_with(|| WindowCount { end: now, events: 0, reserved: 0 })
 }
 
-/// Removes at least half of the keys: those whose span is over, then those with the fewest events. So a flood of new
-/// keys does not reset one that is near its limit. Reserved keys stay; the hashing gate bounds their number.
-fn evict_one(table: &mut HashMap<u64, WindowCount>, now: Instant) {
+/// Removes at least half of the keys: expired ones, then those with the fewest events.
+///
+/// A flood of new keys therefore does not reset a key near its limit. Reserved keys stay, in bounded number.
+fn evict_half(table: &mut HashMap<u64, WindowCount>, now: Instant) {
     table.retain(|_, count| !count.is_over(now));
     let mut surplus = table.len().saturating_sub(MAX_KEYS / 2);
     if surplus == 0 {
         return;
     }
-    let mut times: Vec<u32> = table.values().map(|count| count.times).collect();
-    let (_, middle, _) = times.select_nth_unstable(surplus);
-    let middle = *middle;
-    for is_below in [true, false] {
+    let mut events: Vec<u32> = table.values().map(|count| count.events).collect();
+    let threshold = *events.select_nth_unstable(surplus).1;
+    for is_at_threshold in [false, true] {
         table.retain(|_, count| {
-            let goes =
-                surplus > 0 && count.pending == 0 && (count.times < middle || !is_below && count.times == middle);
-            surplus -= usize::from(goes);
-            !goes
+            let is_candidate = count.events < threshold || is_at_threshold && count.events == threshold;
+            let is_removed = surplus > 0 && count.reserved == 0 && is_candidate;
+            surplus -= usize::from(is_removed);
+            !is_removed
         });
     }
 }
 
-/// Returns the network that limits count an address as: the /64 of an IPv6 address, because one household has a whole /64, or
-/// the IPv4 address itself.
+/// Returns the network that shares one limit: an IPv4 address, or the /64 of an IPv6 address.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
@@ -251,31 +218,25 @@ pub(crate) fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The open sockets, by person and by address.
-pub struct Sockets {
+/// The limits and counts of open sockets, by user and by address.
+pub(crate) struct SocketLimits {
     limits: config::Sockets,
-    /// By the key of a person or of an address; a key goes with its last socket. Locked for lines.
     open: Mutex<HashMap<u64, u32>>,
     hasher: RandomState,
 }
 
-/// The place of one open socket. Dropping it frees the place.
 pub struct SocketPermit {
-    sockets: Arc<Sockets>,
+    sockets: Arc<SocketLimits>,
     keys: [u64; 2],
 }
 
-impl Sockets {
+impl SocketLimits {
     fn new(limits: config::Sockets) -> Self {
         Self { limits, open: Mutex::default(), hasher: RandomState::new() }
     }
 
-    /// Takes a place for a socket of a person at an address.
-    ///
-    /// # Errors
-    /// `TooMany` when either has as many as they may.
-    pub fn acquire(self: &Arc<Self>, person: impl Hash, address: IpAddr) -> Result<SocketPermit> {
-        let keys = [self.hasher.hash_one(("person", person)), self.hasher.hash_one(network(address))];
+    pub(crate) fn acquire(self: &Arc<Self>, user: impl Hash, address: IpAddr) -> Result<SocketPermit> {
+        let keys = [self.hasher.hash_one(("user", user)), self.hasher.hash_one(network(address))];
         let limits = [self.limits.user, self.limits.address];
         let mut open = self.table();
         let is_full = |(key, limit): (&u64, u32)| limit > 0 && open.get(key).is_some_and(|count| *count >= limit);
@@ -318,17 +279,17 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_limits_a_person_and_an_address_each_on_its_own() {
+    fn a_rate_limits_a_user_and_an_address_separately() {
         let rate = Rate::new(3);
         for n in 0..3 {
             rate.check("gildong", address(n)).unwrap();
         }
-        assert!(refused(rate.check("gildong", address(9))), "the person has used up the minute");
+        assert!(refused(rate.check("gildong", address(9))), "the user has reached the limit");
         rate.check("chunhyang", address(9)).unwrap();
-        for person in ["a", "b"] {
-            rate.check(person, address(9)).unwrap();
+        for user in ["a", "b"] {
+            rate.check(user, address(9)).unwrap();
         }
-        assert!(refused(rate.check("c", address(9))), "the address has used it up");
+        assert!(refused(rate.check("c", address(9))), "the address has reached the limit");
         assert!(refused(rate.check_address(address(9))));
         rate.check("c", address(10)).unwrap();
     }
@@ -367,13 +328,13 @@ mod tests {
     #[test]
     fn a_span_ends_and_another_begins() {
         let counts = SlidingCounts::default();
-        let quota = Quota { key: 1, times: 2, span: MINUTE };
+        let quota = Quota { key: 1, max: 2, span: MINUTE };
         counts.take(&[quota]).unwrap();
         counts.take(&[quota]).unwrap();
         assert!(refused(counts.take(&[quota])));
-        counts.table().get_mut(&1).unwrap().until = Instant::now();
+        counts.table().get_mut(&1).unwrap().end = Instant::now();
         counts.take(&[quota]).unwrap();
-        assert_eq!(counts.table()[&1].times, 1);
+        assert_eq!(counts.table()[&1].events, 1);
     }
 
     #[test]
@@ -395,7 +356,7 @@ mod tests {
     #[test]
     fn what_is_reserved_is_neither_removed_nor_free() {
         let counts = SlidingCounts::default();
-        let quota = |key| Quota { key, times: 1, span: MINUTE };
+        let quota = |key| Quota { key, max: 1, span: MINUTE };
         assert!(counts.reserve(&[quota(0)]).unwrap());
         for key in 1..100_000 {
             counts.take(&[quota(key)]).unwrap();
@@ -407,7 +368,7 @@ mod tests {
 
     #[test]
     fn a_socket_has_its_place_until_it_is_dropped() {
-        let sockets = Arc::new(Sockets::new(config::Sockets { user: 2, address: 3 }));
+        let sockets = Arc::new(SocketLimits::new(config::Sockets { user: 2, address: 3 }));
         let mut open = vec![sockets.acquire("a", address(1)).unwrap(), sockets.acquire("a", address(2)).unwrap()];
         assert!(refused(sockets.acquire("a", address(3))));
         open.extend((0..2).map(|_| sockets.acquire("b", address(1)).unwrap()));
@@ -415,7 +376,7 @@ mod tests {
         open.clear();
         assert!(sockets.table().is_empty());
         sockets.acquire("a", address(1)).unwrap();
-        let unlimited = Arc::new(Sockets::new(config::Sockets { user: 0, address: 0 }));
+        let unlimited = Arc::new(SocketLimits::new(config::Sockets { user: 0, address: 0 }));
         let many: Vec<_> = (0..10_000).map(|_| unlimited.acquire("a", address(1)).unwrap()).collect();
         assert_eq!(many.len(), 10_000);
     }

@@ -49,7 +49,9 @@ const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(10);
 /// # Errors
 /// A sentence for the operator.
 pub async fn open(url: &str) -> Result<Arc<Database>, String> {
-    prepare(Database::connect(url).await?).await
+    let db = Arc::new(Database::connect(url).await?);
+    prepare(&db).await?;
+    Ok(db)
 }
 
 /// Connects to the site's own engine and prepares the models.
@@ -57,25 +59,26 @@ pub async fn open(url: &str) -> Result<Arc<Database>, String> {
 /// # Errors
 /// A sentence for the operator.
 pub async fn open_exclusive(url: &str) -> Result<Arc<Database>, String> {
-    prepare(Database::connect_exclusive(url).await?).await
+    let db = Arc::new(Database::connect_exclusive(url).await?);
+    prepare(&db).await?;
+    Ok(db)
 }
 
 /// Makes a database ready for requests: indexes, migrations, abandoned jobs, the room list.
 ///
 /// # Errors
 /// A sentence for the operator.
-pub(crate) async fn prepare(db: Database) -> Result<Arc<Database>, String> {
-    let db = Arc::new(db);
-    RestoreMarker::ensure_absent(&db).await?;
-    ensure_indexes(&db).await.map_err(database_error)?;
-    migrate(&db).await.map_err(database_error)?;
+pub(crate) async fn prepare(db: &Arc<Database>) -> Result<(), String> {
+    RestoreMarker::ensure_absent(db).await?;
+    ensure_indexes(db).await.map_err(database_error)?;
+    migrate(db).await.map_err(database_error)?;
     db.load_site_id().await.map_err(database_error)?;
-    Job::<Cleanup>::resume_all(&db).await.map_err(database_error)?;
-    db.state::<RoomList>().load(&db).await.map_err(database_error)?;
+    Job::<Cleanup>::resume_all(db).await.map_err(database_error)?;
+    db.state::<RoomList>().load(db).await.map_err(database_error)?;
     // Last: the other instances count this one as running only while it sends heartbeats.
     db.join_cluster().await.map_err(database_error)?;
-    tokio::spawn(maintain(Arc::downgrade(&db)));
-    Ok(db)
+    tokio::spawn(maintain(Arc::downgrade(db)));
+    Ok(())
 }
 
 pub(crate) async fn ensure_indexes(db: &Database) -> Result<(), MongoError> {

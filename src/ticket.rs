@@ -1,32 +1,31 @@
-//! Tickets: short-lived signed notes between the two servers. A ticket says for what it is (its purpose), about
-//! whom or what (its subject) and until when; the HMAC-SHA-256 over all three is made with the shared secret.
+//! Short-lived tickets between the two servers: an HMAC-SHA-256 of purpose, subject and expiry.
 
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// How long a ticket is good for.
-pub const TTL: Duration = Duration::from_secs(10 * 60);
-/// Bytes of a mark.
+use crate::file::create_atomically;
+
+const TTL: Duration = Duration::from_secs(10 * 60);
+const MIN_SECRET_BYTES: usize = 16;
 const SIGNATURE_BYTES: usize = 16;
 
-/// What a ticket is for. One purpose's ticket opens nothing else.
+/// The only action that a ticket permits. Each names its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// A user may send the image server a picture. Subject: the user's id.
+    /// The user's id.
     Upload,
-    /// The image server tells the site where the picture is. Subject: the user's id and the path.
+    /// The user's id and the picture's path.
     SetPicture,
-    /// The image server asks whether anybody has a picture. Subject: its path.
+    /// The picture's path.
     QueryPicture,
-    /// The site has the image server forget a picture. Subject: its path.
+    /// The picture's path.
     DeletePicture,
 }
 
@@ -41,97 +40,77 @@ impl Purpose {
     }
 }
 
-/// What both servers know and nobody else. At least 32 bytes when we make it.
+/// The key that only the two servers know.
 #[derive(Clone)]
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// The configured secret.
-    ///
-    /// # Errors
-    /// A sentence, when it is shorter than 16 bytes.
-    pub fn from_config(text: &str) -> Result<Self, String> {
-        match text.len() {
-            length @ 0..16 => Err(format!(
-                "images.secret has {length} bytes; it takes 16 characters or more, the same for both servers"
-            )),
-            _ => Ok(Self(text.as_bytes().to_vec())),
+    /// Reads the setting `images.secret`.
+    pub fn from_config(text: &str) -> Result<Self> {
+        if text.len() < MIN_SECRET_BYTES {
+            bail!(
+                "Cannot use images.secret: it has {} bytes. Set it to a text of {MIN_SECRET_BYTES} characters or more, the same \
+                 for both servers.",
+                text.len()
+            );
         }
+        Ok(Self(text.as_bytes().to_vec()))
     }
 
-    /// The secret kept in a file, which is made when it is not there.
-    ///
-    /// # Errors
-    /// A sentence, when the file cannot be made or read.
-    pub fn load_or_create(path: &Path) -> Result<Self, String> {
-        let failed = |error: &dyn std::fmt::Display| format!("The secret {} cannot be kept: {error}.", path.display());
-        let mut random = [0; 32];
-        getrandom::fill(&mut random).map_err(|error| failed(&error))?;
+    pub(crate) fn load_or_create(path: &Path) -> Result<Self> {
         if !path.exists() {
-            // Whole when it has its name, also for whoever starts at the same time or after a crash.
-            let part = path.with_extension(format!("{}.part", std::process::id()));
-            let write = || {
-                let mut file =
-                    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-                file.write_all(BASE64_URL_SAFE_NO_PAD.encode(random).as_bytes())?;
-                file.sync_all()?;
-                let linked = fs::hard_link(&part, path);
-                fs::remove_file(&part)?;
-                linked
-            };
-            match write() {
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                written => written.map_err(|error| failed(&error))?,
-            }
+            let mut random = [0; 32];
+            getrandom::fill(&mut random).context("Cannot create a secret")?;
+            let text = BASE64_URL_SAFE_NO_PAD.encode(random);
+            create_atomically(path, text.as_bytes(), 0o600)
+                .with_context(|| format!("Cannot write {}", path.display()))?;
         }
-        let kept = fs::read(path).map_err(|error| failed(&error))?;
-        if kept.len() < 16 { Err(failed(&"it is too short")) } else { Ok(Self(kept)) }
+        let secret = fs::read(path).with_context(|| format!("Cannot read {}", path.display()))?;
+        if secret.len() < MIN_SECRET_BYTES {
+            bail!("Cannot use {}: it is shorter than {MIN_SECRET_BYTES} bytes. Delete the file.", path.display());
+        }
+        Ok(Self(secret))
     }
 
-    /// A ticket that is good from now for [`LIFE`].
+    /// Returns a ticket that expires after 10 minutes.
     pub fn ticket(&self, purpose: Purpose, subject: &str) -> String {
-        let until = now().saturating_add(TTL.as_secs());
-        let mac = self.ticket_hmac(purpose, subject, until).finalize().into_bytes();
-        format!("{until}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac))
+        let expiry = now().saturating_add(TTL.as_secs());
+        let mac = self.ticket_hmac(purpose, subject, expiry).finalize().into_bytes();
+        format!("{expiry}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac))
     }
 
-    /// Whether a ticket is one of ours, for this purpose and subject, and still good.
-    pub fn verify(&self, ticket: &str, purpose: Purpose, subject: &str) -> bool {
-        let Some((until, mac)) = ticket.split_once('.') else { return false };
-        let (Ok(until), Ok(mac)) = (until.parse(), BASE64_URL_SAFE_NO_PAD.decode(mac)) else { return false };
-        // Compared in constant time.
-        until >= now() && self.ticket_hmac(purpose, subject, until).verify_slice(&mac).is_ok()
+    pub(crate) fn verify(&self, ticket: &str, purpose: Purpose, subject: &str) -> bool {
+        let Some((expiry, mac)) = ticket.split_once('.') else { return false };
+        let (Ok(expiry), Ok(mac)) = (expiry.parse(), BASE64_URL_SAFE_NO_PAD.decode(mac)) else { return false };
+        expiry >= now() && self.ticket_hmac(purpose, subject, expiry).verify_slice(&mac).is_ok()
     }
 
-    /// Returns a mark: 128 bits in base64url that only this secret makes of this subject. It has no end.
-    pub fn sign(&self, subject: &str) -> String {
-        let mac = self.signature(subject).finalize().into_bytes();
+    /// Returns a signature of 128 bits in base64url. It does not expire.
+    pub(crate) fn sign(&self, subject: &str) -> String {
+        let mac = self.signature_hmac(subject).finalize().into_bytes();
         BASE64_URL_SAFE_NO_PAD.encode(&mac[..SIGNATURE_BYTES])
     }
 
-    /// Whether a mark is ours, for this subject.
-    pub fn verify_signature(&self, mark: &str, subject: &str) -> bool {
-        let mark = BASE64_URL_SAFE_NO_PAD.decode(mark).unwrap_or_default();
-        // Compared in constant time.
-        mark.len() == SIGNATURE_BYTES && self.signature(subject).verify_truncated_left(&mark).is_ok()
+    pub(crate) fn verify_signature(&self, signature: &str, subject: &str) -> bool {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
+        bytes.len() == SIGNATURE_BYTES && self.signature_hmac(subject).verify_truncated_left(&bytes).is_ok()
     }
 
-    fn signature(&self, subject: &str) -> Hmac<Sha256> {
+    fn signature_hmac(&self, subject: &str) -> Hmac<Sha256> {
         let mut mac = self.hmac();
-        // No ticket's purpose is spelled so, so no mark is a ticket.
+        // No purpose is called `mark`, so a signature is never a valid ticket.
         mac.update(format!("mark\n{subject}").as_bytes());
         mac
     }
 
     fn hmac(&self) -> Hmac<Sha256> {
-        // Any length of key will do.
-        Hmac::new_from_slice(&self.0).unwrap_or_else(|_| unreachable!("HMAC takes every key"))
+        Hmac::new_from_slice(&self.0).unwrap_or_else(|_| unreachable!("HMAC accepts keys of any length"))
     }
 
-    fn ticket_hmac(&self, purpose: Purpose, subject: &str, until: u64) -> Hmac<Sha256> {
+    fn ticket_hmac(&self, purpose: Purpose, subject: &str, expiry: u64) -> Hmac<Sha256> {
         let mut mac = self.hmac();
-        // The purpose has no line break and the time no letter, so no two tickets are written alike.
-        mac.update(format!("{}\n{subject}\n{until}", purpose.as_str()).as_bytes());
+        // Purpose and expiry contain no line break, so different tickets have different texts.
+        mac.update(format!("{}\n{subject}\n{expiry}", purpose.as_str()).as_bytes());
         mac
     }
 }

@@ -1,5 +1,5 @@
-// The specification's stack, built as the documents of its parts recommend: Express with sessions kept in MongoDB,
-// Mongoose models, EJS pages, Socket.IO that shares the session. Each chat is stored before it is acknowledged and shown.
+// The usual Node.js stack, built as its documentation recommends: Express with sessions in MongoDB, Mongoose models, EJS
+// pages, Socket.IO with the same session. It stores each chat before it acknowledges and publishes it.
 //
 //   NODE_ENV=production PORT=… DATABASE=mongodb://… node express/server.js
 

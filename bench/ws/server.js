@@ -1,4 +1,4 @@
-// Bare WebSockets: what one socket sends, all get. Nothing is stored, nobody signs in, there is one room.
+// Bare WebSockets: the server sends each message to all sockets. It has no storage, no sign-in and one room.
 //
 //   PORT=… node ws/server.js
 

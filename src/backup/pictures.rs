@@ -1,72 +1,66 @@
-//! The pictures' files: in the folder of the image server, or asked of it where that is on another machine.
-
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, Result, bail};
 use url::Url;
 
 use crate::config::Settings;
+use crate::file::write_atomically;
 use crate::internal_api::ImageClient;
 use crate::ticket::Secret;
 
-/// Where the pictures are.
+/// The picture files, in the local folder of the image server or on a remote image server.
 pub(super) struct Pictures {
     folder: PathBuf,
-    address: Url,
+    url: Url,
     server: ImageClient,
 }
 
 impl Pictures {
-    pub(super) fn of(settings: &Settings) -> Result<Self, String> {
-        let (folder, address) = (settings.images.dir.clone(), settings.images.internal_url.clone());
-        // Pictures are shown to everybody: nothing is signed.
-        let server = ImageClient::new(address.clone(), Secret::from_config("nothing is signed with this")?)?;
-        Ok(Self { folder, address, server })
+    pub(super) fn new(settings: &Settings) -> Result<Self> {
+        let (folder, url) = (settings.images.dir.clone(), settings.images.internal_url.clone());
+        // Reading a picture needs no ticket.
+        let server = ImageClient::new(url.clone(), Secret::from_config("no ticket is signed")?)?;
+        Ok(Self { folder, url, server })
     }
 
-    /// A file, by its path on the image server; `None` when it is nowhere.
-    pub(super) async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
-        let here = self.folder.join(name(path));
-        match fs::read(&here) {
+    /// Reads a file by its path on the image server. Returns `None` if there is no such file.
+    pub(super) async fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        let file = self.folder.join(file_name(path));
+        match fs::read(&file) {
             Ok(bytes) => return Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(format!("{} cannot be read: {error}.", here.display())),
+            Err(error) => return Err(error).with_context(|| format!("Cannot read {}", file.display())),
         }
         match self.server.picture(path).await {
             Ok(picture) => Ok(picture),
-            Err(_) if self.is_local() => Ok(None),
-            Err(error) => Err(format!(
-                "The pictures are neither in {} (images.dir), nor does an image server answer at {} \
-                 (images.internal_url): {error}.",
+            Err(_) if self.has_local_files() => Ok(None),
+            Err(error) => bail!(
+                "Cannot read pictures: {} (images.dir) has none, and {} (images.internal_url) does not answer: {error}. \
+                 Correct one of the two settings.",
                 self.folder.display(),
-                self.address
-            )),
+                self.url
+            ),
         }
     }
 
-    /// Puts a file into the folder, unless it is there: its name says what is in it.
-    pub(super) fn store(&self, name: &str, bytes: &[u8]) -> Result<(), String> {
-        let (path, part) = (self.folder.join(name), self.folder.join(format!("{name}.part")));
-        let keep = || {
-            if path.exists() {
-                return Ok(());
-            }
-            fs::create_dir_all(&self.folder)?;
-            let mut file = File::create(&part)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&part, &path)
-        };
-        keep().map_err(|error: io::Error| format!("{} cannot be written: {error}.", path.display()))
+    /// Writes a file into the local folder, unless it exists: equal names mean equal contents.
+    pub(super) fn store(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.folder.join(name);
+        if path.exists() {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.folder)
+            .and_then(|()| write_atomically(&path, bytes, 0o644))
+            .with_context(|| format!("Cannot write {}", path.display()))
     }
 
-    /// Whether the folder on this machine is the one.
-    fn is_local(&self) -> bool {
+    fn has_local_files(&self) -> bool {
         fs::read_dir(&self.folder).is_ok_and(|mut files| files.next().is_some())
     }
 }
 
-fn name(path: &str) -> &Path {
+fn file_name(path: &str) -> &Path {
     Path::new(path.trim_start_matches("/image/"))
 }

@@ -1,106 +1,107 @@
-//! Saving.
-
 use std::collections::HashSet;
 
-use super::export::{self, RoomExport, StoredUser};
-use super::folder::{BackupCounts, BackupWriter, CHATS, DocumentFile, Manifest, ROOMS, USERS};
+use anyhow::Result;
+
+use super::documents::StoredUser;
+use super::export::{self, RoomExport};
+use super::files::{CHATS, ROOMS, USERS};
+use super::manifest::{BackupCounts, Manifest};
 use super::pictures::Pictures;
 use super::progress::Progress;
-use super::restore::inspect;
+use super::validator::validate;
+use super::writer::{BackupWriter, DocumentFile};
 use crate::store::Database;
 
-/// People read at once.
 const USERS_PER_BATCH: usize = 100;
 
-pub(super) async fn save(url: &str, pictures: &Pictures, mut saving: BackupWriter) -> Result<Manifest, String> {
+pub(super) async fn save(url: &str, pictures: &Pictures, mut writer: BackupWriter) -> Result<Manifest> {
     let db = export::open(url).await?;
-    let (rooms, entries) = logs(&db, &mut saving).await?;
-    let users = people(&db, pictures, &mut saving).await?;
-    let saved = saving.finish(BackupCounts { users, rooms, entries })?;
-    inspect(&saved)?;
-    saved.publish()
+    let (rooms, entries) = save_logs(&db, &mut writer).await?;
+    let users = save_users(&db, pictures, &mut writer).await?;
+    let backup = writer.finish(BackupCounts { users, rooms, entries })?;
+    validate(&backup)?;
+    backup.publish()
 }
 
-/// Saves the logs, then the rooms as they were at the ends of those.
-async fn logs(db: &Database, saving: &mut BackupWriter) -> Result<(u64, u64), String> {
-    let (mut rooms, about) = export::room_exports(db).await?;
-    let (mut lines, mut progress) = (saving.documents(CHATS)?, Progress::of("log entries", about.unsigned_abs()));
+/// Saves the logs, then the rooms as they were at the heads of these logs. Returns the numbers of rooms and entries.
+async fn save_logs(db: &Database, writer: &mut BackupWriter) -> Result<(u64, u64)> {
+    let (mut rooms, expected) = export::room_exports(db).await?;
+    let (mut file, mut progress) = (writer.documents(CHATS)?, Progress::new("log entries", expected.unsigned_abs()));
     for room in &mut rooms {
-        read_on(db, room, &mut lines, &mut progress).await?;
+        save_entries(db, room, &mut file, &mut progress).await?;
     }
-    // That took a while. From here on it is a moment; and as often as it takes for no two rooms to have had one name in
-    // turn.
+    // The first pass may take long. Later passes take moments, and repeat while a name has moved between two rooms.
     loop {
         for room in &mut rooms {
-            read_on(db, room, &mut lines, &mut progress).await?;
+            save_entries(db, room, &mut file, &mut progress).await?;
         }
-        let mut names = HashSet::new();
-        if rooms.iter().filter_map(RoomExport::name).all(|name| names.insert(name)) {
+        let mut name_keys = HashSet::new();
+        if rooms.iter().filter_map(RoomExport::name_key).all(|key| name_keys.insert(key)) {
             break;
         }
     }
-    saving.finish_file(lines)?;
-    let entries = progress.end();
+    writer.finish_file(file)?;
+    let entries = progress.finish();
 
-    let (mut lines, mut progress) = (saving.documents(ROOMS)?, Progress::of("rooms", rooms.len() as u64));
+    let (mut file, mut progress) = (writer.documents(ROOMS)?, Progress::new("rooms", rooms.len() as u64));
     for room in &rooms {
-        lines.add(room.room())?;
+        file.add(room.document())?;
         progress.add(1);
     }
-    saving.finish_file(lines)?;
-    Ok((progress.end(), entries))
+    writer.finish_file(file)?;
+    Ok((progress.finish(), entries))
 }
 
-async fn read_on(
+async fn save_entries(
     db: &Database,
     room: &mut RoomExport,
-    lines: &mut DocumentFile,
+    file: &mut DocumentFile,
     progress: &mut Progress,
-) -> Result<(), String> {
+) -> Result<()> {
     room.read_new_entries(db, |entries| {
         progress.add(entries.len() as u64);
-        entries.into_iter().try_for_each(|entry| lines.add(entry))
+        entries.into_iter().try_for_each(|entry| file.add(entry))
     })
     .await
 }
 
-/// Saves everybody, and their pictures before them.
-async fn people(db: &Database, pictures: &Pictures, saving: &mut BackupWriter) -> Result<u64, String> {
+/// Saves all users, each after their picture. Returns their number.
+async fn save_users(db: &Database, pictures: &Pictures, writer: &mut BackupWriter) -> Result<u64> {
     let ids = export::all_user_ids(db).await?;
-    let (mut lines, mut progress) = (saving.documents(USERS)?, Progress::of("users", ids.len() as u64));
+    let (mut file, mut progress) = (writer.documents(USERS)?, Progress::new("users", ids.len() as u64));
     for ids in ids.chunks(USERS_PER_BATCH) {
-        for person in export::users(db, ids).await? {
-            if let Some(person) = with_picture(db, pictures, saving, person).await? {
-                lines.add(person.document)?;
+        for user in export::users(db, ids).await? {
+            if let Some(user) = save_picture(db, pictures, writer, user).await? {
+                file.add(user.document)?;
                 progress.add(1);
             }
         }
     }
-    saving.finish_file(lines)?;
-    Ok(progress.end())
+    writer.finish_file(file)?;
+    Ok(progress.finish())
 }
 
-/// Saves a person's picture. Where it is gone another one may have come in its place, or they have left.
-async fn with_picture(
+/// Saves a user's picture. Reads the user again if the file is gone, because the user may have changed or left.
+async fn save_picture(
     db: &Database,
     pictures: &Pictures,
-    saving: &mut BackupWriter,
-    mut person: StoredUser,
-) -> Result<Option<StoredUser>, String> {
-    while let Some(picture) = person.picture.clone().filter(|picture| !saving.has(picture)) {
-        let (large, small) = (picture.as_str(), picture.small());
-        if let Some((large_one, small_one)) = pictures.read(large).await?.zip(pictures.read(&small).await?) {
-            saving.add_picture(&small, &small_one)?;
-            saving.add_picture(large, &large_one)?;
+    writer: &mut BackupWriter,
+    mut user: StoredUser,
+) -> Result<Option<StoredUser>> {
+    while let Some(picture) = user.picture.clone().filter(|picture| !writer.has(picture)) {
+        let (large_path, small_path) = (picture.as_str(), picture.small());
+        if let Some((large, small)) = pictures.read(large_path).await?.zip(pictures.read(&small_path).await?) {
+            writer.add_picture(&small_path, &small)?;
+            writer.add_picture(large_path, &large)?;
             continue;
         }
-        let Some(mut now) = export::users(db, &[person.id]).await?.pop() else { return Ok(None) };
-        if now.picture == person.picture {
-            log::warn!("The picture of user {} is nowhere; one will be drawn.", person.id);
+        let Some(mut now) = export::users(db, &[user.id]).await?.pop() else { return Ok(None) };
+        if now.picture == user.picture {
+            log::warn!("picture file missing, saved without it: user={}", user.id);
             now.document.remove("picture");
             now.picture = None;
         }
-        person = now;
+        user = now;
     }
-    Ok(Some(person))
+    Ok(Some(user))
 }

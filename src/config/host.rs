@@ -1,46 +1,44 @@
-//! A host name with or without a port, as `Host` headers and `site.hosts` write it.
+//! A host with or without a port, as in `Host` headers and in `site.hosts`.
 
 use std::str::FromStr;
 
 use url::Url;
 
-/// The longest one: a DNS name and a port.
-const LONGEST: usize = 255 + 6;
+/// A DNS name and a port.
+const MAX_LENGTH: usize = 255 + 6;
 
-/// A host, and its port where one is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Host {
+pub(crate) struct Host {
     name: url::Host,
     port: Option<u16>,
 }
 
 impl Host {
-    /// Returns whether it is an IP address or `localhost`, which no attacker can point elsewhere.
-    pub fn is_local(&self) -> bool {
+    /// Returns whether this is an IP address or `localhost`, which no attacker can point elsewhere.
+    pub(crate) fn is_local(&self) -> bool {
         match &self.name {
             url::Host::Domain(name) => name == "localhost",
             url::Host::Ipv4(_) | url::Host::Ipv6(_) => true,
         }
     }
 
-    /// Returns whether a request to `other` is meant by this one. Without a port it means all ports.
-    pub fn covers(&self, other: &Self) -> bool {
+    /// Returns whether this host includes `other`. Without a port it includes all ports.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
         let is_port = |port| other.port.map_or(matches!(port, 80 | 443), |other| other == port);
         self.name == other.name && self.port.is_none_or(is_port)
     }
 
-    /// Returns whether an address has this host, at whatever port.
-    pub fn is_name_of(&self, url: &Url) -> bool {
+    /// Returns whether a URL has this host, at any port.
+    pub(crate) fn is_name_of(&self, url: &Url) -> bool {
         url.host().is_some_and(|host| host.to_owned() == self.name)
     }
 
-    /// Returns the address of a server on this host, at another port.
-    pub fn with_port(&self, port: u16) -> Option<Url> {
+    /// Returns the URL of a server on this host, at another port.
+    pub(crate) fn with_port(&self, port: u16) -> Option<Url> {
         Url::parse(&format!("http://{}:{port}/", self.name)).ok()
     }
 
-    /// Returns the address of this host and port.
-    pub fn url(&self, scheme: &str) -> Option<Url> {
+    pub(crate) fn url(&self, scheme: &str) -> Option<Url> {
         let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
         Url::parse(&format!("{scheme}://{}{port}/", self.name)).ok()
     }
@@ -50,12 +48,12 @@ impl FromStr for Host {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let is_one =
+        let is_allowed =
             |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '/' | '\\' | '@' | '?' | '#' | '%');
-        if text.is_empty() || text.len() > LONGEST || !text.chars().all(is_one) {
+        if text.is_empty() || text.len() > MAX_LENGTH || !text.chars().all(is_allowed) {
             return Err(());
         }
-        // The colons of an IPv6 address stand inside of brackets.
+        // The colons of an IPv6 address are inside brackets.
         let (name, port) = match text.rfind(':').filter(|colon| !text[*colon..].contains(']')) {
             Some(colon) => (&text[..colon], Some(text[colon + 1..].parse().map_err(|_| ())?)),
             None => (text, None),

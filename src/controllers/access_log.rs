@@ -11,14 +11,14 @@ use super::guards::client_address::client_address;
 use super::guards::current_user::resumed_user;
 use super::guards::request_info::{REQUEST_ID_HEADER, RequestInfo, request_info};
 use crate::config::AccessLog;
-use crate::http::{FIELD, clip, refusal};
+use crate::http::{MAX_FIELD_BYTES, clip, refusal};
 use crate::metrics::Metrics;
 
 /// The log target of these lines, which are printed without a prefix.
 pub const LOG_TARGET: &str = "access";
 
 /// The fairing that writes the lines.
-pub struct AccessLogger(pub AccessLog);
+pub struct AccessLogger(pub(crate) AccessLog);
 
 #[rocket::async_trait]
 impl Fairing for AccessLogger {
@@ -113,7 +113,7 @@ fn escape_quotes(sent: &str) -> String {
             c if c.is_control() => line.extend(c.escape_default()),
             c => line.push(c),
         }
-        if line.len() > FIELD {
+        if line.len() > MAX_FIELD_BYTES {
             line.truncate(end);
             break;
         }
@@ -134,7 +134,7 @@ mod tests {
     fn what_was_sent_is_cut_to_a_kibibyte() {
         for long in ["a".repeat(300_000), "가".repeat(300_000), "\"".repeat(300_000), "\u{1b}".repeat(300_000)] {
             let length = escape_quotes(&long).len();
-            assert!((FIELD - 6..=FIELD).contains(&length), "{length}");
+            assert!((MAX_FIELD_BYTES - 6..=MAX_FIELD_BYTES).contains(&length), "{length}");
         }
         assert!(escape_quotes(&"\"".repeat(2_000)).ends_with("\\\""), "no escape is cut");
     }

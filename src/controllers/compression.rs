@@ -5,7 +5,7 @@ use std::io::Cursor;
 use rocket::request::Request;
 use rocket::response::Builder;
 
-use crate::http::takes_gzip;
+use crate::http::accepts_gzip;
 
 /// Sets the body of a response, compressed if the client accepts it and `gzip` returns something.
 pub(crate) fn compressed_body<'o, B>(
@@ -17,7 +17,7 @@ pub(crate) fn compressed_body<'o, B>(
     B: AsRef<[u8]> + Send + Unpin + 'o,
 {
     response.raw_header("Vary", "Accept-Encoding");
-    let gzip = if takes_gzip(request) { gzip(&plain) } else { None };
+    let gzip = if accepts_gzip(request) { gzip(&plain) } else { None };
     if gzip.is_some() {
         response.raw_header("Content-Encoding", "gzip");
     }

@@ -1,7 +1,7 @@
 //! The response that upgrades a request to a WebSocket and hands the raw connection to a task.
 //!
 //! `rocket_ws` checks the request and computes the accept key. Its own `channel()` keeps the request alive beside the open
-//! socket, and buffers of its own; `live::wire` has the figures.
+//! socket, and buffers of its own; `live::websocket` has the figures.
 
 use std::io;
 use std::pin::Pin;

@@ -1,29 +1,24 @@
-//! Lists with weights, as `Accept` and `Accept-Encoding` carry them (RFC 9110, section 12.4.2).
+//! Parses weighted lists, as in `Accept` and `Accept-Encoding` (RFC 9110, section 12.4.2).
 //!
-//! This replaces Rocket's `Request::accept()`, whose parser copies the whole header for every item of the list. A
-//! header of 200 KB takes gigabytes there. This parser borrows and reads a bounded number of items.
+//! Rocket's `Request::accept()` copies the whole header for each item: 200 KB need gigabytes. This parser copies nothing.
 
 use rocket::request::Request;
 
-/// The most items of a list that are read.
 const MAX_ITEMS: usize = 64;
 
-/// Returns whether a request wants JSON rather than a page.
-pub fn prefers_json(request: &Request<'_>) -> bool {
+pub(crate) fn prefers_json(request: &Request<'_>) -> bool {
     is_json_best(request.headers().get("Accept"))
 }
 
-/// Returns whether a request accepts an answer compressed by gzip.
-pub fn takes_gzip(request: &Request<'_>) -> bool {
-    accepts_gzip(request.headers().get("Accept-Encoding"))
+pub(crate) fn accepts_gzip(request: &Request<'_>) -> bool {
+    is_gzip_accepted(request.headers().get("Accept-Encoding"))
 }
 
-/// Returns the items of one header, each with its weight.
 pub(crate) fn weighted_items(header: &str) -> impl Iterator<Item = (&str, f32)> {
     items(std::iter::once(header))
 }
 
-/// The heaviest media type wins, then the more specific one, then the first one.
+/// Compares media types by weight, then by specificity, then by position.
 fn is_json_best<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
     let mut best = (0.0, 0, false);
     for (name, weight) in items(lines) {
@@ -40,20 +35,19 @@ fn is_json_best<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
     best.2
 }
 
-/// An item that names gzip takes precedence over `*`.
-fn accepts_gzip<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
-    let (mut named, mut any) = (None, None);
+/// Prefers an item that names gzip to `*`.
+fn is_gzip_accepted<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
+    let (mut gzip, mut any) = (None, None);
     for (name, weight) in items(lines) {
         if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") {
-            named = named.or(Some(weight));
+            gzip = gzip.or(Some(weight));
         } else if name == "*" {
             any = any.or(Some(weight));
         }
     }
-    named.or(any).is_some_and(|weight| weight > 0.0)
+    gzip.or(any).is_some_and(|weight| weight > 0.0)
 }
 
-/// The items of a list that may span several lines, each with its weight.
 fn items<'a>(lines: impl Iterator<Item = &'a str>) -> impl Iterator<Item = (&'a str, f32)> {
     lines.flat_map(|line| line.split(',')).take(MAX_ITEMS).map(|item| {
         let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
@@ -61,10 +55,10 @@ fn items<'a>(lines: impl Iterator<Item = &'a str>) -> impl Iterator<Item = (&'a 
     })
 }
 
-/// A weight that cannot be read is 0. The default is 1.
+/// Returns 1 by default, 0 for a malformed weight.
 fn weight(parameters: &str) -> f32 {
-    let named = parameters.split(';').filter_map(|parameter| parameter.split_once('='));
-    let mut weights = named.filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+    let pairs = parameters.split(';').filter_map(|parameter| parameter.split_once('='));
+    let mut weights = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
     weights.next().map_or(1.0, |(_, value)| value.trim().parse().unwrap_or(0.0))
 }
 
@@ -108,12 +102,12 @@ mod tests {
         for taken in
             ["gzip", "br, GZIP", "x-gzip", "gzip;q=0.1", "*", "deflate, * ; q=0.5", "gzip; q = 1.0", "*;q=0,gzip"]
         {
-            assert!(accepts_gzip([taken].into_iter()), "{taken}");
+            assert!(is_gzip_accepted([taken].into_iter()), "{taken}");
         }
         for refused in
             ["", "br", "gzip;q=0", "gzip; q=0.000", "gzip;q=0, *", "*;q=0", "gzipped", "gzip;q=x", "gzip;q=NaN"]
         {
-            assert!(!accepts_gzip([refused].into_iter()), "{refused}");
+            assert!(!is_gzip_accepted([refused].into_iter()), "{refused}");
         }
     }
 }

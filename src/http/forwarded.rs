@@ -1,5 +1,3 @@
-//! The address that a request comes from, as both servers see it.
-
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -7,31 +5,29 @@ use rocket::request::Request;
 
 use crate::config::Settings;
 
-/// Returns the client's address: the peer's, or behind a configured proxy the one that the proxy saw. Each proxy appends
-/// its own peer to `X-Forwarded-For`, so the last entry that is no configured proxy is the client.
-pub fn client_address<'h>(peer: IpAddr, forwarded: impl Iterator<Item = &'h str>, proxies: &[IpNet]) -> IpAddr {
-    let mut last = peer.to_canonical();
-    if !is_proxy(last, proxies) {
-        return last;
+/// Returns the last entry of `X-Forwarded-For` that is not a configured proxy: each proxy appends its peer.
+pub(crate) fn client_address<'h>(peer: IpAddr, forwarded: impl Iterator<Item = &'h str>, proxies: &[IpNet]) -> IpAddr {
+    let mut client = peer.to_canonical();
+    if !is_proxy(client, proxies) {
+        return client;
     }
-    let seen: Vec<&str> = forwarded.flat_map(|header| header.split(',')).collect();
-    for address in seen.into_iter().rev().map_while(|address| address.trim().parse::<IpAddr>().ok()) {
-        last = address.to_canonical();
-        if !is_proxy(last, proxies) {
+    let entries: Vec<&str> = forwarded.flat_map(|header| header.split(',')).collect();
+    for address in entries.into_iter().rev().map_while(|entry| entry.trim().parse::<IpAddr>().ok()) {
+        client = address.to_canonical();
+        if !is_proxy(client, proxies) {
             break;
         }
     }
-    last
+    client
 }
 
-/// Returns whether an address is a configured proxy.
-pub fn is_proxy(address: IpAddr, proxies: &[IpNet]) -> bool {
+pub(crate) fn is_proxy(address: IpAddr, proxies: &[IpNet]) -> bool {
     let address = address.to_canonical();
     proxies.iter().any(|proxy| proxy.contains(&address))
 }
 
-/// Returns the peer of a request, if it sends `X-Forwarded-For` and is not in `proxies`.
-pub fn unlisted_proxy(request: &Request<'_>) -> Option<IpAddr> {
+/// Returns the peer if it sends `X-Forwarded-For` and is not in `proxies`.
+pub(crate) fn unlisted_proxy(request: &Request<'_>) -> Option<IpAddr> {
     if !request.headers().contains("X-Forwarded-For") {
         return None;
     }

@@ -1,8 +1,7 @@
-//! The gate before all routes of a server. It refuses requests whose head is too large, and requests that were sent to
-//! a host name at which the server does not answer.
+//! Refuses requests with a large head or an unknown host, before routing.
 //!
-//! Rocket has no setting for the size of a head, and hyper takes some 400 KB. So the first request fairing measures the
-//! head, gives the request a path that no route has, and the catcher answers.
+//! Rocket cannot limit the head, and hyper accepts about 400 KB. The fairing redirects a refused request to a path without
+//! a route, and the catcher answers it.
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::request::Request;
@@ -11,18 +10,15 @@ use rocket::{Data, uri};
 use super::{SetupWarnings, accepts_host, clip};
 use crate::error::Error;
 
-/// The most bytes of a request's head: its first line and its headers.
-const MAX_HEAD: usize = 16 << 10;
+const MAX_HEAD_BYTES: usize = 16 << 10;
 
-/// The gate. It holds the rule for which requests may come under any `Host`.
-pub struct RequestGate(pub fn(&Request<'_>) -> bool);
+/// The fairing, with the rule for requests that are valid under any `Host`.
+pub struct RequestGate(pub(crate) fn(&Request<'_>) -> bool);
 
-/// A request that was refused before it was routed.
 #[derive(Clone, Debug)]
-pub struct GateRefusal {
+pub(crate) struct GateRefusal {
     reason: Reason,
-    /// The path and query that the client asked for, cut.
-    pub path: String,
+    pub(crate) path: String,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,8 +37,7 @@ impl GateRefusal {
         Self { reason, path: clip(&path).to_owned() }
     }
 
-    /// Returns the error that answers the request.
-    pub fn error(&self) -> Error {
+    pub(crate) fn error(&self) -> Error {
         match self.reason {
             Reason::TooLarge => Error::HeadTooLarge,
             Reason::Misdirected => Error::Misdirected,
@@ -64,15 +59,14 @@ impl Fairing for RequestGate {
         };
         let refusal = too_large(request).or_else(misdirected);
         if request.local_cache(|| GateVerdict(refusal)).0.is_some() {
-            // The headers stay: to replace `Accept` would parse it.
+            // Replacing the `Accept` header would parse it.
             request.set_uri(uri!("/refused"));
         }
     }
 }
 
-/// Returns why a request was refused before it was routed, if it was.
-pub fn refusal<'r>(request: &'r Request<'_>) -> Option<&'r GateRefusal> {
-    // Rocket runs no fairing for a request whose first line it cannot read.
+pub(crate) fn refusal<'r>(request: &'r Request<'_>) -> Option<&'r GateRefusal> {
+    // Rocket skips fairings for a malformed first line.
     request.local_cache(|| GateVerdict(too_large(request))).0.as_ref()
 }
 
@@ -83,5 +77,5 @@ fn too_large(request: &Request<'_>) -> Option<GateRefusal> {
         + uri.query().map_or(0, |query| query.as_str().len() + 1)
         + "  HTTP/1.1\r\n\r\n".len();
     let headers = request.headers().iter().map(|header| header.name().as_str().len() + header.value().len() + 4);
-    (line + headers.sum::<usize>() > MAX_HEAD).then(|| GateRefusal::new(Reason::TooLarge, request))
+    (line + headers.sum::<usize>() > MAX_HEAD_BYTES).then(|| GateRefusal::new(Reason::TooLarge, request))
 }

@@ -1,5 +1,4 @@
-//! What the operator should change in the set-up, as seen in requests. Each notice is logged once and is bounded:
-//! anybody can send such a request.
+//! Warnings about the set-up that requests reveal. Each is logged once, because any client can cause it.
 
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
@@ -14,41 +13,35 @@ use tokio::task::spawn_blocking;
 
 use super::{clip, unlisted_proxy};
 
-/// The most peers that are named.
 const MAX_PEERS: usize = 16;
-/// The files in `var` that name them for `sarangbang check`, one for each server.
+/// The files in `var` that `sarangbang check` reads: the site's and the image server's.
 const FILES: [&str; 2] = ["unlisted-proxies", "unlisted-proxies-images"];
 
-/// The notices that were given since the start.
-pub struct SetupWarnings {
+pub(crate) struct SetupWarnings {
     file: PathBuf,
     peers: Arc<Mutex<BTreeSet<IpAddr>>>,
-    origin: AtomicBool,
+    has_warned_of_origin: AtomicBool,
 }
 
 impl SetupWarnings {
-    /// Starts the notices of the site without any. Those of the run before are forgotten.
-    pub fn of_site(var: &Path) -> Self {
+    pub(crate) fn for_site(var: &Path) -> Self {
         Self::new(var.join(FILES[0]))
     }
 
-    /// Starts the notices of the image server.
-    pub fn of_images(var: &Path) -> Self {
+    pub(crate) fn for_image_server(var: &Path) -> Self {
         Self::new(var.join(FILES[1]))
     }
 
     fn new(file: PathBuf) -> Self {
-        // Without the file there is nothing to forget.
         let _ = fs::remove_file(&file);
-        Self { file, peers: Arc::default(), origin: AtomicBool::new(false) }
+        Self { file, peers: Arc::default(), has_warned_of_origin: AtomicBool::new(false) }
     }
 
-    /// Names the peer of a request if it sends `X-Forwarded-For` and is not in `proxies`.
     pub(super) fn check_proxy(request: &Request<'_>) {
         if let Some(peer) = unlisted_proxy(request)
-            && let Some(notices) = request.rocket().state::<Self>()
+            && let Some(warnings) = request.rocket().state::<Self>()
         {
-            notices.warn_proxy(peer);
+            warnings.warn_proxy(peer);
         }
     }
 
@@ -61,22 +54,18 @@ impl SetupWarnings {
         log::warn!("{}", proxy_warning(peer));
         let (file, peers) = (self.file.clone(), Arc::clone(&self.peers));
         spawn_blocking(move || {
-            // Locked while it is written, so that a later peer is not lost.
             let peers = peers.lock();
             let lines: String = peers.iter().map(|peer| format!("{peer}\n")).collect();
-            // A server without a folder of its own has the log only.
             if let Err(error) = fs::write(file, lines) {
-                log::debug!("the peer is not named to `check`: {error}");
+                log::debug!("unlisted proxies not written: error={error}");
             }
         });
     }
 
-    /// Says that forms of the site's own pages are refused, and what to set.
-    pub fn warn_origin(&self, origin: &str, host: &str) {
-        if !self.origin.swap(true, Ordering::Relaxed) {
+    pub(crate) fn warn_origin(&self, origin: &str, host: &str) {
+        if !self.has_warned_of_origin.swap(true, Ordering::Relaxed) {
             log::warn!(
-                "A form from {} was refused, as the request names the host {}. If people reach the site at {0}, set \
-                 site.url = \"{0}\". (Said once.)",
+                "form refused: origin={} host={}. If users reach the site at {0}, set site.url = \"{0}\".",
                 clip(origin),
                 clip(host)
             );
@@ -84,8 +73,7 @@ impl SetupWarnings {
     }
 }
 
-/// Returns the sentences about the peers that the running servers have named.
-pub fn unlisted_proxies(var: &Path) -> Vec<String> {
+pub(crate) fn unlisted_proxies(var: &Path) -> Vec<String> {
     let files = FILES.map(|file| fs::read_to_string(var.join(file)).unwrap_or_default());
     let peers = files.iter().flat_map(|file| file.lines().filter_map(|line| line.parse().ok()).take(MAX_PEERS));
     peers.collect::<BTreeSet<_>>().into_iter().map(proxy_warning).collect()
@@ -93,7 +81,7 @@ pub fn unlisted_proxies(var: &Path) -> Vec<String> {
 
 fn proxy_warning(peer: IpAddr) -> String {
     format!(
-        "{peer} sends X-Forwarded-For and is not in proxies, so the header is ignored. If it is your proxy, set \
-         proxies = [\"{peer}\"]."
+        "Cannot trust X-Forwarded-For from {peer}: it is not in proxies. If it is your proxy, set proxies = \
+         [\"{peer}\"]."
     )
 }

@@ -1,5 +1,4 @@
-//! A picture made small: decoded within limits, turned upright, cut square, written as two JPEGs without a word of
-//! what the camera knew. Pure: bytes in, bytes out.
+//! Decodes a picture within limits, rotates and crops it, and encodes two JPEGs without metadata.
 
 use std::io::Cursor;
 
@@ -8,46 +7,41 @@ use image::imageops::{self, FilterType};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
 
-/// The most pixels a side, and in all.
 const MAX_SIDE: u32 = 10_000;
 const MAX_PIXELS: u64 = 40_000_000;
-/// The most memory that decoding may ask for: 40 megapixels of four 16-bit channels. The decoder of JPEG takes no notice
-/// of it; 40 megapixels cost it 350 MB.
+/// The memory of a decoder: 40 megapixels of four 16-bit channels.
+///
+/// The JPEG decoder ignores this limit. 40 megapixels cost it 350 MB.
 const MAX_DECODER_MEMORY: u64 = 40_000_000 * 8 + (16 << 20);
-/// The sizes that are kept, in pixels a side, and their quality.
-pub(super) const LARGE_SIDE: u32 = 256;
-pub(super) const SMALL_SIDE: u32 = 64;
+const LARGE_SIDE: u32 = 256;
+const SMALL_SIDE: u32 = 64;
 const JPEG_QUALITY: u8 = 85;
 
-/// A picture in the two sizes that are kept, as JPEG.
 pub(super) struct Thumbnails {
     pub(super) large: Vec<u8>,
     pub(super) small: Vec<u8>,
 }
 
-/// Why a picture is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DecodeError {
-    /// Not JPEG, PNG, GIF or WebP, whatever its name says.
+    /// Neither JPEG, PNG, GIF nor WebP.
     UnknownFormat,
-    /// Too many pixels.
     TooManyPixels,
-    /// It cannot be decoded, or it ends before its end.
+    /// Invalid or truncated.
     Damaged,
 }
 
-/// Makes a picture small.
 pub(super) fn compress(bytes: &[u8]) -> Result<Thumbnails, DecodeError> {
     let format = image::guess_format(bytes).map_err(|_| DecodeError::UnknownFormat)?;
     if !matches!(format, ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::Gif | ImageFormat::WebP) {
         return Err(DecodeError::UnknownFormat);
     }
-    // The decoder fills up what is missing without a word.
-    if format == ImageFormat::Jpeg && !is_whole_jpeg(bytes).unwrap_or(false) {
+    // The decoder silently fills the missing part of a truncated JPEG.
+    if format == ImageFormat::Jpeg && !is_complete_jpeg(bytes).unwrap_or(false) {
         return Err(DecodeError::Damaged);
     }
     let (picture, orientation) = decode(bytes, format)?;
-    let mut square = cut_square(&picture);
+    let mut square = crop_square(&picture);
     drop(picture);
     square.apply_orientation(orientation);
     let square = on_white(&square);
@@ -56,35 +50,37 @@ pub(super) fn compress(bytes: &[u8]) -> Result<Thumbnails, DecodeError> {
     Ok(Thumbnails { large: encode(&large)?, small: encode(&small)? })
 }
 
-/// Whether a JPEG comes to its end mark; `None` when the bytes end first. Segment by segment, for the preview within has
-/// an end too; what cameras add behind it does not matter (ITU T.81, B.1).
-fn is_whole_jpeg(bytes: &[u8]) -> Option<bool> {
-    let mut at = 2;
+/// Returns whether a JPEG has its end marker, or `None` if the bytes end first (ITU T.81, B.1).
+///
+/// It walks the segments, because an embedded preview has an end marker too. Bytes after the end are valid.
+fn is_complete_jpeg(bytes: &[u8]) -> Option<bool> {
+    let mut position = 2;
     loop {
-        if *bytes.get(at)? != 0xff {
+        if *bytes.get(position)? != 0xff {
             return Some(false);
         }
-        at += 1;
-        match *bytes.get(at)? {
-            // Fill bytes, and marks that stand alone.
+        position += 1;
+        match *bytes.get(position)? {
+            // Fill bytes, and markers without a segment.
             0xff => continue,
             0x01 | 0xd0..=0xd7 => {}
             0xd9 => return Some(true),
-            mark => {
-                at += usize::from(u16::from_be_bytes([*bytes.get(at + 1)?, *bytes.get(at + 2)?]));
-                if mark == 0xda {
-                    // What follows is the picture itself, up to a mark that is no restart.
-                    let scan = bytes.get(at + 1..)?;
+            marker => {
+                let length = [*bytes.get(position + 1)?, *bytes.get(position + 2)?];
+                position += usize::from(u16::from_be_bytes(length));
+                if marker == 0xda {
+                    // The scan ends at a marker other than a restart.
+                    let scan = bytes.get(position + 1..)?;
                     let end = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0x00 | 0xd0..=0xd7 | 0xff);
-                    at += scan.windows(2).position(end)?;
+                    position += scan.windows(2).position(end)?;
                 }
             }
         }
-        at += 1;
+        position += 1;
     }
 }
 
-/// Decodes the first frame, after a look at the header: nothing of what is too large is decoded.
+/// Decodes the first frame, if the header is within the limits.
 fn decode(bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Orientation), DecodeError> {
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
@@ -108,8 +104,8 @@ fn decode(bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Orientatio
     Ok((picture, orientation))
 }
 
-/// The middle square, at most twice as large as what is kept: the rest is cheap then. A view is cut, no copy.
-fn cut_square(picture: &DynamicImage) -> DynamicImage {
+/// Crops the middle square and scales it to twice the final size: the remaining steps are then cheap.
+fn crop_square(picture: &DynamicImage) -> DynamicImage {
     let (width, height) = (picture.width(), picture.height());
     let side = width.min(height);
     let middle = imageops::crop_imm(picture, (width - side) / 2, (height - side) / 2, side, side);
@@ -117,13 +113,13 @@ fn cut_square(picture: &DynamicImage) -> DynamicImage {
     imageops::thumbnail(&*middle, side, side).into()
 }
 
-/// What shows through is white: JPEG knows no transparency.
+/// Replaces transparency, which JPEG does not support, with white.
 fn on_white(picture: &DynamicImage) -> RgbImage {
     let picture = picture.to_rgba8();
     RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
         let [red, green, blue, alpha] = picture.get_pixel(x, y).0.map(u16::from);
-        let over = |channel: u16| ((channel * alpha + 255 * (255 - alpha)) / 255) as u8;
-        Rgb([over(red), over(green), over(blue)])
+        let blend = |channel: u16| ((channel * alpha + 255 * (255 - alpha)) / 255) as u8;
+        Rgb([blend(red), blend(green), blend(blue)])
     })
 }
 

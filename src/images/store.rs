@@ -1,98 +1,56 @@
-//! The pictures' files: two a picture, named by the hash of the larger one. Written to a temporary name, synced,
-//! renamed; so a file with its name on is whole.
-
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use sha2::{Digest, Sha256};
-
 use super::compress::Thumbnails;
+use crate::file::{PART, write_atomically};
+use crate::picture_path::PictureName;
 
-/// How long a file is left alone after it was written: the site may not know of it yet, but does within seconds.
+/// The age before which a file is never removed: the site records a new picture within seconds.
 const MIN_AGE: Duration = Duration::from_secs(60);
 
-/// How old a half-written file is before it is removed: longer than any write takes.
+/// The age at which a partial file is abandoned: no write takes that long.
 const MAX_PART_AGE: Duration = Duration::from_secs(10 * 60);
 
-/// The folder with the pictures.
+/// The folder of pictures, with a large and a small file for each.
 pub(super) struct FileStore {
     folder: PathBuf,
-    /// Held while files are written and while they are removed: a picture that comes again is not half removed.
-    changing: Mutex<()>,
-}
-
-/// A picture's name: 64 hexadecimal digits and an ending. Never a path.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct FileName(String);
-
-impl FileName {
-    /// The name in a path's last segment; of the larger file, or of the smaller with `-small`.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let stem = text.strip_suffix(".jpg")?;
-        let hash = stem.strip_suffix("-small").unwrap_or(stem);
-        let is_hash = hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        is_hash.then(|| Self(text.to_owned()))
-    }
-
-    fn hash(picture: &[u8]) -> Self {
-        let hash: String = Sha256::digest(picture).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self(format!("{hash}.jpg"))
-    }
-
-    /// Its path on the image server.
-    pub(super) fn path(&self) -> String {
-        format!("/image/{}", self.0)
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The name of the larger file, whichever it was.
-    fn large(self) -> Self {
-        Self(self.0.replace("-small.jpg", ".jpg"))
-    }
-
-    fn small(&self) -> Self {
-        Self(self.0.replace(".jpg", "-small.jpg"))
-    }
+    /// Prevents that a picture is written while it is removed.
+    write_lock: Mutex<()>,
 }
 
 impl FileStore {
-    /// Opens the folder, and clears away what a crash has left half-written.
+    /// Opens the folder and removes the partial files of a crash.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
-            if path.extension().is_some_and(|ending| ending == "part") {
+            if path.extension().is_some_and(|extension| extension == PART) {
                 fs::remove_file(path)?;
             }
         }
-        Ok(Self { folder: folder.to_owned(), changing: Mutex::default() })
+        Ok(Self { folder: folder.to_owned(), write_lock: Mutex::default() })
     }
 
-    /// Keeps a picture. The smaller file first: who finds the larger finds both.
-    pub(super) fn store(&self, picture: &Thumbnails) -> io::Result<FileName> {
-        let name = FileName::hash(&picture.large);
-        let _changing = self.lock();
+    /// Writes the small file first, so that the large file implies both.
+    pub(super) fn store(&self, picture: &Thumbnails) -> io::Result<PictureName> {
+        let name = PictureName::of(&picture.large);
+        let _guard = self.write_lock.lock();
         self.write(&name.small(), &picture.small)?;
         self.write(&name, &picture.large)?;
-        File::open(&self.folder)?.sync_all()?;
         Ok(name)
     }
 
-    /// A picture's bytes.
-    pub(super) fn read(&self, name: &FileName) -> io::Result<Vec<u8>> {
+    pub(super) fn read(&self, name: &PictureName) -> io::Result<Vec<u8>> {
         fs::read(self.folder.join(name.as_str()))
     }
 
-    /// Removes a picture, unless it was written just now.
-    pub(super) fn remove(&self, name: &FileName) -> io::Result<()> {
-        let _changing = self.lock();
+    /// Removes both files of a picture, unless they are younger than [`MIN_AGE`].
+    pub(super) fn remove(&self, name: &PictureName) -> io::Result<()> {
+        let _guard = self.write_lock.lock();
         if self.grace_left(name).is_some() {
             return Ok(());
         }
@@ -105,72 +63,58 @@ impl FileStore {
         Ok(())
     }
 
-    /// Returns the pictures that were not written just now, without those in `known`, and how long until the next one
-    /// of the others is that old. A picture of which a crash has left one file counts. Half-written files are removed.
-    pub(super) fn aged(&self, known: &BTreeSet<FileName>) -> io::Result<(BTreeSet<FileName>, Option<Duration>)> {
-        let (mut settled, mut next) = (BTreeSet::new(), None);
+    /// Returns the pictures older than [`MIN_AGE`] without those in `known`, and the time until the next one is that old.
+    ///
+    /// A crash may have left only one file of a picture. Abandoned partial files are removed.
+    pub(super) fn aged(&self, known: &BTreeSet<PictureName>) -> io::Result<(BTreeSet<PictureName>, Option<Duration>)> {
+        let (mut aged, mut next) = (BTreeSet::new(), None);
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
-            let Some(name) = entry.file_name().to_str().and_then(FileName::parse) else {
+            let Some(name) = entry.file_name().to_str().and_then(PictureName::parse) else {
                 remove_abandoned(&entry.path());
                 continue;
             };
             let name = name.large();
-            // Only a file that is not known is looked at.
-            if known.contains(&name) || settled.contains(&name) {
+            if known.contains(&name) || aged.contains(&name) {
                 continue;
             }
             match self.grace_left(&name) {
-                None => drop(settled.insert(name)),
+                None => drop(aged.insert(name)),
                 Some(left) => next = Some(next.map_or(left, |next: Duration| next.min(left))),
             }
         }
-        Ok((settled, next))
+        Ok((aged, next))
     }
 
-    /// For how long a picture is still left alone.
-    fn grace_left(&self, name: &FileName) -> Option<Duration> {
-        let written =
-            |name: &FileName| fs::metadata(self.folder.join(name.as_str())).and_then(|file| file.modified()).ok();
-        let written = written(name).max(written(&name.small()))?;
-        MIN_AGE.checked_sub(SystemTime::now().duration_since(written).unwrap_or_default())
+    fn grace_left(&self, name: &PictureName) -> Option<Duration> {
+        let modified =
+            |name: &PictureName| fs::metadata(self.folder.join(name.as_str())).and_then(|file| file.modified()).ok();
+        let modified = modified(name).max(modified(&name.small()))?;
+        MIN_AGE.checked_sub(SystemTime::now().duration_since(modified).unwrap_or_default())
     }
 
-    fn lock(&self) -> MutexGuard<'_, ()> {
-        self.changing.lock()
-    }
-
-    /// Written even where it is there already: that makes it fresh.
-    fn write(&self, name: &FileName, bytes: &[u8]) -> io::Result<()> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(io::Error::other)?;
-        let part = self.folder.join(format!("{:016x}.part", u64::from_ne_bytes(random)));
-        let written = || {
-            let mut file = File::create_new(&part)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&part, self.folder.join(name.as_str()))
-        };
-        // A full disk stays full if the half-written file stays.
-        written().inspect_err(|_| drop(fs::remove_file(&part)))
+    /// Resets the age of an existing file.
+    fn write(&self, name: &PictureName, bytes: &[u8]) -> io::Result<()> {
+        write_atomically(&self.folder.join(name.as_str()), bytes, 0o644)
     }
 }
 
-/// Removes a half-written file that nobody writes to any more.
 fn remove_abandoned(path: &Path) {
-    let is_part = path.extension().is_some_and(|ending| ending == "part");
+    let is_part = path.extension().is_some_and(|extension| extension == PART);
     let modified = || fs::metadata(path).and_then(|file| file.modified()).ok();
     let is_old = |at: SystemTime| SystemTime::now().duration_since(at).is_ok_and(|age| age > MAX_PART_AGE);
     if is_part
         && modified().is_some_and(is_old)
         && let Err(error) = fs::remove_file(path)
     {
-        log::warn!("half-written file not removed: path={} error={error}", path.display());
+        log::warn!("partial file not removed: path={} error={error}", path.display());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     fn store() -> (tempfile::TempDir, FileStore) {
@@ -181,7 +125,7 @@ mod tests {
 
     fn parts(folder: &Path) -> usize {
         let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        files.filter(|path| path.extension().is_some_and(|ending| ending == "part")).count()
+        files.filter(|path| path.extension().is_some_and(|extension| extension == PART)).count()
     }
 
     #[test]
@@ -189,7 +133,7 @@ mod tests {
         let (folder, store) = store();
         let picture = Thumbnails { large: b"large".to_vec(), small: b"small".to_vec() };
         // A folder of the picture's name: the last step fails.
-        fs::create_dir(folder.path().join(FileName::hash(&picture.large).as_str())).unwrap();
+        fs::create_dir(folder.path().join(PictureName::of(&picture.large).as_str())).unwrap();
         assert!(store.store(&picture).is_err());
         assert_eq!(parts(folder.path()), 0);
     }
@@ -213,20 +157,8 @@ mod tests {
             let file = File::options().write(true).open(folder.path().join(file)).unwrap();
             file.set_modified(SystemTime::now() - MIN_AGE * 2).unwrap();
         }
-        let settled = |known: &BTreeSet<FileName>| store.aged(known).unwrap().0;
-        assert_eq!(settled(&BTreeSet::new()), BTreeSet::from([name.clone()]));
-        assert_eq!(settled(&BTreeSet::from([name])), BTreeSet::new());
-    }
-
-    #[test]
-    fn a_name_is_a_hash_and_nothing_else() {
-        let hash = "0123456789abcdef".repeat(4);
-        assert!(FileName::parse(&format!("{hash}.jpg")).is_some());
-        assert!(FileName::parse(&format!("{hash}-small.jpg")).is_some());
-        for other in ["", ".jpg", "../x.jpg", "/etc/passwd", &hash, &format!("{hash}.png"), &format!("../{hash}.jpg")] {
-            assert!(FileName::parse(other).is_none(), "{other}");
-        }
-        assert!(FileName::parse(&format!("{}.jpg", hash.to_uppercase())).is_none());
-        assert!(FileName::parse(&format!("{hash}\0.jpg")).is_none());
+        let aged = |known: &BTreeSet<PictureName>| store.aged(known).unwrap().0;
+        assert_eq!(aged(&BTreeSet::new()), BTreeSet::from([name.clone()]));
+        assert_eq!(aged(&BTreeSet::from([name])), BTreeSet::new());
     }
 }

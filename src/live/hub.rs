@@ -29,7 +29,7 @@ const HEALTH_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) struct Hub {
-    pub(super) db: Arc<Database>,
+    pub(crate) db: Arc<Database>,
     pub(super) views: Views,
     rooms: Arc<LiveRooms>,
     loader: Arc<ChatLoader>,

@@ -32,7 +32,7 @@ pub(crate) struct SocketClient {
     pub(crate) session: Session,
     pub(crate) address: IpAddr,
     pub locale: Locale,
-    /// Held while the socket is open.
+    /// Counts the socket until it is dropped.
     pub(crate) _permit: SocketPermit,
 }
 

@@ -7,7 +7,6 @@ mod login;
 mod nickname;
 mod nonce;
 mod password;
-mod picture_path;
 mod room_name;
 mod text;
 mod topic;
@@ -17,7 +16,8 @@ pub use login::Login;
 pub use nickname::Nickname;
 pub use nonce::Nonce;
 pub use password::Password;
-pub use picture_path::PicturePath;
 pub use room_name::RoomName;
 pub(crate) use text::is_visible;
 pub use topic::Topic;
+
+pub use crate::picture_path::PicturePath;

@@ -1,17 +1,17 @@
-//! Who goes first when there are not enough cores: people who talk, before passwords and pictures that are worked on.
+//! Priority of threads: requests run before password hashing and image decoding.
 
 use rustix::process::{getpriority_process, setpriority_process};
 
-/// The niceness (setpriority(2)) of work that may take its time: about a tenth of a core, where others want all of it.
+/// About a tenth of a core while other threads want all of it; see setpriority(2).
 const BACKGROUND_NICENESS: i32 = 10;
 
-/// Has this thread, and those that it starts, give way from now on. There is no way back.
+/// Lowers the priority of this thread, and of threads that it starts, permanently.
 pub(crate) fn lower_thread_priority() {
-    // Of no process but the thread that asks: so Linux reads it.
+    // On Linux `None` means the calling thread, not the process.
     if getpriority_process(None).is_ok_and(|now| now < BACKGROUND_NICENESS)
         && let Err(error) = setpriority_process(None, BACKGROUND_NICENESS)
     {
-        log::debug!("a thread does not give way: {error}");
+        log::debug!("thread priority not lowered: error={error}");
     }
 }
 

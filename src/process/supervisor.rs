@@ -1,8 +1,8 @@
-//! Keeping another program running beside the site: the engine, the image server.
+//! Keeps another program running beside the site: the engine, the image server.
 //!
-//! It runs in a process group of its own, so that Ctrl-C reaches the site first, under a shell that watches a pipe
-//! from the site: when the site ends, even by kill -9, the pipe closes and the shell ends the program. One that dies
-//! under a running site is started again.
+//! The program runs in a process group of its own, so that Ctrl-C reaches the site first. A shell starts it and watches a
+//! pipe from the site. The pipe closes when the site ends, even by kill -9, and the shell then ends the program.
+//! `kill_on_drop` does not cover kill -9, and `PR_SET_PDEATHSIG` needs unsafe code.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -13,13 +13,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long a program may take to end before the watching shell, which waits 2 s, has killed it.
+/// The shell kills the program after 2 s.
 const STOP_TIMEOUT: Duration = Duration::from_secs(4);
-/// The pause before a program that died is started again; doubled each time that it dies at once.
+/// The pause before a restart. It doubles each time that the program ends at once.
 const RESTART_DELAY: Duration = Duration::from_millis(500);
 const MAX_RESTART_DELAY: Duration = Duration::from_secs(30);
 
-/// Runs "$@" until it ends or standard input closes; then asks it to end, and 2 s later makes it.
+/// Runs "$@" until it ends or standard input closes. Then sends TERM, and KILL 2 s later.
 const WATCHDOG_SCRIPT: &str = r#"
 exec 3<&0
 "$@" </dev/null 3<&- & program=$!
@@ -31,19 +31,19 @@ wait $watch 2>/dev/null
 exit $status
 "#;
 
-/// A running program: the shell that watches over it, and our end of the pipe.
+/// A running program, by the shell that watches it.
 pub(crate) struct Process {
     shell: Child,
     pipe: Option<ChildStdin>,
 }
 
-/// What keeps a program running. Dropping it ends the program.
+/// Restarts a program until it is stopped. Dropping a supervisor ends the program.
 pub(crate) struct Supervisor {
     stop: oneshot::Sender<()>,
-    keeping: JoinHandle<()>,
+    task: JoinHandle<()>,
 }
 
-/// The watching shell, to be given a program and its arguments.
+/// Returns the watching shell's command, which takes a program and its arguments.
 pub(crate) fn supervised_command() -> Command {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", WATCHDOG_SCRIPT, "watch"]).stdin(Stdio::piped()).process_group(0);
@@ -51,73 +51,72 @@ pub(crate) fn supervised_command() -> Command {
 }
 
 impl Process {
-    /// Starts a [`watched`] command.
+    /// Starts a [`supervised_command`].
     pub(crate) fn start(mut command: Command) -> io::Result<Self> {
         let mut shell = command.spawn()?;
-        // Taken out, for waiting for a child closes the pipe that it still has.
+        // `Child::wait` closes a pipe that the child still owns.
         let pipe = shell.stdin.take();
         Ok(Self { shell, pipe })
     }
 
-    /// How it ended, if it has.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
         self.shell.try_wait().ok().flatten()
     }
 
-    async fn end(mut self, what: &str) {
+    async fn stop(mut self, name: &str) {
         drop(self.pipe.take());
         if timeout(STOP_TIMEOUT, self.shell.wait()).await.is_err() {
-            log::error!("{what} did not end");
+            log::error!("program not stopped: program={name:?}");
         }
     }
 }
 
 impl Supervisor {
-    /// Keeps a program running that was started once, by starting it the same way again.
+    /// Supervises a running program; `start` starts it again.
     pub(crate) fn supervise(
-        what: &'static str,
-        running: Process,
+        name: &'static str,
+        process: Process,
         start: impl Fn() -> io::Result<Process> + Send + 'static,
     ) -> Self {
         let (stop, stopped) = oneshot::channel();
-        Self { stop, keeping: tokio::spawn(supervise(what, running, start, stopped)) }
+        Self { stop, task: tokio::spawn(restart_until_stopped(name, process, start, stopped)) }
     }
 
-    /// Ends the program and waits until it has ended.
+    /// Ends the program and waits for its end.
     pub(crate) async fn stop(self) {
-        // Refused only when the task is gone already.
+        // Fails only if the task has ended.
         let _ = self.stop.send(());
-        let _ = self.keeping.await;
+        let _ = self.task.await;
     }
 }
 
-async fn supervise(
-    what: &'static str,
-    mut running: Process,
+async fn restart_until_stopped(
+    name: &'static str,
+    mut process: Process,
     start: impl Fn() -> io::Result<Process>,
     mut stopped: oneshot::Receiver<()>,
 ) {
-    let mut pause = RESTART_DELAY;
+    let mut delay = RESTART_DELAY;
     loop {
         let started = Instant::now();
         tokio::select! {
-            status = running.shell.wait() => {
+            status = process.shell.wait() => {
                 let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-                log::error!("{what} ended ({status}) and is started again");
+                log::error!("program ended, restarting: program={name:?} status={status:?}");
             }
-            _ = &mut stopped => return running.end(what).await,
+            _ = &mut stopped => return process.stop(name).await,
         }
         if started.elapsed() > MAX_RESTART_DELAY {
-            pause = RESTART_DELAY;
+            delay = RESTART_DELAY;
         }
-        running = loop {
+        process = loop {
             tokio::select! {
-                () = sleep(pause) => pause = (pause * 2).min(MAX_RESTART_DELAY),
+                () = sleep(delay) => delay = (delay * 2).min(MAX_RESTART_DELAY),
                 _ = &mut stopped => return,
             }
             match start() {
-                Ok(running) => break running,
-                Err(error) => log::error!("{what} cannot be started: {error}"),
+                Ok(process) => break process,
+                Err(error) => log::error!("program not started: program={name:?} error={error}"),
             }
         };
     }

@@ -18,13 +18,12 @@ use super::collection::{Collection, HARD_TIMEOUT, QueryRunner, StoredDocument};
 use super::members::Members;
 use super::timeout::QUERY_TIMEOUT;
 use crate::cache::Budget;
+use crate::config::DatabaseConfig;
 use crate::error::Result;
 use crate::metrics::Metrics;
 
-/// How long the first connection may take: at start-up the database may still be starting too.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// With the driver's default of 10 connections readers of pages would wait for each other.
-const MAX_CONNECTIONS: u32 = 64;
+/// At start-up the server may still be starting too.
+const STARTUP_TIMEOUT: Duration = Duration::from_secs(30);
 /// The database's name if the connection string has none.
 const DEFAULT_NAME: &str = "sarangbang";
 const COMMAND_NOT_FOUND: i32 = 59;
@@ -49,24 +48,30 @@ pub(crate) trait ModelState: Send + Sync + 'static {
 }
 
 impl Database {
-    /// Connects to a configured server and waits until it answers.
-    /// Fails with a sentence for the operator: the URL cannot be parsed, or the server does not answer.
+    /// Connects to a server and waits until it answers. Fails with a sentence for the operator.
+    pub(crate) async fn open(config: &DatabaseConfig) -> Result<Self, String> {
+        let (handle, is_shared) = connect(config, STARTUP_TIMEOUT).await?;
+        Ok(Self::new(handle, is_shared && !config.is_engine))
+    }
+
+    /// Connects with default settings.
     pub(crate) async fn connect(url: &str) -> Result<Self, String> {
-        let (handle, is_shared) = connect(url, CONNECT_TIMEOUT).await?;
-        Ok(Self::new(handle, is_shared))
+        Self::open(&DatabaseConfig::from_url(url)).await
     }
 
     /// Connects to the site's own engine, which no other instance can reach.
-    /// Fails with a sentence for the operator.
     pub(crate) async fn connect_exclusive(url: &str) -> Result<Self, String> {
-        let (handle, _) = connect(url, CONNECT_TIMEOUT).await?;
-        Ok(Self::new(handle, false))
+        Self::open(&DatabaseConfig::engine(url)).await
     }
 
     /// Sends one command to a server, without waiting for it to come up. Returns whether instances may share it.
     /// Fails with a sentence for the operator.
     pub async fn probe(url: &str) -> Result<bool, String> {
-        connect(url, Duration::ZERO).await.map(|(_, is_shared)| is_shared)
+        Self::probe_configured(&DatabaseConfig::from_url(url)).await
+    }
+
+    pub(crate) async fn probe_configured(config: &DatabaseConfig) -> Result<bool, String> {
+        connect(config, Duration::ZERO).await.map(|(_, is_shared)| is_shared)
     }
 
     fn new(handle: MongoDatabase, is_shared: bool) -> Self {
@@ -166,12 +171,14 @@ impl Database {
 }
 
 /// Connects and waits for the first answer. Returns whether the server is a replica set or a router.
-async fn connect(url: &str, patience: Duration) -> Result<(MongoDatabase, bool), String> {
-    let mut options =
-        ClientOptions::parse(url).await.map_err(|error| format!("Cannot parse databases.sarangbang.url: {error}."))?;
+async fn connect(config: &DatabaseConfig, patience: Duration) -> Result<(MongoDatabase, bool), String> {
+    let options = ClientOptions::parse(&config.url).await;
+    let mut options = options.map_err(|error| format!("Cannot parse databases.sarangbang.url: {error}."))?;
     options.app_name.get_or_insert_with(|| "sarangbang".into());
-    options.max_pool_size.get_or_insert(MAX_CONNECTIONS);
-    options.connect_timeout.get_or_insert(QUERY_TIMEOUT);
+    options.min_pool_size = config.min_connections;
+    options.max_pool_size = Some(config.max_connections);
+    options.connect_timeout = Duration::try_from_secs_f64(config.connect_timeout).ok();
+    options.max_idle_time = config.idle_timeout.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     options.server_selection_timeout.get_or_insert(QUERY_TIMEOUT);
     // A secondary lags behind what a writer was told.
     options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
@@ -188,13 +195,17 @@ async fn connect(url: &str, patience: Duration) -> Result<(MongoDatabase, bool),
             Ok(Err(error)) if matches!(*error.kind, ErrorKind::Authentication { .. }) => {
                 return Err(database_error(error));
             }
-            Ok(Err(error)) if Instant::now() > end => return Err(format!("The database does not answer. {error}")),
-            Err(_) if Instant::now() > end => return Err("The database does not answer.".into()),
+            Ok(Err(error)) if Instant::now() > end => return Err(not_reached(error.kind)),
+            Err(_) if Instant::now() > end => return Err(not_reached("no answer")),
             _ => log::warn!("waiting for the database"),
         }
     };
     let is_shared = hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|router| router == "isdbgrid");
     Ok((handle, is_shared))
+}
+
+fn not_reached(cause: impl Display) -> String {
+    format!("Cannot reach the database: {cause}. Start it, or correct databases.sarangbang.url.")
 }
 
 fn is_unknown_command(error: &MongoError) -> bool {

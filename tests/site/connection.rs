@@ -195,3 +195,29 @@ async fn live_regions_are_not_nested() {
     assert_eq!(browser.run(nested, json!([])).await, json!([0, 1, false]));
     browser.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_needs_all_of_its_headers_and_takes_lists() {
+    let site = Site::start().await;
+    let person = site.person("gildong").await;
+    let room = person.make_room("upgrades").await;
+    let good = [
+        ("Connection", "keep-alive, Upgrade"),
+        ("Upgrade", "h2c, WebSocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let status = async |headers: &[(&str, &str)]| {
+        let request = person.request("GET", &format!("{room}/live"));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(status(&good).await, 101);
+    for (name, _) in good {
+        let without: Vec<_> = good.into_iter().filter(|(other, _)| *other != name).collect();
+        assert_eq!(status(&without).await, 400, "without {name}");
+    }
+    let mut old = good;
+    old[2].1 = "12";
+    assert_eq!(status(&old).await, 400);
+}

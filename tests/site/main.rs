@@ -15,6 +15,7 @@ mod chats;
 mod composer;
 mod compression;
 mod connection;
+mod database;
 mod documents;
 mod edits;
 mod engine;

@@ -181,7 +181,7 @@ async fn a_proxy_that_is_not_configured_is_named_on_the_page_in_the_log_once_and
     logged.says("/the-end").await;
     let told = logged.containing("set site.url = \"http://chat.local:8080\"");
     assert_eq!((told.len(), logged.containing("set site.url").len()), (1, 1), "{told:?}");
-    let told = logged.containing("sends X-Forwarded-For");
+    let told = logged.containing("Cannot trust X-Forwarded-For");
     assert!(told.len() == 1 && told[0].contains("127.0.0.1"), "{told:?}");
 
     let check = async |proxies: &str, url: &str| {
@@ -191,14 +191,14 @@ async fn a_proxy_that_is_not_configured_is_named_on_the_page_in_the_log_once_and
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     };
     until("the peer to be named by check", || async {
-        check("[]", "{}").await.contains("127.0.0.1 sends X-Forwarded-For and is not in proxies").then_some(())
+        check("[]", "{}").await.contains("Cannot trust X-Forwarded-For from 127.0.0.1").then_some(())
     })
     .await;
     assert!(check("[\"127.0.0.1\"]", "{}").await.contains("proxies is set and site.url is not"));
     let network = check("[\"10.0.0.0/8\"]", "{url=\"https://chat.example\"}").await;
-    assert!(network.contains("proxies has 10.0.0.0/8"), "{network}");
+    assert!(network.contains("proxies contains 10.0.0.0/8"), "{network}");
     let one = check("[\"10.0.0.1\"]", "{url=\"https://chat.example\"}").await;
-    assert!(!one.contains("proxies has") && !one.contains("site.url is not"), "{one}");
+    assert!(!one.contains("proxies contains") && !one.contains("site.url is not"), "{one}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -266,13 +266,13 @@ async fn the_image_server_takes_a_valid_ticket_at_any_host_and_names_an_unlisted
         let refused = send(&ticket).await;
         assert_eq!((refused.status, &refused.json()["error"]["code"]), (421, &"misdirected".into()), "{ticket}");
     }
-    let told = logged.says("sends X-Forwarded-For").await;
+    let told = logged.says("Cannot trust X-Forwarded-For").await;
     assert!(told.contains("127.0.0.1"), "{told}");
-    assert_eq!(logged.containing("sends X-Forwarded-For").len(), 1);
+    assert_eq!(logged.containing("Cannot trust X-Forwarded-For").len(), 1);
     until("the peer to be named by check", || async {
         let output = soon("the program to end", command(&var).arg("check").output()).await.unwrap();
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        said.contains("127.0.0.1 sends X-Forwarded-For and is not in proxies").then_some(())
+        said.contains("Cannot trust X-Forwarded-For from 127.0.0.1").then_some(())
     })
     .await;
 }

@@ -126,7 +126,7 @@ async fn what_cannot_start_says_why() {
     let error = complaint(&[("PATH", "/nonexistent")]).await;
     assert!(error.contains("neither mongod nor secantusd-rs"), "{error}");
     let error = complaint(&[("ROCKET_PORT", "8001"), ("ROCKET_IMAGES", "{port=8001}")]).await;
-    assert!(error.contains("images.port is 8001, and so is port"), "{error}");
+    assert!(error.contains("images.port and port are both 8001"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,69 +164,114 @@ async fn a_setting_that_cannot_be_used_is_told_with_its_place_its_value_and_what
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     for (variable, value, told) in [
-        ("ROCKET_PORT", "99999", "ROCKET_PORT: port is 99999; it takes a number"),
-        ("ROCKET_ADDRESS", "nowhere", "ROCKET_ADDRESS: address is \"nowhere\"; it takes an IP address"),
-        ("ROCKET_WORKERS", "many", "ROCKET_WORKERS: workers is \"many\"; it takes a number"),
-        ("ROCKET_LOG_LEVEL", "loud", "log_level is \"loud\"; it takes \"critical\", \"normal\""),
+        ("ROCKET_PORT", "99999", "Cannot use ROCKET_PORT: port is 99999. Set it to a number"),
+        ("ROCKET_ADDRESS", "nowhere", "Cannot use ROCKET_ADDRESS: address is \"nowhere\". Set it to an IP address"),
+        ("ROCKET_WORKERS", "many", "Cannot use ROCKET_WORKERS: workers is \"many\". Set it to a number"),
+        ("ROCKET_LOG_LEVEL", "loud", "log_level is \"loud\". Set it to \"critical\", \"normal\""),
         ("ROCKET_LIMITS", "{form=\"big\"}", "\"big\""),
-        ("ROCKET_LIMITS", "big", "ROCKET_LIMITS: limits is \"big\"; it takes sizes by name"),
-        ("ROCKET_SHUTDOWN", "{grace=\"long\"}", "shutdown.grace is \"long\"; it takes a number of seconds"),
+        ("ROCKET_LIMITS", "big", "Cannot use ROCKET_LIMITS: limits is \"big\". Set it to sizes by name"),
+        ("ROCKET_SHUTDOWN", "{grace=\"long\"}", "shutdown.grace is \"long\". Set it to a number of seconds"),
         ("ROCKET_SHUTDOWN", "{signals=[\"bye\"]}", "\"bye\""),
-        ("ROCKET_SHUTDOWN", "now", "ROCKET_SHUTDOWN: shutdown is \"now\"; it takes a table of shutdown.ctrlc"),
-        ("ROCKET_TLS", "{certs=\"a.pem\"}", "ROCKET_TLS: there is no key tls; there are address, port"),
-        ("ROCKET_VAR", "7", "ROCKET_VAR: var is 7; it takes the path of a folder"),
-        ("ROCKET_SITE", "{url=\"chat.example\"}", "ROCKET_SITE: site.url is \"chat.example\"; it takes an address"),
+        (
+            "ROCKET_SHUTDOWN",
+            "now",
+            "Cannot use ROCKET_SHUTDOWN: shutdown is \"now\". Set it to a table of shutdown.grace",
+        ),
+        ("ROCKET_TLS", "{certs=\"a.pem\"}", "Cannot use ROCKET_TLS: there is no key tls. Use one of address, port"),
+        ("ROCKET_VAR", "7", "Cannot use ROCKET_VAR: var is 7. Set it to the path of a folder"),
+        (
+            "ROCKET_SITE",
+            "{url=\"chat.example\"}",
+            "Cannot use ROCKET_SITE: site.url is \"chat.example\". Set it to a URL",
+        ),
         (
             "ROCKET_SITE",
             "{zone=\"Nowhere\"}",
-            "ROCKET_SITE: site.zone is \"Nowhere\"; it takes the name of a time zone",
+            "Cannot use ROCKET_SITE: site.zone is \"Nowhere\". Set it to the name of a time zone",
         ),
-        ("ROCKET_SITE", "{url=\"ftp://chat.example\"}", "site.url is \"ftp://chat.example\"; it takes"),
+        ("ROCKET_SITE", "{url=\"ftp://chat.example\"}", "site.url is \"ftp://chat.example\". Set it to"),
         (
             "ROCKET_SITE",
             "{url=\"https://a.example/chat\"}",
-            "ROCKET_SITE: site.url is \"https://a.example/chat\", which has a path, and Sarangbang serves from the root of a \
-             host name; use a subdomain, as \"https://chat.a.example\", or another port",
+            "Cannot use ROCKET_SITE: site.url is \"https://a.example/chat\", which has a path, and Sarangbang serves from the root of a \
+             host name. Use a subdomain, for example \"https://chat.a.example\", or another port",
         ),
         ("ROCKET_IMAGES", "{url=\"https://a.example/p/\"}", "images.url is \"https://a.example/p/\", which has a path"),
-        ("ROCKET_SITE", "{url=\"https://a.example/?x\"}", "site.url is \"https://a.example/?x\"; it takes an address"),
-        ("ROCKET_SITE", "{url=\"https://me:no@a.example\"}", "; it takes an address without a path"),
-        ("ROCKET_SITE", "{hosts=[\"a/b\"]}", "site.hosts is [\"a/b\"]; it takes a list of host names"),
-        ("ROCKET_SITE", "{hosts=\"a\"}", "site.hosts is \"a\"; it takes a list of host names"),
-        ("ROCKET_SITE", "{url=5}", "site.url is 5; it takes an address without a path"),
-        ("ROCKET_SITE", "{ulr=\"x\"}", "ROCKET_SITE: there is no key site.ulr; there are site.url, site.internal_url"),
-        ("ROCKET_SITE", "https://x", "ROCKET_SITE: site is \"https://x\"; it takes a table of site.url"),
-        ("ROCKET_IMAGES", "{port=\"x\"}", "images.port is \"x\"; it takes a number up to 65535"),
-        ("ROCKET_IMAGES", "{dri=\"x\"}", "there is no key images.dri; there are images.address"),
-        ("ROCKET_IMAGES", "{secret=\"hidden\"}", "images.secret has 6 bytes; it takes 16 characters or more"),
+        ("ROCKET_SITE", "{url=\"https://a.example/?x\"}", "site.url is \"https://a.example/?x\". Set it to a URL"),
+        ("ROCKET_SITE", "{url=\"https://me:no@a.example\"}", ". Set it to a URL without a path"),
+        ("ROCKET_SITE", "{hosts=[\"a/b\"]}", "site.hosts is [\"a/b\"]. Set it to a list of host names"),
+        ("ROCKET_SITE", "{hosts=\"a\"}", "site.hosts is \"a\". Set it to a list of host names"),
+        ("ROCKET_SITE", "{url=5}", "site.url is 5. Set it to a URL without a path"),
+        (
+            "ROCKET_SITE",
+            "{ulr=\"x\"}",
+            "Cannot use ROCKET_SITE: there is no key site.ulr. Use one of site.url, site.hosts",
+        ),
+        ("ROCKET_SITE", "https://x", "Cannot use ROCKET_SITE: site is \"https://x\". Set it to a table of site.url"),
+        ("ROCKET_IMAGES", "{port=\"x\"}", "images.port is \"x\". Set it to a number up to 65535"),
+        ("ROCKET_IMAGES", "{dri=\"x\"}", "there is no key images.dri. Use one of images.address"),
+        ("ROCKET_IMAGES", "{secret=\"hidden\"}", "images.secret: it has 6 bytes. Set it to a text of 16"),
         (
             "ROCKET_METRICS",
             "{token=\"hidden\"}",
-            "ROCKET_METRICS: metrics.token is a text of 6 characters; it takes a text",
+            "Cannot use ROCKET_METRICS: metrics.token is a text of 6 characters. Set it to a text",
         ),
-        ("ROCKET_IMAGES", "{secret=[\"hidden\"]}", "ROCKET_IMAGES: images.secret is a list; it takes a text"),
-        ("ROCKET_IMAGES", "{secret=\"hidden", "images is a text of 15 characters; it takes a table of images.address"),
-        ("ROCKET_PROXIES", "[\"nonsense\"]", "ROCKET_PROXIES: proxies is [\"nonsense\"]; it takes a list of addresses"),
-        ("ROCKET_PROXIES", "10.0.0.1", "proxies is \"10.0.0.1\"; it takes a list"),
-        ("ROCKET_ACCESS_LOG", "loud", "access_log is \"loud\"; it takes \"combined\", \"json\" or \"off\""),
-        ("ROCKET_ACESS_LOG", "off", "ROCKET_ACESS_LOG: there is no key acess_log"),
+        (
+            "ROCKET_IMAGES",
+            "{secret=[\"hidden\"]}",
+            "Cannot use ROCKET_IMAGES: images.secret is a list. Set it to a text",
+        ),
+        ("ROCKET_IMAGES", "{secret=\"hidden", "images is a text of 15 characters. Set it to a table of images.address"),
+        (
+            "ROCKET_PROXIES",
+            "[\"nonsense\"]",
+            "Cannot use ROCKET_PROXIES: proxies is [\"nonsense\"]. Set it to a list of addresses",
+        ),
+        ("ROCKET_PROXIES", "10.0.0.1", "proxies is \"10.0.0.1\". Set it to a list"),
+        ("ROCKET_ACCESS_LOG", "loud", "access_log is \"loud\". Set it to \"combined\", \"json\" or \"off\""),
+        ("ROCKET_ACESS_LOG", "off", "Cannot use ROCKET_ACESS_LOG: there is no key acess_log"),
         ("ROCKET_DATABASES", "{sarangbang={url=\"nonsense\"}}", "databases.sarangbang.url is a text of 8 characters"),
         (
             "ROCKET_DATABASES",
             "{sarangbang={url=\"mongodb://me:hid/den@host/x\"}}",
-            "url is a text of 27 characters; it takes",
+            "url is a text of 27 characters. Set it to",
         ),
         (
             "ROCKET_DATABASES",
             "{sarangbang={url=\"mongodb://me:hidden@host/x?w=-2\"}}",
-            "ROCKET_DATABASES: databases.sarangb",
+            "Cannot use ROCKET_DATABASES: databases.sarangb",
         ),
-        ("ROCKET_DATABASES", "mongodb://me:hidden@host/x", "databases is a text of 26 characters; it takes a table of"),
-        ("ROCKET_DATABASES", "{sarangbang={}}", "databases.sarangbang.url is not set; it takes a connection"),
+        (
+            "ROCKET_DATABASES",
+            "mongodb://me:hidden@host/x",
+            "databases is a text of 26 characters. Set it to a table of",
+        ),
+        (
+            "ROCKET_DATABASES",
+            "{sarangbang={url=\"mongodb://h\", connect_timeout=\"long\"}}",
+            "databases.sarangbang.connect_timeout is \"long\". Set it to a number of seconds",
+        ),
+        (
+            "ROCKET_DATABASES",
+            "{sarangbang={url=\"mongodb://h\", connect_timeout=-1}}",
+            "databases.sarangbang.connect_timeout is -1. Set it to a number of seconds",
+        ),
+        (
+            "ROCKET_DATABASES",
+            "{sarangbang={url=\"mongodb://h/?maxPoolSize=5\", min_connections=6}}",
+            "databases.sarangbang.min_connections is 6. Set it to a number of connections",
+        ),
+        (
+            "ROCKET_DATABASES",
+            "{sarangbang={url=\"mongodb://h\", extensions=[]}}",
+            "there is no key databases.sarangbang.e",
+        ),
+        ("ROCKET_RATES", "{chats=\"x\"}", "Cannot use ROCKET_RATES: rates.chats is \"x\". Set it to a number a minute"),
+        ("ROCKET_DATABASES", "{sarangbang={}}", "databases.sarangbang.url is not set. Set it to a connection"),
         (
             "ROCKET_DATABASES",
             "{other={url=\"mongodb://h\"}}",
-            "there is no key databases.other; there are databases.sarangbang",
+            "there is no key databases.other. Use one of databases.sarangbang",
         ),
     ] {
         let error = check(Some((variable, value))).await;
@@ -234,11 +279,11 @@ async fn a_setting_that_cannot_be_used_is_told_with_its_place_its_value_and_what
         assert!(!error.contains("hid"), "{variable}={value}: {error}");
     }
     for (settings, told) in [
-        ("[default]\nsite.ulr = \"x\"", "Rocket.toml: there is no key site.ulr; there are site.url"),
-        ("[default]\nkeep_alive = \"x\"", "Rocket.toml: keep_alive is \"x\"; it takes a number of seconds"),
-        ("[default]\nimages.secret = \"hidden\n", "Rocket.toml cannot be read: TOML parse error at line 2, column"),
-        ("secret = \"hidden\"", "what stands here belongs under [default]"),
-        ("\u{0}", "Rocket.toml cannot be read: TOML parse error at line 1"),
+        ("[default]\nsite.ulr = \"x\"", "Rocket.toml: there is no key site.ulr. Use one of site.url"),
+        ("[default]\nkeep_alive = \"x\"", "Rocket.toml: keep_alive is \"x\". Set it to a number of seconds"),
+        ("[default]\nimages.secret = \"hidden\n", "Rocket.toml: TOML parse error at line 2, column"),
+        ("secret = \"hidden\"", "Move this key below [default]"),
+        ("\u{0}", "Rocket.toml: TOML parse error at line 1"),
     ] {
         std::fs::write(var.join("Rocket.toml"), settings).unwrap();
         let error = check(None).await;
@@ -246,7 +291,7 @@ async fn a_setting_that_cannot_be_used_is_told_with_its_place_its_value_and_what
         assert!(!error.contains("hid"), "{settings}: {error}");
     }
     std::fs::write(var.join("Rocket.toml"), [0xff]).unwrap();
-    assert!(check(None).await.contains("Rocket.toml cannot be read: stream did not contain valid UTF-8"));
+    assert!(check(None).await.contains("Rocket.toml: stream did not contain valid UTF-8"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -274,14 +319,14 @@ async fn it_says_what_the_configuration_leads_to_and_what_is_wrong_with_it() {
     assert!(is_right && said.contains("The database answers"), "{said}");
     let nobody = format!("{{sarangbang={{url=\"mongodb://127.0.0.1:{}/x\"}}}}", free_port());
     let (is_right, _, wrong) = check(&[("ROCKET_DATABASES", &nobody)]).await;
-    assert!(!is_right && wrong.contains("The database does not answer"), "{wrong}");
+    assert!(!is_right && wrong.contains("Cannot reach the database"), "{wrong}");
     let (is_right, _, wrong) = check(&[("ROCKET_SITE", "{url=\"https://chat.example\"}")]).await;
     assert!(!is_right && wrong.contains("proxies is empty"), "{wrong}");
     let (is_right, _, wrong) = check(&[("ROCKET_ACCESS_LOG", "loud")]).await;
-    assert!(!is_right && wrong.contains("access_log is \"loud\"; it takes"), "{wrong}");
+    assert!(!is_right && wrong.contains("access_log is \"loud\". Set it to"), "{wrong}");
     let away = format!("{{port={}}}", free_port());
     let (is_right, _, wrong) = check(&[("ROCKET_IMAGES", &away)]).await;
-    assert!(!is_right && wrong.contains("No image server answers"), "{wrong}");
+    assert!(!is_right && wrong.contains("Cannot reach the image server"), "{wrong}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -334,9 +379,9 @@ async fn check_says_that_the_clock_of_the_image_server_is_wrong() {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_knows_by_every_spelling_whether_a_database_is_configured() {
     let var = folder("spellings");
-    let wants_engine = async |settings: &str| {
+    let needs_engine = async |settings: &str| {
         std::fs::write(var.join("Rocket.toml"), settings).unwrap();
-        let status = command(&var).arg("wants-engine").status().await.unwrap();
+        let status = command(&var).arg("needs-engine").status().await.unwrap();
         status.code().unwrap() == 0
     };
     let url = "url = \"mongodb://127.0.0.1/x\"";
@@ -346,13 +391,13 @@ async fn it_knows_by_every_spelling_whether_a_database_is_configured() {
         format!("[default]\n  databases = {{ sarangbang = {{ {url} }} }}"),
         format!("[global]\ndatabases.sarangbang.{url}"),
     ] {
-        assert!(!wants_engine(&configured).await, "{configured}");
+        assert!(!needs_engine(&configured).await, "{configured}");
     }
     for other in [String::new(), format!("[elsewhere.databases.sarangbang]\n{url}"), "# databases".into()] {
-        assert!(wants_engine(&other).await, "{other}");
+        assert!(needs_engine(&other).await, "{other}");
     }
     let by_variable = format!("{{sarangbang={{{url}}}}}");
-    let status = command(&var).arg("wants-engine").env("ROCKET_DATABASES", by_variable).status().await.unwrap();
+    let status = command(&var).arg("needs-engine").env("ROCKET_DATABASES", by_variable).status().await.unwrap();
     assert_eq!(status.code(), Some(1));
 }
 

@@ -1,12 +1,12 @@
-//! Returns freed memory to the system. A crate of its own, since it is the one call that the site cannot make in safe Rust.
+//! Returns freed memory to the system. The site forbids unsafe code, and this is its only unsafe call.
 
-/// Has glibc return the free pages of its heaps to the system. Elsewhere it does nothing.
+/// Makes glibc return the free pages of its heaps to the system.
 ///
-/// glibc returns memory from the end of a heap only: after a burst everything below the last live allocation stays
-/// resident. The call locks each heap in turn for some milliseconds, so call it seldom and on a blocking thread.
+/// By itself glibc returns memory only from the end of a heap. After a burst all pages below the last live allocation
+/// stay resident. The call locks each heap for some milliseconds: call it rarely, on a blocking thread.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub fn trim() {
-    // SAFETY: malloc_trim takes no pointer, and glibc serialises it with all other calls of the allocator.
+    // SAFETY: malloc_trim takes no pointer, and glibc serialises it with all other allocator calls.
     let _ = unsafe { libc::malloc_trim(0) };
 }
 

@@ -3,11 +3,13 @@
 use std::any::type_name;
 use std::sync::Arc;
 
+use rocket::outcome::Outcome;
 use rocket::request::Request;
+use rocket_db_pools::Connection;
 
 use crate::config::Settings;
 use crate::error::{Error, Result};
-use crate::store::Database;
+use crate::store::{Database, SiteDatabase};
 
 pub(crate) fn settings<'r>(request: &'r Request<'_>) -> &'r Settings {
     // The site is built with them.
@@ -15,7 +17,10 @@ pub(crate) fn settings<'r>(request: &'r Request<'_>) -> &'r Settings {
 }
 
 pub(crate) async fn database(request: &Request<'_>) -> Result<Arc<Database>> {
-    managed::<Arc<Database>>(request).cloned()
+    match request.guard::<Connection<SiteDatabase>>().await {
+        Outcome::Success(connection) => Ok(connection.into_inner()),
+        Outcome::Error(_) | Outcome::Forward(_) => Err(Error::Internal("the database is not attached".into())),
+    }
 }
 
 pub(crate) fn managed<'r, T: Send + Sync + 'static>(request: &'r Request<'_>) -> Result<&'r T> {

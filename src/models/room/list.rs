@@ -4,9 +4,9 @@
 //! applies `limit`, so windows over the time of activity have no bound. The list therefore has two parts:
 //!
 //! * The **recent set**: up to [`MAX_RECENT_ROOMS`] rooms by latest activity, in memory. Their documents have the
-//! indexed field `active`, so that a start reads the set with one bounded query.
+//!   indexed field `active`, so that a start reads the set with one bounded query.
 //! * The **tail**: all other open rooms by number, newest first. Numbers have no gaps, so a window returns at most
-//! its width.
+//!   its width.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeSet, HashMap};

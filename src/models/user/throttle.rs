@@ -77,8 +77,8 @@ impl Throttle {
         self.begin(vec![self.quota(("session", session), FAILURES_PER_CLIENT, SHORT_WINDOW)], 1).await
     }
 
-    fn quota(&self, key: impl std::hash::Hash, times: u32, span: Duration) -> Quota {
-        Quota { key: self.failures.key(key), times, span }
+    fn quota(&self, key: impl std::hash::Hash, max: u32, span: Duration) -> Quota {
+        Quota { key: self.failures.key(key), max, span }
     }
 
     /// Waits while pending attempts use up a quota.

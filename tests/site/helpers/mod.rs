@@ -10,6 +10,7 @@ pub mod person;
 pub mod process;
 pub mod proxy;
 pub mod random;
+pub mod rewriting_proxy;
 pub mod site;
 pub mod strait;
 pub mod tour;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{OnceLock, mpsc};
 
 use rocket::fairing::AdHoc;
 use rocket::figment::providers::Serialized;
@@ -11,8 +11,7 @@ use rocket::figment::{Figment, Provider};
 use rocket::{Ignite, Rocket, Shutdown};
 use sarangbang::config::{Settings, defaults};
 use sarangbang::process::Engine;
-use sarangbang::site;
-use sarangbang::store::Database;
+use sarangbang::site::{SiteBuilder, follow_cluster};
 use sarangbang::ticket::Secret;
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -45,8 +44,8 @@ impl Site {
     /// The same with several settings.
     pub async fn configured(settings: impl Provider) -> Self {
         let database = new_database();
-        let db = sarangbang::models::open_exclusive(&database).await.unwrap();
-        Self::launch(db, &database, settings).await
+        let site = SiteBuilder::new(test_settings(settings).with_engine(&database), secret()).unwrap();
+        Self::launch(site, &database).await
     }
 
     /// A site on data that may be there already.
@@ -56,27 +55,25 @@ impl Site {
 
     /// The same, which follows the other sites on it.
     pub async fn following(database: &str) -> Self {
-        Self::with(database, ("databases.sarangbang.url", database)).await
+        let settings = test_settings(Serialized::default("databases.sarangbang.url", database));
+        let site = SiteBuilder::new(settings, secret()).unwrap().attach(follow_cluster());
+        Self::launch(site, database).await
     }
 
     /// A site with a setting, on a database that others may share.
     pub async fn with(database: &str, (key, value): (&str, impl Serialize)) -> Self {
-        Self::launch(sarangbang::models::open(database).await.unwrap(), database, Serialized::default(key, value)).await
+        let url = Figment::from(Serialized::default("databases.sarangbang.url", database));
+        let settings = test_settings(url.merge(Serialized::default(key, value)));
+        Self::launch(SiteBuilder::new(settings, secret()).unwrap(), database).await
     }
 
-    async fn launch(db: Arc<Database>, database: &str, settings: impl Provider) -> Self {
-        let figment = defaults()
-            .merge(Serialized::default("port", 0))
-            .merge(Serialized::default("shutdown.ctrlc", false))
-            .merge(Serialized::default("shutdown.signals", Vec::<String>::new()))
-            .merge(settings);
-        let settings = Settings::from(figment).unwrap();
+    async fn launch(site: SiteBuilder, database: &str) -> Self {
         let (told, port) = oneshot::channel();
         let tell = AdHoc::on_liftoff("Tell the port", |rocket| {
             let _ = told.send(rocket.config().port);
             Box::pin(async {})
         });
-        let rocket = site::build(settings, Arc::clone(&db), secret()).unwrap().attach(tell).ignite().await.unwrap();
+        let rocket = site.attach(tell).ignite().await.unwrap();
         let shutdown = rocket.shutdown();
         let running = tokio::spawn(rocket.launch());
         let port = soon("the site to answer", port).await.unwrap();
@@ -101,6 +98,15 @@ impl Site {
         self.shutdown.notify();
         soon("the site to stop", self.running).await.unwrap().unwrap();
     }
+}
+
+fn test_settings(settings: impl Provider) -> Settings {
+    let figment = defaults()
+        .merge(Serialized::default("port", 0))
+        .merge(Serialized::default("shutdown.ctrlc", false))
+        .merge(Serialized::default("shutdown.signals", Vec::<String>::new()))
+        .merge(settings);
+    Settings::from(figment).unwrap()
 }
 
 /// The settings that switch all rates and the limits on sockets off, for tests of many requests.
