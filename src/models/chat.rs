@@ -146,23 +146,23 @@ impl RoomLog {
     }
 
     pub(crate) fn is_on_older_page(&self, chat: &Chat) -> bool {
-        self.head().is_some_and(|top| top.no - chat.no >= CHATS_PER_PAGE)
+        self.head().is_some_and(|head| head.no - chat.no >= CHATS_PER_PAGE)
     }
 
     /// Returns a head that no acknowledged entry is beyond.
     /// Fails with `NotFound` if the log is closed.
     pub async fn current_head(&self) -> Result<Head> {
-        let top = match self.head() {
+        let head = match self.head() {
             // A sole instance has seen every entry.
-            Some(top) if self.db().members().is_sole_instance() && top.seq >= self.start().seq => top,
+            Some(head) if self.db().members().is_sole_instance() && head.seq >= self.start().seq => head,
             _ => self.fetch_head().await?,
         };
-        if top.closed { Err(Error::NotFound) } else { Ok(top) }
+        if head.closed { Err(Error::NotFound) } else { Ok(head) }
     }
 
     /// Returns the last chats up to a head, or those before chat number `before`.
-    pub async fn page(self: &Arc<Self>, top: Head, before: Option<i64>) -> Result<ChatWindow> {
-        let last = before.map_or(top.no, |before| before.saturating_sub(1).clamp(0, top.no));
+    pub async fn page(self: &Arc<Self>, head: Head, before: Option<i64>) -> Result<ChatWindow> {
+        let last = before.map_or(head.no, |before| before.saturating_sub(1).clamp(0, head.no));
         let first = (last - CHATS_PER_PAGE + 1).max(1);
         let said = match last {
             0 => Vec::new(),
@@ -173,7 +173,7 @@ impl RoomLog {
         // The cursor of an older window must not skip the chats between it and the head.
         let upto = match before {
             Some(_) => chats.last().map_or(0, |chat| chat.seq),
-            None => top.seq,
+            None => head.seq,
         };
         Ok(ChatWindow { chats, upto, before: (first > 1).then_some(first) })
     }
@@ -183,8 +183,8 @@ impl RoomLog {
         let mut entries = self.read((self.known_seq() - LAST_CHAT_WINDOW).max(0)).await?;
         if entries.len() as i64 == PAGE_SIZE {
             // The known head was old, so these may not be the last entries.
-            let top = self.fetch_head().await?;
-            entries = self.read((top.seq - LAST_CHAT_WINDOW).max(0)).await?;
+            let head = self.fetch_head().await?;
+            entries = self.read((head.seq - LAST_CHAT_WINDOW).max(0)).await?;
         }
         let Some(end) = entries.last().cloned() else { return Ok(LastChat { chat: None, upto: 0 }) };
         self.advance_head(Head::from(&*end));
@@ -200,7 +200,7 @@ impl RoomLog {
     pub async fn updates(self: &Arc<Self>, since: i64) -> Result<ChatUpdates> {
         let read = self.read(since).await?;
         if read.is_empty()
-            && let Some(end) = self.head().filter(|top| top.closed && top.seq > since)
+            && let Some(end) = self.head().filter(|head| head.closed && head.seq > since)
         {
             // The log was purged. All that is left to report is its end.
             return Ok(ChatUpdates { chats: Vec::new(), upto: end.seq, closed: true });
@@ -229,13 +229,13 @@ impl RoomLog {
     async fn revisions_of(self: &Arc<Self>, window: Document) -> Result<Vec<Entry>> {
         let mut last: HashMap<(i64, bool), i64> = HashMap::new();
         let mut edited_often = HashSet::new();
-        for mark in self.revisions(window).await? {
-            if let (EntryKind::Edited | EntryKind::Removed, Some(of)) = (mark.kind, mark.of) {
-                let seq = last.entry((of, mark.kind == EntryKind::Removed)).or_default();
+        for revision in self.revisions(window).await? {
+            if let (EntryKind::Edited | EntryKind::Removed, Some(of)) = (revision.kind, revision.of) {
+                let seq = last.entry((of, revision.kind == EntryKind::Removed)).or_default();
                 if *seq > 0 {
                     edited_often.insert(of);
                 }
-                *seq = mark.seq.max(*seq);
+                *seq = revision.seq.max(*seq);
             }
         }
         self.supersede(edited_often.into_iter());
@@ -317,15 +317,15 @@ fn limit_bytes(entries: &[Arc<Entry>]) -> &[Arc<Entry>] {
 /// Returns the chats that entries refer to and that come before them.
 fn referenced_outside(entries: &[Arc<Entry>]) -> Vec<i64> {
     let first = entries.first().map_or(0, |entry| entry.seq);
-    let mut strangers: Vec<i64> = entries
+    let mut outside: Vec<i64> = entries
         .iter()
         .filter(|entry| entry.kind != EntryKind::Unknown)
         .filter_map(|entry| entry.of)
         .filter(|of| *of < first)
         .collect();
-    strangers.sort_unstable();
-    strangers.dedup();
-    strangers
+    outside.sort_unstable();
+    outside.dedup();
+    outside
 }
 
 fn fold<'a>(said: impl Iterator<Item = &'a Entry>, about: impl Iterator<Item = &'a Entry>) -> Vec<Chat> {

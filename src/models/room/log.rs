@@ -119,14 +119,14 @@ impl RoomLog {
     pub async fn fetch_head(&self) -> Result<Head> {
         let (seen, begun) = (self.head(), Instant::now());
         let from = seen.unwrap_or(self.start).seq;
-        let gallop = async {
+        let search = async {
             match exponential_search(from, |seq| self.entry(seq)).await? {
                 None if seen.is_none() && from > 0 => self.entry(from).await,
                 found => Ok(found),
             }
         };
         // Concurrently: if the room is not purged now, no entry was missing before.
-        let (found, end) = try_join(gallop, self.end_if_purged()).await?;
+        let (found, end) = try_join(search, self.end_if_purged()).await?;
         match (end, &found) {
             (Some(end), _) => self.advance_head(end),
             (None, Some(entry)) => {
@@ -268,13 +268,13 @@ impl RoomLog {
     }
 
     fn is_head_fresh(&self) -> bool {
-        let confirmed = self.head_checked_at.lock();
-        confirmed.is_some_and(|confirmed| confirmed.elapsed() < MAX_HEAD_AGE)
+        let checked_at = self.head_checked_at.lock();
+        checked_at.is_some_and(|checked_at| checked_at.elapsed() < MAX_HEAD_AGE)
     }
 
     fn mark_checked(&self, at: Instant) {
-        let mut confirmed = self.head_checked_at.lock();
-        *confirmed = (*confirmed).max(Some(at));
+        let mut checked_at = self.head_checked_at.lock();
+        *checked_at = (*checked_at).max(Some(at));
     }
 
     pub(crate) fn advance_head(&self, top: Head) {
