@@ -35,10 +35,10 @@ pub(super) struct RecentChats {
     used: Instant,
 }
 
-pub(super) enum Catchup {
-    None,
+pub(super) enum NextFragment {
+    UpToDate,
     /// The new chats, or the first of them.
-    Fragment(Arc<Fragment>),
+    Ready(Arc<Fragment>),
     /// The reader has to read the log.
     TooOld,
 }
@@ -95,15 +95,15 @@ impl RecentChats {
     }
 
     /// Returns what is new after `seq`. All readers get the end of the room.
-    pub(super) fn after(&mut self, seq: i64) -> Catchup {
+    pub(super) fn after(&mut self, seq: i64) -> NextFragment {
         if seq < self.oldest {
-            return Catchup::TooOld;
+            return NextFragment::TooOld;
         }
         if seq >= self.upto && !self.closed {
-            return Catchup::None;
+            return NextFragment::UpToDate;
         }
         if let Some((_, fragment)) = self.fragments.iter().find(|(cursor, _)| *cursor == seq) {
-            return Catchup::Fragment(Arc::clone(fragment));
+            return NextFragment::Ready(Arc::clone(fragment));
         }
         let articles = self.articles.range(seq + 1..).map(|(_, article)| Arc::clone(article));
         let feed = take_batch(articles, self.upto, self.closed);
@@ -111,7 +111,7 @@ impl RecentChats {
         self.used = Instant::now();
         self.fragments.truncate(CACHED_FRAGMENTS - 1);
         self.fragments.push_front((seq, Arc::clone(&fragment)));
-        Catchup::Fragment(fragment)
+        NextFragment::Ready(fragment)
     }
 }
 
@@ -157,9 +157,9 @@ mod tests {
     /// The seqs and revs that a reader gets; `None` when the log has to be asked.
     fn updates(recent: &mut RecentChats, seq: i64) -> Option<Vec<(i64, i64)>> {
         match recent.after(seq) {
-            Catchup::TooOld => None,
-            Catchup::None => Some(Vec::new()),
-            Catchup::Fragment(fragment) => {
+            NextFragment::TooOld => None,
+            NextFragment::UpToDate => Some(Vec::new()),
+            NextFragment::Ready(fragment) => {
                 Some(fragment.articles.iter().map(|article| (article.seq, article.rev)).collect())
             }
         }
@@ -168,7 +168,7 @@ mod tests {
     /// The seqs that a reader gets, fragment by fragment, until nothing is new.
     fn all_updates(recent: &mut RecentChats, mut seq: i64) -> Vec<i64> {
         let mut seqs = Vec::new();
-        while let Catchup::Fragment(fragment) = recent.after(seq) {
+        while let NextFragment::Ready(fragment) = recent.after(seq) {
             let weight: usize = fragment.articles.iter().map(|article| article.approximate_size()).sum();
             assert!(weight <= MAX_FRAGMENT_BYTES || fragment.articles.len() == 1, "{weight} bytes at once");
             assert!(fragment.upto > seq, "it goes on");
@@ -202,7 +202,7 @@ mod tests {
     fn readers_at_one_cursor_share_one_fragment() {
         let mut recent = RecentChats::new(0, false, Arc::default());
         recent.push(vec![article(1, 1, "a")], 1, false);
-        let (Catchup::Fragment(one), Catchup::Fragment(other)) = (recent.after(0), recent.after(0)) else {
+        let (NextFragment::Ready(one), NextFragment::Ready(other)) = (recent.after(0), recent.after(0)) else {
             panic!("there is updates")
         };
         assert!(Arc::ptr_eq(&one, &other));
@@ -217,7 +217,7 @@ mod tests {
         let chats = (1..=100).map(|seq| article(seq, if seq <= 60 { 300 + seq } else { seq }, "text"));
         recent.push(chats.collect(), 100, false);
         let mut seq = 0;
-        while let Catchup::Fragment(fragment) = recent.after(seq) {
+        while let NextFragment::Ready(fragment) = recent.after(seq) {
             seq = fragment.upto;
         }
         assert_eq!(seq, 100);
@@ -225,8 +225,7 @@ mod tests {
 
     #[test]
     fn the_end_of_a_room_is_news_to_everybody() {
-        let closed =
-            |recent: &mut RecentChats, seq| matches!(recent.after(seq), Catchup::Fragment(fragment) if fragment.closed);
+        let closed = |recent: &mut RecentChats, seq| matches!(recent.after(seq), NextFragment::Ready(fragment) if fragment.closed);
         let mut recent = RecentChats::new(3, true, Arc::default());
         assert!(closed(&mut recent, 3));
         let mut recent = RecentChats::new(3, false, Arc::default());

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::feed::{Feed, RETRY_DELAY};
 use super::hub::Hub;
 use super::presence::PeopleReceiver;
-use super::recent_chats::Catchup;
+use super::recent_chats::NextFragment;
 use super::websocket::{ClientMessage, CloseReason, WebSocket};
 use crate::error::Result;
 use crate::limits::SocketPermit;
@@ -94,18 +94,18 @@ struct Receivers {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Pending {
-    Nothing,
-    More,
+enum FeedState {
+    UpToDate,
+    InMemory,
     /// The feed has to read the log.
-    Unread,
+    NeedsRead,
     /// The log read failed; retry at this time.
-    Later(Instant),
+    RetryAt(Instant),
 }
 
 enum SocketEvent {
     Received(ClientMessage),
-    Sent(Pending),
+    Sent(FeedState),
 }
 
 impl Socket {
@@ -139,30 +139,30 @@ impl Socket {
         if !*receivers.database_up.borrow() {
             receivers.database_up.mark_changed();
         }
-        let (mut left, mut alarm) = (Pending::More, pin!(sleep_until(self.heartbeat_at)));
+        let (mut feed_state, mut ping_timer) = (FeedState::InMemory, pin!(sleep_until(self.heartbeat_at)));
         loop {
-            if left == Pending::More {
+            if feed_state == FeedState::InMemory {
                 changes.mark_changed();
             }
-            let later = if let Pending::Later(at) = left { Some(at) } else { None };
+            let later = if let FeedState::RetryAt(at) = feed_state { Some(at) } else { None };
             let step = tokio::select! {
                 heard = self.websocket.receive() => heard.map(SocketEvent::Received),
                 // The sender lives in the room, which this feed holds.
                 _ = changes.changed() => self.send_pending(&mut receivers).await.map(SocketEvent::Sent),
-                read = receivers.feed.poll(), if left == Pending::Unread => {
+                read = receivers.feed.poll(), if feed_state == FeedState::NeedsRead => {
                     self.send_fragment(read, &receivers.feed).await.map(SocketEvent::Sent)
                 }
-                () = sleep_until(later.unwrap_or(self.heartbeat_at)), if later.is_some() => Ok(SocketEvent::Sent(Pending::More)),
-                () = &mut alarm => {
+                () = sleep_until(later.unwrap_or(self.heartbeat_at)), if later.is_some() => Ok(SocketEvent::Sent(FeedState::InMemory)),
+                () = &mut ping_timer => {
                     let heard = self.heartbeat().await;
-                    alarm.as_mut().reset(self.heartbeat_at);
+                    ping_timer.as_mut().reset(self.heartbeat_at);
                     heard.map(SocketEvent::Received)
                 }
             };
             match step {
                 // The last log read failed.
-                Ok(SocketEvent::Sent(Pending::Unread)) if later.is_some() => {}
-                Ok(SocketEvent::Sent(next)) => left = next,
+                Ok(SocketEvent::Sent(FeedState::NeedsRead)) if later.is_some() => {}
+                Ok(SocketEvent::Sent(next)) => feed_state = next,
                 Ok(SocketEvent::Received(ClientMessage::Typing)) => presence_guard.set_typing(),
                 Ok(SocketEvent::Received(ClientMessage::Pong)) if self.ping_pending => {
                     (self.heartbeat_at, self.ping_pending) = (Instant::now() + PING_INTERVAL, false);
@@ -188,12 +188,12 @@ impl Socket {
     }
 
     /// Sends what is new and in memory: at most one fragment of chats.
-    async fn send_pending(&mut self, receivers: &mut Receivers) -> Result<Pending, CloseReason> {
+    async fn send_pending(&mut self, receivers: &mut Receivers) -> Result<FeedState, CloseReason> {
         let (hub, locale) = (Arc::clone(&self.hub), self.client.locale);
-        let left = match receivers.feed.poll_memory() {
-            Catchup::None => Pending::Nothing,
-            Catchup::Fragment(fragment) => self.send_fragment(Ok(Some(fragment)), &receivers.feed).await?,
-            Catchup::TooOld => Pending::Unread,
+        let feed_state = match receivers.feed.poll_memory() {
+            NextFragment::UpToDate => FeedState::UpToDate,
+            NextFragment::Ready(fragment) => self.send_fragment(Ok(Some(fragment)), &receivers.feed).await?,
+            NextFragment::TooOld => FeedState::NeedsRead,
         };
         if has_changed(&receivers.database_up) {
             let is_there = *receivers.database_up.borrow_and_update();
@@ -207,14 +207,14 @@ impl Socket {
             let people = receivers.typing.borrow_and_update().clone();
             self.send(room::typing(&people, &hub.views, locale)).await?;
         }
-        Ok(left)
+        Ok(feed_state)
     }
 
     async fn send_fragment(
         &mut self,
         read: Result<Option<Arc<Fragment>>>,
         feed: &Feed,
-    ) -> Result<Pending, CloseReason> {
+    ) -> Result<FeedState, CloseReason> {
         match read {
             Ok(Some(fragment)) => {
                 let (element, closed) = (fragment.element(&self.hub.views, self.client.locale), fragment.closed);
@@ -226,13 +226,13 @@ impl Socket {
                 }
             }
             // The database may lag behind a hint of another instance.
-            Ok(None) => return Ok(Pending::Nothing),
+            Ok(None) => return Ok(FeedState::UpToDate),
             Err(error) => {
                 log::debug!("a feed waits for the database: {error}");
-                return Ok(Pending::Later(Instant::now() + RETRY_DELAY));
+                return Ok(FeedState::RetryAt(Instant::now() + RETRY_DELAY));
             }
         }
-        Ok(if feed.has_more() { Pending::More } else { Pending::Nothing })
+        Ok(if feed.has_more() { FeedState::InMemory } else { FeedState::UpToDate })
     }
 
     async fn send(&mut self, element: Result<Arc<str>>) -> Result<(), CloseReason> {

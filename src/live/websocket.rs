@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_takes_a_little_now_and_then_gets_it_all() {
+    async fn a_slow_client_receives_the_whole_text() {
         let (here, mut there) = duplex(64);
         let mut socket = WebSocket::new(here).await;
         let text = "x".repeat(1_000);
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_takes_nothing_is_dropped_without_a_word_in_the_middle_of_a_frame() {
+    async fn a_stalled_client_is_dropped_without_a_close_frame() {
         let (here, mut there) = duplex(64);
         let mut socket = WebSocket::new(here).await;
         let begun = Instant::now();

@@ -16,7 +16,7 @@ use mongodb::bson::{DateTime, doc};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Entry, EntryKind, MAX_HEAD_AGE, PAGE_SIZE, RoomLog};
+use super::{Entry, EntryKind, MAX_HEAD_AGE, RoomLog, WINDOW_SIZE};
 use crate::error::{Error, Result};
 use crate::models::room::{Head, Room};
 use crate::models::values::{ChatText, Nonce};
@@ -45,7 +45,7 @@ pub(crate) struct Draft {
     nonce: Option<Nonce>,
     text: Option<ChatText>,
     /// On *edited*: its number among the chat's edits, set by the writer.
-    edits: Option<i64>,
+    edit_number: Option<i64>,
     at: DateTime,
 }
 
@@ -88,7 +88,16 @@ impl Draft {
     }
 
     fn new(kind: EntryKind, author: UserId) -> Self {
-        Self { id: ObjectId::new(), kind, of: None, author, nonce: None, text: None, edits: None, at: DateTime::now() }
+        Self {
+            id: ObjectId::new(),
+            kind,
+            of: None,
+            author,
+            nonce: None,
+            text: None,
+            edit_number: None,
+            at: DateTime::now(),
+        }
     }
 
     fn bytes(&self) -> usize {
@@ -106,7 +115,7 @@ impl Draft {
             chats_before: (!said).then_some(head.no),
             of: self.of,
             was: None,
-            edit_number: self.edits,
+            edit_number: self.edit_number,
             author: self.author,
             nonce: self.nonce.clone(),
             text: self.text.clone(),
@@ -215,8 +224,8 @@ impl RoomLog {
                 }
                 EntryKind::Edited => {
                     let count = edits.entry(of).or_default();
-                    *count = revision.edits.unwrap_or_default().max(*count + 1);
-                    if revision.edits.is_none() {
+                    *count = revision.edit_number.unwrap_or_default().max(*count + 1);
+                    if revision.edit_number.is_none() {
                         unnumbered.push(of);
                     }
                 }
@@ -237,7 +246,7 @@ impl RoomLog {
                 (EntryKind::Edited, None) if *count >= MAX_EDITS => pending.respond(Appended::TooManyEdits),
                 (EntryKind::Edited, None) => {
                     *count += 1;
-                    pending.draft.edits = Some(*count);
+                    pending.draft.edit_number = Some(*count);
                     batch.push(pending);
                 }
                 (EntryKind::Removed, Some(Some(entry))) => {
@@ -282,7 +291,7 @@ impl RoomLog {
             let new_entries = self.read_and_record(seq).await?;
             respond_to_committed(batch, &new_entries);
             seq += new_entries.len() as i64;
-            if (new_entries.len() as i64) < PAGE_SIZE {
+            if (new_entries.len() as i64) < WINDOW_SIZE {
                 break;
             }
         }
@@ -335,7 +344,7 @@ impl RoomLog {
                 sleep(HEAD_HINT_INTERVAL).await;
                 log.save_scheduled.store(false, Ordering::Relaxed);
                 if let Err(error) = log.save_head_hint().await {
-                    log::debug!("room {}: the hint at the head was not written: {error}", log.room);
+                    log::debug!("head hint not saved: room={} error={error}", log.room);
                 }
             });
         }
@@ -409,7 +418,7 @@ async fn poll_abandoned(log: &RoomLog) {
     while Instant::now() < end {
         let called = log.new_work.notified();
         let seq = log.head().unwrap_or(log.start).seq;
-        if log.read_and_record(seq).await.is_ok_and(|new_entries| new_entries.len() as i64 == PAGE_SIZE) {
+        if log.read_and_record(seq).await.is_ok_and(|new_entries| new_entries.len() as i64 == WINDOW_SIZE) {
             continue;
         }
         if !log.queue().pending.is_empty() || timeout(pause, called).await.is_ok() {
