@@ -100,8 +100,6 @@ impl ImageClient {
     }
 
     /// Returns a stored picture, or `None` if there is no such file.
-    ///
-    /// # Errors
     /// A message for the log.
     pub(crate) async fn picture(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
         let fetch = async {

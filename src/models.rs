@@ -45,9 +45,7 @@ pub use user::User;
 const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Connects to a configured server and prepares the models.
-///
-/// # Errors
-/// A sentence for the operator.
+/// Fails with a sentence for the operator.
 pub async fn open(url: &str) -> Result<Arc<Database>, String> {
     let db = Arc::new(Database::connect(url).await?);
     prepare(&db).await?;
@@ -55,9 +53,7 @@ pub async fn open(url: &str) -> Result<Arc<Database>, String> {
 }
 
 /// Connects to the site's own engine and prepares the models.
-///
-/// # Errors
-/// A sentence for the operator.
+/// Fails with a sentence for the operator.
 pub async fn open_exclusive(url: &str) -> Result<Arc<Database>, String> {
     let db = Arc::new(Database::connect_exclusive(url).await?);
     prepare(&db).await?;
@@ -65,9 +61,7 @@ pub async fn open_exclusive(url: &str) -> Result<Arc<Database>, String> {
 }
 
 /// Makes a database ready for requests: indexes, migrations, abandoned jobs, the room list.
-///
-/// # Errors
-/// A sentence for the operator.
+/// Fails with a sentence for the operator.
 pub(crate) async fn prepare(db: &Arc<Database>) -> Result<(), String> {
     RestoreMarker::ensure_absent(db).await?;
     ensure_indexes(db).await.map_err(database_error)?;

@@ -40,7 +40,6 @@ impl<T, J> FormReply<T, J, ()> {
 
 impl<T, J, R> FormReply<T, J, R> {
     /// Replies; `page` is the page with the form that a browser gets when fields are invalid.
-    ///
     pub(crate) async fn invalid<P, U: ToString>(self, page: P) -> Result<Reply>
     where
         J: AsyncFnOnce(T) -> Result<Reply>,

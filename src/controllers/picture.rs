@@ -1,4 +1,4 @@
-//! Pictures of users. The file server stores them; the site knows their paths.
+//! Pictures of users. The image server stores them; the site knows their paths.
 
 use rocket::http::{ContentType, Header};
 use rocket::{FromForm, Responder, Route, get, put, routes};
@@ -56,7 +56,7 @@ async fn show(id: UserId, small: bool, _user: &CurrentUser, ctx: RequestContext<
     Ok(Picture::Drawn { svg, content_type: ContentType::SVG, caching })
 }
 
-/// Sets a user's picture, for the file server.
+/// Sets a user's picture, for the image server.
 #[put("/user/<id>/image", data = "<form>")]
 async fn update(
     id: UserId,
@@ -75,7 +75,7 @@ async fn update(
     Ok(Reply::no_content())
 }
 
-/// Tells the file server whether a user has this picture.
+/// Tells the image server whether a user has this picture.
 #[get("/image/<name>")]
 async fn in_use(name: &str, bearer: BearerToken<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
     let path = PicturePath::parse(&format!("/image/{name}")).map_err(|_| Error::NotFound)?;
@@ -85,7 +85,7 @@ async fn in_use(name: &str, bearer: BearerToken<'_>, ctx: RequestContext<'_>) ->
     Reply::json(&PictureUsage { used: User::is_picture_used(&ctx.db, &path).await? })
 }
 
-/// Deletes a picture that no user has. If the file server is down, its next sweep deletes it.
+/// Deletes a picture that no user has. If the image server is down, its next sweep deletes it.
 pub(super) fn delete_in_background(images: &ImageClient, picture: Option<PicturePath>) {
     if let Some(picture) = picture {
         let images = images.clone();

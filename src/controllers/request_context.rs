@@ -88,7 +88,7 @@ impl<'r> RequestContext<'r> {
         http::accepts_host(self.request)
     }
 
-    /// Returns the file server's address for this client.
+    /// Returns the image server's address for this client.
     pub(crate) fn images_url(&self) -> Option<Url> {
         images_url::images_url(self.request)
     }

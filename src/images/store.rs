@@ -18,7 +18,7 @@ const MAX_PART_AGE: Duration = Duration::from_secs(10 * 60);
 /// The folder of pictures, with a large and a small file for each.
 pub(super) struct FileStore {
     folder: PathBuf,
-    /// Prevents that a picture is written while it is removed.
+    /// Serializes writes and removals.
     write_lock: Mutex<()>,
 }
 
@@ -93,7 +93,7 @@ impl FileStore {
         MIN_AGE.checked_sub(SystemTime::now().duration_since(modified).unwrap_or_default())
     }
 
-    /// Resets the age of an existing file.
+    /// Writes a file atomically. Rewriting it resets its age.
     fn write(&self, name: &PictureName, bytes: &[u8]) -> io::Result<()> {
         write_atomically(&self.folder.join(name.as_str()), bytes, 0o644)
     }

@@ -17,7 +17,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// The pause while the site does not answer.
 const RETRY_DELAY: Duration = Duration::from_secs(5);
 
-/// Sweeps at the start, every hour, and after each upload. Never returns.
+/// Sweeps new pictures every minute and all pictures every hour. Never returns.
 ///
 /// An upload becomes a candidate only after the site had the time to record it.
 pub(super) async fn sweep(server: Arc<ImageServer>) {

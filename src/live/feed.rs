@@ -9,8 +9,8 @@ use futures_util::stream::{self, BoxStream};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::recent_chats::Catchup;
-use super::room::{CatchUp, LiveRoom};
+use super::recent_chats::NextFragment;
+use super::room::{LiveRoom, SharedLogRead};
 use crate::error::{Error, Result};
 use crate::views::chat::Fragment;
 
@@ -23,7 +23,7 @@ pub(crate) struct Feed {
     cursor: i64,
     upto: watch::Receiver<i64>,
     /// The log read that is running for this reader.
-    catch_up: Option<CatchUp>,
+    catch_up: Option<SharedLogRead>,
 }
 
 impl Feed {
@@ -78,10 +78,10 @@ impl Feed {
     }
 
     /// Returns the next fragment if it is in memory.
-    pub(super) fn poll_memory(&mut self) -> Catchup {
+    pub(super) fn poll_memory(&mut self) -> NextFragment {
         let after = self.room.recent().after(self.cursor);
         match after {
-            Catchup::Fragment(fragment) => self.advance(fragment).map_or(Catchup::None, Catchup::Fragment),
+            NextFragment::Ready(fragment) => self.advance(fragment).map_or(NextFragment::UpToDate, NextFragment::Ready),
             other => other,
         }
     }
@@ -89,9 +89,9 @@ impl Feed {
     /// Returns the next fragment if there is one. Cancel-safe: a running read goes on.
     pub(crate) async fn poll(&mut self) -> Result<Option<Arc<Fragment>>> {
         match self.poll_memory() {
-            Catchup::None => return Ok(None),
-            Catchup::Fragment(fragment) => return Ok(Some(fragment)),
-            Catchup::TooOld => {}
+            NextFragment::UpToDate => return Ok(None),
+            NextFragment::Ready(fragment) => return Ok(Some(fragment)),
+            NextFragment::TooOld => {}
         }
         // A read that finished while nobody polled may be old.
         self.catch_up.take_if(|reading| reading.peek().is_some());

@@ -213,7 +213,7 @@ impl Hub {
         for some in self.sessions.open().chunks(500) {
             match Session::find_ended(&self.db, some).await {
                 Ok(ended) => ended.iter().for_each(|session| self.sessions.end(session)),
-                Err(error) => log::debug!("sessions were not looked at: {error}"),
+                Err(error) => log::debug!("sessions not checked: error={error}"),
             }
         }
     }
@@ -233,7 +233,7 @@ impl Hub {
         self.shutdown.cancel();
         self.sockets.close();
         if tokio::time::timeout(SHUTDOWN_TIMEOUT, self.sockets.wait()).await.is_err() {
-            log::warn!("{} sockets did not say goodbye", self.sockets.len());
+            log::warn!("sockets not closed in time: count={}", self.sockets.len());
         }
     }
 }

@@ -16,8 +16,8 @@ use crate::models::{Room, RoomId};
 use crate::store::with_timeout;
 use crate::views::chat::{ChatBatch, Fragment};
 
-/// The chats of a page are charged to the cache budget on their own.
 const MAX_AGE: Duration = Duration::from_secs(30);
+/// Without the chats of a page, which are charged to the cache budget on their own.
 const MAX_BYTES: usize = 1 << 20;
 
 pub(crate) struct RenderedPage {

@@ -45,7 +45,7 @@ struct RoomPresence {
 }
 
 struct RemotePresence {
-    told: Instant,
+    received_at: Instant,
     people: Vec<UserId>,
     count: usize,
 }
@@ -60,7 +60,7 @@ struct PresenceState {
     /// What was last published to the other instances.
     published: Option<Vec<UserId>>,
     /// Whether a task is scheduled that publishes.
-    told: bool,
+    publish_scheduled: bool,
     /// Whether anything changed since that task last ran.
     changed: bool,
 }
@@ -70,7 +70,7 @@ pub(crate) struct PresenceGuard {
     room: Presence,
     user: UserId,
     /// When typing was last published to the other instances.
-    told: Mutex<Option<Instant>>,
+    typing_published: Mutex<Option<Instant>>,
 }
 
 impl Presence {
@@ -90,7 +90,7 @@ impl Presence {
 
     pub(crate) fn join(&self, user: &User) -> PresenceGuard {
         self.update(|people| *people.here.entry(user.id).or_default() += 1);
-        PresenceGuard { room: self.clone(), user: user.id, told: Mutex::default() }
+        PresenceGuard { room: self.clone(), user: user.id, typing_published: Mutex::default() }
     }
 
     pub(crate) fn online(&self) -> PeopleReceiver {
@@ -107,9 +107,10 @@ impl Presence {
         }
     }
 
-    pub(super) fn set_remote(&self, site: InstanceId, people: Vec<UserId>, count: i64) {
-        let there = RemotePresence { told: Instant::now(), people, count: usize::try_from(count).unwrap_or_default() };
-        self.update(|people| drop(people.remote.insert(site, there)));
+    pub(super) fn set_remote(&self, instance: InstanceId, people: Vec<UserId>, count: i64) {
+        let remote =
+            RemotePresence { received_at: Instant::now(), people, count: usize::try_from(count).unwrap_or_default() };
+        self.update(|people| drop(people.remote.insert(instance, remote)));
     }
 
     pub(super) fn set_typing_remote(&self, user: UserId) {
@@ -136,8 +137,11 @@ impl Presence {
         let mut people = self.0.people();
         change(&mut people);
         people.changed = true;
-        if !std::mem::replace(&mut people.told, true) {
-            tokio::spawn(tell(Arc::downgrade(&self.0), TICK + PUBLISH_TIME_PER_READER * people.here.len() as u32));
+        if !std::mem::replace(&mut people.publish_scheduled, true) {
+            tokio::spawn(run_publisher(
+                Arc::downgrade(&self.0),
+                TICK + PUBLISH_TIME_PER_READER * people.here.len() as u32,
+            ));
         }
     }
 }
@@ -157,10 +161,10 @@ impl PresenceGuard {
 
 impl PresenceGuard {
     fn should_publish(&self) -> bool {
-        let mut told = self.told.lock();
-        let may = told.is_none_or(|told| told.elapsed() > TYPING_TIMEOUT / 2);
+        let mut published = self.typing_published.lock();
+        let may = published.is_none_or(|published| published.elapsed() > TYPING_TIMEOUT / 2);
         if may {
-            *told = Some(Instant::now());
+            *published = Some(Instant::now());
         }
         may
     }
@@ -195,7 +199,7 @@ impl RoomPresence {
         let (here, typing, unnamed) = {
             let mut people = self.people();
             people.typing.retain(|_, since| since.elapsed() < TYPING_TIMEOUT);
-            people.remote.retain(|_, there| there.told.elapsed() < REMOTE_TIMEOUT);
+            people.remote.retain(|_, remote| remote.received_at.elapsed() < REMOTE_TIMEOUT);
             let there = people.remote.values().flat_map(|there| &there.people);
             let here: HashSet<UserId> = people.here.keys().chain(there).copied().collect();
             let unnamed = people.remote.values().map(|there| there.count.saturating_sub(there.people.len()));
@@ -215,8 +219,8 @@ impl RoomPresence {
             Err(error) => log::debug!("room {}: the names of those present were not read: {error}", self.room),
         }
         let mut people = self.people();
-        people.told = is_late || people.changed || !people.typing.is_empty();
-        people.told
+        people.publish_scheduled = is_late || people.changed || !people.typing.is_empty();
+        people.publish_scheduled
     }
 
     /// Returns those who are here and those who type, by the names that they have now.
@@ -238,7 +242,7 @@ impl RoomPresence {
         }
     }
 
-    /// Tells the other sites who is here, if that is not what they were told.
+    /// Publishes presence to the other instances, unless they have it.
     fn publish_changes(&self) {
         let mut people = self.people();
         let mut now: Vec<UserId> = people.here.keys().copied().collect();
@@ -268,7 +272,7 @@ impl RoomPresence {
     }
 }
 
-async fn tell(room: Weak<RoomPresence>, tick: Duration) {
+async fn run_publisher(room: Weak<RoomPresence>, tick: Duration) {
     loop {
         sleep(tick).await;
         let Some(room) = room.upgrade() else { return };

@@ -35,10 +35,10 @@ pub(super) struct RecentChats {
     used: Instant,
 }
 
-pub(super) enum Catchup {
-    None,
+pub(super) enum NextFragment {
+    UpToDate,
     /// The new chats, or the first of them.
-    Fragment(Arc<Fragment>),
+    Ready(Arc<Fragment>),
     /// The reader has to read the log.
     TooOld,
 }
@@ -95,15 +95,15 @@ impl RecentChats {
     }
 
     /// Returns what is new after `seq`. All readers get the end of the room.
-    pub(super) fn after(&mut self, seq: i64) -> Catchup {
+    pub(super) fn after(&mut self, seq: i64) -> NextFragment {
         if seq < self.oldest {
-            return Catchup::TooOld;
+            return NextFragment::TooOld;
         }
         if seq >= self.upto && !self.closed {
-            return Catchup::None;
+            return NextFragment::UpToDate;
         }
         if let Some((_, fragment)) = self.fragments.iter().find(|(cursor, _)| *cursor == seq) {
-            return Catchup::Fragment(Arc::clone(fragment));
+            return NextFragment::Ready(Arc::clone(fragment));
         }
         let articles = self.articles.range(seq + 1..).map(|(_, article)| Arc::clone(article));
         let feed = take_batch(articles, self.upto, self.closed);
@@ -111,7 +111,7 @@ impl RecentChats {
         self.used = Instant::now();
         self.fragments.truncate(CACHED_FRAGMENTS - 1);
         self.fragments.push_front((seq, Arc::clone(&fragment)));
-        Catchup::Fragment(fragment)
+        NextFragment::Ready(fragment)
     }
 }
 
@@ -155,20 +155,20 @@ mod tests {
     }
 
     /// The seqs and revs that a reader gets; `None` when the log has to be asked.
-    fn news(ring: &mut RecentChats, seq: i64) -> Option<Vec<(i64, i64)>> {
-        match ring.after(seq) {
-            Catchup::TooOld => None,
-            Catchup::None => Some(Vec::new()),
-            Catchup::Fragment(fragment) => {
+    fn updates(recent: &mut RecentChats, seq: i64) -> Option<Vec<(i64, i64)>> {
+        match recent.after(seq) {
+            NextFragment::TooOld => None,
+            NextFragment::UpToDate => Some(Vec::new()),
+            NextFragment::Ready(fragment) => {
                 Some(fragment.articles.iter().map(|article| (article.seq, article.rev)).collect())
             }
         }
     }
 
     /// The seqs that a reader gets, fragment by fragment, until nothing is new.
-    fn all_news(ring: &mut RecentChats, mut seq: i64) -> Vec<i64> {
+    fn all_updates(recent: &mut RecentChats, mut seq: i64) -> Vec<i64> {
         let mut seqs = Vec::new();
-        while let Catchup::Fragment(fragment) = ring.after(seq) {
+        while let NextFragment::Ready(fragment) = recent.after(seq) {
             let weight: usize = fragment.articles.iter().map(|article| article.approximate_size()).sum();
             assert!(weight <= MAX_FRAGMENT_BYTES || fragment.articles.len() == 1, "{weight} bytes at once");
             assert!(fragment.upto > seq, "it goes on");
@@ -180,44 +180,44 @@ mod tests {
 
     #[test]
     fn a_reader_gets_what_came_after_its_cursor() {
-        let mut ring = RecentChats::new(10, false, Arc::default());
-        assert_eq!(news(&mut ring, 10), Some(vec![]));
-        ring.push(vec![article(11, 11, "a"), article(12, 12, "b")], 12, false);
-        assert_eq!(news(&mut ring, 10), Some(vec![(11, 11), (12, 12)]));
-        assert_eq!(news(&mut ring, 11), Some(vec![(12, 12)]));
-        assert_eq!(news(&mut ring, 12), Some(vec![]));
-        assert_eq!(news(&mut ring, 9), None);
+        let mut recent = RecentChats::new(10, false, Arc::default());
+        assert_eq!(updates(&mut recent, 10), Some(vec![]));
+        recent.push(vec![article(11, 11, "a"), article(12, 12, "b")], 12, false);
+        assert_eq!(updates(&mut recent, 10), Some(vec![(11, 11), (12, 12)]));
+        assert_eq!(updates(&mut recent, 11), Some(vec![(12, 12)]));
+        assert_eq!(updates(&mut recent, 12), Some(vec![]));
+        assert_eq!(updates(&mut recent, 9), None);
     }
 
     #[test]
     fn a_chat_stands_once_in_its_latest_form() {
-        let mut ring = RecentChats::new(0, false, Arc::default());
-        ring.push(vec![article(1, 1, "said"), article(2, 2, "other")], 2, false);
-        ring.push(vec![article(1, 3, "")], 3, false);
-        assert_eq!(news(&mut ring, 0), Some(vec![(1, 3), (2, 2)]), "what was removed is not sent again");
-        assert_eq!(news(&mut ring, 2), Some(vec![(1, 3)]));
+        let mut recent = RecentChats::new(0, false, Arc::default());
+        recent.push(vec![article(1, 1, "said"), article(2, 2, "other")], 2, false);
+        recent.push(vec![article(1, 3, "")], 3, false);
+        assert_eq!(updates(&mut recent, 0), Some(vec![(1, 3), (2, 2)]), "what was removed is not sent again");
+        assert_eq!(updates(&mut recent, 2), Some(vec![(1, 3)]));
     }
 
     #[test]
     fn readers_at_one_cursor_share_one_fragment() {
-        let mut ring = RecentChats::new(0, false, Arc::default());
-        ring.push(vec![article(1, 1, "a")], 1, false);
-        let (Catchup::Fragment(one), Catchup::Fragment(other)) = (ring.after(0), ring.after(0)) else {
-            panic!("there is news")
+        let mut recent = RecentChats::new(0, false, Arc::default());
+        recent.push(vec![article(1, 1, "a")], 1, false);
+        let (NextFragment::Ready(one), NextFragment::Ready(other)) = (recent.after(0), recent.after(0)) else {
+            panic!("there is updates")
         };
         assert!(Arc::ptr_eq(&one, &other));
-        ring.push(vec![article(2, 2, "b")], 2, false);
-        assert_eq!(news(&mut ring, 0), Some(vec![(1, 1), (2, 2)]));
+        recent.push(vec![article(2, 2, "b")], 2, false);
+        assert_eq!(updates(&mut recent, 0), Some(vec![(1, 1), (2, 2)]));
     }
 
     #[test]
     fn no_fragment_reaches_beyond_what_the_ring_has_read() {
-        let mut ring = RecentChats::new(0, false, Arc::default());
+        let mut recent = RecentChats::new(0, false, Arc::default());
         // Entries 1 to 100 were read, and what later entries made of the chats among them.
         let chats = (1..=100).map(|seq| article(seq, if seq <= 60 { 300 + seq } else { seq }, "text"));
-        ring.push(chats.collect(), 100, false);
+        recent.push(chats.collect(), 100, false);
         let mut seq = 0;
-        while let Catchup::Fragment(fragment) = ring.after(seq) {
+        while let NextFragment::Ready(fragment) = recent.after(seq) {
             seq = fragment.upto;
         }
         assert_eq!(seq, 100);
@@ -225,30 +225,29 @@ mod tests {
 
     #[test]
     fn the_end_of_a_room_is_news_to_everybody() {
-        let closed =
-            |ring: &mut RecentChats, seq| matches!(ring.after(seq), Catchup::Fragment(fragment) if fragment.closed);
-        let mut ring = RecentChats::new(3, true, Arc::default());
-        assert!(closed(&mut ring, 3));
-        let mut ring = RecentChats::new(3, false, Arc::default());
-        ring.push(vec![article(4, 4, "last words")], 5, true);
-        assert!(closed(&mut ring, 3) && closed(&mut ring, 5));
-        ring.clear();
-        assert!(closed(&mut ring, 5));
+        let closed = |recent: &mut RecentChats, seq| matches!(recent.after(seq), NextFragment::Ready(fragment) if fragment.closed);
+        let mut recent = RecentChats::new(3, true, Arc::default());
+        assert!(closed(&mut recent, 3));
+        let mut recent = RecentChats::new(3, false, Arc::default());
+        recent.push(vec![article(4, 4, "last words")], 5, true);
+        assert!(closed(&mut recent, 3) && closed(&mut recent, 5));
+        recent.clear();
+        assert!(closed(&mut recent, 5));
     }
 
     #[test]
     fn it_keeps_a_bounded_number_and_knows_how_far_it_reaches() {
-        let mut ring = RecentChats::new(0, false, Arc::default());
+        let mut recent = RecentChats::new(0, false, Arc::default());
         for seq in 1..=1_000 {
-            ring.push(vec![article(seq, seq, "text")], seq, false);
+            recent.push(vec![article(seq, seq, "text")], seq, false);
         }
         let floor = 1_000 - MAX_CHATS as i64;
-        assert_eq!(news(&mut ring, floor - 1), None);
-        assert_eq!(all_news(&mut ring, floor), (floor + 1..=1_000).collect::<Vec<_>>());
+        assert_eq!(updates(&mut recent, floor - 1), None);
+        assert_eq!(all_updates(&mut recent, floor), (floor + 1..=1_000).collect::<Vec<_>>());
         let long = "x".repeat(MAX_BYTES);
-        ring.push(vec![article(1_001, 1_001, &long)], 1_001, false);
-        assert_eq!(news(&mut ring, 1_000), Some(vec![(1_001, 1_001)]), "one chat always");
-        assert_eq!(news(&mut ring, 999), None);
-        assert_eq!((ring.articles.len(), ring.revisions.len()), (1, 1));
+        recent.push(vec![article(1_001, 1_001, &long)], 1_001, false);
+        assert_eq!(updates(&mut recent, 1_000), Some(vec![(1_001, 1_001)]), "one chat always");
+        assert_eq!(updates(&mut recent, 999), None);
+        assert_eq!((recent.articles.len(), recent.revisions.len()), (1, 1));
     }
 }

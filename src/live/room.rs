@@ -35,7 +35,7 @@ const MAX_BATCH_DELAY: Duration = Duration::from_millis(250);
 const BATCH_SIZE: i64 = 16;
 
 /// A log read that readers at one cursor share. It runs while one of them holds it.
-pub(super) type CatchUp = Shared<LogRead>;
+pub(super) type SharedLogRead = Shared<LogRead>;
 type LogRead = BoxFuture<'static, Result<Arc<Fragment>, Arc<Error>>>;
 
 type CatchUps = HashMap<i64, WeakShared<LogRead>>;
@@ -99,7 +99,7 @@ impl LiveRoom {
     pub(crate) async fn wait_until(&self, seq: i64) {
         let mut upto = self.upto();
         if with_timeout(upto.wait_for(|upto| *upto >= seq)).await.is_err() {
-            log::warn!("room {}: it does not come to entry {seq}", self.id);
+            log::warn!("live room behind: room={} seq={seq}", self.id);
         }
     }
 
@@ -140,7 +140,7 @@ impl LiveRoom {
     }
 
     /// Returns the entries after a cursor that is too old for memory.
-    pub(super) fn read_log(self: &Arc<Self>, since: i64) -> CatchUp {
+    pub(super) fn read_log(self: &Arc<Self>, since: i64) -> SharedLogRead {
         let mut catch_ups = self.catch_ups();
         catch_ups.retain(|_, read| read.upgrade().is_some());
         let running = catch_ups.get(&since).and_then(WeakShared::upgrade);
@@ -252,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_more_read_the_longer_is_gathered_but_never_long() {
+    fn the_batch_delay_grows_with_readers_up_to_a_maximum() {
         assert_eq!(batch_delay(0), [Duration::ZERO; 2]);
         assert_eq!(batch_delay(500), [40, 200].map(Duration::from_millis));
         assert_eq!(batch_delay(usize::MAX), [MAX_BATCH_DELAY; 2]);

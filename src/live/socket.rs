@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::feed::{Feed, RETRY_DELAY};
 use super::hub::Hub;
 use super::presence::PeopleReceiver;
-use super::recent_chats::Catchup;
+use super::recent_chats::NextFragment;
 use super::websocket::{ClientMessage, CloseReason, WebSocket};
 use crate::error::Result;
 use crate::limits::SocketPermit;
@@ -38,8 +38,8 @@ pub(crate) struct SocketClient {
 
 /// Serves an upgraded connection until it ends. An error instead of a feed closes it at once.
 pub(crate) async fn serve(io: IoStream, hub: Arc<Hub>, visitor: SocketClient, feed: Result<Feed>) {
-    let (wire, wake) = (WebSocket::new(io).await, Instant::now() + PING_INTERVAL);
-    let mut socket = Socket { websocket: wire, hub, client: visitor, heartbeat_at: wake, ping_pending: false, sent: 0 };
+    let (websocket, wake) = (WebSocket::new(io).await, Instant::now() + PING_INTERVAL);
+    let mut socket = Socket { websocket, hub, client: visitor, heartbeat_at: wake, ping_pending: false, sent: 0 };
     let (end, room) = match feed {
         Ok(feed) => {
             let room = feed.room().id.to_string();
@@ -49,13 +49,13 @@ pub(crate) async fn serve(io: IoStream, hub: Arc<Hub>, visitor: SocketClient, fe
         }
         Err(_) => (CloseReason::CursorAhead, "-".into()),
     };
-    let Socket { websocket: wire, client: visitor, sent, hub, .. } = socket;
+    let Socket { websocket, client: visitor, sent, hub, .. } = socket;
     let metrics = hub.db.metrics();
     metrics.sockets_closed.with_label_values(&[end.as_str()]).inc();
     if end == CloseReason::Stalled {
         metrics.slow_clients_dropped.inc();
     }
-    wire.close(end).await;
+    websocket.close(end).await;
     let (user, address) = (visitor.user.id, visitor.address);
     log::info!("socket closed: room {room}, user {user}, from {address}, {}, {sent} messages sent", end.as_str());
 }
@@ -94,80 +94,80 @@ struct Receivers {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Pending {
-    Nothing,
-    More,
+enum FeedState {
+    UpToDate,
+    InMemory,
     /// The feed has to read the log.
-    Unread,
+    NeedsRead,
     /// The log read failed; retry at this time.
-    Later(Instant),
+    RetryAt(Instant),
 }
 
 enum SocketEvent {
-    Heard(ClientMessage),
-    Told(Pending),
+    Received(ClientMessage),
+    Sent(FeedState),
 }
 
 impl Socket {
     async fn run_until_end(&mut self, feed: Feed) -> CloseReason {
         let hub = Arc::clone(&self.hub);
-        let held = hub.sessions.register(self.client.session.id.clone());
+        let session_guard = hub.sessions.register(self.client.session.id.clone());
         // The session may have ended before it was registered.
         if let Ok(false) = self.client.session.is_open(&hub.db).await {
             return CloseReason::SignedOut;
         }
         tokio::select! {
             end = self.run(feed) => end,
-            () = held.ended() => CloseReason::SignedOut,
+            () = session_guard.ended() => CloseReason::SignedOut,
             () = hub.shutdown() => CloseReason::Restarting,
         }
     }
 
     async fn run(&mut self, feed: Feed) -> CloseReason {
         let live = Arc::clone(feed.room());
-        let (seat, mut stirs) = (live.presence.join(&self.client.user), live.changes());
-        let mut sources = Receivers {
+        let (presence_guard, mut changes) = (live.presence.join(&self.client.user), live.changes());
+        let mut receivers = Receivers {
             online: live.presence.online(),
             typing: live.presence.typing(),
             database_up: self.hub.database_up.subscribe(),
             feed,
         };
         // Send the current presence, unless the room is empty: the client itself is about to appear.
-        if sources.online.borrow().count > 0 {
-            sources.online.mark_changed();
+        if receivers.online.borrow().count > 0 {
+            receivers.online.mark_changed();
         }
-        if !*sources.database_up.borrow() {
-            sources.database_up.mark_changed();
+        if !*receivers.database_up.borrow() {
+            receivers.database_up.mark_changed();
         }
-        let (mut left, mut alarm) = (Pending::More, pin!(sleep_until(self.heartbeat_at)));
+        let (mut feed_state, mut ping_timer) = (FeedState::InMemory, pin!(sleep_until(self.heartbeat_at)));
         loop {
-            if left == Pending::More {
-                stirs.mark_changed();
+            if feed_state == FeedState::InMemory {
+                changes.mark_changed();
             }
-            let later = if let Pending::Later(at) = left { Some(at) } else { None };
+            let later = if let FeedState::RetryAt(at) = feed_state { Some(at) } else { None };
             let step = tokio::select! {
-                heard = self.websocket.receive() => heard.map(SocketEvent::Heard),
+                heard = self.websocket.receive() => heard.map(SocketEvent::Received),
                 // The sender lives in the room, which this feed holds.
-                _ = stirs.changed() => self.send_pending(&mut sources).await.map(SocketEvent::Told),
-                read = sources.feed.poll(), if left == Pending::Unread => {
-                    self.send_fragment(read, &sources.feed).await.map(SocketEvent::Told)
+                _ = changes.changed() => self.send_pending(&mut receivers).await.map(SocketEvent::Sent),
+                read = receivers.feed.poll(), if feed_state == FeedState::NeedsRead => {
+                    self.send_fragment(read, &receivers.feed).await.map(SocketEvent::Sent)
                 }
-                () = sleep_until(later.unwrap_or(self.heartbeat_at)), if later.is_some() => Ok(SocketEvent::Told(Pending::More)),
-                () = &mut alarm => {
+                () = sleep_until(later.unwrap_or(self.heartbeat_at)), if later.is_some() => Ok(SocketEvent::Sent(FeedState::InMemory)),
+                () = &mut ping_timer => {
                     let heard = self.heartbeat().await;
-                    alarm.as_mut().reset(self.heartbeat_at);
-                    heard.map(SocketEvent::Heard)
+                    ping_timer.as_mut().reset(self.heartbeat_at);
+                    heard.map(SocketEvent::Received)
                 }
             };
             match step {
                 // The last log read failed.
-                Ok(SocketEvent::Told(Pending::Unread)) if later.is_some() => {}
-                Ok(SocketEvent::Told(next)) => left = next,
-                Ok(SocketEvent::Heard(ClientMessage::Typing)) => seat.set_typing(),
-                Ok(SocketEvent::Heard(ClientMessage::Pong)) if self.ping_pending => {
+                Ok(SocketEvent::Sent(FeedState::NeedsRead)) if later.is_some() => {}
+                Ok(SocketEvent::Sent(next)) => feed_state = next,
+                Ok(SocketEvent::Received(ClientMessage::Typing)) => presence_guard.set_typing(),
+                Ok(SocketEvent::Received(ClientMessage::Pong)) if self.ping_pending => {
                     (self.heartbeat_at, self.ping_pending) = (Instant::now() + PING_INTERVAL, false);
                 }
-                Ok(SocketEvent::Heard(ClientMessage::Pong | ClientMessage::Other)) => {}
+                Ok(SocketEvent::Received(ClientMessage::Pong | ClientMessage::Other)) => {}
                 Err(end) => return end,
             }
         }
@@ -188,33 +188,33 @@ impl Socket {
     }
 
     /// Sends what is new and in memory: at most one fragment of chats.
-    async fn send_pending(&mut self, sources: &mut Receivers) -> Result<Pending, CloseReason> {
+    async fn send_pending(&mut self, receivers: &mut Receivers) -> Result<FeedState, CloseReason> {
         let (hub, locale) = (Arc::clone(&self.hub), self.client.locale);
-        let left = match sources.feed.poll_memory() {
-            Catchup::None => Pending::Nothing,
-            Catchup::Fragment(fragment) => self.send_fragment(Ok(Some(fragment)), &sources.feed).await?,
-            Catchup::TooOld => Pending::Unread,
+        let feed_state = match receivers.feed.poll_memory() {
+            NextFragment::UpToDate => FeedState::UpToDate,
+            NextFragment::Ready(fragment) => self.send_fragment(Ok(Some(fragment)), &receivers.feed).await?,
+            NextFragment::TooOld => FeedState::NeedsRead,
         };
-        if has_changed(&sources.database_up) {
-            let is_there = *sources.database_up.borrow_and_update();
+        if has_changed(&receivers.database_up) {
+            let is_there = *receivers.database_up.borrow_and_update();
             self.send(room::connection(is_there, &hub.views, locale)).await?;
         }
-        if has_changed(&sources.online) {
-            let people = sources.online.borrow_and_update().clone();
+        if has_changed(&receivers.online) {
+            let people = receivers.online.borrow_and_update().clone();
             self.send(room::presence(&people, &hub.views, locale)).await?;
         }
-        if has_changed(&sources.typing) {
-            let people = sources.typing.borrow_and_update().clone();
+        if has_changed(&receivers.typing) {
+            let people = receivers.typing.borrow_and_update().clone();
             self.send(room::typing(&people, &hub.views, locale)).await?;
         }
-        Ok(left)
+        Ok(feed_state)
     }
 
     async fn send_fragment(
         &mut self,
         read: Result<Option<Arc<Fragment>>>,
         feed: &Feed,
-    ) -> Result<Pending, CloseReason> {
+    ) -> Result<FeedState, CloseReason> {
         match read {
             Ok(Some(fragment)) => {
                 let (element, closed) = (fragment.element(&self.hub.views, self.client.locale), fragment.closed);
@@ -226,13 +226,13 @@ impl Socket {
                 }
             }
             // The database may lag behind a hint of another instance.
-            Ok(None) => return Ok(Pending::Nothing),
+            Ok(None) => return Ok(FeedState::UpToDate),
             Err(error) => {
                 log::debug!("a feed waits for the database: {error}");
-                return Ok(Pending::Later(Instant::now() + RETRY_DELAY));
+                return Ok(FeedState::RetryAt(Instant::now() + RETRY_DELAY));
             }
         }
-        Ok(if feed.has_more() { Pending::More } else { Pending::Nothing })
+        Ok(if feed.has_more() { FeedState::InMemory } else { FeedState::UpToDate })
     }
 
     async fn send(&mut self, element: Result<Arc<str>>) -> Result<(), CloseReason> {

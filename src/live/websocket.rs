@@ -266,13 +266,13 @@ mod tests {
     #[tokio::test]
     async fn a_text_of_any_length_arrives_whole_among_other_frames() {
         let (here, there) = duplex(1_000);
-        let (mut wire, mut page) = (WebSocket::new(here).await, page(there).await);
+        let (mut socket, mut page) = (WebSocket::new(here).await, page(there).await);
         let lengths = [0, 1, 125, 126, 127, 65_535, 65_536, 200_000];
         let tell = async {
             for length in lengths {
-                wire.send_text(&"가".repeat(length / 3)).await.unwrap();
-                wire.send_text(&"x".repeat(length)).await.unwrap();
-                wire.ping().await.unwrap();
+                socket.send_text(&"가".repeat(length / 3)).await.unwrap();
+                socket.send_text(&"x".repeat(length)).await.unwrap();
+                socket.ping().await.unwrap();
             }
         };
         let hear = async {
@@ -288,22 +288,22 @@ mod tests {
     #[tokio::test]
     async fn a_message_in_endless_frames_ends_the_socket() {
         let (here, mut there) = duplex(1_000);
-        let mut wire = WebSocket::new(here).await;
+        let mut socket = WebSocket::new(here).await;
         let send = async {
             there.write_all(&[0x01, 0x81, 0, 0, 0, 0, b'a']).await.unwrap();
             // Frames that go on with it, and have nothing in them.
             while there.write_all(&[0x00, 0x80, 0, 0, 0, 0]).await.is_ok() {}
         };
         let hear = async move {
-            assert_eq!(wire.receive().await, Err(CloseReason::TooBig));
+            assert_eq!(socket.receive().await, Err(CloseReason::TooBig));
         };
         tokio::join!(send, hear);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_takes_a_little_now_and_then_gets_it_all() {
+    async fn a_slow_client_receives_the_whole_text() {
         let (here, mut there) = duplex(64);
-        let mut wire = WebSocket::new(here).await;
+        let mut socket = WebSocket::new(here).await;
         let text = "x".repeat(1_000);
         let begun = Instant::now();
         let take = async {
@@ -313,19 +313,19 @@ mod tests {
                 there.read_buf(&mut taken).await.unwrap();
             }
         };
-        let (told, ()) = tokio::join!(wire.send_text(&text), take);
-        told.unwrap();
+        let (sent, ()) = tokio::join!(socket.send_text(&text), take);
+        sent.unwrap();
         assert!(begun.elapsed() > STALL_TIMEOUT * 2);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_takes_nothing_is_dropped_without_a_word_in_the_middle_of_a_frame() {
+    async fn a_stalled_client_is_dropped_without_a_close_frame() {
         let (here, mut there) = duplex(64);
-        let mut wire = WebSocket::new(here).await;
+        let mut socket = WebSocket::new(here).await;
         let begun = Instant::now();
-        assert_eq!(wire.send_text(&"x".repeat(1_000)).await, Err(CloseReason::Stalled));
+        assert_eq!(socket.send_text(&"x".repeat(1_000)).await, Err(CloseReason::Stalled));
         assert_eq!(begun.elapsed().as_secs(), STALL_TIMEOUT.as_secs());
-        wire.close(CloseReason::SignedOut).await;
+        socket.close(CloseReason::SignedOut).await;
         let mut taken = Vec::new();
         there.read_to_end(&mut taken).await.unwrap();
         assert_eq!(taken.len(), 64);
@@ -334,17 +334,17 @@ mod tests {
     #[tokio::test]
     async fn a_ping_is_answered_between_texts() {
         let (here, there) = duplex(10_000);
-        let (mut wire, mut page) = (WebSocket::new(here).await, page(there).await);
+        let (mut socket, mut page) = (WebSocket::new(here).await, page(there).await);
         page.send(Message::Ping(Bytes::from_static(b"?"))).await.unwrap();
-        assert_eq!(wire.receive().await, Ok(ClientMessage::Other));
-        wire.send_text("text").await.unwrap();
+        assert_eq!(socket.receive().await, Ok(ClientMessage::Other));
+        socket.send_text("text").await.unwrap();
         assert_eq!(page.next().await.unwrap().unwrap(), Message::Pong(Bytes::from_static(b"?")));
         assert_eq!(page.next().await.unwrap().unwrap(), Message::text("text"));
         page.send(Message::text("typing")).await.unwrap();
-        assert_eq!(wire.receive().await, Ok(ClientMessage::Typing));
+        assert_eq!(socket.receive().await, Ok(ClientMessage::Typing));
         page.send(Message::text("x".repeat(MAX_MESSAGE + 1))).await.unwrap();
-        assert_eq!(wire.receive().await, Err(CloseReason::TooBig));
-        let (_, close) = tokio::join!(wire.close(CloseReason::TooBig), page.next());
+        assert_eq!(socket.receive().await, Err(CloseReason::TooBig));
+        let (_, close) = tokio::join!(socket.close(CloseReason::TooBig), page.next());
         assert!(matches!(close, Some(Ok(Message::Close(Some(frame)))) if u16::from(frame.code) == 1009));
     }
 }

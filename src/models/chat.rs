@@ -7,7 +7,7 @@ use mongodb::bson::{DateTime, Document, doc};
 
 use super::room::Head;
 use super::room::cleanup::Cleanup;
-use super::room::log::{Appended, Draft, Entry, EntryKind, PAGE_SIZE, RoomLog};
+use super::room::log::{Appended, Draft, Entry, EntryKind, RoomLog, WINDOW_SIZE};
 use super::values::{ChatText, Nonce};
 use super::{RoomId, User, UserId};
 use crate::error::{Error, FieldError, Result};
@@ -50,7 +50,7 @@ pub struct ChatUpdates {
 }
 
 pub(crate) struct LastChat {
-    /// `None` also if the last [`PAGE_SIZE`] entries hold no visible chat.
+    /// `None` also if the last [`WINDOW_SIZE`] entries hold no visible chat.
     pub chat: Option<Chat>,
     pub upto: i64,
 }
@@ -84,7 +84,7 @@ impl RoomLog {
     }
 
     /// Replaces the text of the user's own chat. Returns once the edit is durable.
-    /// Fails with `Forbidden` except for the author, `NotFound` if the chat is missing or removed, `text: EditedOften`.
+    /// Fails with `Forbidden` unless `by` is the author, `NotFound` if the chat is missing or removed, `text: EditedOften`.
     pub async fn edit(self: &Arc<Self>, by: &User, seq: i64, text: ChatText) -> Result<Chat> {
         let mut chat = self.editable(by, seq).await?;
         if chat.text == text.as_str() {
@@ -103,7 +103,7 @@ impl RoomLog {
     }
 
     /// Returns a chat that the user may edit.
-    /// Fails with `Forbidden` except for the author, `NotFound` if the chat is missing or removed.
+    /// Fails with `Forbidden` unless `by` is the author, `NotFound` if the chat is missing or removed.
     pub(crate) async fn editable(self: &Arc<Self>, by: &User, seq: i64) -> Result<Chat> {
         let chat = self.chat(seq).await?;
         match chat.can_edit(by) {
@@ -114,7 +114,7 @@ impl RoomLog {
     }
 
     /// Removes a chat permanently. Its text is wiped from the database shortly after. Idempotent.
-    /// Fails with `Forbidden` except for the author and admins, `NotFound` if the chat is missing.
+    /// Fails with `Forbidden` unless `by` is the author or an admin, `NotFound` if the chat is missing.
     pub async fn remove(self: &Arc<Self>, by: &User, seq: i64) -> Result<Chat> {
         let mut chat = self.chat(seq).await?;
         if !chat.can_remove(by) {
@@ -146,23 +146,23 @@ impl RoomLog {
     }
 
     pub(crate) fn is_on_older_page(&self, chat: &Chat) -> bool {
-        self.head().is_some_and(|top| top.no - chat.no >= CHATS_PER_PAGE)
+        self.head().is_some_and(|head| head.no - chat.no >= CHATS_PER_PAGE)
     }
 
     /// Returns a head that no acknowledged entry is beyond.
     /// Fails with `NotFound` if the log is closed.
     pub async fn current_head(&self) -> Result<Head> {
-        let top = match self.head() {
+        let head = match self.head() {
             // A sole instance has seen every entry.
-            Some(top) if self.db().members().is_sole_instance() && top.seq >= self.start().seq => top,
+            Some(head) if self.db().members().is_sole_instance() && head.seq >= self.start().seq => head,
             _ => self.fetch_head().await?,
         };
-        if top.closed { Err(Error::NotFound) } else { Ok(top) }
+        if head.closed { Err(Error::NotFound) } else { Ok(head) }
     }
 
     /// Returns the last chats up to a head, or those before chat number `before`.
-    pub async fn page(self: &Arc<Self>, top: Head, before: Option<i64>) -> Result<ChatWindow> {
-        let last = before.map_or(top.no, |before| before.saturating_sub(1).clamp(0, top.no));
+    pub async fn page(self: &Arc<Self>, head: Head, before: Option<i64>) -> Result<ChatWindow> {
+        let last = before.map_or(head.no, |before| before.saturating_sub(1).clamp(0, head.no));
         let first = (last - CHATS_PER_PAGE + 1).max(1);
         let said = match last {
             0 => Vec::new(),
@@ -173,7 +173,7 @@ impl RoomLog {
         // The cursor of an older window must not skip the chats between it and the head.
         let upto = match before {
             Some(_) => chats.last().map_or(0, |chat| chat.seq),
-            None => top.seq,
+            None => head.seq,
         };
         Ok(ChatWindow { chats, upto, before: (first > 1).then_some(first) })
     }
@@ -181,26 +181,26 @@ impl RoomLog {
     /// Returns the last visible chat, found in at most two windows of the last entries.
     pub(crate) async fn last_chat(&self) -> Result<LastChat> {
         let mut entries = self.read((self.known_seq() - LAST_CHAT_WINDOW).max(0)).await?;
-        if entries.len() as i64 == PAGE_SIZE {
+        if entries.len() as i64 == WINDOW_SIZE {
             // The known head was old, so these may not be the last entries.
-            let top = self.fetch_head().await?;
-            entries = self.read((top.seq - LAST_CHAT_WINDOW).max(0)).await?;
+            let head = self.fetch_head().await?;
+            entries = self.read((head.seq - LAST_CHAT_WINDOW).max(0)).await?;
         }
         let Some(end) = entries.last().cloned() else { return Ok(LastChat { chat: None, upto: 0 }) };
         self.advance_head(Head::from(&*end));
         let mut chat = last_visible(&entries);
         if chat.is_none() && entries[0].seq > 1 && end.kind != EntryKind::Closed {
-            chat = last_visible(&self.read((end.seq - PAGE_SIZE).max(0)).await?);
+            chat = last_visible(&self.read((end.seq - WINDOW_SIZE).max(0)).await?);
         }
         Ok(LastChat { chat: chat.filter(|_| end.kind != EntryKind::Closed), upto: end.seq })
     }
 
-    /// Returns the chats that the entries after `since` are about: at most [`PAGE_SIZE`] entries and
+    /// Returns the chats that the entries after `since` are about: at most [`WINDOW_SIZE`] entries and
     /// [`MAX_BATCH_BYTES`] of text.
     pub async fn updates(self: &Arc<Self>, since: i64) -> Result<ChatUpdates> {
         let read = self.read(since).await?;
         if read.is_empty()
-            && let Some(end) = self.head().filter(|top| top.closed && top.seq > since)
+            && let Some(end) = self.head().filter(|head| head.closed && head.seq > since)
         {
             // The log was purged. All that is left to report is its end.
             return Ok(ChatUpdates { chats: Vec::new(), upto: end.seq, closed: true });
@@ -211,8 +211,8 @@ impl RoomLog {
 
         // Older chats that these entries change are read too. If entries follow the window, they may change its
         // chats.
-        let (older, mut later) = (referenced_outside(entries), Vec::new());
-        let is_behind = read.len() as i64 == PAGE_SIZE || entries.len() < read.len();
+        let (older, mut later) = (earlier_targets(entries), Vec::new());
+        let is_behind = read.len() as i64 == WINDOW_SIZE || entries.len() < read.len();
         let entries = || entries.iter().map(|entry| &**entry);
         if is_behind {
             later = self.revisions_in_range(entries().filter(|entry| entry.kind == EntryKind::Said)).await?;
@@ -229,13 +229,13 @@ impl RoomLog {
     async fn revisions_of(self: &Arc<Self>, window: Document) -> Result<Vec<Entry>> {
         let mut last: HashMap<(i64, bool), i64> = HashMap::new();
         let mut edited_often = HashSet::new();
-        for mark in self.revisions(window).await? {
-            if let (EntryKind::Edited | EntryKind::Removed, Some(of)) = (mark.kind, mark.of) {
-                let seq = last.entry((of, mark.kind == EntryKind::Removed)).or_default();
+        for revision in self.revisions(window).await? {
+            if let (EntryKind::Edited | EntryKind::Removed, Some(of)) = (revision.kind, revision.of) {
+                let seq = last.entry((of, revision.kind == EntryKind::Removed)).or_default();
                 if *seq > 0 {
                     edited_often.insert(of);
                 }
-                *seq = mark.seq.max(*seq);
+                *seq = revision.seq.max(*seq);
             }
         }
         self.supersede(edited_often.into_iter());
@@ -315,17 +315,17 @@ fn limit_bytes(entries: &[Arc<Entry>]) -> &[Arc<Entry>] {
 }
 
 /// Returns the chats that entries refer to and that come before them.
-fn referenced_outside(entries: &[Arc<Entry>]) -> Vec<i64> {
+fn earlier_targets(entries: &[Arc<Entry>]) -> Vec<i64> {
     let first = entries.first().map_or(0, |entry| entry.seq);
-    let mut strangers: Vec<i64> = entries
+    let mut targets: Vec<i64> = entries
         .iter()
         .filter(|entry| entry.kind != EntryKind::Unknown)
         .filter_map(|entry| entry.of)
         .filter(|of| *of < first)
         .collect();
-    strangers.sort_unstable();
-    strangers.dedup();
-    strangers
+    targets.sort_unstable();
+    targets.dedup();
+    targets
 }
 
 fn fold<'a>(said: impl Iterator<Item = &'a Entry>, about: impl Iterator<Item = &'a Entry>) -> Vec<Chat> {

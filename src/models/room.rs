@@ -75,7 +75,7 @@ impl User {
     }
 
     /// Returns a room that the user may manage.
-    /// Fails with `Forbidden` except for the owner and admins.
+    /// Fails with `Forbidden` unless the user is the owner or an admin.
     pub(crate) async fn manageable_room(&self, db: &Database, id: RoomId) -> Result<Room> {
         let room = self.room(db, id).await?;
         if room.can_manage(self) { Ok(room) } else { Err(Error::Forbidden) }

@@ -79,7 +79,7 @@ impl QueryRunner {
         let result = match with_timeout(spawned).await {
             Err(error) => Err(error),
             Ok(Err(panic)) => Err(Error::Internal(panic.to_string())),
-            Ok(Ok(Err(_))) => Err(Error::Unavailable("the database did not answer at all".into())),
+            Ok(Ok(Err(_))) => Err(Error::Unavailable("the database did not answer within 10 s".into())),
             Ok(Ok(Ok(result))) => result.map_err(Error::from),
         };
         match &result {
@@ -127,7 +127,7 @@ impl<T: StoredDocument> Collection<T> {
         Ok(found)
     }
 
-    /// Returns one document of a unique key.
+    /// Returns the document with a unique key.
     pub(crate) async fn find_one(&self, key: Document) -> Result<Option<T>> {
         let found = self.run(|collection| async move { collection.find_one(key).await }).await?;
         self.runner.metrics.documents_read.inc_by(u64::from(found.is_some()));

@@ -159,7 +159,7 @@ async fn a_bulk_of_chats_is_counted_in_one_sentence() {
     browser.find("#chat-2").await;
     eventually("the sentence", || async {
         let said = browser.run("return window.said.join(' ');", json!([])).await;
-        said.as_str().unwrap().contains("older messages loaded").then_some(())
+        said.as_str().unwrap().contains("Older messages loaded").then_some(())
     })
     .await;
     let busy = browser.run("return window.busy;", json!([])).await;

@@ -37,7 +37,7 @@ fn with_function(rows: &BTreeSet<(String, String)>) -> BTreeSet<(String, String)
 #[test]
 fn the_page_of_routes_is_what_the_servers_route() {
     assert_eq!(with_function(&rows("Site")), routed(controllers::routes()));
-    assert_eq!(with_function(&rows("File server")), routed(images::routes()));
+    assert_eq!(with_function(&rows("Image server")), routed(images::routes()));
 }
 
 #[test]
@@ -47,5 +47,5 @@ fn the_page_of_routes_names_the_file_of_each_action() {
     assert_eq!(rows("Site"), source("controllers"));
     let mut shared = source("images");
     shared.insert(("GET /metrics".into(), "controllers/metrics.rs::show".into()));
-    assert_eq!(rows("File server"), shared);
+    assert_eq!(rows("Image server"), shared);
 }

@@ -27,9 +27,7 @@ pub(crate) struct PageUser<'r>(&'r CurrentUser);
 struct Resumed(OnceLock<CurrentUser>);
 
 /// Resumes the session of a request, once.
-///
-/// # Errors
-/// `SignedOut` without a valid session.
+/// Fails with `SignedOut` without a valid session.
 pub(crate) async fn current_user<'r>(request: &'r Request<'_>) -> Result<&'r CurrentUser> {
     let resumed = &request.local_cache(Resumed::default).0;
     if let Some(current) = resumed.get() {

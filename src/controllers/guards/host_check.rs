@@ -16,7 +16,7 @@ fn is_exempt(request: &Request<'_>) -> bool {
     let mut path = request.uri().path().segments();
     match (request.method(), [path.next(), path.next(), path.next(), path.next()]) {
         (Method::Get | Method::Head, [Some("health" | "alive" | "metrics"), None, ..]) => true,
-        // The file server reaches the site at an internal address, with a ticket.
+        // The image server reaches the site at an internal address, with a ticket.
         (Method::Get, [Some("image"), Some(_), None, _]) => {
             let images: Option<&ImageClient> = request.rocket().state();
             images.zip(http::bearer(request)).is_some_and(|(images, ticket)| {

@@ -1,4 +1,4 @@
-//! The address at which this client reaches the file server.
+//! The address at which this client reaches the image server.
 
 use rocket::request::Request;
 use url::Url;
@@ -6,7 +6,7 @@ use url::Url;
 use super::state::settings;
 use crate::http;
 
-/// Returns `images.url`, or else the request's host with the file server's port.
+/// Returns `images.url`, or else the request's host with the image server's port.
 pub(crate) fn images_url(request: &Request<'_>) -> Option<Url> {
     let images = &settings(request).images;
     if let Some(url) = &images.url {

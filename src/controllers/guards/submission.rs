@@ -29,8 +29,7 @@ impl<'r, T: FromForm<'r>> Submission<'r, T> {
 }
 
 impl<'r, T> Submission<'r, T> {
-    /// # Errors
-    /// `Invalid` with the errors of all fields.
+    /// Fails with `Invalid` with the errors of all fields.
     pub(crate) fn value(&self) -> Result<&T> {
         self.value.as_ref().map_err(|errors| Error::Invalid(errors.clone()))
     }
@@ -50,9 +49,7 @@ impl<'r, T> Submission<'r, T> {
 }
 
 /// Returns the errors of a form's fields.
-///
-/// # Errors
-/// `BadRequest` for an error that no field type of the site reports.
+/// Fails with `BadRequest` for an error that no field type of the site reports.
 fn field_errors(context: &Context<'_>) -> Result<FieldErrors> {
     let errors = context.errors().map(|error| {
         let name = error.name.as_ref().ok_or(Error::BadRequest)?;

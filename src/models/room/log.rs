@@ -35,7 +35,7 @@ use recent::RecentEntries;
 pub(crate) use registry::LogRegistry;
 
 /// Entries read in one window.
-pub(crate) const PAGE_SIZE: i64 = 100;
+pub(crate) const WINDOW_SIZE: i64 = 100;
 /// Maximum age of a head that may be appended to. Purging a closed room waits this long plus the query timeout, so that
 /// no stale writer can append to an empty log.
 pub(crate) const MAX_HEAD_AGE: Duration = Duration::from_secs(5);
@@ -119,14 +119,14 @@ impl RoomLog {
     pub async fn fetch_head(&self) -> Result<Head> {
         let (seen, begun) = (self.head(), Instant::now());
         let from = seen.unwrap_or(self.start).seq;
-        let gallop = async {
+        let search = async {
             match exponential_search(from, |seq| self.entry(seq)).await? {
                 None if seen.is_none() && from > 0 => self.entry(from).await,
                 found => Ok(found),
             }
         };
         // Concurrently: if the room is not purged now, no entry was missing before.
-        let (found, end) = try_join(gallop, self.end_if_purged()).await?;
+        let (found, end) = try_join(search, self.end_if_purged()).await?;
         match (end, &found) {
             (Some(end), _) => self.advance_head(end),
             (None, Some(entry)) => {
@@ -183,7 +183,7 @@ impl RoomLog {
         self.head().unwrap_or_default().seq.max(self.start.seq)
     }
 
-    /// Returns at most [`PAGE_SIZE`] entries after a number, in order, from memory if it reaches back that far.
+    /// Returns at most [`WINDOW_SIZE`] entries after a number, in order, from memory if it reaches back that far.
     pub(crate) async fn read(&self, seq: i64) -> Result<Vec<Arc<Entry>>> {
         match self.cached_after(seq) {
             Some(entries) => Ok(entries),
@@ -192,7 +192,7 @@ impl RoomLog {
     }
 
     async fn read_from_database(&self, seq: i64) -> Result<Vec<Arc<Entry>>> {
-        let mut entries = self.find(doc! { "seq": { "$gt": seq, "$lte": seq + PAGE_SIZE } }).await?;
+        let mut entries = self.find(doc! { "seq": { "$gt": seq, "$lte": seq + WINDOW_SIZE } }).await?;
         entries.sort_unstable_by_key(|entry| entry.seq);
         // Never skip a gap, which would be a fault of the database. Before *closed* all entries may be purged.
         let whole = (seq + 1..).zip(&entries).take_while(|(number, entry)| *number == entry.seq).count();
@@ -248,7 +248,7 @@ impl RoomLog {
             return None;
         }
         let skip = usize::try_from(seq + 1 - first).ok().filter(|skip| *skip <= recent.len())?;
-        Some(recent.iter().skip(skip).take(PAGE_SIZE as usize).cloned().collect())
+        Some(recent.iter().skip(skip).take(WINDOW_SIZE as usize).cloned().collect())
     }
 
     /// Records committed entries, in order and without a gap.
@@ -268,13 +268,13 @@ impl RoomLog {
     }
 
     fn is_head_fresh(&self) -> bool {
-        let confirmed = self.head_checked_at.lock();
-        confirmed.is_some_and(|confirmed| confirmed.elapsed() < MAX_HEAD_AGE)
+        let checked_at = self.head_checked_at.lock();
+        checked_at.is_some_and(|checked_at| checked_at.elapsed() < MAX_HEAD_AGE)
     }
 
     fn mark_checked(&self, at: Instant) {
-        let mut confirmed = self.head_checked_at.lock();
-        *confirmed = (*confirmed).max(Some(at));
+        let mut checked_at = self.head_checked_at.lock();
+        *checked_at = (*checked_at).max(Some(at));
     }
 
     pub(crate) fn advance_head(&self, top: Head) {

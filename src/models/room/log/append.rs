@@ -16,7 +16,7 @@ use mongodb::bson::{DateTime, doc};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Entry, EntryKind, MAX_HEAD_AGE, PAGE_SIZE, RoomLog};
+use super::{Entry, EntryKind, MAX_HEAD_AGE, RoomLog, WINDOW_SIZE};
 use crate::error::{Error, Result};
 use crate::models::room::{Head, Room};
 use crate::models::values::{ChatText, Nonce};
@@ -45,7 +45,7 @@ pub(crate) struct Draft {
     nonce: Option<Nonce>,
     text: Option<ChatText>,
     /// On *edited*: its number among the chat's edits, set by the writer.
-    edits: Option<i64>,
+    edit_number: Option<i64>,
     at: DateTime,
 }
 
@@ -88,25 +88,34 @@ impl Draft {
     }
 
     fn new(kind: EntryKind, author: UserId) -> Self {
-        Self { id: ObjectId::new(), kind, of: None, author, nonce: None, text: None, edits: None, at: DateTime::now() }
+        Self {
+            id: ObjectId::new(),
+            kind,
+            of: None,
+            author,
+            nonce: None,
+            text: None,
+            edit_number: None,
+            at: DateTime::now(),
+        }
     }
 
     fn bytes(&self) -> usize {
         self.text.as_ref().map_or(0, |text| text.as_str().len())
     }
 
-    fn entry(&self, room: RoomId, top: Head) -> Entry {
+    fn entry(&self, room: RoomId, head: Head) -> Entry {
         let said = self.kind == EntryKind::Said;
         Entry {
             id: self.id,
             room,
-            seq: top.seq + 1,
+            seq: head.seq + 1,
             kind: self.kind,
-            no: said.then_some(top.no + 1),
-            chats_before: (!said).then_some(top.no),
+            no: said.then_some(head.no + 1),
+            chats_before: (!said).then_some(head.no),
             of: self.of,
             was: None,
-            edit_number: self.edits,
+            edit_number: self.edit_number,
             author: self.author,
             nonce: self.nonce.clone(),
             text: self.text.clone(),
@@ -136,7 +145,7 @@ impl RoomLog {
         let mut queue = self.queue();
         let bytes = draft.draft.bytes();
         if queue.pending.len() >= MAX_PENDING || queue.bytes + bytes > MAX_PENDING_BYTES {
-            return Err(unavailable("too much is waiting to be written"));
+            return Err(unavailable("too much is pending to be written"));
         }
         queue.pending.push(draft);
         queue.bytes += bytes;
@@ -147,29 +156,29 @@ impl RoomLog {
     /// Returns the next batch, without drafts whose callers are gone. `None` ends the writer.
     fn next_batch(&self) -> Option<Vec<PendingDraft>> {
         let mut queue = self.queue();
-        queue.pending.retain(|waiting| !waiting.answer.is_closed());
+        queue.pending.retain(|pending| !pending.answer.is_closed());
         let most = MAX_BATCH.min(queue.pending.len());
         queue.writer_running = most > 0;
         let batch = queue.writer_running.then(|| queue.pending.drain(..most).collect());
-        queue.bytes = queue.pending.iter().map(|waiting| waiting.draft.bytes()).sum();
+        queue.bytes = queue.pending.iter().map(|pending| pending.draft.bytes()).sum();
         batch
     }
 
     /// Commits or rejects each draft of a batch. After an error the rest of the batch may or may not be committed.
     async fn commit(self: &Arc<Self>, batch: &mut Vec<PendingDraft>) -> Result<()> {
         loop {
-            let top = match self.head() {
-                Some(top) if self.is_head_fresh() => top,
+            let head = match self.head() {
+                Some(head) if self.is_head_fresh() => head,
                 _ => self.fetch_head().await?,
             };
-            if top.closed {
-                batch.drain(..).for_each(|waiting| waiting.respond(Appended::Closed));
+            if head.closed {
+                batch.drain(..).for_each(|pending| pending.respond(Appended::Closed));
             }
             self.reject_stale(batch).await?;
             if batch.is_empty() {
                 return Ok(());
             }
-            let (entries, begun) = (self.assign_numbers(batch, top), Instant::now());
+            let (entries, begun) = (self.assign_numbers(batch, head), Instant::now());
             match self.db.collection::<Entry>().insert_in_order(entries.clone()).await {
                 // The process was suspended. The room may have been closed and purged, so that nothing rejected the
                 // write. It counts only after it was read again from an open room.
@@ -186,8 +195,8 @@ impl RoomLog {
                 }
                 Err(error) => {
                     self.db.record_unanswered_write();
-                    log::debug!("room {}: append behind {}: {error}", self.room, top.seq);
-                    self.reconcile(batch, top).await?;
+                    log::debug!("room {}: append behind {}: {error}", self.room, head.seq);
+                    self.reconcile(batch, head).await?;
                 }
             }
         }
@@ -196,7 +205,7 @@ impl RoomLog {
     /// Rejects edits and removals of chats that are removed or edited too often. A concurrent change appends at the
     /// same head, so one of the two is rejected.
     async fn reject_stale(&self, batch: &mut Vec<PendingDraft>) -> Result<()> {
-        let mut about: Vec<i64> = batch.iter().filter_map(|waiting| waiting.draft.of).collect();
+        let mut about: Vec<i64> = batch.iter().filter_map(|pending| pending.draft.of).collect();
         if about.is_empty() {
             return Ok(());
         }
@@ -205,18 +214,18 @@ impl RoomLog {
         let mut edits: HashMap<i64, i64> = HashMap::new();
         let mut removals: HashMap<i64, Option<Arc<Entry>>> = HashMap::new();
         let mut unnumbered = Vec::new();
-        for mark in self.revisions(doc! { "of": { "$in": about } }).await? {
-            let Some(of) = mark.of else { continue };
-            match mark.kind {
+        for revision in self.revisions(doc! { "of": { "$in": about } }).await? {
+            let Some(of) = revision.of else { continue };
+            match revision.kind {
                 EntryKind::Removed => {
                     // Reading it acknowledges it.
                     self.db.ensure_durable().await?;
-                    removals.insert(of, self.entry(mark.seq).await?.map(Arc::new));
+                    removals.insert(of, self.entry(revision.seq).await?.map(Arc::new));
                 }
                 EntryKind::Edited => {
                     let count = edits.entry(of).or_default();
-                    *count = mark.edits.unwrap_or_default().max(*count + 1);
-                    if mark.edits.is_none() {
+                    *count = revision.edit_number.unwrap_or_default().max(*count + 1);
+                    if revision.edit_number.is_none() {
                         unnumbered.push(of);
                     }
                 }
@@ -225,50 +234,50 @@ impl RoomLog {
         }
         if !unnumbered.is_empty() {
             // Edits of version 0.1 have no number.
-            for mark in self.revisions(doc! { "was": { "$in": unnumbered } }).await? {
-                *edits.entry(mark.was.unwrap_or_default()).or_default() += 1;
+            for revision in self.revisions(doc! { "was": { "$in": unnumbered } }).await? {
+                *edits.entry(revision.was.unwrap_or_default()).or_default() += 1;
             }
         }
-        for mut waiting in std::mem::take(batch) {
-            let (kind, of) = (waiting.draft.kind, waiting.draft.of.unwrap_or_default());
+        for mut pending in std::mem::take(batch) {
+            let (kind, of) = (pending.draft.kind, pending.draft.of.unwrap_or_default());
             let count = edits.entry(of).or_default();
             match (kind, removals.get(&of)) {
-                (EntryKind::Edited, Some(_)) => waiting.respond(Appended::ChatRemoved),
-                (EntryKind::Edited, None) if *count >= MAX_EDITS => waiting.respond(Appended::TooManyEdits),
+                (EntryKind::Edited, Some(_)) => pending.respond(Appended::ChatRemoved),
+                (EntryKind::Edited, None) if *count >= MAX_EDITS => pending.respond(Appended::TooManyEdits),
                 (EntryKind::Edited, None) => {
                     *count += 1;
-                    waiting.draft.edits = Some(*count);
-                    batch.push(waiting);
+                    pending.draft.edit_number = Some(*count);
+                    batch.push(pending);
                 }
                 (EntryKind::Removed, Some(Some(entry))) => {
                     let entry = Arc::clone(entry);
-                    waiting.respond(Appended::Duplicate(entry));
+                    pending.respond(Appended::Duplicate(entry));
                 }
                 // A second removal in the batch waits for the first one.
-                (EntryKind::Removed, Some(None)) => self.queue().pending.push(waiting),
+                (EntryKind::Removed, Some(None)) => self.queue().pending.push(pending),
                 (EntryKind::Removed, None) => {
                     removals.insert(of, None);
-                    batch.push(waiting);
+                    batch.push(pending);
                 }
-                _ => batch.push(waiting),
+                _ => batch.push(pending),
             }
         }
         Ok(())
     }
 
     /// Turns a batch into entries, up to a *closed*, each nonce once.
-    fn assign_numbers(&self, batch: &[PendingDraft], mut top: Head) -> Vec<Arc<Entry>> {
+    fn assign_numbers(&self, batch: &[PendingDraft], mut head: Head) -> Vec<Arc<Entry>> {
         let mut entries = Vec::with_capacity(batch.len());
         let mut nonces = HashSet::new();
         for PendingDraft { draft, .. } in batch {
-            if top.closed {
+            if head.closed {
                 break;
             }
             if draft.nonce.as_ref().is_some_and(|nonce| !nonces.insert((draft.author, nonce))) {
                 continue;
             }
-            let entry = draft.entry(self.room, top);
-            top = Head::from(&entry);
+            let entry = draft.entry(self.room, head);
+            head = Head::from(&entry);
             entries.push(Arc::new(entry));
         }
         entries
@@ -276,26 +285,26 @@ impl RoomLog {
 
     /// Reads the entries after a head and acknowledges the drafts among them. If there are none, the insert stopped
     /// at a nonce that was used before.
-    async fn reconcile(&self, batch: &mut Vec<PendingDraft>, top: Head) -> Result<()> {
-        let mut seq = top.seq;
+    async fn reconcile(&self, batch: &mut Vec<PendingDraft>, head: Head) -> Result<()> {
+        let mut seq = head.seq;
         loop {
-            let news = self.read_and_record(seq).await?;
-            respond_to_committed(batch, &news);
-            seq += news.len() as i64;
-            if (news.len() as i64) < PAGE_SIZE {
+            let new_entries = self.read_and_record(seq).await?;
+            respond_to_committed(batch, &new_entries);
+            seq += new_entries.len() as i64;
+            if (new_entries.len() as i64) < WINDOW_SIZE {
                 break;
             }
         }
-        if seq > top.seq {
+        if seq > head.seq {
             return Ok(());
         }
-        let waiting = batch.len();
+        let pending = batch.len();
         let old = self.find_by_nonce(batch).await?;
         if !old.is_empty() {
             self.db.ensure_durable().await?;
         }
         respond_to_committed(batch, &old);
-        if batch.len() == waiting {
+        if batch.len() == pending {
             // No other writer was faster, so the database itself is failing.
             sleep(Duration::from_millis(50)).await;
         }
@@ -303,9 +312,9 @@ impl RoomLog {
     }
 
     async fn read_and_record(&self, seq: i64) -> Result<Vec<Arc<Entry>>> {
-        let news = self.read_from_database(seq).await?;
-        self.record_committed(&news);
-        Ok(news)
+        let new_entries = self.read_from_database(seq).await?;
+        self.record_committed(&new_entries);
+        Ok(new_entries)
     }
 
     async fn find_by_nonce(&self, batch: &[PendingDraft]) -> Result<Vec<Arc<Entry>>> {
@@ -323,8 +332,8 @@ impl RoomLog {
 
     fn fail(&self, batch: Vec<PendingDraft>, error: &Error) {
         log::error!("room {}: {} drafts cannot be appended: {error}", self.room, batch.len());
-        for waiting in batch {
-            let _ = waiting.answer.send(Err(unavailable(&error.to_string())));
+        for pending in batch {
+            let _ = pending.answer.send(Err(unavailable(&error.to_string())));
         }
     }
 
@@ -335,7 +344,7 @@ impl RoomLog {
                 sleep(HEAD_HINT_INTERVAL).await;
                 log.save_scheduled.store(false, Ordering::Relaxed);
                 if let Err(error) = log.save_head_hint().await {
-                    log::debug!("room {}: the hint at the top was not written: {error}", log.room);
+                    log::debug!("head hint not saved: room={} error={error}", log.room);
                 }
             });
         }
@@ -349,9 +358,9 @@ impl RoomLog {
     }
 
     pub(crate) async fn save_head_hint(&self) -> Result<()> {
-        let Some(top) = self.head() else { return Ok(()) };
-        let last = doc! { "last.seq": top.seq, "last.no": top.no, "last.at": top.at };
-        if let Some(at) = top.at.filter(|_| !top.closed) {
+        let Some(head) = self.head() else { return Ok(()) };
+        let last = doc! { "last.seq": head.seq, "last.no": head.no, "last.at": head.at };
+        if let Some(at) = head.at.filter(|_| !head.closed) {
             let (mut moved, open) = (last.clone(), doc! { "_id": self.room, "open": true });
             moved.insert("active", at);
             // The room list is ordered by `active`. It omits closed rooms.
@@ -409,7 +418,7 @@ async fn poll_abandoned(log: &RoomLog) {
     while Instant::now() < end {
         let called = log.new_work.notified();
         let seq = log.head().unwrap_or(log.start).seq;
-        if log.read_and_record(seq).await.is_ok_and(|news| news.len() as i64 == PAGE_SIZE) {
+        if log.read_and_record(seq).await.is_ok_and(|new_entries| new_entries.len() as i64 == WINDOW_SIZE) {
             continue;
         }
         if !log.queue().pending.is_empty() || timeout(pause, called).await.is_ok() {
@@ -423,15 +432,15 @@ fn respond_to_committed(batch: &mut Vec<PendingDraft>, entries: &[Arc<Entry>]) {
     let ids: HashMap<ObjectId, &Arc<Entry>> = entries.iter().map(|entry| (entry.id, entry)).collect();
     let nonces: HashMap<_, _> =
         entries.iter().filter_map(|entry| Some(((entry.author, entry.nonce.as_ref()?), entry))).collect();
-    for waiting in std::mem::take(batch) {
-        let PendingDraft { draft, .. } = &waiting;
+    for pending in std::mem::take(batch) {
+        let PendingDraft { draft, .. } = &pending;
         if let Some(entry) = ids.get(&draft.id) {
-            waiting.respond(Appended::New(Arc::clone(entry)));
+            pending.respond(Appended::New(Arc::clone(entry)));
         } else if let Some(entry) = draft.nonce.as_ref().and_then(|nonce| nonces.get(&(draft.author, nonce))) {
             let again = Appended::Duplicate(Arc::clone(entry));
-            waiting.respond(again);
+            pending.respond(again);
         } else {
-            batch.push(waiting);
+            batch.push(pending);
         }
     }
 }

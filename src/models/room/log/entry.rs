@@ -66,7 +66,8 @@ pub(crate) struct RevisionHeader {
     pub(crate) of: Option<i64>,
     pub(crate) kind: EntryKind,
     /// `None` in data of version 0.1.
-    pub(crate) edits: Option<i64>,
+    #[serde(rename = "edits")]
+    pub(crate) edit_number: Option<i64>,
     pub(crate) was: Option<i64>,
 }
 

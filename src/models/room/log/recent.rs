@@ -6,9 +6,10 @@ use tokio::time::Instant;
 use super::Entry;
 use crate::cache::{Budget, Charge};
 
-/// For readers that follow closely, without a query.
+/// Bounds of what readers near the head get without a query.
 const CACHED_ENTRIES: usize = 256;
 const CACHED_BYTES: usize = 256 << 10;
+
 /// The last entries of a log, within the budget of all caches.
 pub(super) struct RecentEntries {
     pub(super) entries: VecDeque<Arc<Entry>>,

@@ -32,8 +32,8 @@ impl RoomLog {
 
     async fn supersede_edits(&self, of: i64) -> Result<()> {
         let mut edits = self.revisions(doc! { "of": of }).await?;
-        edits.retain(|mark| mark.kind == EntryKind::Edited);
-        let last = edits.iter().map(|mark| mark.seq).max();
+        edits.retain(|edit| edit.kind == EntryKind::Edited);
+        let last = edits.iter().map(|edit| edit.seq).max();
         let Some(last) = last.filter(|_| edits.len() > 1) else { return Ok(()) };
         let window = doc! { "room": self.room, "of": of, "kind": "edited", "seq": { "$lt": last } };
         let change = doc! { "$set": { "was": of }, "$unset": { "of": "" } };
