@@ -52,7 +52,7 @@ const CHAT_WALK: &[(&str, &str)] = &[
     ("src/views/chat.rs", "markup::to_html("),
     ("src/views/markup.rs", "fn to_html("),
     ("src/live/recent_chats.rs", "Fragment::new("),
-    ("src/live/socket.rs", "sources.feed.poll_memory()"),
+    ("src/live/socket.rs", ".poll_memory()"),
     ("src/live/feed.rs", "self.room.recent()"),
     ("src/views/per_locale.rs", "fn get_or_render("),
     ("src/views/templates.rs", "self.tera.render("),
