@@ -159,7 +159,7 @@ fn the_table_of_collections_names_all_of_them_with_their_files() {
         let path = file.strip_prefix(&source).unwrap().display().to_string();
         let path = path.strip_prefix("models/").unwrap_or(&path);
         let is_row = |row: &&str| row.contains(&format!("`{name}`")) && row.contains(&format!("`{path}`"));
-        assert!(table.iter().any(|row| is_row(row)), "the table in src/models.rs has no row for `{name}` in `{path}`");
+        assert!(table.iter().any(is_row), "the table in src/models.rs has no row for `{name}` in `{path}`");
         count += 1;
     }
     assert!(count >= 10, "the test finds collections: {count}");
