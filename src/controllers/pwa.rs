@@ -7,7 +7,7 @@ use super::asset::File;
 use super::reply::Reply;
 use super::request_context::RequestContext;
 use crate::error::Result;
-use crate::views::pwa::{Manifest, OfflinePage};
+use crate::views::pwa::{OfflinePage, WebManifest};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![manifest, offline, worker]
@@ -16,7 +16,7 @@ pub(super) fn routes() -> Vec<Route> {
 /// Returns the manifest in the account's language.
 #[get("/manifest.webmanifest")]
 async fn manifest(ctx: RequestContext<'_>) -> Result<Reply> {
-    let manifest = Manifest::new(ctx.account_locale().await, "/room");
+    let manifest = WebManifest::new(ctx.account_locale().await, "/room");
     Ok(Reply::json(&manifest)?.with_content_type(ContentType::new("application", "manifest+json")))
 }
 

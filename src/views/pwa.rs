@@ -8,7 +8,7 @@ use super::{Locale, assets};
 const PAPER: &str = "#fbf8f1";
 
 #[derive(Serialize)]
-pub struct Manifest {
+pub struct WebManifest {
     name: String,
     short_name: String,
     description: String,
@@ -34,7 +34,7 @@ struct Icon {
 #[derive(Serialize)]
 pub struct OfflinePage {}
 
-impl Manifest {
+impl WebManifest {
     /// Creates the manifest in a language; `start` is the path that the app opens.
     pub fn new(locale: Locale, start: &'static str) -> Self {
         Self {

@@ -21,11 +21,11 @@ pub struct StreamPage {
 /// Renders the element that shows whether the site can deliver new chats.
 pub fn connection(is_connected: bool, views: &Views, locale: Locale) -> Result<Arc<str>> {
     #[derive(Serialize)]
-    struct Connection {
+    struct ConnectionElement {
         connection_state: &'static str,
     }
     let connection_state = if is_connected { "connected" } else { "reconnecting" };
-    views.render("rooms/_connection.html.tera", locale, &Connection { connection_state }).map(Arc::from)
+    views.render("rooms/_connection.html.tera", locale, &ConnectionElement { connection_state }).map(Arc::from)
 }
 
 /// Renders the end of each chunk of a stream. It becomes visible when no other chunk follows.
