@@ -1,7 +1,7 @@
-//! Follows the logs, has chats rendered once, hands them out.
+//! Follows the logs, renders new chats once and hands them to all readers.
 //!
-//! A room is live here while somebody follows it: [`room::LiveRoom`] reads its log once for all of its
-//! readers and keeps the latest chats in a [`ring`]. A [`feed::Feed`] is one reader's cursor into it.
+//! A room is live while it has a reader: [`room::LiveRoom`] reads its log once for all readers and keeps the latest
+//! chats in [`recent_chats`]. A [`feed::Feed`] is one reader's cursor.
 
 mod chat_loader;
 pub mod feed;

@@ -15,7 +15,7 @@ pub(super) struct Setting {
     pub(super) is_secret: bool,
 }
 
-/// What applies while nobody sets a setting.
+/// What applies while a setting is not set.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(test), expect(dead_code, reason = "the documentation is read by a test"))]
 pub(super) enum DefaultValue {
@@ -53,14 +53,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Addresses and networks of proxies. The site believes their `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Request-Id`. No client may be in such a network."),
     setting("access_log", "\"combined\", \"json\" or \"off\"", Toml("\"combined\""),
         "One line a request: `combined` as Apache and nginx write it, then the request's id and milliseconds; `json`; or `off`."),
-    setting("cache", "a size, for example \"32MiB\"", Toml("\"32MiB\""), "Most memory that all caches of the site use together."),
+    setting("cache", "a size, for example \"32MiB\"", Toml("\"32MiB\""), "Maximum memory of all caches of the site together."),
 
     setting("databases.sarangbang.url", DATABASE_URL, Rule { rule: "none", example: "\"mongodb://127.0.0.1:27017/sarangbang\"" },
-        "MongoDB 4.4 or later, or a replica set. Without it the site starts an engine for itself, which is for trying out.").secret(),
+        "URL of a MongoDB server 4.4 or later, or of a replica set. Without it the site starts its own engine, for trials and small sites.").secret(),
     setting("databases.sarangbang.min_connections", CONNECTIONS, Rule { rule: "`minPoolSize` of the URL, else 0", example: "0" },
         "Connections that stay open without queries."),
     setting("databases.sarangbang.max_connections", CONNECTIONS, Rule { rule: "`maxPoolSize` of the URL, else 64", example: "64" },
-        "Most connections at once."),
+        "Maximum number of open connections."),
     setting("databases.sarangbang.connect_timeout", SECONDS, Rule { rule: "`connectTimeoutMS` of the URL, else 1.5", example: "1.5" },
         "Seconds that opening a connection may take."),
     setting("databases.sarangbang.idle_timeout", SECONDS, Rule { rule: "`maxIdleTimeMS` of the URL, else none", example: "600" },

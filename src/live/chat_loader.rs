@@ -9,7 +9,7 @@ use crate::models;
 use crate::store::Database;
 use crate::views::chat::{Article, ChatView};
 
-/// Further readers wait, so that a returning crowd does not delay everybody.
+/// Further readers wait, so that a returning crowd does not delay all others.
 const MAX_CATCH_UPS: usize = 8;
 
 /// Turns chats into articles with their authors' names, for rooms, pages and single chats.

@@ -93,7 +93,7 @@ impl Feed {
             NextFragment::Ready(fragment) => return Ok(Some(fragment)),
             NextFragment::TooOld => {}
         }
-        // A read that finished while nobody polled may be old.
+        // A read that finished between two polls may be old.
         self.catch_up.take_if(|reading| reading.peek().is_some());
         let reading = self.catch_up.get_or_insert_with(|| self.room.read_log(self.cursor)).clone();
         let read = reading.await;

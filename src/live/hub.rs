@@ -111,7 +111,7 @@ impl Hub {
     /// Checks while sockets are open whether the database answers and whether their sessions still exist: another
     /// instance may have ended them.
     pub(crate) async fn monitor(self: Arc<Self>) {
-        let look = async {
+        let check = async {
             let mut ticks = interval(HEALTH_CHECK_INTERVAL);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
@@ -120,17 +120,17 @@ impl Hub {
                 if self.sockets.is_empty() && self.sessions.open().is_empty() {
                     continue;
                 }
-                let there = self.db.ping().await.is_ok();
-                if self.database_up.send_if_modified(|before| std::mem::replace(before, there) != there) {
+                let is_up = self.db.ping().await.is_ok();
+                if self.database_up.send_if_modified(|before| std::mem::replace(before, is_up) != is_up) {
                     self.rooms.all().iter().for_each(|room| room.notify());
                 }
-                if there {
+                if is_up {
                     self.close_expired_sessions().await;
                 }
             }
         };
         tokio::select! {
-            () = look => {}
+            () = check => {}
             () = self.loader.names.refresh(|user| self.invalidate_name(Some(user))) => {}
             () = Arc::clone(self.db.budget()).sweep() => {}
             () = self.shutdown() => {}

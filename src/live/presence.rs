@@ -193,8 +193,8 @@ impl PresenceState {
 }
 
 impl RoomPresence {
-    /// Publishes what has changed. Returns whether to come back: somebody still types, who may stop without a word, or
-    /// the names cannot be read now.
+    /// Publishes what has changed. Returns whether to run again: a user is still typing and may
+    /// stop without notice, or the names could not be read.
     async fn publish_to_cluster(&self) -> bool {
         let (here, typing, unnamed) = {
             let mut people = self.people();

@@ -1,5 +1,4 @@
-//! The latest chats of a live room. A chat stands in it once, in its latest form, at the place of the
-//! last entry about it: what was removed is never sent again.
+//! The latest chats of a live room, ordered by the last entry about each.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-/// Values by key for as long as somebody else holds them. A value removes its key when it is dropped.
+/// Values by key for as long as they are held elsewhere. A value removes its key when it is dropped.
 pub(super) struct WeakMap<K, V>(Mutex<HashMap<K, Weak<V>>>);
 
 impl<K, V> Default for WeakMap<K, V> {

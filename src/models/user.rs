@@ -174,7 +174,7 @@ impl User {
         }
     }
 
-    /// Verifies the credentials. `None` stands for values that no account can have.
+    /// Verifies the credentials. `None` is a value that no account can have.
     /// Fails with `userId: Credentials` for an unknown id and a wrong password alike, after the same time. `RateLimited` by
     /// `throttle.rs`.
     pub async fn sign_in(

@@ -9,7 +9,7 @@ use mongodb::error::{Error as MongoError, ErrorKind};
 use mongodb::options::{
     Acknowledgment, ClientOptions, CollectionOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
 };
-use mongodb::{Client, Database as MongoDatabase};
+use mongodb::{Client, Collection as MongoCollection, Database as MongoDatabase};
 use parking_lot::Mutex;
 use state::TypeMap;
 use tokio::time::{Instant, timeout};
@@ -98,15 +98,19 @@ impl Database {
 
     pub(crate) fn collection<T: StoredDocument>(&self) -> &Collection<T> {
         if self.collections.try_get::<Collection<T>>().is_none() {
-            let options = CollectionOptions::builder()
-                .read_concern(ReadConcern::majority())
-                .write_concern(WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build())
-                .build();
-            let inner = self.handle.collection_with_options(T::COLLECTION, options);
             // If two threads create it, the first one wins.
-            self.collections.set(Collection::<T>::new(inner, &self.runner, &self.budget));
+            self.collections.set(Collection::<T>::new(self.driver(T::COLLECTION), &self.runner, &self.budget));
         }
         self.collections.get()
+    }
+
+    /// Returns the driver's collection, with majority and journaling.
+    pub(super) fn driver<T: Send + Sync>(&self, name: &str) -> MongoCollection<T> {
+        let options = CollectionOptions::builder()
+            .read_concern(ReadConcern::majority())
+            .write_concern(WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build())
+            .build();
+        self.handle.collection_with_options(name, options)
     }
 
     pub(crate) fn state<T: ModelState>(&self) -> &T {
@@ -166,7 +170,7 @@ impl Database {
 }
 
 /// Connects and waits for the first answer. Returns whether the server is a replica set or a router.
-async fn connect(config: &DatabaseConfig, patience: Duration) -> Result<(MongoDatabase, bool), String> {
+async fn connect(config: &DatabaseConfig, max_wait: Duration) -> Result<(MongoDatabase, bool), String> {
     let options = ClientOptions::parse(&config.url).await;
     let mut options = options.map_err(|error| format!("Cannot parse databases.sarangbang.url: {error}."))?;
     options.app_name.get_or_insert_with(|| "sarangbang".into());
@@ -180,7 +184,7 @@ async fn connect(config: &DatabaseConfig, patience: Duration) -> Result<(MongoDa
     let client = Client::with_options(options).map_err(database_error)?;
     let handle = client.default_database().unwrap_or_else(|| client.database(DEFAULT_NAME));
 
-    let end = Instant::now() + patience;
+    let end = Instant::now() + max_wait;
     // MongoDB 4.4.0 and 4.4.1 know `hello` only by its old name.
     let mut command = "hello";
     let hello = loop {

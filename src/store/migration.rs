@@ -16,7 +16,7 @@ pub(crate) async fn migrate(db: &Database) -> Result<(), MongoError> {
 /// 1. The index was unique. The bundled engine keeps old keys of unique indexes, so it kept superseded edits.
 async fn drop_unique_index_on_revisions(db: &Database) -> Result<(), MongoError> {
     const OLD_INDEX: &str = "room_1_of_1_seq_1";
-    let chats = db.handle().collection::<Document>("chat");
+    let chats = db.driver::<Document>("chat");
     if chats.list_index_names().await?.iter().any(|name| name == OLD_INDEX) {
         chats.drop_index(OLD_INDEX).await?;
     }
@@ -25,7 +25,7 @@ async fn drop_unique_index_on_revisions(db: &Database) -> Result<(), MongoError>
 
 /// 2. Jobs were called chores.
 async fn rename_chores(db: &Database) -> Result<(), MongoError> {
-    let [chores, jobs] = ["chore", "job"].map(|name| db.handle().collection::<Document>(name));
+    let [chores, jobs] = ["chore", "job"].map(|name| db.driver::<Document>(name));
     let mut all = chores.find(doc! {}).await?;
     while let Some(chore) = all.try_next().await? {
         let id = chore.get("_id").cloned();

@@ -84,13 +84,13 @@ impl ChatView {
 impl Article {
     pub fn element(&self, views: &Views, locale: Locale) -> Result<Arc<str>> {
         #[derive(Serialize)]
-        struct View<'a> {
+        struct ArticleContext<'a> {
             chat: &'a ChatView,
             html: &'a str,
             is_emoji: bool,
         }
         self.get_or_render(locale, |chat| {
-            let view = View { chat, html: chat.html(), is_emoji: markup::is_all_emoji(&chat.text) };
+            let view = ArticleContext { chat, html: chat.html(), is_emoji: markup::is_all_emoji(&chat.text) };
             views.render("chats/_chat.html.tera", locale, &view)
         })
     }
@@ -128,11 +128,11 @@ impl ChatBatch {
     /// Renders the fragment of the batch; `day` as in [`ChatBatch::elements`].
     pub fn fragment(&self, views: &Views, locale: Locale, day: &mut Option<Date>) -> Result<String> {
         #[derive(Serialize)]
-        struct View {
+        struct FragmentContext {
             upto: i64,
             elements: String,
         }
-        let view = View { upto: self.upto, elements: self.elements(views, locale, day)? };
+        let view = FragmentContext { upto: self.upto, elements: self.elements(views, locale, day)? };
         views.render("chats/_fragment.html.tera", locale, &view)
     }
 
@@ -145,5 +145,31 @@ impl Fragment {
     /// Returns the fragment that sockets and `GET …/chat` send.
     pub fn element(&self, views: &Views, locale: Locale) -> Result<Arc<str>> {
         self.get_or_render(locale, |batch| batch.fragment(views, locale, &mut None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::DateTime;
+
+    use super::*;
+
+    #[test]
+    fn the_size_of_a_chat_is_known_without_rendering_it() {
+        let [room, author] = ["0123456789abcdef01234567"; 2];
+        let chat = models::Chat {
+            room: room.parse().unwrap(),
+            seq: 1,
+            no: 1,
+            rev: 1,
+            author: author.parse().unwrap(),
+            text: "**a** https://example.com".repeat(50),
+            at: DateTime::now(),
+            removed: false,
+        };
+        let view = ChatView::new(chat, None);
+        let size = view.approximate_size();
+        assert!(view.html.get().is_none(), "recent chats ask for the size under their lock");
+        assert!(size >= view.text.len() + OVERHEAD, "{size}");
     }
 }

@@ -15,12 +15,12 @@ const COLOURS: [&str; 12] = [
 /// Draws the avatar as SVG. The colour depends on the id, so it stays when the nickname changes.
 pub fn initial_avatar(views: &Views, locale: Locale, id: &str, nickname: Option<&Nickname>) -> Result<String> {
     #[derive(Serialize)]
-    struct View<'a> {
+    struct AvatarContext<'a> {
         grapheme: &'a str,
         colour: &'a str,
     }
     let grapheme = nickname.map_or("·", Nickname::initial);
-    views.render("users/avatar.svg.tera", locale, &View { grapheme, colour: colour(id) })
+    views.render("users/avatar.svg.tera", locale, &AvatarContext { grapheme, colour: colour(id) })
 }
 
 fn colour(id: &str) -> &'static str {

@@ -8,7 +8,7 @@ use crate::helpers::database_proxy::DatabaseProxy;
 use crate::helpers::page::Page;
 use crate::helpers::person::PASSWORD;
 use crate::helpers::site::{Site, new_database};
-use crate::helpers::{PATIENCE, eventually};
+use crate::helpers::{TEST_TIMEOUT, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_whose_change_stream_is_silent_serves_nothing_that_another_one_removed() {
@@ -29,7 +29,7 @@ async fn an_instance_whose_change_stream_is_silent_serves_nothing_that_another_o
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         }
     };
-    let waited = tokio::time::timeout(PATIENCE * 4, is_alone).await;
+    let waited = tokio::time::timeout(TEST_TIMEOUT * 4, is_alone).await;
     assert!(waited.is_ok(), "the instance does not know that it is the only one");
     // A slow machine answers 503 at times.
     let open = || async {

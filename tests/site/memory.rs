@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use tokio::time::{sleep, timeout};
 
-use crate::helpers::PATIENCE;
+use crate::helpers::TEST_TIMEOUT;
 use crate::helpers::person::Person;
 use crate::helpers::process::{Process, command, unlimit};
 use crate::helpers::site::folder;
@@ -63,6 +63,6 @@ async fn rooms_full_of_long_chats_take_no_more_than_the_caches_may_hold() {
             sleep(Duration::from_millis(500)).await;
         }
     };
-    let waited = timeout(PATIENCE * 3, given_back).await;
+    let waited = timeout(TEST_TIMEOUT * 3, given_back).await;
     assert!(waited.is_ok(), "{} KiB are left of {growth}", resident(process).saturating_sub(before));
 }

@@ -105,3 +105,15 @@ async fn without_the_token_nothing_is_told() {
         assert_eq!(scrape(&bare.address, token).await.status, 404);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_sites_in_one_process_count_for_themselves() {
+    let (busy, quiet) = (Site::alone(("metrics.token", TOKEN)).await, Site::alone(("metrics.token", TOKEN)).await);
+    let person = busy.person("gildong").await;
+    let room = person.make_room("counted").await;
+    let _live = person.follow(&room, 0).await;
+    counted(&busy.address, "sarangbang_sockets", 1.0).await;
+    for name in ["sarangbang_sockets", "sarangbang_rooms_followed", "sarangbang_log_batch_entries_count"] {
+        counted(&quiet.address, name, 0.0).await;
+    }
+}

@@ -14,13 +14,13 @@ use crate::error::{Error, Result};
 use crate::http::prefers_json;
 use crate::models::{Session, User};
 
-/// The user and their session. As a guard it answers 401 to everybody else.
+/// The user and their session. As a guard it answers 401 without a valid session.
 pub(crate) struct CurrentUser {
     pub(crate) user: User,
     pub(crate) session: Session,
 }
 
-/// The current user of a page. As a guard it sends everybody else to the sign-in page, and programs a 401.
+/// The current user of a page. Without a session the guard sends browsers to the sign-in page and answers 401 to programs.
 pub(crate) struct PageUser<'r>(&'r CurrentUser);
 
 #[derive(Default)]

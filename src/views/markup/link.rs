@@ -2,7 +2,7 @@
 
 const SCHEMES: [&str; 2] = ["https://", "http://"];
 
-/// Korean particles and endings that follow a link without a space. A longer one stands before its own beginning.
+/// Korean particles and endings that follow a link without a space. A longer one comes before its own beginning.
 const PARTICLES: &str = "이라고 이에요 입니다 에서 에게 으로 부터 까지 처럼 보다 마다 조차 마저 밖에 대로 이랑 이나 이라 이고 이며 \
                          이죠 인데 예요 하고 라고 라는 라도 께서 한테 같은 은 는 이 가 을 를 과 와 도 만 의 에 로 나 랑 야";
 

@@ -19,13 +19,13 @@ use std::future::Future;
 use std::time::Duration;
 
 /// How long anything may take before a test gives up. Generous: nothing here is about speed.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What comes of a future, or a failed test that says what it waited for.
 pub async fn within_timeout<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
+    match tokio::time::timeout(TEST_TIMEOUT, future).await {
         Ok(value) => value,
-        Err(_) => panic!("waited {} s for {what}", PATIENCE.as_secs()),
+        Err(_) => panic!("waited {} s for {what}", TEST_TIMEOUT.as_secs()),
     }
 }
 

@@ -411,7 +411,7 @@ async fn run_writer(log: Arc<RoomLog>) {
     }
 }
 
-/// Reads on while the entries of a failed batch may still be written, since nobody was told. Ends early when new
+/// Reads on while the entries of a failed batch may still be written, so that readers get them. Ends early when new
 /// drafts arrive, whose writer reads them.
 async fn poll_abandoned(log: &RoomLog) {
     let (end, mut pause) = (Instant::now() + HARD_TIMEOUT * 2, Duration::from_millis(100));
