@@ -2,12 +2,13 @@
 //!
 //! The crate `governor` does not fit: its keyed limiters have no bound in memory and cannot count a pending attempt.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::config;
 use crate::error::{Error, Result};

@@ -1,6 +1,5 @@
 //! Warnings about the set-up that requests reveal. Each is logged once, because any client can cause it.
 
-use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
@@ -8,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use parking_lot::Mutex;
 use rocket::request::Request;
 use tokio::task::spawn_blocking;
 

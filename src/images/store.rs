@@ -1,9 +1,10 @@
-use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+
+use parking_lot::Mutex;
 
 use super::compress::Thumbnails;
 use crate::file::{PART, write_atomically};

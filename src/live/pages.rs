@@ -1,12 +1,12 @@
 //! Rendered pages of rooms, cached until the log grows.
 
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
+use parking_lot::Mutex;
 
 use super::chat_loader::ChatLoader;
 use crate::cache::{Budget, Cache, Lookup};

@@ -1,9 +1,9 @@
 //! Sessions with open sockets. The end of a session closes them.
 
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::models::SessionId;

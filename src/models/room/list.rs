@@ -3,30 +3,30 @@
 //! The cost of a page must not depend on the number of rooms. The bundled engine reads a whole window before it
 //! applies `limit`, so windows over the time of activity have no bound. The list therefore has two parts:
 //!
-//! * The **recent set**: up to [`MAX_RECENT_ROOMS`] rooms by latest activity, in memory. Their documents have the
+//! * The **recent set**: up to `MAX_RECENT_ROOMS` rooms by latest activity, in memory. Their documents have the
 //!   indexed field `active`, so that a start reads the set with one bounded query.
 //! * The **tail**: all other open rooms by number, newest first. Numbers have no gaps, so a window returns at most
 //!   its width.
 
-use parking_lot::{Mutex, MutexGuard};
+mod recent_rooms;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use mongodb::bson::{DateTime, Document, doc};
+use parking_lot::{Mutex, MutexGuard};
 use serde::Deserialize;
 use tokio::time::timeout;
+
+use recent_rooms::{RECENT_ROOMS, RecentRooms};
 
 use super::{Head, Room};
 use crate::error::Result;
 use crate::models::RoomId;
 use crate::store::{Database, ModelState, with_timeout};
 
-/// Rooms that a trim leaves in the recent set.
-const RECENT_ROOMS: usize = 1_000;
-/// About 3 MiB if all documents are in memory.
-const MAX_RECENT_ROOMS: usize = 2 * RECENT_ROOMS;
 /// Maximum age of a listed document. Changes by this instance show at once.
 const LIST_AGE: Duration = Duration::from_secs(1);
 const SIDEBAR_AGE: Duration = Duration::from_secs(10);
@@ -65,30 +65,6 @@ pub(crate) struct RoomList {
     recent: Mutex<RecentRooms>,
     /// Held by the one request that reads documents.
     reading: tokio::sync::Mutex<()>,
-}
-
-#[derive(Default)]
-struct RecentRooms {
-    /// By activity in milliseconds; the id makes keys unique.
-    order: BTreeSet<(i64, RoomId)>,
-    rooms: HashMap<RoomId, ListedRoom>,
-    top: i64,
-    /// Every open room up to this number is in the set.
-    complete_to: Option<i64>,
-    is_filled: bool,
-    /// Rooms with no later activity left the set; not yet stored.
-    trimmed: Option<i64>,
-    /// When other instances' rooms were last read, and when the whole set was.
-    looked: Option<Instant>,
-    read_whole: Option<Instant>,
-    /// Counts changes, so that a document read before a change is not kept.
-    version: u64,
-}
-
-struct ListedRoom {
-    active: i64,
-    /// The document and the time of reading.
-    document: Option<(Arc<Room>, Instant)>,
 }
 
 #[derive(Deserialize)]
@@ -173,18 +149,18 @@ impl RoomList {
     }
 
     pub(crate) fn highest_number(&self) -> i64 {
-        self.recent().top
+        self.recent().highest_number
     }
 
     pub(crate) fn raise_highest_number(&self, no: i64) {
         let mut recent = self.recent();
-        recent.top = recent.top.max(no);
+        recent.highest_number = recent.highest_number.max(no);
     }
 
     pub(crate) fn add(&self, db: &Database, room: &Room) {
         {
             let mut recent = self.recent();
-            recent.top = recent.top.max(room.no);
+            recent.highest_number = recent.highest_number.max(room.no);
             recent.insert(room.id, room.at.timestamp_millis());
             if let Some(known) = recent.rooms.get_mut(&room.id) {
                 known.document = Some((Arc::new(room.clone()), Instant::now()));
@@ -401,7 +377,7 @@ impl RoomList {
         {
             let mut recent = self.recent();
             for room in found.iter().filter(|room| room.open) {
-                recent.top = recent.top.max(room.no);
+                recent.highest_number = recent.highest_number.max(room.no);
                 recent.insert(room.id, room.activity());
             }
         }
@@ -463,62 +439,6 @@ impl RoomList {
     }
 }
 
-impl RecentRooms {
-    fn insert(&mut self, room: RoomId, active: i64) {
-        match self.rooms.get_mut(&room) {
-            Some(known) if known.active >= active => return,
-            Some(known) => {
-                self.order.remove(&(known.active, room));
-                known.active = active;
-            }
-            None => drop(self.rooms.insert(room, ListedRoom { active, document: None })),
-        }
-        self.order.insert((active, room));
-        if self.order.len() > MAX_RECENT_ROOMS {
-            self.trim();
-        }
-    }
-
-    fn trim(&mut self) {
-        while self.order.len() > RECENT_ROOMS {
-            let Some((active, room)) = self.order.pop_first() else { return };
-            self.rooms.remove(&room);
-            self.trimmed = Some(active);
-        }
-        self.complete_to = None;
-        self.version += 1;
-    }
-
-    fn remove(&mut self, room: RoomId) {
-        self.version += 1;
-        if let Some(known) = self.rooms.remove(&room) {
-            self.order.remove(&(known.active, room));
-        }
-    }
-
-    fn documents(&self, skip: usize, count: usize, age: Duration) -> Vec<(RoomId, Option<Arc<Room>>)> {
-        let document = |room: &RoomId| {
-            let (document, read) = self.rooms.get(room)?.document.as_ref()?;
-            (read.elapsed() < age).then(|| Arc::clone(document))
-        };
-        self.order.iter().rev().skip(skip).take(count).map(|(_, room)| (*room, document(room))).collect()
-    }
-
-    /// Stores documents unless something has changed since `version`. Rooms without an open document leave the set.
-    fn store_documents(&mut self, missing: &[RoomId], found: &HashMap<RoomId, Arc<Room>>, version: u64) {
-        let is_current = self.version == version;
-        for room in missing {
-            match (found.get(room), self.rooms.get_mut(room)) {
-                (Some(document), Some(known)) if is_current => {
-                    known.document = Some((Arc::clone(document), Instant::now()));
-                }
-                (None, Some(_)) => self.remove(*room),
-                _ => {}
-            }
-        }
-    }
-}
-
 fn next_width(width: i64, is_empty: bool) -> i64 {
     if is_empty { (width * 2).min(MAX_WINDOW) } else { WINDOW }
 }
@@ -536,6 +456,7 @@ fn window(low: i64, high: i64) -> Document {
 
 #[cfg(test)]
 mod tests {
+    use super::recent_rooms::MAX_RECENT_ROOMS;
     use super::*;
 
     fn room(number: usize) -> RoomId {

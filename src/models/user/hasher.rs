@@ -1,12 +1,12 @@
 //! Password hashing: argon2id with 19 MiB, 2 passes, 1 lane (OWASP's minimum), about 20 ms of one core. Chats do not
 //! wait for it.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use std::thread;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Duration, Instant, sleep, timeout};

@@ -4,7 +4,6 @@
 //! the head it knows. An error does not tell reliably which key clashed or what was written. After any error the
 //! writer therefore reads from that head, acknowledges the drafts it finds and renumbers the rest.
 
-use parking_lot::MutexGuard;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,6 +12,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, doc};
+use parking_lot::MutexGuard;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 

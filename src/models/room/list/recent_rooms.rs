@@ -1,0 +1,92 @@
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::models::RoomId;
+use crate::models::room::Room;
+
+/// Rooms that a trim leaves in the recent set.
+pub(super) const RECENT_ROOMS: usize = 1_000;
+/// About 3 MiB if all documents are in memory.
+pub(super) const MAX_RECENT_ROOMS: usize = 2 * RECENT_ROOMS;
+
+/// The recently active rooms, ordered by their latest activity.
+#[derive(Default)]
+pub(super) struct RecentRooms {
+    /// By activity in milliseconds; the id makes keys unique.
+    pub(super) order: BTreeSet<(i64, RoomId)>,
+    pub(super) rooms: HashMap<RoomId, ListedRoom>,
+    pub(super) highest_number: i64,
+    /// Every open room up to this number is in the set.
+    pub(super) complete_to: Option<i64>,
+    pub(super) is_filled: bool,
+    /// Rooms with no later activity left the set; not yet stored.
+    pub(super) trimmed: Option<i64>,
+    /// When other instances' rooms were last read, and when the whole set was.
+    pub(super) looked: Option<Instant>,
+    pub(super) read_whole: Option<Instant>,
+    /// Counts changes, so that a document read before a change is not kept.
+    pub(super) version: u64,
+}
+
+pub(super) struct ListedRoom {
+    pub(super) active: i64,
+    /// The document and the time of reading.
+    pub(super) document: Option<(Arc<Room>, Instant)>,
+}
+
+impl RecentRooms {
+    pub(super) fn insert(&mut self, room: RoomId, active: i64) {
+        match self.rooms.get_mut(&room) {
+            Some(known) if known.active >= active => return,
+            Some(known) => {
+                self.order.remove(&(known.active, room));
+                known.active = active;
+            }
+            None => drop(self.rooms.insert(room, ListedRoom { active, document: None })),
+        }
+        self.order.insert((active, room));
+        if self.order.len() > MAX_RECENT_ROOMS {
+            self.trim();
+        }
+    }
+
+    fn trim(&mut self) {
+        while self.order.len() > RECENT_ROOMS {
+            let Some((active, room)) = self.order.pop_first() else { return };
+            self.rooms.remove(&room);
+            self.trimmed = Some(active);
+        }
+        self.complete_to = None;
+        self.version += 1;
+    }
+
+    pub(super) fn remove(&mut self, room: RoomId) {
+        self.version += 1;
+        if let Some(known) = self.rooms.remove(&room) {
+            self.order.remove(&(known.active, room));
+        }
+    }
+
+    pub(super) fn documents(&self, skip: usize, count: usize, age: Duration) -> Vec<(RoomId, Option<Arc<Room>>)> {
+        let document = |room: &RoomId| {
+            let (document, read) = self.rooms.get(room)?.document.as_ref()?;
+            (read.elapsed() < age).then(|| Arc::clone(document))
+        };
+        self.order.iter().rev().skip(skip).take(count).map(|(_, room)| (*room, document(room))).collect()
+    }
+
+    /// Stores documents unless something has changed since `version`. Rooms without an open document leave the set.
+    pub(super) fn store_documents(&mut self, missing: &[RoomId], found: &HashMap<RoomId, Arc<Room>>, version: u64) {
+        let is_current = self.version == version;
+        for room in missing {
+            match (found.get(room), self.rooms.get_mut(room)) {
+                (Some(document), Some(known)) if is_current => {
+                    known.document = Some((Arc::clone(document), Instant::now()));
+                }
+                (None, Some(_)) => self.remove(*room),
+                _ => {}
+            }
+        }
+    }
+}
