@@ -12,6 +12,8 @@ mod pages;
 pub mod presence;
 mod recent_chats;
 pub mod room;
+mod room_changes;
+pub(crate) mod room_list;
 mod room_summaries;
 pub mod sessions;
 pub mod socket;

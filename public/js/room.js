@@ -63,9 +63,12 @@ const onFragment = (fragment) => {
   if (chats.length) notify(chats.at(-1));
 };
 
+const updateRooms = async (changes) => (await import("./room_list.js")).applyChanges(changes);
+
 const onMessage = (message) => {
   const element = parse(message);
-  if (element?.id) onElement(element);
+  if (element?.id === "rooms-changes") updateRooms(element);
+  else if (element?.id) onElement(element);
   else if (element) onFragment(element);
 };
 
@@ -96,6 +99,7 @@ const notify = notifications({ form: dialog.querySelector("form"), room: byId("r
 const connection = new RoomConnection({
   room,
   cursor: Number(feed.dataset.upto),
+  listCursor: () => byId("rooms").dataset.upto,
   onMessage,
   onState,
   keepsPage: () => outbox?.hasUnsent || form.elements.text.value,

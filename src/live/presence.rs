@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::names::Names;
 use crate::error::Result;
 use crate::models::cluster::{self, ClusterEvent};
+use crate::models::room::RoomList;
 use crate::models::values::Nickname;
 use crate::models::{RoomId, User, UserId};
 use crate::store::{Database, InstanceId};
@@ -213,7 +214,11 @@ impl RoomPresence {
         let is_late = named.is_err();
         match named {
             Ok((here, typing)) => {
+                let is_other_count = self.online.borrow().count != here.count;
                 self.show(&self.online, here);
+                if is_other_count {
+                    self.db.state::<RoomList>().changed().add(self.room);
+                }
                 self.show(&self.typing, typing);
             }
             Err(error) => log::debug!("room {}: the names of those present were not read: {error}", self.room),

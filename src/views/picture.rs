@@ -23,7 +23,8 @@ pub fn initial_avatar(views: &Views, locale: Locale, id: &str, nickname: Option<
     views.render("users/avatar.svg.tera", locale, &AvatarContext { grapheme, colour: colour(id) })
 }
 
-fn colour(id: &str) -> &'static str {
+/// Returns the colour of a user or a room.
+pub(super) fn colour(id: &str) -> &'static str {
     let sum = id.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     COLOURS[sum % COLOURS.len()]
 }
