@@ -103,7 +103,7 @@ save-room = 저장
 delete-room = 방 삭제
 # PARTICLE picks the form that fits behind a name: src/views/particle.rs.
 delete-room-hint = ‘{"\u2068"}{ $room }{"\u2069"}’{ PARTICLE($room, "을") } 삭제하면 모든 메시지가 함께 사라지고 되돌릴 수 없어요.
-notice-room-deleted = 보고 있던 방이 삭제되었어요.
+notice-room-deleted = ‘{"\u2068"}{ $room }{"\u2069"}’ 방이 삭제되었어요.
 back-to-rooms = 채팅방 목록으로
 pages = 페이지 이동
 page-previous = 이전
