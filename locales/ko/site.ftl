@@ -84,6 +84,16 @@ close = 닫기
 
 rooms = 채팅방
 no-rooms = 아직 채팅방이 없어요. 첫 방을 만들어 보세요.
+find-room = 채팅방 검색
+no-room-found = 일치하는 채팅방이 없어요.
+show-all-rooms = 전체 채팅방 보기
+open-rooms = 채팅방 목록 열기
+choose-room = 채팅방을 선택하거나 새로 만들어 보세요.
+room-menu = 채팅방 메뉴
+copy-room-link = 채팅방 링크 복사
+link-copied = 링크를 복사했어요.
+account-settings = 계정 설정
+switcher = 채팅방 이동
 new-room = 새 채팅방
 create-room = 방 만들기
 room-name = 방 이름
@@ -93,7 +103,7 @@ save-room = 저장
 delete-room = 방 삭제
 # PARTICLE picks the form that fits behind a name: src/views/particle.rs.
 delete-room-hint = ‘{"\u2068"}{ $room }{"\u2069"}’{ PARTICLE($room, "을") } 삭제하면 모든 메시지가 함께 사라지고 되돌릴 수 없어요.
-notice-room-deleted = 보고 있던 방이 삭제되었어요.
+notice-room-deleted = ‘{"\u2068"}{ $room }{"\u2069"}’ 방이 삭제되었어요.
 back-to-rooms = 채팅방 목록으로
 pages = 페이지 이동
 page-previous = 이전

@@ -13,7 +13,7 @@ use super::time;
 use crate::models;
 
 pub use item::{RoomChange, RoomChanges, RoomItem, RoomItemView, room_changes, room_items};
-pub use list::{Excerpt, LastChatView, RoomFormValues, RoomListItem, RoomSummary, RoomsPage, SidebarRoom};
+pub use list::{Excerpt, LastChatView, RoomFormValues, RoomListItem, RoomSummary, RoomsPage};
 pub use page::{ChatPage, ComposerValues, RoomPage};
 pub use presence::{People, Person, presence, typing};
 pub use stream::{StreamPage, connection, disconnected_notice};
