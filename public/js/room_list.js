@@ -42,10 +42,10 @@ function arrange() {
   }
 }
 
+/** Tells the filter of the list, which may hide what has changed. */
 function settle() {
-  if (isInUse()) return;
-  arrange();
-  list.dispatchEvent(new Event("rooms-changed", { bubbles: true }));
+  if (!isInUse()) arrange();
+  list.dispatchEvent(new Event("rooms-changed"));
 }
 
 /** The site has sent the first rooms of the list: a newer room that is not among them is closed. */

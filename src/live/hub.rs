@@ -114,10 +114,6 @@ impl Hub {
         cluster::publish(&self.db, &ClusterEvent::RoomChanged { room });
     }
 
-    pub(crate) fn online_count(&self, room: RoomId) -> usize {
-        self.get(room).map_or(0, |live| live.presence.online().borrow().count)
-    }
-
     pub(crate) async fn with_authors(&self, chats: Vec<models::Chat>) -> Result<Vec<Arc<Article>>> {
         self.loader.with_authors(chats).await
     }

@@ -23,7 +23,7 @@ use crate::views::{Locale, Views};
 /// Rooms beside each page, and after a reconnect that missed too much.
 pub(crate) const LISTED_ROOMS: usize = 30;
 
-const MAX_AGE: Duration = Duration::from_secs(30);
+const MAX_AGE: Duration = Duration::from_secs(10);
 const MAX_BYTES: usize = 2 << 20;
 /// How long changes are collected, so that those of one action arrive together.
 const COLLECT_TIME: Duration = Duration::from_millis(50);
