@@ -173,6 +173,20 @@ time-day = { $weekday ->
     [11] November
    *[12] December
 } { $day }, { $year }
+time-month-day = { $month ->
+    [1] Jan
+    [2] Feb
+    [3] Mar
+    [4] Apr
+    [5] May
+    [6] Jun
+    [7] Jul
+    [8] Aug
+    [9] Sep
+    [10] Oct
+    [11] Nov
+   *[12] Dec
+} { $day }
 time-moment = { $month ->
     [1] Jan
     [2] Feb

@@ -161,5 +161,6 @@ time-day = { $year }년 { $month }월 { $day }일 { $weekday ->
     [6] 토요일
    *[7] 일요일
 }
+time-month-day = { $month }월 { $day }일
 time-moment = { $year }년 { $month }월 { $day }일 { $clock }
 time-full = { $date } { $clock } ({ $zone })
