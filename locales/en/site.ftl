@@ -143,7 +143,6 @@ languages = Languages
 offline-title = Can’t reach the site
 offline-hint = You may be offline, or the site is briefly down. Unsent messages are kept in this browser.
 try-again = Try again
-no-messages = No messages yet.
 
 # Times. { $hour } counts from 0 to 23, { $hour12 } from 1 to 12; { $weekday } from 1, which is Monday. Only these, { $half }
 # and { $month } may choose a text; { $clock } is time-clock, { $date } is time-day.

@@ -144,7 +144,6 @@ languages = 언어
 offline-title = 사이트에 연결할 수 없어요
 offline-hint = 인터넷이 끊겼거나 사이트가 잠시 멈췄어요. 메시지는 안전하게 보관돼요.
 try-again = 다시 시도
-no-messages = 아직 메시지가 없어요.
 
 # 시각. { $hour }은 0~23, { $hour12 }는 1~12, { $weekday }는 월요일이 1입니다. 문구를 고르는 데는 이 셋과 { $half }, { $month }만
 # 쓸 수 있습니다. { $clock }은 time-clock, { $date }는 time-day입니다.
