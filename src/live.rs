@@ -11,6 +11,7 @@ pub mod no_script;
 mod pages;
 pub mod presence;
 mod recent_chats;
+mod remote_presence;
 pub mod room;
 mod room_changes;
 pub(crate) mod room_list;

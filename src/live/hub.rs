@@ -182,6 +182,7 @@ impl Hub {
             ClusterEvent::RoomChanged { room } => self.db.state::<RoomList>().invalidate(room),
             ClusterEvent::UserChanged { user } => self.invalidate_name(Some(user)),
             ClusterEvent::Presence { room, people, count } => {
+                self.list.set_remote(room, instance, usize::try_from(count).unwrap_or_default());
                 if let Some(live) = self.get(room) {
                     live.presence.set_remote(instance, people.into_iter().map(|(user, _)| user).collect(), count);
                 }

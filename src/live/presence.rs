@@ -9,13 +9,13 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::names::Names;
+use super::remote_presence::REMOTE_TIMEOUT;
 use crate::error::Result;
 use crate::models::cluster::{self, ClusterEvent};
 use crate::models::room::RoomList;
 use crate::models::values::Nickname;
 use crate::models::{RoomId, User, UserId};
 use crate::store::{Database, InstanceId};
-
 use crate::views::PerLocale;
 use crate::views::room::{People, Person};
 
@@ -25,9 +25,6 @@ const PUBLISH_TIME_PER_READER: Duration = Duration::from_micros(250);
 const TYPING_TIMEOUT: Duration = Duration::from_secs(6);
 /// Further people are only counted.
 const MAX_NAMED: usize = 50;
-
-/// How long another instance's report is valid.
-const REMOTE_TIMEOUT: Duration = Duration::from_secs(40);
 
 pub(crate) type PeopleReceiver = watch::Receiver<Arc<PerLocale<People>>>;
 

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::chat_loader::ChatLoader;
+use super::remote_presence::RemotePresence;
 use super::room::LiveRooms;
 use super::room_changes::{NextChanges, RecentChanges};
 use super::room_summaries::LastChatCache;
@@ -17,6 +18,7 @@ use crate::cache::{Cache, Lookup};
 use crate::error::Result;
 use crate::models::room::RoomList;
 use crate::models::{Room, RoomId};
+use crate::store::InstanceId;
 use crate::views::room::{RoomChange, RoomItem, RoomItemView, RoomSummary, room_changes};
 use crate::views::{Locale, Views};
 
@@ -40,6 +42,7 @@ pub(crate) struct LiveRoomList {
     loader: Arc<ChatLoader>,
     rooms: Arc<LiveRooms>,
     last_chats: LastChatCache,
+    remote: RemotePresence,
     items: Arc<Cache<RoomId, CachedItem>>,
     recent: Mutex<RecentChanges>,
     /// What sockets were last told about each room. Only the publisher locks it.
@@ -75,6 +78,7 @@ impl LiveRoomList {
         let run = std::time::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_millis() as u32);
         Self {
             last_chats: LastChatCache::new(budget),
+            remote: RemotePresence::default(),
             items: Cache::new(budget, MAX_AGE, MAX_BYTES),
             recent: Mutex::new(RecentChanges::new(run, budget)),
             published: Mutex::default(),
@@ -300,9 +304,19 @@ impl LiveRoomList {
         }
     }
 
-    /// Returns how many people are in a room. Without a connection to this instance it is not known and 0.
+    /// Records how many people another instance has in a room.
+    pub(super) fn set_remote(&self, room: RoomId, instance: InstanceId, count: usize) {
+        if self.remote.set(room, instance, count) {
+            self.loader.db.state::<RoomList>().changed().add(room);
+        }
+    }
+
+    /// Returns how many people are in a room. Without a reader here, those of several instances are not compared.
     fn online_count(&self, room: RoomId) -> usize {
-        self.rooms.get(&room).map_or(0, |live| live.presence.online().borrow().count)
+        match self.rooms.get(&room) {
+            Some(live) => live.presence.online().borrow().count,
+            None => self.remote.count(room),
+        }
     }
 
     fn recent(&self) -> MutexGuard<'_, RecentChanges> {

@@ -120,7 +120,7 @@ async fn shows(browser: &Browser, expected: &[&str]) {
 async fn point_at(browser: &Browser, css: &str) {
     let element = browser.find(css).await;
     let (x, y, width, height) = element.rectangle().await.unwrap();
-    let (x, y) = ((x + width / 2.0) as i64, (y + height / 2.0) as i64);
+    let (x, y) = (x + width / 2.0, y + height / 2.0);
     let to = PointerAction::MoveTo { duration: None, x, y };
     browser.client.perform_actions(MouseActions::new("mouse".into()).then(to)).await.unwrap();
 }
