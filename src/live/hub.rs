@@ -17,6 +17,7 @@ use super::room_summaries::LastChatCache;
 use super::sessions::LiveSessions;
 use crate::error::Result;
 use crate::models::cluster::{self, ClusterEvent, ClusterNotice};
+use crate::models::chat::PageAnchor;
 use crate::models::{self, Room, RoomId, Session, UserId};
 use crate::store::Database;
 use crate::views::Views;
@@ -80,8 +81,8 @@ impl Hub {
 
     /// Returns a page of a room: the latest, or the one before chat number `before`.
     /// Fails with `NotFound` if the room has been closed.
-    pub async fn page(&self, room: &Room, before: Option<i64>) -> Result<Arc<RenderedPage>> {
-        self.pages.page(&self.loader, room, before).await
+    pub async fn page(&self, room: &Room, anchor: PageAnchor) -> Result<Arc<RenderedPage>> {
+        self.pages.page(&self.loader, room, anchor).await
     }
 
     pub(crate) async fn summaries(&self, rooms: &[Arc<Room>]) -> Vec<RoomSummary> {
