@@ -2,16 +2,13 @@
 
 use serde::Serialize;
 
-use super::{RoomFormValues, RoomView, SidebarRoom};
+use super::{RoomFormValues, RoomView};
 use crate::views::form::FieldMessages;
-use crate::views::user::UserView;
 
 #[derive(Serialize)]
 pub struct RoomPage {
     /// Empty until the page's script is connected.
     pub connection_state: &'static str,
-    pub current_user: UserView,
-    pub rooms: Vec<SidebarRoom>,
     pub room: RoomView,
     pub upto: i64,
     pub elements: String,
@@ -20,6 +17,8 @@ pub struct RoomPage {
     pub newer: Option<i64>,
     /// Whether the page was asked for by a number, so that it does not stream without script.
     pub is_history: bool,
+    /// How many people are online.
+    pub online: usize,
     /// The elements of the people online and typing.
     pub presence: String,
     pub typing: String,
@@ -37,7 +36,6 @@ pub struct ComposerValues {
 /// The page of one chat, with the forms that edit and remove it.
 #[derive(Serialize)]
 pub struct ChatPage {
-    pub current_user: UserView,
     pub room: RoomView,
     pub no: i64,
     pub seq: i64,
