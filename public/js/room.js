@@ -95,8 +95,8 @@ const unread = new UnreadTracker({
   key: `read ${currentUser} ${room}`,
   dividerText: link.dataset.divider,
 });
-const isBack = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
-const position = isBack ? savedPosition() : null;
+const navigation = performance.getEntriesByType("navigation")[0]?.type;
+const position = navigation === "back_forward" ? savedPosition() : null;
 const isLatest = !location.search && !location.hash;
 const scroll = new ScrollManager({ feed, scroller, link, unread, isAtEnd: isLatest });
 if (!position && isLatest) scroll.scrollToEnd();
@@ -180,7 +180,10 @@ if (!position && isLatest && !isTouch() && document.activeElement === document.b
 }
 const showLinked = async () => {
   const seq = /^#chat-(\d+)$/.exec(location.hash)?.[1];
-  if (seq && !byId(`chat-${seq}`)) await (await loadJumps()).toLinked(seq);
+  const chat = seq && byId(`chat-${seq}`);
+  if (seq && !chat) await (await loadJumps()).toLinked(seq);
+  // Browsers go to a linked element, but not again when they reload the page.
+  else if (chat?.hidden || (chat && navigation === "reload")) scroll.show(Number(chat.dataset.no));
 };
 addEventListener("hashchange", showLinked);
 if (byId("load-older") || byId("load-newer")) await loadPagination();

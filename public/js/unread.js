@@ -79,8 +79,9 @@ export class UnreadTracker {
     if (document.hidden) return;
     this.#hasUnread = false;
     const upto = Number(this.#feed.dataset.upto);
+    const { seq, no } = this.#stored();
     // Another window may have read more.
-    if (upto > this.#stored().seq) local.set(this.#key, `${upto} ${this.#lastNumber()} ${Date.now()}`);
+    if (upto > seq || !no) local.set(this.#key, `${upto} ${this.#lastNumber()} ${Date.now()}`);
   }
 
   #stored() {

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use crate::helpers::page::{attribute_of, text_of};
+use crate::helpers::page::{Page, attribute_of, text_of};
 use crate::helpers::person::nonce;
 use crate::helpers::site::{Site, new_database};
 
@@ -138,7 +138,7 @@ async fn a_used_nonce_keeps_the_words_and_gets_a_fresh_nonce() {
     assert_eq!(refused.status, 422);
     assert!(refused.fault("nonce").is_some());
     assert!(refused.body.contains("other &lt;words&gt;</textarea>"), "{}", refused.body);
-    let nonce = crate::helpers::page::Page::read(&refused.body).nonce;
+    let nonce = Page::read(&refused.body).nonce;
     assert_ne!(nonce, "same");
     let taken = person.post(&format!("{room}/chat"), &[("text", "other <words>"), ("nonce", &nonce)]).await;
     assert_eq!(taken.status, 303);
@@ -160,7 +160,7 @@ async fn what_cannot_be_said_is_refused_and_kept() {
     for text in ["", " \n ", "\u{200b}", &long, "a\u{202e}b", "a\u{0}b"] {
         let refused = person.post(&format!("{room}/chat"), &[("text", text), ("nonce", "keep-me")]).await;
         assert_eq!((refused.status, refused.fault("text").is_some()), (422, true), "{text:?}");
-        assert_eq!(crate::helpers::page::Page::read(&refused.body).nonce, "keep-me");
+        assert_eq!(Page::read(&refused.body).nonce, "keep-me");
     }
     let refused = person.post(&format!("{room}/chat"), &[("text", &long), ("nonce", "keep-me")]).await;
     assert!(refused.body.contains(&long), "what was typed is there again");

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use sarangbang::process::Engine;
 
 use crate::helpers::eventually;
+use crate::helpers::page::Page;
 use crate::helpers::process::{engines, kill};
 use crate::helpers::site::{Site, database_on, folder};
 
