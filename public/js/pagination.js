@@ -59,7 +59,10 @@ export class Pagination {
 
   /** Drops the chats that are farthest from the view if the page holds too many. */
   trim() {
-    if (this.#feed.childElementCount > MAX_CHATS) this.#scroll.hold(() => this.#drop());
+    if (this.#feed.childElementCount <= MAX_CHATS) return;
+    const { scrollTop, scrollHeight } = this.#scroller;
+    const isAbove = !this.#scroll.isAtEnd && scrollTop < scrollHeight / 2;
+    this.#scroll.hold(() => this.#drop(isAbove));
   }
 
   #load(id) {
@@ -115,14 +118,12 @@ export class Pagination {
     this.#drawLinks(isFollowed);
     const held = this.#held.filter((chat) => !isOutside(this.#feed, chat) && upsert(this.#feed, chat));
     this.#onLoaded([...chats, ...held], direction);
-    if (this.#feed.childElementCount > MAX_CHATS) this.#drop();
+    if (this.#feed.childElementCount > MAX_CHATS) this.#drop(direction === "older");
   }
 
-  #drop() {
+  #drop(dropsNewer) {
     const chats = [...this.#feed.children];
     const excess = chats.length - KEPT;
-    const { scrollTop, scrollHeight } = this.#scroller;
-    const dropsNewer = !this.#scroll.isAtEnd && scrollTop < scrollHeight / 2;
     const dropped = dropsNewer ? chats.slice(-excess) : chats.slice(0, excess);
     dropped.forEach((chat) => chat.remove());
     this.#drawLinks(dropsNewer || hasNewer());

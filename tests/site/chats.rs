@@ -209,7 +209,10 @@ async fn pages_go_back_to_the_first_chat() {
         assert_eq!(page.newer, newer.map(|no| path(no) + "#feed"));
         let json = person.get_json(&format!("{room}?at={at}")).await.json();
         let after = newer.map(|no| no - 51);
-        assert_eq!((&json["upto"], &json["before"], &json["after"]), (&120.into(), &(first > 1).then_some(first).into(), &after.into()));
+        assert_eq!(
+            (&json["upto"], &json["before"], &json["after"]),
+            (&120.into(), &(first > 1).then_some(first).into(), &after.into())
+        );
     }
     for bad in ["at=0", "at=x", "at=", "at=9&before=9", "before=0"] {
         assert_eq!(person.get_json(&format!("{room}?{bad}")).await.status, 422, "{bad}");

@@ -207,7 +207,8 @@ async fn a_page_of_the_past_is_live_and_leads_to_the_latest_and_back() {
     assert_eq!(*loaded(&browser).await.end(), 203);
 
     // A page does not grow without end.
-    let fill = "const source = document.querySelector('script[src*=\"/js/room.js\"]').src.replace('room.js', 'merge.js');
+    let fill =
+        "const source = document.querySelector('script[src*=\"/js/room.js\"]').src.replace('room.js', 'merge.js');
                 const { merge } = await import(source);
                 const feed = document.getElementById('feed');
                 const many = document.createElement('div');
