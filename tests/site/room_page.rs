@@ -168,11 +168,14 @@ async fn a_page_of_the_past_is_live_and_leads_to_the_latest_and_back() {
 
     // What is said now belongs behind chats that are not loaded. What changes in view changes at once.
     guest.say(&room, "news").await;
-    assert_eq!(guest.post(&format!("{room}/chat/101"), &[("_method", "put"), ("text", "better")]).await.status, 303);
+    for seq in [5, 101] {
+        let path = format!("{room}/chat/{seq}");
+        assert_eq!(guest.post(&path, &[("_method", "put"), ("text", "better")]).await.status, 303);
+    }
     browser.find("#chat-101 .edited").await;
     browser.find("#to-latest:not([hidden])").await;
     assert!(browser.find("#to-latest").await.text().await.unwrap().starts_with("1 new"));
-    assert_eq!(browser.count("#chat-201").await, 0);
+    assert_eq!(browser.count("#chat-201, #chat-5").await, 0);
     assert!(loaded(&browser).await.contains(&125), "what is around it");
     assert_eq!(top_in_view(&browser, "#chat-100").await, top, "nothing moved");
 
@@ -193,7 +196,7 @@ async fn a_page_of_the_past_is_live_and_leads_to_the_latest_and_back() {
     .await;
     browser.run(down, json!([])).await;
     guest.say(&room, "more news").await;
-    top_in_view(&browser, "#chat-203").await;
+    top_in_view(&browser, "#chat-204").await;
     assert_eq!(browser.count("#to-latest:not([hidden])").await, 0);
 
     // What one says on a page of the past stands at the end.
@@ -201,8 +204,8 @@ async fn a_page_of_the_past_is_live_and_leads_to_the_latest_and_back() {
     browser.find("#connection[data-state=connected]").await;
     assert_eq!(browser.find("#composer textarea").await.prop("value").await.unwrap().unwrap(), "half");
     browser.type_into("#composer textarea", " a sentence\u{e007}").await;
-    browser.find("#chat-204.own").await;
-    top_in_view(&browser, "#chat-204").await;
+    browser.find("#chat-205.own").await;
+    top_in_view(&browser, "#chat-205").await;
     eventually("nothing to wait", || async { (browser.count("#outbox li").await == 0).then_some(()) }).await;
     assert_eq!(*loaded(&browser).await.end(), 203);
 
@@ -214,7 +217,7 @@ async fn a_page_of_the_past_is_live_and_leads_to_the_latest_and_back() {
                 const many = document.createElement('div');
                 for (let n = 0; n < 1_500; n++) {
                   const chat = feed.lastElementChild.cloneNode(true);
-                  Object.assign(chat.dataset, { seq: 205 + n, no: 204 + n });
+                  Object.assign(chat.dataset, { seq: 206 + n, no: 204 + n });
                   chat.id = `chat-${chat.dataset.seq}`;
                   many.append(chat);
                 }

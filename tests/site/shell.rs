@@ -46,7 +46,7 @@ async fn the_name_of_a_deleted_room_is_told_once_it_is_deleted() {
     let site = Site::start().await;
     let person = site.person("gildong").await;
     let room = person.make_room("<short-lived>").await;
-    let notice = async |path: String| text_of(&person.get(&path).await.body, "#room-deleted");
+    let notice = async |path: String| { text_of(&person.get(&path).await.body, "#room-deleted") };
     let id = room.strip_prefix("/room/").unwrap();
     assert_eq!(notice(format!("/room?deleted={id}")).await, None);
     let answer = person.post(&room, &[("_method", "delete")]).await;
@@ -61,6 +61,7 @@ async fn a_user_goes_from_room_to_room_by_keys_and_on_a_phone() {
     let browser = Browser::open(true).await;
     browser.sign_up(&site.address, "gildong").await;
     let film = browser.make_room("Film club").await;
+    browser.goto(&format!("{}/room", site.address)).await;
     let books = browser.make_room("독서 모임").await;
     let is_at = async |room: &str| {
         eventually(room, || async { (browser.client.current_url().await.unwrap().as_str() == room).then_some(()) })
