@@ -41,6 +41,13 @@ export function dayOf(at) {
   return ago === 0 || ago === 1 ? `${relative.format(-ago, "day")}, ${name}` : name;
 }
 
+/** Returns the time of day for today, else the day. */
+export function timeInWords(at) {
+  const ago = daysAgo(at);
+  if (ago === 0) return timeOfDay(at);
+  return ago === 1 ? relative.format(-1, "day") : formats.short.format(at);
+}
+
 /** Sets a text only if it differs: screen readers announce every change of a live region. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
@@ -53,9 +60,7 @@ export function localize(root) {
     if (Number.isNaN(at.getTime())) continue;
     time.title = formats.full.format(at);
     if (time.closest("chat-feed")) continue;
-    const ago = daysAgo(at);
-    if (ago === 0) setText(time, timeOfDay(at));
-    else setText(time, ago === 1 ? relative.format(-1, "day") : formats.short.format(at));
+    setText(time, timeInWords(at));
   }
 }
 
