@@ -1,11 +1,13 @@
 // A room's page, live. Everything here also works as plain forms and links.
 
 import { Announcer, withoutAnnouncing } from "./announcements.js";
+import { ChatActions } from "./chat_actions.js";
 import { Composer } from "./composer.js";
 import { RoomConnection } from "./connection.js";
 import { decorate } from "./decorate.js";
 import { merge, parse, replace } from "./merge.js";
 import { isTouch } from "./message_field.js";
+import { moves } from "./motion.js";
 import { notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
 import { ScrollManager } from "./scroll.js";
@@ -31,6 +33,15 @@ let outbox = null;
 const added = (chats) => {
   for (const { dataset } of chats) outbox?.delivered(dataset.seq);
   decorate(feed, chats);
+  actions.added(chats);
+  outbox?.regroup();
+};
+
+/** New chats at the end rise a little into view. */
+const rise = (chats) => {
+  if (!moves() || document.hidden) return;
+  const frames = [{ transform: "translateY(4px)", opacity: 0.5 }, {}];
+  for (const chat of chats) if (!chat.nextElementSibling) chat.animate(frames, { duration: 120, easing: "ease-out" });
 };
 
 const removeCurrentUser = (typing) => {
@@ -50,8 +61,10 @@ const onFragment = (fragment) => {
   const upto = Number(fragment.dataset.upto);
   feed.dataset.upto = Math.max(seen, upto);
   const isNew = ({ hidden, dataset }) => !hidden && Number(dataset.seq) > seen && dataset.author !== currentUser;
+  const isOwnNew = ({ hidden, dataset }) => !hidden && Number(dataset.seq) > seen && dataset.author === currentUser;
   const insert = () =>
     scroll.keepScroll(() => {
+      for (const { dataset } of [...fragment.children].filter(isOwnNew)) outbox?.arrived(dataset.seq);
       const chats = merge(feed, fragment);
       added(chats);
       return chats.filter(isNew);
@@ -59,6 +72,7 @@ const onFragment = (fragment) => {
   const isBulk = [...fragment.children].filter(isNew).length > MAX_READ_OUT;
   const chats = isBulk ? withoutAnnouncing(feed, insert) : insert();
   if (isBulk) announcer.add("newer", chats.length);
+  else rise(chats);
   connection.advance(upto);
   if (chats.length) notify(chats.at(-1));
 };
@@ -98,7 +112,15 @@ const connection = new RoomConnection({
   cursor: Number(feed.dataset.upto),
   onMessage,
   onState,
-  keepsPage: () => outbox?.hasUnsent || form.elements.text.value,
+  keepsPage: () => outbox?.hasUnsent || form.elements.text.value || actions.isEditing,
+});
+
+const actions = new ChatActions({
+  feed,
+  scroller,
+  composer: form.elements.text,
+  onEdited: (rev) => connection.awaitEntry(rev),
+  restore: (text, reason) => composer.restore(text, reason),
 });
 
 const composer = new Composer(form, {
@@ -108,19 +130,14 @@ const composer = new Composer(form, {
     scroll.scrollToEnd();
   },
   onTyping: () => connection.sendTyping(),
-  onEdited: (rev) => connection.awaitEntry(rev),
-  lastChat: () => [...feed.querySelectorAll(".own:not([hidden]) .timestamp")].at(-1)?.href,
-});
-feed.addEventListener("click", (event) => {
-  if (!event.target.matches(".edit-link") || event.metaKey || event.ctrlKey || event.shiftKey) return;
-  event.preventDefault();
-  composer.edit(event.target.href);
+  editLast: () => actions.editLast(),
 });
 
 outbox = new Outbox({
   key: `outbox ${currentUser} ${room}`,
   author: currentUser,
   list: byId("outbox"),
+  feed,
   action: form.action,
   texts: form.dataset,
   restore: (text, reason) => composer.restore(text, reason),
@@ -141,6 +158,7 @@ const onLoaded = (chats) => {
 if (!position && !location.hash && !isTouch() && document.activeElement === document.body) {
   form.elements.text.focus({ preventScroll: true });
 }
+import("./sticky_day.js").then(({ stickyDay }) => stickyDay({ feed, scroller }));
 let loadMore = () => false;
 if (older) {
   const { paginate } = await import("./pagination.js");

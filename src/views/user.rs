@@ -12,6 +12,7 @@ pub struct UserView {
     id: String,
     pub(super) nickname: String,
     theme: Option<&'static str>,
+    is_admin: bool,
 }
 
 impl From<&models::User> for UserView {
@@ -20,6 +21,7 @@ impl From<&models::User> for UserView {
             id: user.id.to_string(),
             nickname: user.nickname.as_str().to_owned(),
             theme: user.theme.map(Theme::as_str),
+            is_admin: user.admin,
         }
     }
 }
