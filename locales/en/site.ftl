@@ -94,6 +94,16 @@ close = Close
 
 rooms = Rooms
 no-rooms = No rooms yet. Create the first one.
+find-room = Find a room
+no-room-found = No room matches.
+show-all-rooms = Show all rooms
+open-rooms = Open rooms
+choose-room = Choose a room, or create one.
+room-menu = Room menu
+copy-room-link = Copy room link
+link-copied = Link copied.
+account-settings = Account settings
+switcher = Go to a room
 new-room = New room
 create-room = Create room
 room-name = Room name

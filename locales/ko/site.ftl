@@ -94,6 +94,16 @@ close = 닫기
 
 rooms = 채팅방
 no-rooms = 아직 채팅방이 없어요. 첫 방을 만들어 보세요.
+find-room = 채팅방 검색
+no-room-found = 일치하는 채팅방이 없어요.
+show-all-rooms = 전체 채팅방 보기
+open-rooms = 채팅방 목록 열기
+choose-room = 채팅방을 선택하거나 새로 만들어 보세요.
+room-menu = 채팅방 메뉴
+copy-room-link = 채팅방 링크 복사
+link-copied = 링크를 복사했어요.
+account-settings = 계정 설정
+switcher = 채팅방 이동
 new-room = 새 채팅방
 create-room = 방 만들기
 room-name = 방 이름

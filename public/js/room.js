@@ -53,6 +53,7 @@ const onElement = (element) => {
   if (element.id === "typing") removeCurrentUser(element);
   const old = byId(element.id);
   if (old) replace(old, document.adoptNode(element));
+  if (element.id === "presence") byId("open-people").firstElementChild.textContent = element.dataset.count;
   if (element.dataset.state === "connected") outbox?.flush();
 };
 
@@ -105,6 +106,12 @@ if (!position && !location.hash) scroll.scrollToEnd();
 savePosition(() => scroll.position());
 
 shortcuts({ dialog, button: byId("open-help") });
+const copyLink = byId("copy-room-link");
+copyLink.hidden = !navigator.clipboard;
+copyLink.addEventListener("click", async () => {
+  await navigator.clipboard.writeText(location.origin + location.pathname);
+  byId("room-menu").hidePopover();
+});
 const notify = notifications({ form: dialog.querySelector("form"), room: byId("room-name").textContent });
 
 const connection = new RoomConnection({

@@ -86,6 +86,12 @@ impl User {
         db.state::<RoomList>().page(db, place, size).await
     }
 
+    /// Returns recently active rooms whose names contain `query`.
+    pub(crate) async fn search_rooms(&self, db: &Database, query: &str, count: usize) -> Result<RoomListPage> {
+        let rooms = db.state::<RoomList>().search(db, query, count).await?;
+        Ok(RoomListPage { rooms, page: Some(1), previous: None, next: None })
+    }
+
     /// Returns the first rooms of the list, at most ten seconds old. Returns fewer instead of failing.
     pub(crate) async fn cached_rooms(&self, db: &Database, count: usize) -> Vec<Arc<Room>> {
         db.state::<RoomList>().first(db, count).await
