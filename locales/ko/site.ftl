@@ -85,11 +85,14 @@ shortcut-enter = 메시지 보내기 (터치 화면에서는 줄바꿈)
 shortcut-shift-enter = 줄바꿈
 shortcut-control-enter = 메시지 보내기 (터치 화면 포함)
 shortcut-up = 마지막 메시지 수정 (입력창이 비어 있을 때)
+shortcut-choose = 메시지 선택 (메시지 목록에서)
+shortcut-chosen = 선택한 메시지 수정, 삭제
 shortcut-escape = 수정 취소
+shortcut-neighbour = 이전 또는 다음 채팅방
 shortcut-help = 단축키 보기
 notifications = 다른 화면을 볼 때 새 메시지 알림 받기
 notification-sound = 알림음 켜기
-shortcuts-enabled = ? 키로 단축키 보기
+shortcuts-enabled = 한 글자 단축키 사용 (?, /)
 close = 닫기
 
 rooms = 채팅방
@@ -113,7 +116,7 @@ save-room = 저장
 delete-room = 방 삭제
 # PARTICLE picks the form that fits behind a name: src/views/particle.rs.
 delete-room-hint = ‘{"\u2068"}{ $room }{"\u2069"}’{ PARTICLE($room, "을") } 삭제하면 모든 메시지가 함께 사라지고 되돌릴 수 없어요.
-notice-room-deleted = 보고 있던 방이 삭제되었어요.
+notice-room-deleted = ‘{"\u2068"}{ $room }{"\u2069"}’ 방이 삭제되었어요.
 back-to-rooms = 채팅방 목록으로
 pages = 페이지 이동
 page-previous = 이전
@@ -142,7 +145,7 @@ message-deleted = 삭제된 메시지예요.
 people-online = 접속 중인 사람
 online-count = { $count }명 접속 중
 typing = 입력 중…
-room-deleted = 삭제된 방이에요. 아래 메시지는 전송되지 않았어요.
+room-deleted = 삭제된 방이에요. 입력한 내용은 전송되지 않았어요.
 reconnecting = 다시 연결하는 중…
 disconnected = 연결이 끊어졌어요.
 stream-unavailable = 실시간으로 받아 볼 수 없어요. 새로고침하면 새 메시지가 보여요.
@@ -170,5 +173,6 @@ time-day = { $year }년 { $month }월 { $day }일 { $weekday ->
     [6] 토요일
    *[7] 일요일
 }
+time-month-day = { $month }월 { $day }일
 time-moment = { $year }년 { $month }월 { $day }일 { $clock }
 time-full = { $date } { $clock } ({ $zone })

@@ -1,10 +1,7 @@
 // What a reader can do with a chat: by pointer, by touch, and by keyboard. What it needs is loaded on first use.
 
-/** Loads a module once. */
-const lazy = (load) => {
-  let loading = null;
-  return () => (loading ??= load());
-};
+/** The first sign that somebody uses the page. */
+const FIRST_USE = ["pointermove", "pointerdown", "keydown"];
 
 const isVisible = (chat) => !chat.hidden;
 const linksOf = (chat) => chat.querySelectorAll(".meta a");
@@ -13,8 +10,8 @@ export class ChatActions {
   #feed;
   #scroller;
   #options;
-  #tools;
-  /** The loaded tools, and the chat that has or had the focus. */
+  /** The tools while they are loaded, the loaded tools, and the chat that has or had the focus. */
+  #loading = null;
   #loaded = null;
   #current = null;
   #pointer = "mouse";
@@ -27,8 +24,8 @@ export class ChatActions {
     this.#feed = feed;
     this.#scroller = scroller;
     this.#options = { composer, onEdited, restore };
-    this.#tools = lazy(() => this.#load());
     this.added([...feed.children]);
+    for (const type of FIRST_USE) addEventListener(type, () => this.#tools().catch(() => {}), { once: true, passive: true });
     addEventListener("pointerdown", ({ pointerType }) => (this.#pointer = pointerType), { capture: true, passive: true });
     feed.addEventListener("pointerover", (event) => this.#hovered(event));
     feed.addEventListener("click", (event) => this.#tapped(event));
@@ -56,6 +53,14 @@ export class ChatActions {
     // The element with the focus may have been replaced.
     const current = chats.find(({ id, hidden }) => id === this.#current?.id && !hidden);
     if (current && document.activeElement === document.body) this.#focus(current);
+  }
+
+  /** Loads the tools once; a failure is no answer for good. */
+  #tools() {
+    return (this.#loading ??= this.#load().catch((error) => {
+      this.#loading = null;
+      throw error;
+    }));
   }
 
   async #load() {
@@ -107,6 +112,8 @@ export class ChatActions {
     else if (key === "Escape") this.#focusComposer();
     else return;
     event.preventDefault();
+    // Other letters go to the composer.
+    event.stopPropagation();
   }
 
   #focusComposer() {

@@ -100,6 +100,8 @@ export function regroup(feed) {
 /** Returns the day of a chat in words. */
 export const dayOfChat = (chat) => dayOf(days.get(chat) ?? timeOf(chat));
 
+export const isToday = (chat) => days.get(chat) === startOfDay(Date.now());
+
 /** Groups messages of `author` that wait behind the feed. */
 export function groupWaiting(feed, author, elements) {
   const chats = [...feed.children];

@@ -90,6 +90,15 @@ const onState = (state) => {
   dataset.state = state;
   connectionStatus().textContent = dataset[state] ?? "";
   if (state === "connected") outbox?.flush();
+  if (state === "deleted") closeComposer();
+};
+
+/** The text of a deleted room stays, to be copied. */
+const closeComposer = () => {
+  form.elements.text.readOnly = true;
+  form.querySelector(".send").hidden = true;
+  byId("leave-room").hidden = false;
+  byId("room-empty").hidden = true;
 };
 
 const button = byId("new-chats");

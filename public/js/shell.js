@@ -30,15 +30,15 @@ const isOpen = () => document.querySelector("dialog[open]");
 
 const onKey = (event) => {
   const { key, ctrlKey, metaKey, altKey, isComposing, target } = event;
-  if (isComposing || local.get("no-keys") === "on") return;
+  if (isComposing) return;
   if ((ctrlKey || metaKey) && !altKey && key.toLowerCase() === "k") {
     event.preventDefault();
     openSwitcher();
   } else if (altKey && !ctrlKey && !metaKey && (key === "ArrowUp" || key === "ArrowDown")) {
     event.preventDefault();
     goToNeighbour(key === "ArrowUp" ? -1 : 1);
-  } else if (ctrlKey || metaKey || altKey || isField(target) || isOpen()) {
-    // The key belongs to the browser or to a field.
+  } else if (ctrlKey || metaKey || altKey || isField(target) || isOpen() || local.get("no-keys") === "on") {
+    // The key belongs to the browser or to a field, or the user turned single keys off.
   } else if (key === "/") {
     event.preventDefault();
     if (!query.checkVisibility()) byId("sidebar").showPopover();

@@ -1,10 +1,12 @@
-// Names the day of the first chat in view while the line of that day is above the view.
+// Names the day of the first chat in view while the line of that day is above the view. Who reads the end of the log of
+// today needs no such name.
 
-import { dayOfChat } from "./groups.js";
+import { dayOfChat, isToday } from "./groups.js";
 import { setText } from "./local_time.js";
 
-/** The height of the line of a day, about, in pixels. */
+/** The height of the line of a day, about, and how far from the end still counts as the end, in pixels. */
 const LINE = 24;
+const END_DISTANCE = 80;
 
 export function stickyDay({ feed, scroller }) {
   const label = document.createElement("p");
@@ -23,7 +25,9 @@ export function stickyDay({ feed, scroller }) {
     // Between two chats nothing changes.
     if (!chat || !feed.contains(chat)) return;
     const isLineAbove = chat.getBoundingClientRect().top < top - LINE;
-    label.hidden = Boolean(chat.dataset.day) && !isLineAbove;
+    const { scrollHeight, scrollTop, clientHeight } = scroller;
+    const isAtEnd = scrollHeight - scrollTop - clientHeight < END_DISTANCE;
+    label.hidden = (chat.dataset.day && !isLineAbove) || (isAtEnd && isToday(chat));
     setText(label.firstChild, dayOfChat(chat));
   };
 

@@ -1,6 +1,7 @@
 //! Rooms: the main page, and a room's page.
 
 use rocket::http::Status;
+use rocket::http::uri::fmt::{Ignorable, Query};
 use rocket::{FromForm, Route, delete, get, post, put, routes, uri};
 use serde_json::json;
 
@@ -41,20 +42,35 @@ struct RoomChangeForm {
     topic: Optional<Topic>,
 }
 
+#[derive(FromForm)]
+struct RoomsQuery<'r> {
+    page: QueryNumber<'r>,
+    /// Filters by name.
+    q: Option<&'r str>,
+    /// The room that was just deleted.
+    deleted: Option<&'r str>,
+}
+
+impl Ignorable<Query> for RoomsQuery<'_> {}
+
 #[get("/")]
 fn root() -> Reply {
     Reply::see_other(index_path())
 }
 
-/// Shows the main page with a list of rooms, or with those whose names contain `q`.
-#[get("/room?<page>&<q>")]
-async fn index(page: QueryNumber<'_>, q: Option<&str>, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
-    let query = q.map(str::trim).unwrap_or_default();
-    let listing = match query {
-        "" => user.rooms(&ctx.db, page.place()?, ROOMS_PER_PAGE).await?,
-        query => user.search_rooms(&ctx.db, query, ROOMS_PER_PAGE).await?,
+/// Shows the main page with a list of rooms.
+#[get("/room?<query..>")]
+async fn index(query: RoomsQuery<'_>, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
+    let filter = query.q.map(str::trim).unwrap_or_default();
+    let listing = match filter {
+        "" => user.rooms(&ctx.db, query.page.place()?, ROOMS_PER_PAGE).await?,
+        filter => user.search_rooms(&ctx.db, filter, ROOMS_PER_PAGE).await?,
     };
-    rooms_page(&ctx, &user, listing, RoomsPage { query: query.to_owned(), ..RoomsPage::default() }).await
+    let deleted = match query.deleted.and_then(|id| id.parse().ok()) {
+        Some(id) => models::Room::deleted_name(&ctx.db, id).await?,
+        None => None,
+    };
+    rooms_page(&ctx, &user, listing, RoomsPage { query: filter.to_owned(), deleted, ..RoomsPage::default() }).await
 }
 
 #[post("/room", data = "<form>")]
@@ -101,11 +117,11 @@ async fn update(id: RoomId, form: Submission<'_, RoomChangeForm>, ctx: RequestCo
 async fn destroy(id: RoomId, user: &CurrentUser, _form: &FormFields, ctx: RequestContext<'_>) -> Result<Reply> {
     let room = user.manageable_room(&ctx.db, id).await?;
     room.close(&ctx.db, user).await?;
-    Ok(ctx.no_content_or_redirect(index_path()))
+    Ok(ctx.no_content_or_redirect(format!("{}?deleted={id}", index_path())))
 }
 
 pub(super) fn index_path() -> String {
-    uri!(index(page = _, q = _)).to_string()
+    uri!(index(query = _)).to_string()
 }
 
 pub(super) fn path(id: RoomId) -> String {

@@ -266,6 +266,12 @@ impl Room {
         NameReservation::release(NameReservation::find(db, &name, self.id).await?, db).await
     }
 
+    /// Returns the name that a deleted room had.
+    pub(crate) async fn deleted_name(db: &Database, id: RoomId) -> Result<Option<String>> {
+        let room = Self::by_id(db, id).await?.filter(|room| !room.open);
+        Ok(room.map(|room| room.name.as_str().to_owned()))
+    }
+
     pub(crate) async fn by_id(db: &Database, id: RoomId) -> Result<Option<Self>> {
         db.collection::<Room>().find_one(doc! { "_id": id }).await
     }

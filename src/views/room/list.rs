@@ -15,6 +15,8 @@ const EXCERPT_CHARACTERS: usize = 80;
 pub struct RoomsPage {
     /// The filter as typed; empty for all rooms.
     pub query: String,
+    /// The name of the room that was just deleted.
+    pub deleted: Option<String>,
     /// The `page` parameters of the pages before and after this one.
     pub previous: Option<String>,
     pub next: Option<String>,
