@@ -25,7 +25,7 @@ export class ChatActions {
     this.#scroller = scroller;
     this.#options = { composer, onEdited, restore };
     this.added([...feed.children]);
-    for (const type of FIRST_USE) addEventListener(type, () => this.#tools().catch(() => {}), { once: true, passive: true });
+    for (const type of FIRST_USE) addEventListener(type, () => this.#tools(), { once: true, passive: true });
     addEventListener("pointerdown", ({ pointerType }) => (this.#pointer = pointerType), { capture: true, passive: true });
     feed.addEventListener("pointerover", (event) => this.#hovered(event));
     feed.addEventListener("click", (event) => this.#tapped(event));
@@ -55,12 +55,9 @@ export class ChatActions {
     if (current && document.activeElement === document.body) this.#focus(current);
   }
 
-  /** Loads the tools once; a failure is no answer for good. */
+  /** Loads the tools once. Returns null if they cannot be loaded now: the page of each chat has forms for the same. */
   #tools() {
-    return (this.#loading ??= this.#load().catch((error) => {
-      this.#loading = null;
-      throw error;
-    }));
+    return (this.#loading ??= this.#load().catch(() => (this.#loading = null)));
   }
 
   async #load() {
@@ -84,8 +81,8 @@ export class ChatActions {
   async #hovered({ target, pointerType }) {
     const chat = target.closest(".chat:not(.editing)");
     if (!chat || pointerType === "touch") return;
-    const { menu } = await this.#tools();
-    if (chat.matches(":hover")) menu.show(chat);
+    const tools = await this.#tools();
+    if (chat.matches(":hover")) tools?.menu.show(chat);
   }
 
   /** A tap on a text opens the sheet, unless it selects words or only closes the keyboard. */
@@ -155,35 +152,37 @@ export class ChatActions {
   async #focused(chat) {
     this.#current = chat;
     if (!chat.matches(":focus-visible")) return;
-    const { menu } = await this.#tools();
-    if (document.activeElement === chat) menu.show(chat);
+    const tools = await this.#tools();
+    if (document.activeElement === chat) tools?.menu.show(chat);
   }
 
   async #open(chat, options) {
-    const { menu } = await this.#tools();
-    if (options?.isSheet) menu.hide();
-    menu.open(chat, options);
+    const tools = await this.#tools();
+    if (options?.isSheet) tools?.menu.hide();
+    tools?.menu.open(chat, options);
   }
 
   async #edit(chat, isFromComposer = false) {
-    const { menu, editor } = await this.#tools();
-    menu.hide();
+    const tools = await this.#tools();
+    if (!tools) return;
+    tools.menu.hide();
     const hadFocus = document.activeElement === chat;
-    editor.start(chat, (after) => {
+    tools.editor.start(chat, (after) => {
       if (hadFocus && after && !after.hidden) this.#focus(after);
       else if (isFromComposer || this.#pointer !== "touch") this.#focusComposer();
     });
   }
 
-  async #remove(chat) {
-    const { menu, removals } = await this.#tools();
+  #remove(chat) {
+    const { menu, removals } = this.#loaded;
     menu.hide();
     if (document.activeElement === chat) this.#move("nextElementSibling") || this.#move("previousElementSibling");
     removals.remove(chat);
   }
 
   async #copy(text) {
-    const [{ toast }, { copyText }] = await Promise.all([this.#tools(), import("./clipboard.js")]);
+    const { toast } = this.#loaded;
+    const { copyText } = await import("./clipboard.js");
     const isCopied = await copyText(text);
     toast.show(isCopied ? toast.texts.copied : toast.texts.copyFailed, { isError: !isCopied });
   }

@@ -10,6 +10,8 @@ use crate::helpers::site::Site;
 
 const FIELD: &str = ".chat-editor textarea";
 const UNDO: &str = "#toast button";
+/// What the menu offers.
+const OFFERED: &str = "return [...document.querySelectorAll('.chat-menu li:not([hidden]) [data-action]')].map((one) => one.dataset.action);";
 
 /// A browser in a room in which its person has said three things in a row, and a guest one.
 async fn in_a_room(site: &Site, device: Device) -> (Browser, Person, String) {
@@ -62,6 +64,8 @@ async fn has(guest: &Person, room: &str, expected: &[&str]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn own_chats_are_edited_and_deleted_by_mouse_and_keyboard_and_both_can_be_undone() {
     let site = Site::start().await;
+    // The first person of a site is an admin.
+    site.person("admin").await;
     let (browser, guest, room) = in_a_room(&site, Device::Desk).await;
     browser.find("#chat-2.grouped.own").await;
     browser.type_into("#composer textarea", "a draft").await;
@@ -90,8 +94,7 @@ async fn own_chats_are_edited_and_deleted_by_mouse_and_keyboard_and_both_can_be_
 
     // Others' chats are not offered to be changed, and no chat is below the toolbar for longer than it is used.
     browser.opens_menu("#chat-4").await;
-    let offered = "return [...document.querySelectorAll('.chat-menu li:not([hidden]) [data-action]')].map((one) => one.dataset.action);";
-    assert_eq!(browser.run(offered, json!([])).await, json!(["link", "copy", "details"]));
+    assert_eq!(browser.run(OFFERED, json!([])).await, json!(["link", "copy", "details"]));
     browser.press(ESCAPE).await;
     browser.hover("#composer textarea").await;
     browser.find(".chat-toolbar[hidden]").await;
@@ -156,6 +159,11 @@ async fn an_edit_or_a_deletion_that_fails_loses_no_words() {
     browser.find(".chat-editor .button-danger:focus").await;
     browser.press(ESCAPE).await;
     browser.shows(&["one", "two", "elsewhere", "of another"]).await;
+
+    // An admin deletes what others have said, but does not change it.
+    browser.opens_menu("#chat-4").await;
+    assert_eq!(browser.run(OFFERED, json!([])).await, json!(["link", "copy", "details", "delete"]));
+    browser.press(ESCAPE).await;
 
     // A deletion that cannot be sent is no deletion.
     browser.opens_menu("#chat-2").await;
