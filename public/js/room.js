@@ -7,7 +7,6 @@ import { RoomConnection } from "./connection.js";
 import { decorate } from "./decorate.js";
 import { merge, parse, replace } from "./merge.js";
 import { isTouch } from "./message_field.js";
-import { moves } from "./motion.js";
 import { notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
 import { ScrollManager } from "./scroll.js";
@@ -39,7 +38,7 @@ const added = (chats) => {
 
 /** New chats at the end rise a little into view. */
 const rise = (chats) => {
-  if (!moves() || document.hidden) return;
+  if (document.hidden || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   const frames = [{ transform: "translateY(4px)", opacity: 0.5 }, {}];
   for (const chat of chats) if (!chat.nextElementSibling) chat.animate(frames, { duration: 120, easing: "ease-out" });
 };
@@ -136,7 +135,7 @@ const actions = new ChatActions({
   scroller,
   composer: form.elements.text,
   onEdited: (rev) => connection.awaitEntry(rev),
-  restore: (text, reason) => composer.restore(text, reason),
+  onLost: (text, reason) => composer.restore(text, reason),
 });
 
 const composer = new Composer(form, {
@@ -174,7 +173,6 @@ const onLoaded = (chats) => {
 if (!position && !location.hash && !isTouch() && document.activeElement === document.body) {
   form.elements.text.focus({ preventScroll: true });
 }
-import("./sticky_day.js").then(({ stickyDay }) => stickyDay({ feed, scroller }));
 let loadMore = () => false;
 if (older) {
   const { paginate } = await import("./pagination.js");

@@ -1,7 +1,6 @@
 // Removes a chat from the page at once, and from the site when the time to undo it is over.
 
 import { group } from "./groups.js";
-import { moves } from "./motion.js";
 import { request } from "./request.js";
 
 const DURATION = 150;
@@ -46,7 +45,7 @@ export class Removals {
   }
 
   async #collapse(chat) {
-    if (!moves()) return;
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     chat.style.overflow = "clip";
     const from = { height: `${chat.offsetHeight}px`, opacity: 1 };
     const to = { height: 0, opacity: 0, paddingBlock: 0, marginBlock: 0, minHeight: 0 };
