@@ -20,8 +20,10 @@ export class ChatActions {
     this.#options = options;
     this.added([...options.feed.children]);
     for (const type of FIRST_USE) addEventListener(type, () => this.#load(), { once: true, passive: true });
-    // The first tap may come before there is something to answer it.
-    options.feed.addEventListener("click", (event) => !this.#tools && this.#load().then(() => this.#tools?.tapped(event)));
+    // The pointer may be at a chat before there is something to answer it.
+    const { feed } = options;
+    feed.addEventListener("pointerover", (event) => !this.#tools && this.#load().then(() => this.#tools?.hovered(event)));
+    feed.addEventListener("click", (event) => !this.#tools && this.#load().then(() => this.#tools?.tapped(event)));
   }
 
   get isEditing() {

@@ -37,7 +37,7 @@ export class ChatTools {
     this.#editor = new ChatEditor({ template, toast: this.#toast, onEdited, onRemove, onLost });
     this.#menu = new ChatMenu({ template, scroller, feed, run: (action, chat) => this.#run(action, chat) });
     addEventListener("pointerdown", ({ pointerType }) => (this.#pointer = pointerType), { capture: true, passive: true });
-    feed.addEventListener("pointerover", (event) => this.#hovered(event));
+    feed.addEventListener("pointerover", (event) => this.hovered(event));
     feed.addEventListener("click", (event) => this.tapped(event));
     feed.addEventListener("contextmenu", (event) => this.tapped(event));
     scroller.addEventListener("focusin", ({ target }) => target.matches(".chat") && this.#focused(target));
@@ -58,8 +58,9 @@ export class ChatTools {
     if (current && document.activeElement === document.body) this.#focus(current);
   }
 
-  #hovered({ target, pointerType }) {
-    const chat = target.closest(".chat:not(.editing)");
+  /** Shows the toolbar at the chat below the pointer. */
+  hovered({ target, pointerType }) {
+    const chat = target.closest(".chat:hover:not(.editing)");
     if (chat && pointerType !== "touch") this.#menu.show(chat);
   }
 

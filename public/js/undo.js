@@ -35,7 +35,7 @@ export class Removals {
     });
     this.#pending = removal;
     await this.#collapse(chat);
-    if (this.#pending === removal) this.keepHidden([elementOf(seq)]);
+    if (this.#pending === removal) this.keepHidden([elementOf(seq)].filter(Boolean));
   }
 
   /** Hides the chat again after an edit has replaced its element. */
