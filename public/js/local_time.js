@@ -13,7 +13,8 @@ const formatters = () => {
   return {
     clock: format({ hour: "numeric", minute: "2-digit" }),
     short: format({ month: "short", day: "numeric" }),
-    day: format({ dateStyle: "full" }),
+    day: format({ weekday: "long", month: "long", day: "numeric" }),
+    date: format({ dateStyle: "full" }),
     full: format({ dateStyle: "full", timeStyle: "medium" }),
   };
 };
@@ -34,18 +35,26 @@ export const shortTimeOfDay = (at) =>
     .join("")
     .trim();
 
-/** Returns the day of a time in words. Today and yesterday are named so. */
+/** Returns "Today" or "Yesterday". */
+const relativeDay = (ago) => {
+  const word = relative.format(-ago, "day");
+  return word.charAt(0).toLocaleUpperCase(language) + word.slice(1);
+};
+
+export const dateOf = (at) => formats.date.format(at);
+
+/** Returns the day of a time in words: today, yesterday, or the date, with the year unless it is this year. */
 export function dayOf(at) {
   const ago = daysAgo(at);
-  const name = formats.day.format(at);
-  return ago === 0 || ago === 1 ? `${relative.format(-ago, "day")}, ${name}` : name;
+  if (ago === 0 || ago === 1) return relativeDay(ago);
+  return new Date(at).getFullYear() === new Date().getFullYear() ? formats.day.format(at) : dateOf(at);
 }
 
 /** Returns the time of day for today, else the day. */
 export function timeInWords(at) {
   const ago = daysAgo(at);
   if (ago === 0) return timeOfDay(at);
-  return ago === 1 ? relative.format(-1, "day") : formats.short.format(at);
+  return ago === 1 ? relativeDay(1) : formats.short.format(at);
 }
 
 /** Sets a text only if it differs: screen readers announce every change of a live region. */
