@@ -14,6 +14,7 @@ const formatters = () => {
     clock: format({ hour: "numeric", minute: "2-digit" }),
     short: format({ month: "short", day: "numeric" }),
     day: format({ dateStyle: "full" }),
+    date: format({ dateStyle: "long" }),
     full: format({ dateStyle: "full", timeStyle: "medium" }),
   };
 };
@@ -46,7 +47,7 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Writes the times below an element: the time of day for today, else the day. Times in a feed belong to `groups.js`. */
+/** Writes the times below an element: the time of day for today, else the day, or always the date. Times in a feed belong to `groups.js`. */
 export function localize(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
@@ -54,7 +55,8 @@ export function localize(root) {
     time.title = formats.full.format(at);
     if (time.closest("chat-feed")) continue;
     const ago = daysAgo(at);
-    if (ago === 0) setText(time, timeOfDay(at));
+    if (time.dataset.format === "date") setText(time, formats.date.format(at));
+    else if (ago === 0) setText(time, timeOfDay(at));
     else setText(time, ago === 1 ? relative.format(-1, "day") : formats.short.format(at));
   }
 }
