@@ -13,7 +13,10 @@ export function shortcutsToggle(toggle) {
 export function shortcuts({ dialog, button }) {
   const { shortcuts: toggle } = dialog.querySelector("form").elements;
   button.hidden = false;
-  button.addEventListener("click", () => dialog.showModal());
+  button.addEventListener("click", () => {
+    button.closest("[popover]").hidePopover();
+    dialog.showModal();
+  });
   shortcutsToggle(toggle);
   document.addEventListener("keydown", (event) => {
     if (event.key !== "?" || !toggle.checked || dialog.open || event.target.closest("input, textarea, select")) return;

@@ -10,11 +10,12 @@ use super::guards::submission::Submission;
 use super::reply::Reply;
 use super::request_context::RequestContext;
 use super::room;
+use super::shell::shell_page;
 use crate::error::{Error, FieldErrors, Result};
 use crate::models::values::{Login, Nickname, Nonce, Password};
 use crate::models::{Device, Session, User, UserId};
 use crate::views::Locale;
-use crate::views::user::{FormValues, PersonView, ProfilePage, SignInPage, UserJson, UserView};
+use crate::views::user::{FormValues, PersonView, ProfilePage, SignInPage, UserJson};
 
 /// The notices that an action leaves for the sign-in page.
 pub(super) const SIGNED_OUT: &str = "signed-out";
@@ -80,12 +81,11 @@ async fn show(id: UserId, current_user: PageUser<'_>, ctx: RequestContext<'_>) -
         return Reply::json(&UserJson::from(user));
     }
     let page = ProfilePage {
-        current_user: UserView::from(&current_user.user),
         id: id.to_string(),
         person: user.as_ref().map(PersonView::from),
         room: ctx.referring_room(),
     };
-    Ok(ctx.page("users/profile.html.tera", &page)?.with_status(status))
+    Ok(shell_page(&ctx, &current_user, None, "users/profile.html.tera", &page).await?.with_status(status))
 }
 
 /// Returns the path of the sign-in page, which leads back to `next`.

@@ -31,6 +31,7 @@ impl Views {
         let formats = [
             ("clock_time", TimeFormat::Time),
             ("date", TimeFormat::Date),
+            ("month_day", TimeFormat::MonthDay),
             ("short_time", TimeFormat::Short),
             ("full_time", TimeFormat::Full),
         ];

@@ -26,6 +26,8 @@ pub(super) enum TimeFormat {
     Day,
     /// The date without the day of the week.
     Date,
+    /// The date without a year, for lists.
+    MonthDay,
     Short,
     /// The date with the day of the week, the time of day and the zone.
     Full,
@@ -40,6 +42,8 @@ struct Patterns {
     day: Vec<Vec<String>>,
     /// By month, with [`YEAR`] and [`DAY`].
     date: Vec<String>,
+    /// By month, with [`DAY`].
+    month_day: Vec<String>,
     /// By month, with [`YEAR`], [`DAY`] and [`CLOCK`].
     moment: Vec<String>,
     /// With [`DATE`], [`CLOCK`] and [`ZONE`].
@@ -74,6 +78,7 @@ impl Patterns {
             clock: (0..24).map(clock).collect(),
             day: (1..=12).map(|month| (1..=7).map(|weekday| day(month, weekday)).collect()).collect(),
             date: (1..=12).map(|month| text("time-date", &[("month", month)], &[])).collect(),
+            month_day: (1..=12).map(|month| text("time-month-day", &[("month", month)], &[])).collect(),
             moment: (1..=12).map(|month| text("time-moment", &[("month", month)], &[])).collect(),
             full: text("time-full", &[], &[]),
         }
@@ -92,6 +97,10 @@ impl Patterns {
     fn date(&self, at: DateTime) -> String {
         let pattern = pattern_at(&self.date, at.month() - 1);
         fill(pattern, &[(YEAR, &at.year().to_string()), (DAY, &at.day().to_string())])
+    }
+
+    fn month_day(&self, at: DateTime) -> String {
+        fill(pattern_at(&self.month_day, at.month() - 1), &[(DAY, &at.day().to_string())])
     }
 
     fn moment(&self, at: DateTime) -> String {
@@ -133,6 +142,7 @@ impl Clock {
             TimeFormat::Time => patterns.clock(time),
             TimeFormat::Day => patterns.day(time),
             TimeFormat::Date => patterns.date(time),
+            TimeFormat::MonthDay => patterns.month_day(time),
             TimeFormat::Short => patterns.moment(time),
             TimeFormat::Full => match self.zone.iana_name() {
                 Some(name) => patterns.full(time, name),
@@ -175,6 +185,7 @@ mod tests {
             words("Asia/Seoul", at, TimeFormat::Day),
             ["Saturday, November 28, 2026", "2026년 11월 28일 토요일"]
         );
+        assert_eq!(words("UTC", at, TimeFormat::MonthDay), ["Nov 27", "11월 27일"]);
         assert_eq!(words("UTC", at, TimeFormat::Short), ["Nov 27, 2026, 3:05 PM", "2026년 11월 27일 오후 3:05"]);
         assert_eq!(
             words("Asia/Seoul", at, TimeFormat::Full),
@@ -187,7 +198,9 @@ mod tests {
         for month in 1..=12 {
             for day in 1..=7 {
                 let at = format!("2026-{month:02}-{day:02}T{:02}:00:00Z", (month * 2 + day) % 24);
-                for format in [TimeFormat::Time, TimeFormat::Day, TimeFormat::Short, TimeFormat::Full] {
+                for format in
+                    [TimeFormat::Time, TimeFormat::Day, TimeFormat::MonthDay, TimeFormat::Short, TimeFormat::Full]
+                {
                     for words in words("UTC", &at, format) {
                         assert!(!words.is_empty() && !words.contains(['{', '$', '?']), "{words}");
                     }

@@ -11,6 +11,7 @@ use crate::models::user::Theme;
 pub struct UserView {
     id: String,
     pub(super) nickname: String,
+    admin: bool,
     theme: Option<&'static str>,
 }
 
@@ -19,6 +20,7 @@ impl From<&models::User> for UserView {
         Self {
             id: user.id.to_string(),
             nickname: user.nickname.as_str().to_owned(),
+            admin: user.admin,
             theme: user.theme.map(Theme::as_str),
         }
     }
@@ -52,7 +54,6 @@ pub struct FormValues {
 /// The card of a person.
 #[derive(Serialize)]
 pub struct ProfilePage {
-    pub current_user: UserView,
     pub id: String,
     /// `None`: the account was deleted or never existed.
     pub person: Option<PersonView>,
@@ -79,7 +80,6 @@ impl From<&models::User> for PersonView {
 
 #[derive(Default, Serialize)]
 pub struct AccountPage {
-    pub current_user: UserView,
     /// Password managers need it beside a password.
     pub login: String,
     pub is_admin: bool,

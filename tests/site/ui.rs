@@ -278,6 +278,8 @@ async fn the_whole_site_by_keyboard_alone() {
         (elsewhere.get_json("/user/me").await.json()["nickname"] == "춘향").then_some(())
     })
     .await;
+    browser.tab_to("#open-account-menu").await;
+    browser.press(SPACE).await;
     browser.tab_to("#sign-out button").await;
     browser.press(SPACE).await;
     browser.find("#sign-in").await;

@@ -5,11 +5,12 @@ use rocket::{get, uri};
 use crate::controllers::guards::current_user::{CurrentUser, PageUser};
 use crate::controllers::reply::Reply;
 use crate::controllers::request_context::RequestContext;
+use crate::controllers::shell::shell_page;
 use crate::error::Result;
 use crate::models;
 use crate::models::user::Theme;
 use crate::ticket::Purpose;
-use crate::views::user::{AccountPage, PictureUpload, SessionView, UserJson, UserView};
+use crate::views::user::{AccountPage, PictureUpload, SessionView, UserJson};
 
 /// The ends of locale keys: notices about changes, and results of an upload.
 const NOTICES: [&str; 5] = ["profile", "preferences", "password", "sessions", "picture"];
@@ -40,7 +41,7 @@ pub(super) async fn show(
     }
     let (notice, upload_result) = (known(&NOTICES, done), known(&UPLOAD_RESULTS, picture));
     let page = AccountPage { notice, upload_result, ..account_view(&user, &ctx).await? };
-    Ok(account_page(&page, &ctx)?.uncompressed())
+    Ok(account_page(&page, &user, &ctx).await?.uncompressed())
 }
 
 /// Returns the path of the page with a notice, and its section unless that is the first one.
@@ -49,8 +50,8 @@ pub(super) fn account_path(notice: &str) -> String {
     if matches!(notice, "profile" | "picture") { path.to_string() } else { format!("{path}#{notice}-title") }
 }
 
-pub(super) fn account_page(page: &AccountPage, ctx: &RequestContext<'_>) -> Result<Reply> {
-    ctx.page("users/account.html.tera", page)
+pub(super) async fn account_page(page: &AccountPage, user: &CurrentUser, ctx: &RequestContext<'_>) -> Result<Reply> {
+    shell_page(ctx, user, None, "users/account.html.tera", page).await
 }
 
 pub(super) async fn account_view(user: &CurrentUser, ctx: &RequestContext<'_>) -> Result<AccountPage> {
@@ -61,7 +62,6 @@ pub(super) async fn account_view(user: &CurrentUser, ctx: &RequestContext<'_>) -
         ticket: format!("{id}.{}", ctx.images.secret().ticket(Purpose::Upload, &id)),
     });
     Ok(AccountPage {
-        current_user: UserView::from(&user.user),
         login: user.login.as_str().to_owned(),
         is_admin: user.admin,
         language: user.locale.clone().unwrap_or_default(),
