@@ -397,7 +397,7 @@ impl Browser {
         let fault = "const focus = document.activeElement;
              if (!focus || focus === document.body || focus === document.documentElement) return null;
              const name = focus.outerHTML.slice(0, 120);
-             const { outlineStyle, outlineWidth, outlineColor } = getComputedStyle(focus);
+             const { outlineStyle, outlineWidth, outlineColor } = getComputedStyle(focus.closest('.composer-field') ?? focus);
              if (outlineStyle === 'none' || parseFloat(outlineWidth) === 0 || outlineColor === 'rgba(0, 0, 0, 0)') {
                return `no outline: ${name}`;
              }
