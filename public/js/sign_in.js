@@ -3,7 +3,7 @@
 import { passwordToggles } from "./password_toggle.js";
 
 const focusFirst = (form) => {
-  if (matchMedia("(hover: hover)").matches) form?.querySelector("input:not([type=hidden])").focus();
+  if (!matchMedia("(hover: none) and (pointer: coarse)").matches) form?.querySelector("input:not([type=hidden])").focus();
 };
 
 passwordToggles();

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::helpers::browser::Browser;
+use crate::helpers::devtools::{Device, ESCAPE};
 use crate::helpers::eventually;
 use crate::helpers::person::Person;
 use crate::helpers::site::Site;
@@ -206,11 +207,11 @@ async fn the_last_words_are_changed_in_place_and_escape_leaves_them() {
     browser.say("`first` words").await;
     browser.find("#chat-2").await;
     const UP: &str = "\u{e013}";
-    const ESCAPE: &str = "\u{e00c}";
+    const ESCAPE_KEY: &str = "\u{e00c}";
     let typed = || async { browser.find("#composer textarea").await.prop("value").await.unwrap().unwrap() };
     browser.type_into("#composer textarea", UP).await;
     eventually("the words", || async { (typed().await == "`first` words").then_some(()) }).await;
-    browser.type_into("#composer textarea", ESCAPE).await;
+    browser.type_into("#composer textarea", ESCAPE_KEY).await;
     eventually("an empty field", || async { typed().await.is_empty().then_some(()) }).await;
     assert_eq!(browser.count("#editing:not([hidden])").await, 0);
 
@@ -228,7 +229,7 @@ async fn the_last_words_are_changed_in_place_and_escape_leaves_them() {
     browser.click("#composer button").await;
     browser.find("#composer [data-error-for=text]").await;
     browser.find("#editing:not([hidden])").await;
-    browser.type_into("#composer textarea", ESCAPE).await;
+    browser.type_into("#composer textarea", ESCAPE_KEY).await;
     browser.sees(&["of another", "first words, changed"]).await;
 
     // What was typed before one began to change another chat is there afterwards.
@@ -287,6 +288,15 @@ async fn the_focus_stays_where_it_was_when_something_is_replaced() {
     .await;
     let focused = "return document.activeElement.closest('[data-user]') !== null;";
     assert_eq!(browser.run(focused, json!([])).await, json!(true));
+    // A card opens beside a name, and the focus comes back.
+    browser.run("document.getElementById('people').hidePopover();", json!([])).await;
+    browser.click("#chat-1 .nickname").await;
+    browser.find("#person-card:popover-open .role").await;
+    let focused = "return document.activeElement.id || document.activeElement.className;";
+    assert_eq!(browser.run(focused, json!([])).await, json!("person-card"));
+    browser.press(ESCAPE).await;
+    assert_eq!(browser.run(focused, json!([])).await, json!("nickname"));
+    assert_eq!(browser.count("#person-card:popover-open").await, 0);
     browser.close().await;
 }
 
@@ -350,6 +360,23 @@ async fn a_field_with_a_fault_is_where_one_is_after_sending() {
         (name == json!("userNickname")).then_some(())
     })
     .await;
+    browser.type_into("#sign-in [name=userId]", "gildong").await;
+    browser.type_into("#sign-in [name=userPassword]", "wrong password").await;
+    browser.click("#sign-in button").await;
+    browser.find("#sign-in [data-error-for=userId]").await;
+    let state = "return [document.activeElement.name, document.querySelector('#sign-in [name=userId]').value];";
+    assert_eq!(browser.run(state, json!([])).await, json!(["userPassword", "gildong"]));
+    browser.click("#sign-in .show-password").await;
+    let kind = "return document.querySelector('#sign-in [name=userPassword]').type;";
+    assert_eq!(browser.run(kind, json!([])).await, json!("text"));
+    // A phone shows one form, and a link to the other one.
+    browser.on(Device::Phone).await;
+    let shown = "return ['sign-in', 'sign-up'].filter((id) => document.getElementById(id).checkVisibility());";
+    assert_eq!(browser.run(shown, json!([])).await, json!(["sign-in"]));
+    browser.click("#sign-in .other-door a").await;
+    assert_eq!(browser.run(shown, json!([])).await, json!(["sign-up"]));
+    browser.click("#sign-up .other-door a").await;
+    assert_eq!(browser.run(shown, json!([])).await, json!(["sign-in"]));
     browser.close().await;
 }
 
