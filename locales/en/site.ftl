@@ -31,7 +31,6 @@ back-to-room = Back to room
 deleted-user = deleted user
 
 picture = Picture
-picture-file = Profile picture
 choose-picture = Choose picture
 picture-hint = JPEG, PNG, GIF or WebP, up to 8 MiB. Cropped to a square; metadata is removed.
 save-picture = Save picture

@@ -39,7 +39,6 @@ const popover = () => {
   card.setAttribute("role", "dialog");
   card.setAttribute("aria-labelledby", "person-card-title");
   card.autofocus = true;
-  document.body.append(card);
   return card;
 };
 
@@ -62,6 +61,8 @@ export async function showCard(link) {
     const [content] = await Promise.all([fetchCard(link.href), loadStyles()]);
     if (latest !== link || !link.isConnected) return;
     const card = popover();
+    // Inside another popover, which stays open below it.
+    (link.closest("[popover]") ?? document.body).append(card);
     card.replaceChildren(content);
     localize(card);
     link.focus({ preventScroll: true });
