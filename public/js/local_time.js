@@ -15,6 +15,7 @@ const formatters = () => {
     short: format({ month: "short", day: "numeric" }),
     day: format({ weekday: "long", month: "long", day: "numeric" }),
     date: format({ dateStyle: "full" }),
+    long: format({ dateStyle: "long" }),
     full: format({ dateStyle: "full", timeStyle: "medium" }),
   };
 };
@@ -62,14 +63,14 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Writes the times below an element: the time of day for today, else the day. Times in a feed belong to `groups.js`. */
+/** Writes the times below an element: the time of day for today, else the day, or always the date. Times in a feed belong to `groups.js`. */
 export function localize(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
     time.title = formats.full.format(at);
     if (time.closest("chat-feed")) continue;
-    setText(time, timeInWords(at));
+    setText(time, time.dataset.format === "date" ? formats.long.format(at) : timeInWords(at));
   }
 }
 

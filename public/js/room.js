@@ -181,6 +181,17 @@ const composer = new Composer(form, {
   editLast: () => actions.editLast(),
 });
 
+// A click on a person shows their card; with a modifier key it follows the link as usual.
+document.addEventListener("click", (event) => {
+  const chat = event.target.closest(".chat");
+  const link = event.target.matches(".chat .picture")
+    ? chat.querySelector(".nickname")
+    : event.target.closest('.chat .nickname, #presence a[href^="/user/"]');
+  if (!link || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  import("./person_card.js").then(({ showCard }) => showCard(link)).catch(() => location.assign(link.href));
+});
+
 outbox = new Outbox({
   key: `outbox ${currentUser} ${room}`,
   author: currentUser,

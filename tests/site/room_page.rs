@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use serde_json::json;
 
 use crate::helpers::browser::Browser;
+use crate::helpers::devtools::{Device, ESCAPE};
 use crate::helpers::eventually;
 use crate::helpers::person::Person;
 use crate::helpers::site::Site;
@@ -347,6 +348,15 @@ async fn the_focus_stays_where_it_was_when_something_is_replaced() {
     .await;
     let focused = "return document.activeElement.closest('[data-user]') !== null;";
     assert_eq!(browser.run(focused, json!([])).await, json!(true));
+    // A card opens beside a name, and the focus comes back.
+    browser.run("document.getElementById('people').hidePopover();", json!([])).await;
+    browser.click("#chat-1 .nickname").await;
+    browser.find("#person-card:popover-open .role").await;
+    let focused = "return document.activeElement.id || document.activeElement.className;";
+    assert_eq!(browser.run(focused, json!([])).await, json!("person-card"));
+    browser.press(ESCAPE).await;
+    assert_eq!(browser.run(focused, json!([])).await, json!("nickname"));
+    assert_eq!(browser.count("#person-card:popover-open").await, 0);
     browser.close().await;
 }
 
@@ -410,6 +420,23 @@ async fn a_field_with_a_fault_is_where_one_is_after_sending() {
         (name == json!("userNickname")).then_some(())
     })
     .await;
+    browser.type_into("#sign-in [name=userId]", "gildong").await;
+    browser.type_into("#sign-in [name=userPassword]", "wrong password").await;
+    browser.click("#sign-in button").await;
+    browser.find("#sign-in [data-error-for=userId]").await;
+    let state = "return [document.activeElement.name, document.querySelector('#sign-in [name=userId]').value];";
+    assert_eq!(browser.run(state, json!([])).await, json!(["userPassword", "gildong"]));
+    browser.click("#sign-in .show-password").await;
+    let kind = "return document.querySelector('#sign-in [name=userPassword]').type;";
+    assert_eq!(browser.run(kind, json!([])).await, json!("text"));
+    // A phone shows one form, and a link to the other one.
+    browser.on(Device::Phone).await;
+    let shown = "return ['sign-in', 'sign-up'].filter((id) => document.getElementById(id).checkVisibility());";
+    assert_eq!(browser.run(shown, json!([])).await, json!(["sign-in"]));
+    browser.click("#sign-in .other-door a").await;
+    assert_eq!(browser.run(shown, json!([])).await, json!(["sign-up"]));
+    browser.click("#sign-up .other-door a").await;
+    assert_eq!(browser.run(shown, json!([])).await, json!(["sign-in"]));
     browser.close().await;
 }
 
