@@ -19,6 +19,7 @@ mod reply;
 mod request_context;
 mod room;
 mod session;
+mod shell;
 mod user;
 mod websocket_upgrade;
 

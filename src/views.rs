@@ -12,6 +12,7 @@ mod per_locale;
 pub mod picture;
 pub mod pwa;
 pub mod room;
+pub mod shell;
 mod templates;
 pub mod time;
 pub mod user;

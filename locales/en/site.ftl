@@ -76,14 +76,25 @@ shortcut-shift-enter = New line
 shortcut-control-enter = Send message, on touch screens too
 shortcut-up = Edit your last message (if the box is empty)
 shortcut-escape = Cancel editing
+shortcut-neighbour = Previous or next room
 shortcut-help = Show this list
 notifications = Notify me about new messages in the background
 notification-sound = Play a sound
-shortcuts-enabled = Open this list with the ? key
+shortcuts-enabled = Use single-key shortcuts (? and /)
 close = Close
 
 rooms = Rooms
 no-rooms = No rooms yet. Create the first one.
+find-room = Find a room
+no-room-found = No room matches.
+show-all-rooms = Show all rooms
+open-rooms = Open rooms
+choose-room = Choose a room, or create one.
+room-menu = Room menu
+copy-room-link = Copy room link
+link-copied = Link copied.
+account-settings = Account settings
+switcher = Go to a room
 new-room = New room
 create-room = Create room
 room-name = Room name
@@ -92,7 +103,7 @@ manage-room = Room settings
 save-room = Save
 delete-room = Delete room
 delete-room-hint = “{"\u2068"}{ $room }{"\u2069"}” and all its messages will be deleted permanently.
-notice-room-deleted = The room you were in was deleted.
+notice-room-deleted = “{"\u2068"}{ $room }{"\u2069"}” was deleted.
 back-to-rooms = Go to rooms
 pages = Pages
 page-previous = Previous
@@ -121,7 +132,7 @@ message-deleted = This message was deleted.
 people-online = People online
 online-count = { $count } online
 typing = typing…
-room-deleted = This room was deleted. The messages below were not sent.
+room-deleted = This room was deleted. Your text was not sent.
 reconnecting = Reconnecting…
 disconnected = Connection lost.
 stream-unavailable = Live updates aren’t available here. Reload to see new messages.
@@ -162,6 +173,20 @@ time-day = { $weekday ->
     [11] November
    *[12] December
 } { $day }, { $year }
+time-month-day = { $month ->
+    [1] Jan
+    [2] Feb
+    [3] Mar
+    [4] Apr
+    [5] May
+    [6] Jun
+    [7] Jul
+    [8] Aug
+    [9] Sep
+    [10] Oct
+    [11] Nov
+   *[12] Dec
+} { $day }
 time-moment = { $month ->
     [1] Jan
     [2] Feb

@@ -76,14 +76,25 @@ shortcut-shift-enter = 줄바꿈
 shortcut-control-enter = 메시지 보내기 (터치 화면 포함)
 shortcut-up = 마지막 메시지 수정 (입력창이 비어 있을 때)
 shortcut-escape = 수정 취소
+shortcut-neighbour = 이전 또는 다음 채팅방
 shortcut-help = 단축키 보기
 notifications = 다른 화면을 볼 때 새 메시지 알림 받기
 notification-sound = 알림음 켜기
-shortcuts-enabled = ? 키로 단축키 보기
+shortcuts-enabled = 한 글자 단축키 사용 (?, /)
 close = 닫기
 
 rooms = 채팅방
 no-rooms = 아직 채팅방이 없어요. 첫 방을 만들어 보세요.
+find-room = 채팅방 검색
+no-room-found = 일치하는 채팅방이 없어요.
+show-all-rooms = 전체 채팅방 보기
+open-rooms = 채팅방 목록 열기
+choose-room = 채팅방을 선택하거나 새로 만들어 보세요.
+room-menu = 채팅방 메뉴
+copy-room-link = 채팅방 링크 복사
+link-copied = 링크를 복사했어요.
+account-settings = 계정 설정
+switcher = 채팅방 이동
 new-room = 새 채팅방
 create-room = 방 만들기
 room-name = 방 이름
@@ -93,7 +104,7 @@ save-room = 저장
 delete-room = 방 삭제
 # PARTICLE picks the form that fits behind a name: src/views/particle.rs.
 delete-room-hint = ‘{"\u2068"}{ $room }{"\u2069"}’{ PARTICLE($room, "을") } 삭제하면 모든 메시지가 함께 사라지고 되돌릴 수 없어요.
-notice-room-deleted = 보고 있던 방이 삭제되었어요.
+notice-room-deleted = ‘{"\u2068"}{ $room }{"\u2069"}’ 방이 삭제되었어요.
 back-to-rooms = 채팅방 목록으로
 pages = 페이지 이동
 page-previous = 이전
@@ -122,7 +133,7 @@ message-deleted = 삭제된 메시지예요.
 people-online = 접속 중인 사람
 online-count = { $count }명 접속 중
 typing = 입력 중…
-room-deleted = 삭제된 방이에요. 아래 메시지는 전송되지 않았어요.
+room-deleted = 삭제된 방이에요. 입력한 내용은 전송되지 않았어요.
 reconnecting = 다시 연결하는 중…
 disconnected = 연결이 끊어졌어요.
 stream-unavailable = 실시간으로 받아 볼 수 없어요. 새로고침하면 새 메시지가 보여요.
@@ -150,5 +161,6 @@ time-day = { $year }년 { $month }월 { $day }일 { $weekday ->
     [6] 토요일
    *[7] 일요일
 }
+time-month-day = { $month }월 { $day }일
 time-moment = { $year }년 { $month }월 { $day }일 { $clock }
 time-full = { $date } { $clock } ({ $zone })

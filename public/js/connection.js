@@ -213,7 +213,7 @@ export class RoomConnection {
   /** Leaves the page when its reader is signed out, the room is deleted, or the cursor is wrong. */
   #navigateOnError(status) {
     const page = location.pathname + location.search;
-    const next = { 401: `/user?next=${encodeURIComponent(page)}`, 404: "/room#room-deleted", 409: page }[status];
+    const next = { 401: `/user?next=${encodeURIComponent(page)}`, 404: `/room?deleted=${this.#room}`, 409: page }[status];
     if (!next) return false;
     this.#isClosed = true;
     if (status === 404 && this.#keepsPage()) this.#onState("deleted");

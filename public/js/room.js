@@ -42,6 +42,7 @@ const onElement = (element) => {
   if (element.id === "typing") removeCurrentUser(element);
   const old = byId(element.id);
   if (old) replace(old, document.adoptNode(element));
+  if (element.id === "presence") byId("open-people").firstElementChild.textContent = element.dataset.count;
   if (element.dataset.state === "connected") outbox?.flush();
 };
 
@@ -75,6 +76,15 @@ const onState = (state) => {
   dataset.state = state;
   connectionStatus().textContent = dataset[state] ?? "";
   if (state === "connected") outbox?.flush();
+  if (state === "deleted") closeComposer();
+};
+
+/** The text of a deleted room stays, to be copied. */
+const closeComposer = () => {
+  form.elements.text.readOnly = true;
+  form.querySelector(".send").hidden = true;
+  byId("leave-room").hidden = false;
+  byId("room-empty").hidden = true;
 };
 
 const button = byId("new-chats");
@@ -91,6 +101,12 @@ if (!position && !location.hash) scroll.scrollToEnd();
 savePosition(() => scroll.position());
 
 shortcuts({ dialog, button: byId("open-help") });
+const copyLink = byId("copy-room-link");
+copyLink.hidden = !navigator.clipboard;
+copyLink.addEventListener("click", async () => {
+  await navigator.clipboard.writeText(location.origin + location.pathname);
+  byId("room-menu").hidePopover();
+});
 const notify = notifications({ form: dialog.querySelector("form"), room: byId("room-name").textContent });
 
 const connection = new RoomConnection({

@@ -7,7 +7,10 @@ const OFF_KEY = "no-keys";
 export function shortcuts({ dialog, button }) {
   const { shortcuts: toggle } = dialog.querySelector("form").elements;
   button.hidden = false;
-  button.addEventListener("click", () => dialog.showModal());
+  button.addEventListener("click", () => {
+    button.closest("[popover]").hidePopover();
+    dialog.showModal();
+  });
   toggle.checked = local.get(OFF_KEY) !== "on";
   toggle.addEventListener("change", () => local.set(OFF_KEY, toggle.checked ? "off" : "on"));
   document.addEventListener("keydown", (event) => {

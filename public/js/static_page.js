@@ -7,8 +7,8 @@ import { localize, onNewDay } from "./local_time.js";
 import { fitViewport } from "./viewport.js";
 
 const feed = document.getElementById("feed");
+localize(document);
 if (feed) decorate(feed, [...feed.children]);
-else localize(document);
 onNewDay(() => {
   localize(document);
   if (feed) withoutAnnouncing(feed, () => regroup(feed));

@@ -1,6 +1,7 @@
 //! Rooms: the main page, and a room's page.
 
 use rocket::http::Status;
+use rocket::http::uri::fmt::{Ignorable, Query};
 use rocket::{FromForm, Route, delete, get, post, put, routes, uri};
 use serde_json::json;
 
@@ -11,17 +12,16 @@ use super::guards::query_number::{QueryNumber, place_query};
 use super::guards::submission::Submission;
 use super::reply::Reply;
 use super::request_context::RequestContext;
+use super::shell::{room_items, shell_page};
 use crate::error::{FieldErrors, Result};
-use crate::models::room::{Created, ListCursor};
+use crate::models::room::{Created, ListCursor, RoomListPage};
 use crate::models::values::{Nonce, RoomName, Topic};
 use crate::models::{self, RoomId, User};
-use crate::views::room::{
-    self as views, ComposerValues, RoomFormValues, RoomListItem, RoomPage, RoomView, RoomsPage, SidebarRoom,
-};
+use crate::views::room::{self as views, ComposerValues, RoomFormValues, RoomPage, RoomView, RoomsPage};
+use crate::views::shell::Shell;
 use crate::views::user::UserView;
 
 const ROOMS_PER_PAGE: usize = 50;
-const SIDEBAR_ROOMS: usize = 30;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![root, index, create, show, update, destroy]
@@ -42,15 +42,35 @@ struct RoomChangeForm {
     topic: Optional<Topic>,
 }
 
+#[derive(FromForm)]
+struct RoomsQuery<'r> {
+    page: QueryNumber<'r>,
+    /// Filters by name.
+    q: Option<&'r str>,
+    /// The room that was just deleted.
+    deleted: Option<&'r str>,
+}
+
+impl Ignorable<Query> for RoomsQuery<'_> {}
+
 #[get("/")]
 fn root() -> Reply {
     Reply::see_other(index_path())
 }
 
 /// Shows the main page with a list of rooms.
-#[get("/room?<page>")]
-async fn index(page: QueryNumber<'_>, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
-    rooms_page(&ctx, &user, page.place()?, RoomFormValues::default()).await
+#[get("/room?<query..>")]
+async fn index(query: RoomsQuery<'_>, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
+    let filter = query.q.map(str::trim).unwrap_or_default();
+    let listing = match filter {
+        "" => user.rooms(&ctx.db, query.page.place()?, ROOMS_PER_PAGE).await?,
+        filter => user.search_rooms(&ctx.db, filter, ROOMS_PER_PAGE).await?,
+    };
+    let deleted = match query.deleted.and_then(|id| id.parse().ok()) {
+        Some(id) => models::Room::deleted_name(&ctx.db, id).await?,
+        None => None,
+    };
+    rooms_page(&ctx, &user, listing, RoomsPage { query: filter.to_owned(), deleted, ..RoomsPage::default() }).await
 }
 
 #[post("/room", data = "<form>")]
@@ -62,7 +82,8 @@ async fn create(form: Submission<'_, RoomForm>, ctx: RequestContext<'_>) -> Resu
         .redirect(|(room, _)| path(room.id))
         .invalid(async |errors| {
             let typed = typed(&form, RoomFormValues::default(), &errors, &ctx);
-            rooms_page(&ctx, user, ListCursor::Page(1), typed).await
+            let listing = user.rooms(&ctx.db, ListCursor::Page(1), ROOMS_PER_PAGE).await?;
+            rooms_page(&ctx, user, listing, RoomsPage { form: typed, ..RoomsPage::default() }).await
         })
         .await
 }
@@ -96,11 +117,11 @@ async fn update(id: RoomId, form: Submission<'_, RoomChangeForm>, ctx: RequestCo
 async fn destroy(id: RoomId, user: &CurrentUser, _form: &FormFields, ctx: RequestContext<'_>) -> Result<Reply> {
     let room = user.manageable_room(&ctx.db, id).await?;
     room.close(&ctx.db, user).await?;
-    Ok(ctx.no_content_or_redirect(index_path()))
+    Ok(ctx.no_content_or_redirect(format!("{}?deleted={id}", index_path())))
 }
 
 pub(super) fn index_path() -> String {
-    uri!(index(page = _)).to_string()
+    uri!(index(query = _)).to_string()
 }
 
 pub(super) fn path(id: RoomId) -> String {
@@ -140,8 +161,8 @@ pub(super) async fn room_page(
     };
     let page = RoomPage {
         connection_state: "",
-        current_user: UserView::from(&user.user),
         room: view,
+        online: presence.count,
         upto: page.fragment.upto,
         elements: page.fragment.elements(ctx.views, locale, &mut None)?,
         before: page.before,
@@ -153,37 +174,24 @@ pub(super) async fn room_page(
             None => ComposerValues { nonce: Nonce::random()?.as_str().into(), ..ComposerValues::default() },
         },
         form: content.typed.unwrap_or_else(|| stored(room)),
-        // Read last, because the page can do without it when the query budget is spent.
-        rooms: sidebar_rooms(ctx, user, room.id).await,
     };
-    ctx.page("rooms/show.html.tera", &page)
-}
-
-/// Returns the first rooms of the list, or none if the database is too slow.
-async fn sidebar_rooms(ctx: &RequestContext<'_>, user: &CurrentUser, current: RoomId) -> Vec<SidebarRoom> {
-    let rooms = user.cached_rooms(&ctx.db, SIDEBAR_ROOMS).await;
-    rooms.iter().map(|room| SidebarRoom::new(room, current, ctx.hub.online_count(room.id))).collect()
+    // The list of rooms is read last: the page can do without it when the query budget is spent.
+    shell_page(ctx, user, Some(room), "rooms/show.html.tera", &page).await
 }
 
 async fn rooms_page(
     ctx: &RequestContext<'_>,
     user: &CurrentUser,
-    place: ListCursor,
-    typed: RoomFormValues,
+    listing: RoomListPage,
+    page: RoomsPage,
 ) -> Result<Reply> {
-    let listing = user.rooms(&ctx.db, place, ROOMS_PER_PAGE).await?;
-    let summaries = ctx.hub.summaries(&listing.rooms).await;
-    let rooms = listing.rooms.iter().map(|room| view(ctx, room, user)).zip(summaries);
-    let rooms: Vec<_> = rooms.map(|(room, summary)| RoomListItem::new(room, summary)).collect();
+    let rooms = room_items(ctx, user, &listing.rooms).await;
     let [previous, next] = [listing.previous, listing.next].map(|place| place.map(place_query));
     if ctx.wants_json() {
         return Reply::json(&json!({ "rooms": rooms, "page": listing.page, "previous": previous, "next": next }));
     }
-    let nonce = user.room_nonce(&ctx.db);
-    ctx.page(
-        "rooms/index.html.tera",
-        &RoomsPage { current_user: UserView::from(&user.user), rooms, previous, next, nonce, form: typed },
-    )
+    let page = RoomsPage { previous, next, nonce: user.room_nonce(&ctx.db), ..page };
+    ctx.page("rooms/index.html.tera", &Shell { current_user: UserView::from(&user.user), rooms, page: &page })
 }
 
 async fn create_room(

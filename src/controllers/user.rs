@@ -10,6 +10,7 @@ use super::guards::submission::Submission;
 use super::reply::Reply;
 use super::request_context::RequestContext;
 use super::room;
+use super::shell::shell_page;
 use crate::error::{Error, FieldErrors, Result};
 use crate::models::values::{Login, Nickname, Nonce, Password};
 use crate::models::{Device, Session, User, UserId};
@@ -64,10 +65,8 @@ async fn show(id: UserId, current_user: PageUser<'_>, ctx: RequestContext<'_>) -
     if ctx.wants_json() {
         return Reply::json(&UserJson::from(&user));
     }
-    ctx.page(
-        "users/profile.html.tera",
-        &ProfilePage { current_user: UserView::from(&current_user.user), user: UserView::from(&user) },
-    )
+    let page = ProfilePage { user: UserView::from(&user) };
+    shell_page(&ctx, &current_user, None, "users/profile.html.tera", &page).await
 }
 
 /// Returns the path of the sign-in page, which leads back to `next`.

@@ -86,6 +86,12 @@ impl User {
         db.state::<RoomList>().page(db, place, size).await
     }
 
+    /// Returns recently active rooms whose names contain `query`.
+    pub(crate) async fn search_rooms(&self, db: &Database, query: &str, count: usize) -> Result<RoomListPage> {
+        let rooms = db.state::<RoomList>().search(db, query, count).await?;
+        Ok(RoomListPage { rooms, page: Some(1), previous: None, next: None })
+    }
+
     /// Returns the first rooms of the list, at most ten seconds old. Returns fewer instead of failing.
     pub(crate) async fn cached_rooms(&self, db: &Database, count: usize) -> Vec<Arc<Room>> {
         db.state::<RoomList>().first(db, count).await
@@ -258,6 +264,12 @@ impl Room {
         // The room may have been renamed since it was read.
         let name = Self::by_id(db, self.id).await?.map_or_else(|| self.name.clone(), |room| room.name);
         NameReservation::release(NameReservation::find(db, &name, self.id).await?, db).await
+    }
+
+    /// Returns the name that a deleted room had.
+    pub(crate) async fn deleted_name(db: &Database, id: RoomId) -> Result<Option<String>> {
+        let room = Self::by_id(db, id).await?.filter(|room| !room.open);
+        Ok(room.map(|room| room.name.as_str().to_owned()))
     }
 
     pub(crate) async fn by_id(db: &Database, id: RoomId) -> Result<Option<Self>> {

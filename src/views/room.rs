@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::time;
 use crate::models;
 
-pub use list::{Excerpt, LastChatView, RoomFormValues, RoomListItem, RoomSummary, RoomsPage, SidebarRoom};
+pub use list::{Excerpt, LastChatView, RoomFormValues, RoomListItem, RoomSummary, RoomsPage};
 pub use page::{ChatPage, ComposerValues, RoomPage};
 pub use presence::{People, Person, presence, typing};
 pub use stream::{StreamPage, connection, disconnected_notice};

@@ -28,8 +28,12 @@ impl Views {
         let mut tera = Tera::new();
         tera.autoescape_on(vec![".html.tera", ".svg.tera"]);
         tera.register_function("t", locale::t);
-        let formats =
-            [("clock_time", TimeFormat::Time), ("short_time", TimeFormat::Short), ("full_time", TimeFormat::Full)];
+        let formats = [
+            ("clock_time", TimeFormat::Time),
+            ("month_day", TimeFormat::MonthDay),
+            ("short_time", TimeFormat::Short),
+            ("full_time", TimeFormat::Full),
+        ];
         for (filter, format) in formats {
             let clock = clock.clone();
             tera.register_filter(filter, move |at: &str, _: Kwargs, state: &State<'_>| {

@@ -24,6 +24,8 @@ pub struct Clock {
 pub(super) enum TimeFormat {
     Time,
     Day,
+    /// The date without a year, for lists.
+    MonthDay,
     Short,
     /// The date with the day of the week, the time of day and the zone.
     Full,
@@ -36,6 +38,8 @@ struct Patterns {
     clock: Vec<String>,
     /// By month, then by day of the week, with [`YEAR`] and [`DAY`].
     day: Vec<Vec<String>>,
+    /// By month, with [`DAY`].
+    month_day: Vec<String>,
     /// By month, with [`YEAR`], [`DAY`] and [`CLOCK`].
     moment: Vec<String>,
     /// With [`DATE`], [`CLOCK`] and [`ZONE`].
@@ -69,6 +73,7 @@ impl Patterns {
         Self {
             clock: (0..24).map(clock).collect(),
             day: (1..=12).map(|month| (1..=7).map(|weekday| day(month, weekday)).collect()).collect(),
+            month_day: (1..=12).map(|month| text("time-month-day", &[("month", month)], &[])).collect(),
             moment: (1..=12).map(|month| text("time-moment", &[("month", month)], &[])).collect(),
             full: text("time-full", &[], &[]),
         }
@@ -82,6 +87,10 @@ impl Patterns {
         let weekdays = self.day.get(usize::try_from(at.month() - 1).unwrap_or_default()).map_or(&[][..], Vec::as_slice);
         let pattern = pattern_at(weekdays, at.weekday().to_monday_zero_offset());
         fill(pattern, &[(YEAR, &at.year().to_string()), (DAY, &at.day().to_string())])
+    }
+
+    fn month_day(&self, at: DateTime) -> String {
+        fill(pattern_at(&self.month_day, at.month() - 1), &[(DAY, &at.day().to_string())])
     }
 
     fn moment(&self, at: DateTime) -> String {
@@ -122,6 +131,7 @@ impl Clock {
         match format {
             TimeFormat::Time => patterns.clock(time),
             TimeFormat::Day => patterns.day(time),
+            TimeFormat::MonthDay => patterns.month_day(time),
             TimeFormat::Short => patterns.moment(time),
             TimeFormat::Full => match self.zone.iana_name() {
                 Some(name) => patterns.full(time, name),
@@ -164,6 +174,7 @@ mod tests {
             words("Asia/Seoul", at, TimeFormat::Day),
             ["Saturday, November 28, 2026", "2026년 11월 28일 토요일"]
         );
+        assert_eq!(words("UTC", at, TimeFormat::MonthDay), ["Nov 27", "11월 27일"]);
         assert_eq!(words("UTC", at, TimeFormat::Short), ["Nov 27, 2026, 3:05 PM", "2026년 11월 27일 오후 3:05"]);
         assert_eq!(
             words("Asia/Seoul", at, TimeFormat::Full),
@@ -176,7 +187,9 @@ mod tests {
         for month in 1..=12 {
             for day in 1..=7 {
                 let at = format!("2026-{month:02}-{day:02}T{:02}:00:00Z", (month * 2 + day) % 24);
-                for format in [TimeFormat::Time, TimeFormat::Day, TimeFormat::Short, TimeFormat::Full] {
+                for format in
+                    [TimeFormat::Time, TimeFormat::Day, TimeFormat::MonthDay, TimeFormat::Short, TimeFormat::Full]
+                {
                     for words in words("UTC", &at, format) {
                         assert!(!words.is_empty() && !words.contains(['{', '$', '?']), "{words}");
                     }

@@ -11,6 +11,7 @@ use crate::models::user::Theme;
 pub struct UserView {
     id: String,
     pub(super) nickname: String,
+    admin: bool,
     theme: Option<&'static str>,
 }
 
@@ -19,6 +20,7 @@ impl From<&models::User> for UserView {
         Self {
             id: user.id.to_string(),
             nickname: user.nickname.as_str().to_owned(),
+            admin: user.admin,
             theme: user.theme.map(Theme::as_str),
         }
     }
@@ -45,13 +47,11 @@ pub struct FormValues {
 
 #[derive(Serialize)]
 pub struct ProfilePage {
-    pub current_user: UserView,
     pub user: UserView,
 }
 
 #[derive(Default, Serialize)]
 pub struct AccountPage {
-    pub current_user: UserView,
     /// Password managers need it beside a password.
     pub login: String,
     /// The chosen language; empty for the browser's.

@@ -42,7 +42,8 @@ async fn two_windows_talk_without_a_reload() {
     hers.type_into("#composer textarea", "또").await;
     his.find("#typing [data-user]").await;
     eventually("both to be here", || async {
-        let here = his.find("#presence").await.text().await.unwrap_or_default();
+        let here = his.run("return document.getElementById('presence').textContent;", serde_json::json!([])).await;
+        let here = here.as_str().unwrap_or_default();
         (here.contains("gildong") && here.contains("chunhyang")).then_some(())
     })
     .await;
@@ -111,7 +112,8 @@ async fn everything_works_without_script() {
     eventually("the first page", || async { (browser.texts().await.first()? == "one").then_some(()) }).await;
 
     browser.goto(&room).await;
-    browser.click("#manage > summary").await;
+    browser.click("#open-room-menu").await;
+    browser.click("#open-room-settings").await;
     browser.find("#edit-room [name=topic]").await.send_keys("a topic").await.unwrap();
     browser.click("#edit-room button").await;
     eventually("the topic", || async {
@@ -119,9 +121,12 @@ async fn everything_works_without_script() {
         topic.contains("a topic").then_some(())
     })
     .await;
-    browser.click("#manage > summary").await;
+    browser.click("#open-room-menu").await;
+    browser.click("#open-room-settings").await;
+    browser.click("#room-settings summary").await;
     browser.click("#delete-room button").await;
-    browser.find("#new-room").await;
+    browser.find("#room-deleted").await;
+    browser.click("#open-account-menu").await;
     browser.click("#sign-out button").await;
     browser.type_into("#sign-in [name=userId]", "gildong").await;
     browser.type_into("#sign-in [name=userPassword]", "wrong password").await;

@@ -11,7 +11,7 @@ const FOLDERS: [&str; 12] =
 
 /// The way of a chat, in the order of `docs/ARCHITECTURE.md`: a file, and the code in it that leads to the next one.
 const CHAT_WALK: &[(&str, &str)] = &[
-    ("templates/rooms/show.html.tera", "<form id=\"composer\""),
+    ("templates/rooms/_composer.html.tera", "<form id=\"composer\""),
     ("public/js/composer.js", "this.#send("),
     ("public/js/room.js", "outbox.add(text)"),
     ("public/js/outbox.js", "request(this.#action"),

@@ -45,6 +45,7 @@ mod routes;
 mod screenshots;
 mod security;
 mod sessions;
+mod shell;
 mod streams;
 mod times;
 mod ui;

@@ -277,6 +277,7 @@ async fn the_focus_stays_where_it_was_when_something_is_replaced() {
     browser.find("#chat-1 .edited").await;
     let focused = "return document.activeElement.className;";
     assert_eq!(browser.run(focused, json!([])).await, json!("timestamp"));
+    browser.click("#open-people").await;
     browser.run("document.querySelector('#presence a').focus();", json!([])).await;
     let _here = guest.follow(&room, 1).await;
     eventually("the guest to be here", || async {

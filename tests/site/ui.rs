@@ -278,6 +278,8 @@ async fn the_whole_site_by_keyboard_alone() {
         (elsewhere.get_json("/user/me").await.json()["nickname"] == "춘향").then_some(())
     })
     .await;
+    browser.tab_to("#open-account-menu").await;
+    browser.press(SPACE).await;
     browser.tab_to("#sign-out button").await;
     browser.press(SPACE).await;
     browser.find("#sign-in").await;
@@ -395,7 +397,7 @@ impl Browser {
         let fault = "const focus = document.activeElement;
              if (!focus || focus === document.body || focus === document.documentElement) return null;
              const name = focus.outerHTML.slice(0, 120);
-             const { outlineStyle, outlineWidth, outlineColor } = getComputedStyle(focus);
+             const { outlineStyle, outlineWidth, outlineColor } = getComputedStyle(focus.closest('.composer-field') ?? focus);
              if (outlineStyle === 'none' || parseFloat(outlineWidth) === 0 || outlineColor === 'rgba(0, 0, 0, 0)') {
                return `no outline: ${name}`;
              }

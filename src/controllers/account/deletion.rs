@@ -30,7 +30,7 @@ pub(super) async fn destroy(form: Submission<'_, DeleteAccountForm>, ctx: Reques
         .redirect(|()| sign_in_path(None))
         .invalid(async |errors| {
             let deletion_errors = ctx.field_messages(&errors);
-            account_page(&AccountPage { deletion_errors, ..account_view(user, &ctx).await? }, &ctx)
+            account_page(&AccountPage { deletion_errors, ..account_view(user, &ctx).await? }, user, &ctx).await
         })
         .await
 }

@@ -5,11 +5,12 @@ use rocket::{get, uri};
 use crate::controllers::guards::current_user::{CurrentUser, PageUser};
 use crate::controllers::reply::Reply;
 use crate::controllers::request_context::RequestContext;
+use crate::controllers::shell::shell_page;
 use crate::error::Result;
 use crate::models;
 use crate::models::user::Theme;
 use crate::ticket::Purpose;
-use crate::views::user::{AccountPage, PictureUpload, SessionView, UserJson, UserView};
+use crate::views::user::{AccountPage, PictureUpload, SessionView, UserJson};
 
 /// The ends of locale keys: notices about changes, and results of an upload.
 const NOTICES: [&str; 4] = ["profile", "password", "sessions", "picture"];
@@ -40,7 +41,7 @@ pub(super) async fn show(
     }
     let (notice, upload_result) = (known(&NOTICES, done), known(&UPLOAD_RESULTS, picture));
     let page = AccountPage { notice, upload_result, ..account_view(&user, &ctx).await? };
-    Ok(account_page(&page, &ctx)?.uncompressed())
+    Ok(account_page(&page, &user, &ctx).await?.uncompressed())
 }
 
 /// Returns the path of the page with a notice.
@@ -48,8 +49,8 @@ pub(super) fn account_path(notice: &str) -> String {
     uri!(show(done = Some(notice), picture = _)).to_string()
 }
 
-pub(super) fn account_page(page: &AccountPage, ctx: &RequestContext<'_>) -> Result<Reply> {
-    ctx.page("users/account.html.tera", page)
+pub(super) async fn account_page(page: &AccountPage, user: &CurrentUser, ctx: &RequestContext<'_>) -> Result<Reply> {
+    shell_page(ctx, user, None, "users/account.html.tera", page).await
 }
 
 pub(super) async fn account_view(user: &CurrentUser, ctx: &RequestContext<'_>) -> Result<AccountPage> {
@@ -60,7 +61,6 @@ pub(super) async fn account_view(user: &CurrentUser, ctx: &RequestContext<'_>) -
         ticket: format!("{id}.{}", ctx.images.secret().ticket(Purpose::Upload, &id)),
     });
     Ok(AccountPage {
-        current_user: UserView::from(&user.user),
         login: user.login.as_str().to_owned(),
         language: user.locale.clone().unwrap_or_default(),
         theme: user.theme.map(Theme::as_str).unwrap_or_default().to_owned(),

@@ -39,7 +39,7 @@ pub(super) async fn update(fields: &FormFields, ctx: &RequestContext<'_>) -> Res
         .redirect(|()| account_path("password"))
         .invalid(async |errors| {
             let password_errors = ctx.field_messages(&errors);
-            account_page(&AccountPage { password_errors, ..account_view(user, ctx).await? }, ctx)
+            account_page(&AccountPage { password_errors, ..account_view(user, ctx).await? }, user, ctx).await
         })
         .await
 }

@@ -71,5 +71,5 @@ async fn invalid_page(
         nickname: form.typed_or("userNickname", &stored.nickname).to_owned(),
         ..stored
     };
-    account_page(&page, ctx)
+    account_page(&page, user, ctx).await
 }

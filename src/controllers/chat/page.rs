@@ -6,12 +6,12 @@ use crate::controllers::guards::current_user::CurrentUser;
 use crate::controllers::reply::Reply;
 use crate::controllers::request_context::RequestContext;
 use crate::controllers::room;
+use crate::controllers::shell::shell_page;
 use crate::error::{Error, Result};
 use crate::models::{self, Chat};
 use crate::views::chat::{Article, ChatBatch};
 use crate::views::form::FieldMessages;
 use crate::views::room::ChatPage;
-use crate::views::user::UserView;
 
 /// Shows a chat with its forms; `typed` is the text of an invalid edit, with the errors.
 pub(super) async fn chat_page(
@@ -26,7 +26,6 @@ pub(super) async fn chat_page(
     let (can_edit, can_remove) = (chat.can_edit(user), chat.can_remove(user));
     let batch = ChatBatch { articles: vec![article(ctx, chat).await?], upto: seq, closed: false };
     let page = ChatPage {
-        current_user: UserView::from(&user.user),
         room: room::view(ctx, room, user),
         before,
         seq,
@@ -37,7 +36,7 @@ pub(super) async fn chat_page(
         text,
         errors,
     };
-    ctx.page("chats/show.html.tera", &page)
+    shell_page(ctx, user, Some(room), "chats/show.html.tera", &page).await
 }
 
 pub(super) async fn chat_json(ctx: &RequestContext<'_>, chat: Chat) -> Result<Reply> {

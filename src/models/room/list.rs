@@ -20,15 +20,19 @@ use parking_lot::{Mutex, MutexGuard};
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use recent_rooms::{RECENT_ROOMS, RecentRooms};
+use recent_rooms::{MAX_RECENT_ROOMS, RECENT_ROOMS, RecentRooms};
 
+use super::name::NameReservation;
 use super::{Head, Room};
 use crate::error::Result;
 use crate::models::RoomId;
+use crate::models::values::RoomName;
 use crate::store::{Database, ModelState, with_timeout};
 
 /// Maximum age of a listed document. Changes by this instance show at once.
 const LIST_AGE: Duration = Duration::from_secs(1);
+/// Maximum age of a document that is searched. A search reads the whole recent set.
+const SEARCH_AGE: Duration = Duration::from_secs(60);
 const SIDEBAR_AGE: Duration = Duration::from_secs(10);
 const SIDEBAR_TIMEOUT: Duration = Duration::from_millis(500);
 /// Clocks of instances differ by less. The whole set is read again at this interval.
@@ -133,6 +137,20 @@ impl RoomList {
             ListCursor::Below(no) => self.page_below(db, no, size).await,
             ListCursor::Above(no) => self.page_above(db, no, size).await,
         }
+    }
+
+    /// Returns rooms of the recent set whose names contain `query`, and the room that has it as its name.
+    pub(crate) async fn search(&self, db: &Database, query: &str, count: usize) -> Result<Vec<Arc<Room>>> {
+        let key = RoomName::key_of(query);
+        self.refresh(db, LIST_AGE).await?;
+        let mut found = self.slice(db, 0, MAX_RECENT_ROOMS, SEARCH_AGE).await?;
+        found.retain(|room| room.name.key().contains(&key));
+        found.truncate(count);
+        match NameReservation::room(db, &key).await? {
+            Some(room) if found.iter().all(|known| known.id != room.id) => found.insert(0, Arc::new(room)),
+            _ => {}
+        }
+        Ok(found)
     }
 
     pub(crate) async fn first(&self, db: &Database, count: usize) -> Vec<Arc<Room>> {
@@ -456,7 +474,6 @@ fn window(low: i64, high: i64) -> Document {
 
 #[cfg(test)]
 mod tests {
-    use super::recent_rooms::MAX_RECENT_ROOMS;
     use super::*;
 
     fn room(number: usize) -> RoomId {

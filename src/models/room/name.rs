@@ -59,6 +59,12 @@ impl NameReservation {
         }
     }
 
+    /// Returns the open room with the key `key`.
+    pub(crate) async fn room(db: &Database, key: &str) -> Result<Option<Room>> {
+        let Some(Self { room, .. }) = Self::read(db, key).await? else { return Ok(None) };
+        Ok(Room::by_id(db, room).await?.filter(|room| room.open && room.name.key() == key))
+    }
+
     pub async fn find(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
         Ok(Self::read(db, &name.key()).await?.filter(|hold| hold.room == room))
     }

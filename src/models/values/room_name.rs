@@ -22,7 +22,12 @@ impl RoomName {
 
     /// Returns what names share that users would confuse.
     pub(crate) fn key(&self) -> String {
-        collapse(&key(&self.0))
+        Self::key_of(&self.0)
+    }
+
+    /// Returns the key of a text that need not be a valid name.
+    pub(crate) fn key_of(text: &str) -> String {
+        collapse(&key(text))
     }
 }
 

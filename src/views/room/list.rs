@@ -4,18 +4,19 @@ use serde::Serialize;
 
 use super::RoomView;
 use crate::models;
+use crate::models::UserId;
 use crate::models::values::Nickname;
-use crate::models::{RoomId, UserId};
 use crate::views::form::FieldMessages;
-use crate::views::user::UserView;
 use crate::views::{markup, time};
 
 const EXCERPT_CHARACTERS: usize = 80;
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub struct RoomsPage {
-    pub current_user: UserView,
-    pub rooms: Vec<RoomListItem>,
+    /// The filter as typed; empty for all rooms.
+    pub query: String,
+    /// The name of the room that was just deleted.
+    pub deleted: Option<String>,
     /// The `page` parameters of the pages before and after this one.
     pub previous: Option<String>,
     pub next: Option<String>,
@@ -67,16 +68,8 @@ pub struct Excerpt {
     at: String,
 }
 
-#[derive(Serialize)]
-pub struct SidebarRoom {
-    id: String,
-    name: String,
-    is_current: bool,
-    online: usize,
-}
-
-impl RoomListItem {
-    pub fn new(room: RoomView, summary: RoomSummary) -> Self {
+impl From<(RoomView, RoomSummary)> for RoomListItem {
+    fn from((room, summary): (RoomView, RoomSummary)) -> Self {
         Self { room, summary }
     }
 }
@@ -102,13 +95,5 @@ impl LastChatView {
             excerpt: excerpt.text.clone(),
             at: excerpt.at.clone(),
         }
-    }
-}
-
-impl SidebarRoom {
-    /// Shows a room beside the room `current`.
-    pub fn new(room: &models::Room, current: RoomId, online: usize) -> Self {
-        let (id, name) = (room.id.to_string(), room.name.as_str().to_owned());
-        Self { id, name, is_current: room.id == current, online }
     }
 }

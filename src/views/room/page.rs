@@ -2,22 +2,21 @@
 
 use serde::Serialize;
 
-use super::{RoomFormValues, RoomView, SidebarRoom};
+use super::{RoomFormValues, RoomView};
 use crate::views::form::FieldMessages;
-use crate::views::user::UserView;
 
 #[derive(Serialize)]
 pub struct RoomPage {
     /// Empty until the page's script is connected.
     pub connection_state: &'static str,
-    pub current_user: UserView,
-    pub rooms: Vec<SidebarRoom>,
     pub room: RoomView,
     pub upto: i64,
     pub elements: String,
     /// The `before` parameter of the page before this one.
     pub before: Option<i64>,
     pub is_history: bool,
+    /// How many people are online.
+    pub online: usize,
     /// The elements of the people online and typing.
     pub presence: String,
     pub typing: String,
@@ -35,7 +34,6 @@ pub struct ComposerValues {
 /// The page of one chat, with the forms that edit and remove it.
 #[derive(Serialize)]
 pub struct ChatPage {
-    pub current_user: UserView,
     pub room: RoomView,
     /// The `before` parameter of the room's page with the chat.
     pub before: i64,

@@ -27,6 +27,8 @@ pub struct PageState {
     form: Option<(String, Vec<(&'static str, String)>)>,
     /// All that can be opened on it is open.
     opened: bool,
+    /// The id of a popover that is open.
+    popover: Option<&'static str>,
 }
 
 /// The longest name of a room, in Hangul and without a space.
@@ -63,6 +65,7 @@ impl Gallery {
             visitor: person.and_then(Person::cookie),
             form: None,
             opened: false,
+            popover: None,
         };
         let host = new.person("host").await;
         let (author, guest) = (Some(&author), Some(&guest));
@@ -79,6 +82,12 @@ impl Gallery {
             at("room", &room, guest),
             at("room-at-a-chat", &format!("{room}#chat-{}", chats[0] - 10), author),
             at("room-opened", &room, author).opened(),
+            at("room-sidebar", &room, author).shows("sidebar"),
+            at("room-menu", &room, author).shows("room-menu"),
+            at("room-settings", &room, author).shows("room-settings"),
+            at("room-people", &room, author).shows("people"),
+            at("account-menu", "/room#new-room", author).shows("account-menu"),
+            at("rooms-found", "/room?q=nothing", author),
             at("room-before", &format!("{room}?before=30"), guest),
             at("room-with-faults", &room, guest)
                 .sends(&format!("{room}/chat"), &[("text", " "), ("nonce", "a-nonce-of-the-gallery")]),
@@ -105,6 +114,10 @@ impl PageState {
     fn sends(self, action: &str, fields: &[(&'static str, &str)]) -> Self {
         let fields = fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         Self { form: Some((action.to_owned(), fields)), ..self }
+    }
+
+    fn shows(self, popover: &'static str) -> Self {
+        Self { popover: Some(popover), ..self }
     }
 
     fn opened(self) -> Self {
@@ -135,6 +148,9 @@ impl Browser {
         if stop.opened {
             self.run("document.querySelectorAll('details').forEach((details) => (details.open = true));", json!([]))
                 .await;
+        }
+        if let Some(popover) = stop.popover {
+            self.run("document.getElementById(arguments[0]).showPopover();", json!([popover])).await;
         }
         let is_ready = "if (window.isOld || document.readyState !== 'complete') return false;
              if (document.fonts.status !== 'loaded') return false;
