@@ -46,6 +46,19 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+const UNITS = [
+  [DAY, "day"],
+  [DAY / 24, "hour"],
+  [DAY / 1_440, "minute"],
+];
+
+/** Returns how long ago a time was, in the largest unit that fits. */
+function timeAgo(at) {
+  const span = Math.max(0, Date.now() - at);
+  const [length, unit] = UNITS.find(([length]) => span >= length) ?? [Infinity, "second"];
+  return relative.format(-Math.floor(span / length), unit);
+}
+
 /** Writes the times below an element: the time of day for today, else the day. Times in a feed belong to `groups.js`. */
 export function localize(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
@@ -54,7 +67,8 @@ export function localize(root) {
     time.title = formats.full.format(at);
     if (time.closest("chat-feed")) continue;
     const ago = daysAgo(at);
-    if (ago === 0) setText(time, timeOfDay(at));
+    if ("relative" in time.dataset) setText(time, timeAgo(at));
+    else if (ago === 0) setText(time, timeOfDay(at));
     else setText(time, ago === 1 ? relative.format(-1, "day") : formats.short.format(at));
   }
 }
