@@ -140,7 +140,33 @@ async fn who_comes_to_a_certain_chat_stays_there() {
                    const log = document.getElementById('log').getBoundingClientRect();
                    return top >= log.top - 1 && bottom <= log.bottom + 1;";
     assert_eq!(browser.run(in_view, json!([])).await, json!(true));
+    code_scrolls_and_is_copied(&browser, &guest, &room).await;
     browser.close().await;
+}
+
+/// A long line of code scrolls by keyboard, and the page does not; a button copies the code without its language.
+async fn code_scrolls_and_is_copied(browser: &Browser, guest: &Person, room: &str) {
+    let code = format!("let a;\n{}", "wide ".repeat(100));
+    guest.say(room, "```\nshort\n```").await;
+    let seq = guest.say(room, &format!("```rust\n{code}\n```")).await["seq"].as_i64().unwrap();
+    let wide = format!("#chat-{seq} .code[data-language=rust]");
+    browser.find(&format!("{wide} > button")).await;
+    let _ = browser.find(&format!("{wide} pre[tabindex='0'][role=region][aria-label=Code]")).await;
+    assert_eq!(browser.count("pre[tabindex]").await, 1, "only what scrolls is a stop");
+    let scrolls = "const pre = document.querySelector(arguments[0]);
+                   const { scrollingElement, body } = document;
+                   return [pre.scrollWidth > pre.clientWidth, scrollingElement.scrollWidth <= innerWidth,
+                     body.scrollWidth <= innerWidth, getComputedStyle(pre.parentElement, '::before').content];";
+    let seen = browser.run(scrolls, json!([format!("{wide} pre")])).await;
+    assert_eq!(seen, json!([true, true, true, "\"rust\""]));
+    // As over plain HTTP, where pages have no clipboard.
+    browser.run("delete Navigator.prototype.clipboard;", json!([])).await;
+    browser
+        .run("window.copied = []; addEventListener('copy', () => copied.push(String(getSelection())));", json!([]))
+        .await;
+    browser.run("document.querySelector(arguments[0]).click();", json!([format!("{wide} > button")])).await;
+    browser.find(&format!("{wide} > button.is-done")).await;
+    assert_eq!(browser.run("return copied;", json!([])).await, json!([code.trim_end()]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
