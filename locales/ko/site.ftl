@@ -62,6 +62,24 @@ change-password = 비밀번호 변경
 sessions = 로그인된 기기
 current-session = 현재 기기
 unknown-browser = 알 수 없는 브라우저
+device = { $system }의 { $browser }
+device-zone = { $zone ->
+    [Seoul] 서울
+    [Tokyo] 도쿄
+    [Shanghai] 상하이
+    [Hong_Kong] 홍콩
+    [Taipei] 타이베이
+    [Singapore] 싱가포르
+    [Bangkok] 방콕
+    [Sydney] 시드니
+    [London] 런던
+    [Paris] 파리
+    [Berlin] 베를린
+    [New_York] 뉴욕
+    [Chicago] 시카고
+    [Los_Angeles] 로스앤젤레스
+   *[other] { $city }
+} 시간
 sign-out-session = 로그아웃
 sign-out-other-sessions = 다른 기기 모두 로그아웃
 sign-out-other-sessions-hint = 이 기기에서만 로그인이 유지돼요.
@@ -161,6 +179,9 @@ outbox-retry = 다시 보내기
 outbox-discard = 보내지 않기
 outbox-expired = 작성한 지 30일이 지났어요. 지금 보낼까요?
 outbox-refused = 전송하지 못했어요.
+copy-code = 복사
+code-copied = 복사됨
+code-block = 코드
 edited = 수정됨
 edit-message = 메시지 수정
 save-message = 저장

@@ -227,7 +227,33 @@ async fn a_page_of_the_past_is_live_and_leads_to_the_latest_and_back() {
     guest.say(&room, "one too many").await;
     eventually("the page to shrink", || async { (browser.count("#feed > article").await < 1_300).then_some(()) }).await;
     browser.find("#load-older").await;
+    code_scrolls_and_is_copied(&browser, &guest, &room).await;
     browser.close().await;
+}
+
+/// A long line of code scrolls by keyboard, and the page does not; a button copies the code without its language.
+async fn code_scrolls_and_is_copied(browser: &Browser, guest: &Person, room: &str) {
+    let code = format!("let a;\n{}", "wide ".repeat(100));
+    guest.say(room, "```\nshort\n```").await;
+    let seq = guest.say(room, &format!("```rust\n{code}\n```")).await["seq"].as_i64().unwrap();
+    let wide = format!("#chat-{seq} .code[data-language=rust]");
+    browser.find(&format!("{wide} > button")).await;
+    let _ = browser.find(&format!("{wide} pre[tabindex='0'][role=region][aria-label=Code]")).await;
+    assert_eq!(browser.count("pre[tabindex]").await, 1, "only what scrolls is a stop");
+    let scrolls = "const pre = document.querySelector(arguments[0]);
+                   const { scrollingElement, body } = document;
+                   return [pre.scrollWidth > pre.clientWidth, scrollingElement.scrollWidth <= innerWidth,
+                     body.scrollWidth <= innerWidth, getComputedStyle(pre.parentElement, '::before').content];";
+    let seen = browser.run(scrolls, json!([format!("{wide} pre")])).await;
+    assert_eq!(seen, json!([true, true, true, "\"rust\""]));
+    // As over plain HTTP, where pages have no clipboard.
+    browser.run("delete Navigator.prototype.clipboard;", json!([])).await;
+    browser
+        .run("window.copied = []; addEventListener('copy', () => copied.push(String(getSelection())));", json!([]))
+        .await;
+    browser.run("document.querySelector(arguments[0]).click();", json!([format!("{wide} > button")])).await;
+    browser.find(&format!("{wide} > button.is-done")).await;
+    assert_eq!(browser.run("return copied;", json!([])).await, json!([code.trim_end()]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
