@@ -429,7 +429,7 @@ impl Browser {
         let is_seen = "const last = [...document.querySelectorAll('#feed .chat:not(.removed)')].at(-1);
              const { left, bottom } = last.getBoundingClientRect();
              const log = document.getElementById('log').getBoundingClientRect();
-             return bottom <= log.bottom + 1 && last.contains(document.elementFromPoint(left + 1, bottom - 2));";
+             return bottom <= log.bottom + 1 && last.contains(document.elementFromPoint(left + 12, bottom - 2));";
         eventually(&format!("the end of the last chat to be in sight {when}"), || async {
             (self.run(is_seen, json!([])).await == true).then_some(())
         })
