@@ -13,7 +13,8 @@ use super::guards::submission::Submission;
 use super::reply::Reply;
 use super::request_context::RequestContext;
 use super::shell::shell_page;
-use crate::error::{FieldErrors, Result};
+use crate::error::{Error, FieldError, FieldErrors, Result};
+use crate::models::chat::{CHATS_PER_PAGE, PageAnchor};
 use crate::models::room::{Created, ListCursor, RoomListPage};
 use crate::models::values::{Nonce, RoomName, Topic};
 use crate::models::{self, RoomId, User};
@@ -41,6 +42,25 @@ struct RoomChangeForm {
     name: Optional<RoomName>,
     topic: Optional<Topic>,
 }
+
+#[derive(FromForm)]
+struct PageQuery<'r> {
+    before: QueryNumber<'r>,
+    at: QueryNumber<'r>,
+}
+
+impl PageQuery<'_> {
+    fn anchor(&self) -> Result<PageAnchor> {
+        match (self.before.at_least(1)?, self.at.at_least(1)?) {
+            (None, None) => Ok(PageAnchor::Latest),
+            (Some(before), None) => Ok(PageAnchor::Before(before)),
+            (None, Some(at)) => Ok(PageAnchor::Around(at)),
+            (Some(_), Some(_)) => Err(Error::field("at", FieldError::Number)),
+        }
+    }
+}
+
+impl Ignorable<Query> for PageQuery<'_> {}
 
 #[derive(FromForm)]
 struct RoomsQuery<'r> {
@@ -90,11 +110,11 @@ async fn create(form: Submission<'_, RoomForm>, ctx: RequestContext<'_>) -> Resu
         .await
 }
 
-/// Shows a room with its latest chats, or with those before the chat number `before`.
-#[get("/room/<id>?<before>")]
-async fn show(id: RoomId, before: QueryNumber<'_>, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
+/// Shows a room with its latest chats, with those before a chat number, or with those around one.
+#[get("/room/<id>?<query..>")]
+async fn show(id: RoomId, query: PageQuery<'_>, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
     let room = user.room(&ctx.db, id).await?;
-    let content = RoomPageContent { before: before.at_least(1)?, ..RoomPageContent::default() };
+    let content = RoomPageContent { anchor: query.anchor()?, ..RoomPageContent::default() };
     room_page(&ctx, &user, &room, content).await
 }
 
@@ -127,13 +147,13 @@ pub(super) fn index_path() -> String {
 }
 
 pub(super) fn path(id: RoomId) -> String {
-    uri!(show(id = id, before = _)).to_string()
+    uri!(show(id = id, query = _)).to_string()
 }
 
 /// What a room's page shows beside the stored state.
 #[derive(Default)]
 pub(super) struct RoomPageContent {
-    pub(super) before: Option<i64>,
+    pub(super) anchor: PageAnchor,
     pub(super) composer: Option<ComposerValues>,
     /// The form that changes the room.
     pub(super) typed: Option<RoomFormValues>,
@@ -150,11 +170,13 @@ pub(super) async fn room_page(
     room: &models::Room,
     content: RoomPageContent,
 ) -> Result<Reply> {
-    let page = ctx.hub.page(room, content.before).await?;
+    let page = ctx.hub.page(room, content.anchor).await?;
     let view = view(ctx, room, user);
     if ctx.wants_json() {
         let feed = page.fragment.json();
-        return Reply::json(&json!({ "room": view, "upto": feed.upto, "before": page.before, "chats": feed.chats }));
+        return Reply::json(&json!({
+            "room": view, "upto": page.head, "before": page.before, "after": page.after, "chats": feed.chats,
+        }));
     }
     let locale = ctx.locale();
     let (presence, typing) = match ctx.hub.get(room.id) {
@@ -165,10 +187,11 @@ pub(super) async fn room_page(
         connection_state: "",
         room: view,
         online: presence.count,
-        upto: page.fragment.upto,
+        upto: page.head,
         elements: page.fragment.elements(ctx.views, locale, &mut None)?,
         before: page.before,
-        is_history: content.before.is_some(),
+        newer: page.after.map(|after| after + CHATS_PER_PAGE + 1),
+        is_history: content.anchor != PageAnchor::Latest,
         presence: views::presence(&presence, ctx.views, locale)?.to_string(),
         typing: views::typing(&typing, ctx.views, locale)?.to_string(),
         composer: match content.composer {

@@ -16,6 +16,7 @@ use super::room::{LiveRoom, LiveRooms};
 use super::room_list::LiveRoomList;
 use super::sessions::LiveSessions;
 use crate::error::Result;
+use crate::models::chat::PageAnchor;
 use crate::models::cluster::{self, ClusterEvent, ClusterNotice};
 use crate::models::room::RoomList;
 use crate::models::{self, Room, RoomId, Session, UserId};
@@ -81,8 +82,8 @@ impl Hub {
 
     /// Returns a page of a room: the latest, or the one before chat number `before`.
     /// Fails with `NotFound` if the room has been closed.
-    pub async fn page(&self, room: &Room, before: Option<i64>) -> Result<Arc<RenderedPage>> {
-        self.pages.page(&self.loader, room, before).await
+    pub async fn page(&self, room: &Room, anchor: PageAnchor) -> Result<Arc<RenderedPage>> {
+        self.pages.page(&self.loader, room, anchor).await
     }
 
     pub(crate) async fn summaries(&self, rooms: &[Arc<Room>]) -> Vec<RoomSummary> {

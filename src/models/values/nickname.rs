@@ -15,7 +15,7 @@ impl Nickname {
         let nickname: String = line(typed)?.nfc().collect();
         within(1, 40, nickname.graphemes(true).count())?;
         // A grapheme may consist of any number of combining characters.
-        within(1, 40 * 8, nickname.chars().count()).map_err(|_| FieldError::TooLong(40))?;
+        within(1, 40 * 8, nickname.chars().count()).map_err(|_| FieldError::TooLong { limit: 40, excess: 0 })?;
         Ok(Self(nickname))
     }
 
@@ -36,9 +36,9 @@ mod tests {
     #[test]
     fn a_nickname_counts_what_people_see() {
         assert!(Nickname::parse(&"👩‍👩‍👧‍👦".repeat(40)).is_ok());
-        assert_eq!(Nickname::parse(&"👩‍👩‍👧‍👦".repeat(41)), Err(FieldError::TooLong(40)));
+        assert_eq!(Nickname::parse(&"👩‍👩‍👧‍👦".repeat(41)), Err(FieldError::TooLong { limit: 40, excess: 1 }));
         let tower = format!("a{}", "\u{301}".repeat(5_000));
-        assert_eq!(Nickname::parse(&tower), Err(FieldError::TooLong(40)));
+        assert_eq!(Nickname::parse(&tower), Err(FieldError::TooLong { limit: 40, excess: 0 }));
         assert_eq!(Nickname::parse("  길   동 ").unwrap().as_str(), "길 동");
     }
 

@@ -45,6 +45,6 @@ mod tests {
         let key = |name| RoomName::parse(name).unwrap().key();
         assert_eq!(key("Straße  42"), key("ＳＴＲＡＳＳＥ\u{3000}42"));
         assert_ne!(key("사랑방"), key("사랑 방"));
-        assert_eq!(RoomName::parse(&"방".repeat(61)), Err(FieldError::TooLong(60)));
+        assert_eq!(RoomName::parse(&"방".repeat(61)), Err(FieldError::TooLong { limit: 60, excess: 1 }));
     }
 }

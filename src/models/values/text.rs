@@ -37,7 +37,7 @@ pub(crate) fn within(least: usize, most: usize, length: usize) -> Result<(), Fie
     match length {
         0 if least > 0 => Err(FieldError::Empty),
         length if length < least => Err(FieldError::TooShort(least)),
-        length if length > most => Err(FieldError::TooLong(most)),
+        length if length > most => Err(FieldError::TooLong { limit: most, excess: length - most }),
         _ => Ok(()),
     }
 }
