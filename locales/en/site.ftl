@@ -87,6 +87,7 @@ characters-over = Characters over the limit: { $count }
 new-messages = { $count } new
 announce-newer = { $count } new messages.
 announce-older = Older messages loaded: { $count }
+announce-loaded = Newer messages loaded: { $count }
 unread-divider = New messages
 help = Shortcuts and notifications
 shortcut-enter = Send message (new line on touch screens)
@@ -131,7 +132,11 @@ page-next = Next
 
 messages = Messages
 older-messages = Show older messages
-latest-messages = Go to latest messages
+newer-messages = Show newer messages
+latest-messages = Jump to latest messages
+unread-since = { $count } new since { $time }
+jump-to-unread = Jump to first
+jump-back = Back to where you were
 show-in-room = Show in room
 room-empty = No messages yet. Say hello!
 message-placeholder = Write a message
@@ -164,7 +169,6 @@ offline-title = Can’t reach the site
 offline-hint = You may be offline, or the site is briefly down. Unsent messages are kept in this browser.
 try-again = Try again
 details = Details
-no-messages = No messages yet.
 
 # Times. { $hour } counts from 0 to 23, { $hour12 } from 1 to 12; { $weekday } from 1, which is Monday. Only these, { $half }
 # and { $month } may choose a text; { $clock } is time-clock, { $date } is time-day.

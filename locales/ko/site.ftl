@@ -87,6 +87,7 @@ characters-over = { $count }자 초과
 new-messages = 새 메시지 { $count }개
 announce-newer = 새 메시지 { $count }개가 왔어요.
 announce-older = 이전 메시지 { $count }개를 불러왔어요.
+announce-loaded = 다음 메시지 { $count }개를 불러왔어요.
 unread-divider = 여기까지 읽었어요
 help = 단축키 및 알림
 shortcut-enter = 메시지 보내기 (터치 화면에서는 줄바꿈)
@@ -132,7 +133,11 @@ page-next = 다음
 
 messages = 메시지
 older-messages = 이전 메시지 보기
+newer-messages = 다음 메시지 보기
 latest-messages = 최근 메시지로 이동
+unread-since = { $time } 이후 새 메시지 { $count }개
+jump-to-unread = 안 읽은 곳으로 이동
+jump-back = 읽던 곳으로 돌아가기
 show-in-room = 채팅방에서 보기
 room-empty = 아직 메시지가 없어요. 먼저 인사해 보세요!
 message-placeholder = 메시지를 입력하세요
@@ -165,7 +170,6 @@ offline-title = 사이트에 연결할 수 없어요
 offline-hint = 인터넷이 끊겼거나 사이트가 잠시 멈췄어요. 메시지는 안전하게 보관돼요.
 try-again = 다시 시도
 details = 자세히
-no-messages = 아직 메시지가 없어요.
 
 # 시각. { $hour }은 0~23, { $hour12 }는 1~12, { $weekday }는 월요일이 1입니다. 문구를 고르는 데는 이 셋과 { $half }, { $month }만
 # 쓸 수 있습니다. { $clock }은 time-clock, { $date }는 time-day입니다.

@@ -26,7 +26,7 @@ const groupOne = (chat) => {
   const day = Math.max(startOfDay(at), dayBefore);
   const sameDay = day === dayBefore;
   const last = before && timeOf(before);
-  const isNext = sameDay && at - last < MAX_PAUSE && minuteOf(at) >= minuteOf(last);
+  const isNext = !chat.dataset.new && sameDay && at - last < MAX_PAUSE && minuteOf(at) >= minuteOf(last);
   const isGrouped = isNext && before.dataset.author === chat.dataset.author;
   chat.classList.toggle("grouped", isGrouped);
   setText(chat.querySelector("time"), isGrouped ? shortTimeOfDay(at) : timeOfDay(at));

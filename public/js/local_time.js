@@ -42,22 +42,26 @@ export function dayOf(at) {
   return ago === 0 || ago === 1 ? `${relative.format(-ago, "day")}, ${name}` : name;
 }
 
+/** Returns the time of day for today, else the day. */
+export function timeInWords(at) {
+  const ago = daysAgo(at);
+  if (ago === 0) return timeOfDay(at);
+  return ago === 1 ? relative.format(-1, "day") : formats.short.format(at);
+}
+
 /** Sets a text only if it differs: screen readers announce every change of a live region. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Writes the times below an element: the time of day for today, else the day, or always the date. Times in a feed belong to `groups.js`. */
+/** Writes the times below an element in words, or as dates. Times in a feed belong to `groups.js`. */
 export function localize(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
     time.title = formats.full.format(at);
     if (time.closest("chat-feed")) continue;
-    const ago = daysAgo(at);
-    if (time.dataset.format === "date") setText(time, formats.date.format(at));
-    else if (ago === 0) setText(time, timeOfDay(at));
-    else setText(time, ago === 1 ? relative.format(-1, "day") : formats.short.format(at));
+    setText(time, time.dataset.format === "date" ? formats.date.format(at) : timeInWords(at));
   }
 }
 

@@ -1,9 +1,8 @@
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::text::{is_visible, line, within};
+use super::text::{initial, line, within};
 use crate::error::FieldError;
 
 /// A displayed name: 1–40 graphemes on one line.
@@ -24,9 +23,9 @@ impl Nickname {
         &self.0
     }
 
+    /// Returns the first character that is seen.
     pub(crate) fn initial(&self) -> &str {
-        let shows = |c: char| is_visible(c) && !is_combining_mark(c);
-        self.0.graphemes(true).find(|grapheme| grapheme.chars().any(shows)).unwrap_or(&self.0)
+        initial(&self.0)
     }
 }
 
