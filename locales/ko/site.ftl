@@ -62,6 +62,24 @@ change-password = 비밀번호 변경
 sessions = 로그인된 기기
 current-session = 현재 기기
 unknown-browser = 알 수 없는 브라우저
+device = { $system }의 { $browser }
+device-zone = { $zone ->
+    [Seoul] 서울
+    [Tokyo] 도쿄
+    [Shanghai] 상하이
+    [Hong_Kong] 홍콩
+    [Taipei] 타이베이
+    [Singapore] 싱가포르
+    [Bangkok] 방콕
+    [Sydney] 시드니
+    [London] 런던
+    [Paris] 파리
+    [Berlin] 베를린
+    [New_York] 뉴욕
+    [Chicago] 시카고
+    [Los_Angeles] 로스앤젤레스
+   *[other] { $city }
+} 시간
 sign-out-session = 로그아웃
 sign-out-other-sessions = 다른 기기 모두 로그아웃
 sign-out-other-sessions-hint = 이 기기에서만 로그인이 유지돼요.
@@ -79,8 +97,18 @@ theme-light = 라이트
 theme-dark = 다크
 
 you = 나
-edit = 수정
-editing = 메시지 수정 중
+message-actions = 메시지 메뉴
+more-actions = 더보기
+copy-link = 링크 복사
+copy-text = 텍스트 복사
+message-details = 자세히 보기
+message-edited = 메시지를 수정했어요.
+message-was-deleted = 메시지를 삭제했어요.
+copied = 복사했어요.
+undo = 되돌리기
+edit-failed = 저장하지 못했어요. 다시 시도해 주세요.
+delete-failed = 메시지를 삭제하지 못했어요.
+copy-failed = 복사하지 못했어요.
 cancel = 취소
 characters-left = { $count }자 남음
 characters-over = { $count }자 초과
@@ -94,6 +122,8 @@ shortcut-enter = 메시지 보내기 (터치 화면에서는 줄바꿈)
 shortcut-shift-enter = 줄바꿈
 shortcut-control-enter = 메시지 보내기 (터치 화면 포함)
 shortcut-up = 마지막 메시지 수정 (입력창이 비어 있을 때)
+shortcut-choose = 메시지 선택 (메시지 목록에서)
+shortcut-chosen = 선택한 메시지 수정, 삭제
 shortcut-escape = 수정 취소
 shortcut-neighbour = 이전 또는 다음 채팅방
 shortcut-help = 단축키 보기
@@ -149,6 +179,9 @@ outbox-retry = 다시 보내기
 outbox-discard = 보내지 않기
 outbox-expired = 작성한 지 30일이 지났어요. 지금 보낼까요?
 outbox-refused = 전송하지 못했어요.
+copy-code = 복사
+code-copied = 복사됨
+code-block = 코드
 edited = 수정됨
 edit-message = 메시지 수정
 save-message = 저장

@@ -3,6 +3,12 @@
 import { group } from "./groups.js";
 import { localize } from "./local_time.js";
 
+/** Loads what blocks of code need, if there are any. */
+export function decorateCode(roots) {
+  const blocks = roots.flatMap((root) => [...root.querySelectorAll(".code")]);
+  if (blocks.length) import("./code_copy.js").then(({ addButtons }) => addButtons(blocks));
+}
+
 export function decorate(feed, chats) {
   const { currentUser } = document.body.dataset;
   for (const chat of chats) {
@@ -10,11 +16,7 @@ export function decorate(feed, chats) {
     if (chat.dataset.author !== currentUser || chat.hidden) continue;
     chat.classList.add("own");
     chat.querySelector(".nickname").dataset.you = feed.dataset.you;
-    const edit = document.createElement("a");
-    edit.className = "edit-link";
-    edit.href = chat.querySelector(".timestamp").href;
-    edit.textContent = feed.dataset.edit;
-    chat.querySelector(".meta").append(" ", edit);
   }
   group(chats);
+  decorateCode(chats);
 }

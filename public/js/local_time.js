@@ -13,8 +13,9 @@ const formatters = () => {
   return {
     clock: format({ hour: "numeric", minute: "2-digit" }),
     short: format({ month: "short", day: "numeric" }),
-    day: format({ dateStyle: "full" }),
-    date: format({ dateStyle: "long" }),
+    day: format({ weekday: "long", month: "long", day: "numeric" }),
+    date: format({ dateStyle: "full" }),
+    long: format({ dateStyle: "long" }),
     full: format({ dateStyle: "full", timeStyle: "medium" }),
   };
 };
@@ -35,18 +36,26 @@ export const shortTimeOfDay = (at) =>
     .join("")
     .trim();
 
-/** Returns the day of a time in words. Today and yesterday are named so. */
+/** Returns "Today" or "Yesterday". */
+const relativeDay = (ago) => {
+  const word = relative.format(-ago, "day");
+  return word.charAt(0).toLocaleUpperCase(language) + word.slice(1);
+};
+
+export const dateOf = (at) => formats.date.format(at);
+
+/** Returns the day of a time in words: today, yesterday, or the date, with the year unless it is this year. */
 export function dayOf(at) {
   const ago = daysAgo(at);
-  const name = formats.day.format(at);
-  return ago === 0 || ago === 1 ? `${relative.format(-ago, "day")}, ${name}` : name;
+  if (ago === 0 || ago === 1) return relativeDay(ago);
+  return new Date(at).getFullYear() === new Date().getFullYear() ? formats.day.format(at) : dateOf(at);
 }
 
 /** Returns the time of day for today, else the day. */
 export function timeInWords(at) {
   const ago = daysAgo(at);
   if (ago === 0) return timeOfDay(at);
-  return ago === 1 ? relative.format(-1, "day") : formats.short.format(at);
+  return ago === 1 ? relativeDay(1) : formats.short.format(at);
 }
 
 /** Sets a text only if it differs: screen readers announce every change of a live region. */
@@ -54,14 +63,28 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Writes the times below an element in words, or as dates. Times in a feed belong to `groups.js`. */
+const UNITS = [
+  [DAY, "day"],
+  [DAY / 24, "hour"],
+  [DAY / 1_440, "minute"],
+];
+
+/** Returns how long ago a time was, in the largest unit that fits. */
+function timeAgo(at) {
+  const span = Math.max(0, Date.now() - at);
+  const [length, unit] = UNITS.find(([length]) => span >= length) ?? [Infinity, "second"];
+  return relative.format(-Math.floor(span / length), unit);
+}
+
+/** Writes the times below an element. `data-relative` and `data-format` choose how. Times in a feed belong to `groups.js`. */
 export function localize(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
     time.title = formats.full.format(at);
     if (time.closest("chat-feed")) continue;
-    setText(time, time.dataset.format === "date" ? formats.date.format(at) : timeInWords(at));
+    if ("relative" in time.dataset) setText(time, timeAgo(at));
+    else setText(time, time.dataset.format === "date" ? formats.long.format(at) : timeInWords(at));
   }
 }
 

@@ -1,6 +1,7 @@
 // A room's page, live. Everything here also works as plain forms and links.
 
 import { Announcer, withoutAnnouncing } from "./announcements.js";
+import { ChatActions } from "./chat_actions.js";
 import { Composer } from "./composer.js";
 import { RoomConnection } from "./connection.js";
 import { decorate } from "./decorate.js";
@@ -34,6 +35,15 @@ let isGoingToEnd = false;
 const added = (chats) => {
   for (const { dataset } of chats) outbox?.delivered(dataset.seq);
   decorate(feed, chats);
+  actions.added(chats);
+  outbox?.regroup();
+};
+
+/** New chats at the end rise a little into view. */
+const rise = (chats) => {
+  if (document.hidden || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  const frames = [{ transform: "translateY(4px)", opacity: 0.5 }, {}];
+  for (const chat of chats) if (!chat.nextElementSibling) chat.animate(frames, { duration: 120, easing: "ease-out" });
 };
 
 const removeCurrentUser = (typing) => {
@@ -54,6 +64,7 @@ const onFragment = (fragment) => {
   const upto = Number(fragment.dataset.upto);
   feed.dataset.upto = Math.max(seen, upto);
   const isNew = ({ hidden, dataset }) => !hidden && Number(dataset.seq) > seen && dataset.author !== currentUser;
+  const isOwnNew = ({ hidden, dataset }) => !hidden && Number(dataset.seq) > seen && dataset.author === currentUser;
   const isBulk = [...fragment.children].filter(isNew).length > MAX_READ_OUT;
   const outside = [...fragment.children].filter((chat) => isOutside(feed, chat));
   for (const chat of outside) {
@@ -63,12 +74,14 @@ const onFragment = (fragment) => {
   pagination?.hold(outside);
   const insert = () =>
     scroll.receive(() => {
+      for (const { dataset } of [...fragment.children].filter(isOwnNew)) outbox?.arrived(dataset.seq);
       const chats = merge(feed, fragment);
       added(chats);
       return [...chats, ...outside].filter(isNew);
     });
   const chats = isBulk ? withoutAnnouncing(feed, insert) : insert();
   if (isBulk) announcer.add("newer", chats.length);
+  else rise(chats);
   connection.advance(upto);
   if (chats.length) notify(chats.at(-1));
   if (feed.childElementCount > MAX_CHATS) loadPagination().then((pages) => pages.trim());
@@ -145,7 +158,15 @@ const connection = new RoomConnection({
   listCursor: () => byId("rooms").dataset.upto,
   onMessage,
   onState,
-  keepsPage: () => outbox?.hasUnsent || form.elements.text.value,
+  keepsPage: () => outbox?.hasUnsent || form.elements.text.value || actions.isEditing,
+});
+
+const actions = new ChatActions({
+  feed,
+  scroller,
+  composer: form.elements.text,
+  onEdited: (rev) => connection.awaitEntry(rev),
+  onLost: (text, reason) => composer.restore(text, reason),
 });
 
 const composer = new Composer(form, {
@@ -157,13 +178,7 @@ const composer = new Composer(form, {
     else scroll.scrollToEnd();
   },
   onTyping: () => connection.sendTyping(),
-  onEdited: (rev) => connection.awaitEntry(rev),
-  lastChat: () => [...feed.querySelectorAll(".own:not([hidden]) .timestamp")].at(-1)?.href,
-});
-feed.addEventListener("click", (event) => {
-  if (!event.target.matches(".edit-link") || event.metaKey || event.ctrlKey || event.shiftKey) return;
-  event.preventDefault();
-  composer.edit(event.target.href);
+  editLast: () => actions.editLast(),
 });
 
 // A click on a person shows their card; with a modifier key it follows the link as usual.
@@ -181,6 +196,7 @@ outbox = new Outbox({
   key: `outbox ${currentUser} ${room}`,
   author: currentUser,
   list: byId("outbox"),
+  feed,
   action: form.action,
   texts: form.dataset,
   restore: (text, reason) => composer.restore(text, reason),

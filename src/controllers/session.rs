@@ -56,7 +56,7 @@ async fn sign_in(form: &Submission<'_, SignInForm>, ctx: &RequestContext<'_>) ->
     let device = ctx.cookies().device(secret).map(|device| (device, secret));
     let origin = SignInOrigin { address: ctx.client_address(), device };
     let user = User::sign_in(&ctx.db, login.clone(), password.clone(), origin).await?;
-    start_session(ctx, &user).await?;
+    start_session(ctx, &user, form.typed("zone")).await?;
     Ok(user)
 }
 

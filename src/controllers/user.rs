@@ -13,6 +13,7 @@ use super::room;
 use super::shell::shell_page;
 use crate::error::{Error, FieldErrors, Result};
 use crate::models::values::{Login, Nickname, Nonce, Password};
+use crate::models::session::ClientInfo;
 use crate::models::{Device, Session, User, UserId};
 use crate::views::Locale;
 use crate::views::user::{FormValues, PersonView, ProfilePage, SignInPage, UserJson};
@@ -94,13 +95,14 @@ pub(super) fn sign_in_path(next: Option<&str>) -> String {
 }
 
 /// Starts a session for a user and ends the browser's previous one.
-pub(super) async fn start_session(ctx: &RequestContext<'_>, user: &User) -> Result<()> {
+pub(super) async fn start_session(ctx: &RequestContext<'_>, user: &User, zone: &str) -> Result<()> {
     if let Ok(previous) = ctx.current_user().await {
         ctx.hub.end_sessions(&ctx.db, std::slice::from_ref(&previous.session)).await?;
     }
     let (cookies, secret) = (ctx.cookies(), ctx.images.secret());
     let device = cookies.device(secret).map_or_else(|| Device::new(secret), Ok)?.with_account(secret, user.id);
-    let token = Session::open(&ctx.db, user, ctx.user_agent(), ctx.client_address()).await?;
+    let client = ClientInfo { user_agent: ctx.user_agent(), address: ctx.client_address(), zone };
+    let token = Session::open(&ctx.db, user, client).await?;
     cookies.set_session(token.with_device(&device).as_str());
     cookies.clear_device();
     if let Some(locale) = user.locale.as_deref().and_then(Locale::from_tag) {
@@ -136,7 +138,7 @@ async fn sign_up(form: &Submission<'_, SignUpForm>, ctx: &RequestContext<'_>) ->
         }
         (created, _) => created?,
     };
-    start_session(ctx, &user).await?;
+    start_session(ctx, &user, form.typed("zone")).await?;
     Ok(user)
 }
 

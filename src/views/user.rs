@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::device_name::DeviceName;
 use super::form::FieldMessages;
 use super::time;
 use crate::models;
@@ -113,7 +114,10 @@ pub struct PictureUpload {
 #[derive(Serialize)]
 pub struct SessionView {
     id: String,
-    browser: String,
+    device: DeviceName,
+    user_agent: String,
+    /// The end of the time zone's name, mostly a city, with `_` for spaces.
+    city: Option<String>,
     address: String,
     last_used: String,
     is_current: bool,
@@ -123,7 +127,9 @@ impl SessionView {
     pub fn new(session: &models::Session, current: &models::Session) -> Self {
         Self {
             id: session.id.to_string(),
-            browser: session.user_agent.clone(),
+            device: DeviceName::parse(&session.user_agent),
+            user_agent: session.user_agent.clone(),
+            city: session.zone.as_deref().and_then(|zone| zone.rsplit('/').next()).map(str::to_owned),
             address: session.address.clone(),
             last_used: time::rfc3339(session.last_used),
             is_current: session.id == current.id,

@@ -131,6 +131,7 @@ async fn sessions_are_listed_and_ended_one_by_one_or_all() {
     }
     let page = person.get("/user/me").await.body;
     assert_eq!(page.matches("/user/me/session/").count(), 3, "all but this one");
+    devices_are_named(&site).await;
     let end = attribute_of(&page, "#sessions form", "action").unwrap();
     assert_eq!(stranger.post(&end, &[("_method", "delete")]).await.status, 404, "not one's own");
     assert_eq!(person.post(&end, &[("_method", "delete")]).await.status, 303);
@@ -151,6 +152,36 @@ async fn sessions_are_listed_and_ended_one_by_one_or_all() {
         assert_eq!(socket.close_code().await, Some(4401));
     }
     assert_eq!(person.get("/user/me").await.status, 200);
+}
+
+/// A device is its browser and its system, where its zone says it is; what a browser sends wrong is left out.
+async fn devices_are_named(site: &Site) {
+    let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36";
+    let signs_in = async |agent: &'static str, zone: &'static str| {
+        let visitor = site.visitor();
+        let form = [("userId", "gildong"), ("userPassword", PASSWORD), ("zone", zone)];
+        let request = visitor.request("POST", "/session").header("User-Agent", agent).form(&form);
+        assert_eq!(Answer::read(request).await.status, 303);
+        visitor
+    };
+    for (agent, zone, english, korean, city) in [
+        (chrome, "Asia/Seoul", "Chrome on Linux", "Linux의 Chrome", ["Seoul time", "서울 시간"]),
+        (chrome, "America/Sao_Paulo", "Chrome on Linux", "Linux의 Chrome", ["Sao Paulo time", "Sao Paulo 시간"]),
+        ("curl/8.5.0", "<b>/Seoul", "curl", "curl", ["", ""]),
+        ("", "", "Unknown browser", "알 수 없는 브라우저", ["", ""]),
+    ] {
+        let visitor = signs_in(agent, zone).await;
+        for (language, name, city) in [("en", english, city[0]), ("ko", korean, city[1])] {
+            let page = Answer::read(visitor.request("GET", "/user/me").header("Accept-Language", language)).await.body;
+            // The session that is used is the current one.
+            let own = page.split("<li>").find(|item| item.contains("<strong>")).unwrap();
+            assert_eq!(text_of(own, ".browser").as_deref().map(str::trim), Some(name));
+            assert_eq!(attribute_of(own, ".browser", "title").as_deref(), Some(agent));
+            let hint = text_of(own, ".hint").unwrap();
+            assert!(hint.starts_with(city) && hint.matches('·').count() == if city.is_empty() { 1 } else { 2 }, "{hint}");
+        }
+        assert_eq!(visitor.post("/session", &[("_method", "delete")]).await.status, 303);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -282,7 +282,7 @@ async fn links_can_be_followed_code_is_code_and_all_else_is_text() {
     let person = site.person("gildong").await;
     let room = person.make_room("text").await;
     let mut live = person.follow(&room, 0).await;
-    let text = "see https://a.kr/b?c=1&d을, `<b>` and\n```\n  let https = \"https://b.kr\";\n```\n<i>end</i>";
+    let text = "see https://a.kr/b?c=1&d을, `<b>` and\n```rust\n  let https = \"https://b.kr\";\n```\n<i>**\"end\"**는</i>";
     let said = person.say(&room, text).await;
     assert_eq!(said["text"], text, "bots get what was typed");
 
@@ -299,7 +299,8 @@ async fn links_can_be_followed_code_is_code_and_all_else_is_text() {
         assert_eq!(seen("> code").as_deref(), Some("<b>"));
         assert!(
             html.contains(
-                "<pre><code>  let https = &quot;https://b.kr&quot;;\n</code></pre>&lt;i&gt;end&lt;/i&gt;</div>"
+                "<figure class=\"code\" data-language=\"rust\"><pre><code>  let https = &quot;https://b.kr&quot;;</code></pre></figure>\
+                 &lt;i&gt;<strong>&quot;end&quot;</strong>는&lt;/i&gt;</div>"
             )
         );
         assert_eq!(seen("i").or(seen("b")), None);
@@ -341,7 +342,7 @@ async fn what_turns_the_direction_ends_with_its_chat() {
         }
     }
     assert_eq!(attribute_of(&page, "#chat-2 .text a", "href").as_deref(), Some("https://a.kr/"));
-    let sheet = attribute_of(&page, "link[href$='/chat.css']", "href").unwrap();
+    let sheet = attribute_of(&page, "link[href$='/bundle-room.css']", "href").unwrap();
     let sheet = person.get(&sheet).await.body;
     for rule in [".chat .text {", ".chat .text code {"] {
         let (_, rest) = sheet.split_once(rule).unwrap();

@@ -12,6 +12,7 @@ mod architecture;
 mod backup;
 mod browser;
 mod calendar;
+mod chat_actions;
 mod chats;
 mod cli;
 mod cluster;
