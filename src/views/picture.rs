@@ -15,7 +15,8 @@ const COLOURS: [&str; 12] = [
 /// The ground of a deleted user's silhouette.
 const NEUTRAL: &str = "#857d6b";
 
-/// Draws the avatar as SVG, or a silhouette for a deleted user. The colour depends on the id, so it stays when the nickname changes.
+/// Draws the avatar as SVG, or a silhouette for a deleted user. The colour depends on the id, so it stays when the
+/// nickname changes.
 pub fn initial_avatar(views: &Views, locale: Locale, id: &str, nickname: Option<&Nickname>) -> Result<String> {
     #[derive(Serialize)]
     struct AvatarContext<'a> {

@@ -143,9 +143,11 @@ async fn where_the_site_cannot_be_reached_a_page_says_so_in_the_readers_language
         matches!(&kept(&browser).await[..], [name] if name.ends_with("&lang=ko")).then_some(())
     })
     .await;
-    let sheets = "return Promise.all([...document.querySelectorAll('link[rel=stylesheet]')].map((sheet) => \
-                  caches.match(sheet.href, { ignoreVary: true }))).then((all) => all.map(Boolean));";
-    let sheets = browser.client.execute(sheets, vec![]).await.unwrap();
+    let sheets = "const page = await (await fetch('/offline')).text();
+         const links = new DOMParser().parseFromString(page, 'text/html').querySelectorAll('link[rel=stylesheet]');
+         const find = (link) => caches.match(link.getAttribute('href'), { ignoreVary: true });
+         return (await Promise.all([...links].map(find))).map(Boolean);";
+    let sheets = browser.run_async(sheets).await;
     assert!(
         sheets.as_array().unwrap().len() > 3 && sheets.as_array().unwrap().iter().all(|kept| kept == true),
         "{sheets}"
