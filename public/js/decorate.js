@@ -16,11 +16,6 @@ export function decorate(feed, chats) {
     if (chat.dataset.author !== currentUser || chat.hidden) continue;
     chat.classList.add("own");
     chat.querySelector(".nickname").dataset.you = feed.dataset.you;
-    const edit = document.createElement("a");
-    edit.className = "edit-link";
-    edit.href = chat.querySelector(".timestamp").href;
-    edit.textContent = feed.dataset.edit;
-    chat.querySelector(".meta").append(" ", edit);
   }
   group(chats);
   decorateCode(chats);

@@ -1,99 +1,192 @@
-// Edits one of the user's messages in the composer.
+// Edits a chat where it stands: its text becomes a field.
 
+import { MessageField, isSendKey } from "./message_field.js";
 import { request } from "./request.js";
+
+const elementOf = (seq) => document.getElementById(`chat-${seq}`);
+
+/** Sends a text. Returns the chat, or why it was refused. */
+async function put(address, text) {
+  try {
+    const body = new URLSearchParams({ text, author: document.body.dataset.currentUser });
+    const response = await request(address, { method: "PUT", body, json: true });
+    const json = await response.json();
+    return response.ok ? { chat: json } : { reason: json.error?.fields?.text ?? json.error?.message };
+  } catch {
+    return {};
+  }
+}
 
 export class ChatEditor {
   #form;
   #field;
-  #banner;
+  #toast;
   #onEdited;
-  /** The address of the chat that is edited, and of the chat that is being fetched. */
-  #address = null;
-  #requested = null;
-  #original = "";
-  #draft = "";
-  /** The text of the last edit that was sent: Enter may be pressed twice. */
-  #sent = "";
-  #queue = Promise.resolve();
+  #onRemove;
+  #onLost;
+  /** What is edited: the chat's number and address, its text before, and what to do when it ends. */
+  #edit = null;
+  /** Texts that are not saved yet, by the chat's number: another chat may be edited in between. */
+  #unsaved = new Map();
 
-  /** `onEdited` is called with the log entry of an edit. */
-  constructor(form, field, onEdited) {
-    this.#form = form;
-    this.#field = field;
-    this.#banner = form.querySelector("#editing");
+  /**
+   * `onEdited` is called with the log entry of an edit, `onRemove` with a chat whose text is to be removed, `onLost` with
+   * a text whose chat is gone.
+   */
+  constructor({ template, toast, onEdited, onRemove, onLost }) {
+    this.#form = template.content.querySelector(".chat-editor").cloneNode(true);
+    this.#field = new MessageField(this.#form, () => this.#changed());
+    this.#toast = toast;
     this.#onEdited = onEdited;
-    this.#banner.querySelector("button").addEventListener("click", () => this.stop());
+    this.#onRemove = onRemove;
+    this.#onLost = onLost;
+    const [, remove, cancel] = this.#form.querySelectorAll("button");
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    remove.addEventListener("click", () => this.#remove());
+    cancel.addEventListener("click", () => this.#cancel());
+    this.#form.addEventListener("keydown", (event) => this.#pressed(event));
   }
 
   get isEditing() {
-    return this.#address !== null;
+    return this.#edit !== null;
   }
 
-  async start(address) {
-    this.#requested = address;
-    const chat = await this.#fetch(address);
-    if (this.#requested !== address) return;
-    this.#requested = null;
-    // The chat's own page says what is wrong.
-    if (!chat || chat.removed) return location.assign(address);
-    if (!this.isEditing) this.#draft = this.#field.text;
-    this.#address = address;
-    this.#original = chat.text;
-    this.#sent = "";
-    this.#showBanner(true);
-    this.#field.setText(chat.text);
-    this.#field.focus();
-  }
-
-  submit() {
-    const address = this.#address;
-    const { text } = this.#field;
+  /** Begins to edit a chat; `onClose` is called at the end with the chat's element. */
+  async start(chat, onClose) {
+    const { seq } = chat.dataset;
+    if (this.#edit?.seq === seq) return this.#field.focus();
+    const address = chat.querySelector(".timestamp").href;
+    const text = await this.#fetch(address);
+    const element = elementOf(seq);
+    if (text === null || !element || element.hidden) return;
+    this.#leave();
+    this.#edit = { seq, address, text, onClose, savedRev: null };
+    this.#show(element);
     this.#field.clearError();
-    if (text === this.#original) return this.stop();
-    if (text === this.#sent) return;
-    this.#sent = text;
-    this.#queue = this.#queue.then(() => this.#save(address, text));
-  }
-
-  stop() {
-    this.#address = null;
-    this.#showBanner(false);
-    this.#field.clearError();
-    this.#field.setText(this.#draft);
+    this.#field.setText(this.#unsaved.get(seq) ?? text);
     this.#field.focus();
+    element.scrollIntoView({ block: "nearest" });
   }
 
-  #showBanner(isShown) {
-    const status = this.#banner.querySelector("[role=status]");
-    this.#banner.hidden = !isShown;
-    status.textContent = isShown ? status.dataset.text : "";
+  /** Keeps the field when another revision of its chat has arrived. */
+  added(chats) {
+    const chat = chats.find(({ dataset }) => dataset.seq === this.#edit?.seq);
+    if (!chat) return;
+    const { savedRev } = this.#edit;
+    if (chat.classList.contains("removed")) this.#lose();
+    else if (savedRev !== null && Number(chat.dataset.rev) >= savedRev) this.#close(chat);
+    else this.#move(chat);
   }
 
   async #fetch(address) {
     try {
       const response = await request(address, { json: true });
-      return response.ok ? await response.json() : null;
+      const chat = response.ok ? await response.json() : {};
+      if (typeof chat.text === "string" && !chat.removed) return chat.text;
+      // The chat's own page says what is wrong.
+      location.assign(address);
     } catch {
-      return null;
+      this.#toast.show(this.#toast.texts.editFailed, { isError: true });
+    }
+    return null;
+  }
+
+  #show(chat) {
+    chat.classList.add("editing");
+    chat.append(this.#form);
+  }
+
+  /** Moves the field into a new element, with its focus and selection. */
+  #move(chat) {
+    const { text } = this.#form.elements;
+    const { selectionStart, selectionEnd } = text;
+    this.#show(chat);
+    text.focus({ preventScroll: true });
+    text.setSelectionRange(selectionStart, selectionEnd);
+  }
+
+  #leave() {
+    if (!this.#edit) return;
+    if (this.#field.text !== this.#edit.text) this.#unsaved.set(this.#edit.seq, this.#field.text);
+    this.#form.closest(".chat")?.classList.remove("editing");
+    this.#form.remove();
+    this.#edit = null;
+  }
+
+  #close(chat = elementOf(this.#edit.seq)) {
+    const { seq, onClose } = this.#edit;
+    this.#form.elements.text.readOnly = false;
+    this.#leave();
+    this.#unsaved.delete(seq);
+    onClose?.(chat);
+  }
+
+  #cancel() {
+    this.#close();
+  }
+
+  #lose() {
+    const { text } = this.#field;
+    const wasChanged = text !== this.#edit.text;
+    this.#close();
+    if (wasChanged && text.trim()) this.#onLost(text, this.#toast.texts.gone);
+  }
+
+  #remove() {
+    const chat = elementOf(this.#edit.seq);
+    this.#close(chat);
+    this.#onRemove(chat);
+  }
+
+  #pressed(event) {
+    event.stopPropagation();
+    if (event.key === "Escape" && !event.isComposing) this.#cancel();
+    else if (event.target.name === "text" && isSendKey(event)) {
+      event.preventDefault();
+      this.#submit();
     }
   }
 
-  async #save(address, text) {
-    let reason = this.#form.dataset.refused;
-    try {
-      const body = new URLSearchParams({ text, author: document.body.dataset.currentUser });
-      const response = await request(address, { method: "PUT", body, json: true });
-      if (response.ok) {
-        if (this.#address === address && this.#field.text === text) this.stop();
-        return this.#onEdited((await response.json()).rev);
-      }
-      const { error = {} } = await response.json();
-      reason = error.fields?.text ?? error.message ?? reason;
-    } catch {
-      // The text stays in the field.
-    }
-    if (this.#address !== address) return;
-    this.#sent = "";
-    this.#field.showError(reason);
+  /** An empty text offers to remove the chat. */
+  #changed() {
+    if (!this.#edit) return;
+    const isEmpty = !this.#field.text.trim();
+    const [save, remove] = this.#form.querySelectorAll("button");
+    [save.hidden, remove.hidden] = [isEmpty, !isEmpty];
+  }
+
+  async #submit() {
+    const edit = this.#edit;
+    const { text } = this.#field;
+    const { text: input } = this.#form.elements;
+    if (!text.trim()) return this.#form.querySelector(".button-danger").focus();
+    if (text === edit.text) return this.#cancel();
+    // Enter may be pressed twice.
+    if (input.readOnly) return;
+    input.readOnly = true;
+    this.#field.clearError();
+    const { chat, reason } = await put(edit.address, text);
+    if (chat) return this.#saved(edit, chat.rev);
+    input.readOnly = false;
+    if (this.#edit === edit) this.#field.showError(reason ?? this.#toast.texts.editFailed);
+  }
+
+  /** Closes the field when the page shows the new text, so that the old one does not appear in between. */
+  #saved(edit, rev) {
+    const { texts } = this.#toast;
+    edit.savedRev = rev;
+    this.#toast.show(texts.edited, { action: texts.undo, onAction: () => this.#undo(edit) });
+    const element = elementOf(edit.seq);
+    if (this.#edit === edit && element && Number(element.dataset.rev) >= rev) this.#close(element);
+    this.#onEdited(rev);
+  }
+
+  async #undo({ address, text }) {
+    const { chat, reason } = await put(address, text);
+    if (chat) this.#onEdited(chat.rev);
+    else this.#toast.show(reason ?? this.#toast.texts.editFailed, { isError: true });
   }
 }

@@ -1,13 +1,18 @@
 // Groups the chats that one user posts in a row, and marks the first chat of each day. Both follow the order of the log:
 // when the server's clock is set back, no day begins again and no group reaches back.
 
-import { dayOf, setText, shortTimeOfDay, startOfDay, timeOfDay } from "./local_time.js";
+import { dateOf, dayOf, setText, shortTimeOfDay, startOfDay, timeOfDay } from "./local_time.js";
 
 const MAX_PAUSE = 5 * 60_000;
 const MINUTE = 60_000;
+/** A long group names its author again at each such number of the log, unless the group has just begun. */
+const REPEAT_EVERY = 10;
+const MIN_GROUP = 5;
 
 /** The latest day up to each visible chat. */
 const days = new WeakMap();
+/** How many chats of its author stand before each visible chat, at most `MIN_GROUP`. */
+const positions = new WeakMap();
 
 const timeOf = (chat) => new Date(chat.querySelector("time").dateTime);
 const minuteOf = (at) => Math.floor(at / MINUTE);
@@ -18,24 +23,48 @@ const neighbour = (chat, direction) => {
   return next;
 };
 
-/** Groups one chat with the one before. Returns whether its day has changed. */
+/** Returns whether a chat at this time belongs to the group of the chat before. */
+const continues = (at, before) => {
+  const last = timeOf(before);
+  return at - last < MAX_PAUSE && minuteOf(at) >= minuteOf(last);
+};
+
+/** Names the day at the first chat of the day. */
+const drawDay = (chat, day) => {
+  let line = chat.querySelector(":scope > .day");
+  if (day === null) {
+    line?.remove();
+    delete chat.dataset.day;
+    return;
+  }
+  if (!line) {
+    line = document.createElement("p");
+    line.className = "day";
+    line.append(document.createElement("span"));
+    chat.prepend(line);
+  }
+  chat.dataset.day = dayOf(day);
+  line.firstChild.title = dateOf(day);
+  setText(line.firstChild, chat.dataset.day);
+};
+
+/** Groups one chat with the one before. Returns whether the next chats change with it. */
 const groupOne = (chat) => {
   const before = neighbour(chat, "previousElementSibling");
   const at = timeOf(chat);
   const dayBefore = (before && days.get(before)) ?? -Infinity;
   const day = Math.max(startOfDay(at), dayBefore);
   const sameDay = day === dayBefore;
-  const last = before && timeOf(before);
-  const isNext = sameDay && at - last < MAX_PAUSE && minuteOf(at) >= minuteOf(last);
-  const isGrouped = isNext && before.dataset.author === chat.dataset.author;
+  const isNext = sameDay && before.dataset.author === chat.dataset.author && continues(at, before);
+  const position = isNext && !chat.dataset.new ? Math.min((positions.get(before) ?? 0) + 1, MIN_GROUP) : 0;
+  const isRepeated = position === MIN_GROUP && chat.dataset.no % REPEAT_EVERY === 0;
+  const isGrouped = position > 0 && !isRepeated;
   chat.classList.toggle("grouped", isGrouped);
   setText(chat.querySelector("time"), isGrouped ? shortTimeOfDay(at) : timeOfDay(at));
-  // The nickname of a grouped chat is not visible.
-  chat.querySelector(".nickname").tabIndex = isGrouped ? -1 : 0;
-  if (sameDay) delete chat.dataset.day;
-  else chat.dataset.day = dayOf(day);
-  const hasChanged = days.get(chat) !== day;
+  drawDay(chat, sameDay ? null : day);
+  const hasChanged = days.get(chat) !== day || positions.get(chat) !== position;
   days.set(chat, day);
+  positions.set(chat, position);
   return hasChanged;
 };
 
@@ -59,11 +88,25 @@ export function group(chats) {
     if (chat.dataset.day) dayStart = chat;
   }
   // When a new day begins, the line of the day before still says "today".
-  for (const first of dayStart?.parentElement.querySelectorAll("[data-day]") ?? []) first.dataset.day = dayOf(days.get(first));
+  for (const first of dayStart?.parentElement.querySelectorAll("[data-day]") ?? []) drawDay(first, days.get(first));
 }
 
 export function regroup(feed) {
   const chats = [...feed.children].filter((chat) => !chat.hidden);
   for (const chat of chats) days.delete(chat);
   chats.forEach(groupOne);
+}
+
+/** Returns the day of a chat in words. */
+export const dayOfChat = (chat) => dayOf(days.get(chat) ?? timeOf(chat));
+
+export const isToday = (chat) => days.get(chat) === startOfDay(Date.now());
+
+/** Groups messages of `author` that wait behind the feed. */
+export function groupWaiting(feed, author, elements) {
+  const chats = [...feed.children];
+  const last = chats.findLast((chat) => !chat.hidden);
+  const now = Date.now();
+  const isNext = last?.dataset.author === author && days.get(last) === startOfDay(now) && continues(now, last);
+  elements.forEach((element, index) => element.classList.toggle("grouped", isNext || index > 0));
 }

@@ -13,7 +13,9 @@ const formatters = () => {
   return {
     clock: format({ hour: "numeric", minute: "2-digit" }),
     short: format({ month: "short", day: "numeric" }),
-    day: format({ dateStyle: "full" }),
+    day: format({ weekday: "long", month: "long", day: "numeric" }),
+    date: format({ dateStyle: "full" }),
+    long: format({ dateStyle: "long" }),
     full: format({ dateStyle: "full", timeStyle: "medium" }),
   };
 };
@@ -34,11 +36,26 @@ export const shortTimeOfDay = (at) =>
     .join("")
     .trim();
 
-/** Returns the day of a time in words. Today and yesterday are named so. */
+/** Returns "Today" or "Yesterday". */
+const relativeDay = (ago) => {
+  const word = relative.format(-ago, "day");
+  return word.charAt(0).toLocaleUpperCase(language) + word.slice(1);
+};
+
+export const dateOf = (at) => formats.date.format(at);
+
+/** Returns the day of a time in words: today, yesterday, or the date, with the year unless it is this year. */
 export function dayOf(at) {
   const ago = daysAgo(at);
-  const name = formats.day.format(at);
-  return ago === 0 || ago === 1 ? `${relative.format(-ago, "day")}, ${name}` : name;
+  if (ago === 0 || ago === 1) return relativeDay(ago);
+  return new Date(at).getFullYear() === new Date().getFullYear() ? formats.day.format(at) : dateOf(at);
+}
+
+/** Returns the time of day for today, else the day. */
+export function timeInWords(at) {
+  const ago = daysAgo(at);
+  if (ago === 0) return timeOfDay(at);
+  return ago === 1 ? relativeDay(1) : formats.short.format(at);
 }
 
 /** Sets a text only if it differs: screen readers announce every change of a live region. */
@@ -59,17 +76,15 @@ function timeAgo(at) {
   return relative.format(-Math.floor(span / length), unit);
 }
 
-/** Writes the times below an element: the time of day for today, else the day. Times in a feed belong to `groups.js`. */
+/** Writes the times below an element. `data-relative` and `data-format` choose how. Times in a feed belong to `groups.js`. */
 export function localize(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
     time.title = formats.full.format(at);
     if (time.closest("chat-feed")) continue;
-    const ago = daysAgo(at);
     if ("relative" in time.dataset) setText(time, timeAgo(at));
-    else if (ago === 0) setText(time, timeOfDay(at));
-    else setText(time, ago === 1 ? relative.format(-1, "day") : formats.short.format(at));
+    else setText(time, time.dataset.format === "date" ? formats.long.format(at) : timeInWords(at));
   }
 }
 

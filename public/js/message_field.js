@@ -1,4 +1,4 @@
-// The composer's text field: its keys, its height, its error, and how many characters are left.
+// The text field of a message, in the composer or at a chat: its keys, its height, its error, and how many characters are left.
 
 /** The most characters, and how many are left when the counter appears. */
 const MAX_CHARACTERS = 4_000;
@@ -23,8 +23,8 @@ export class MessageField {
   /** `onChange` is called after each change of the text, with whether the user typed it. */
   constructor(form, onChange) {
     this.#input = form.elements.text;
-    this.#errors = form.querySelector("#composer-errors");
-    this.#counter = form.querySelector("#characters-left");
+    this.#errors = form.querySelector("[role=alert]");
+    this.#counter = form.querySelector("[data-left]");
     this.#onChange = onChange;
     // A browser would restore the text of a message that was being edited as if it were a draft.
     this.#input.autocomplete = "off";
@@ -62,7 +62,9 @@ export class MessageField {
 
   #changed(isTyped) {
     this.#grow();
-    this.#count();
+    const fits = this.#count();
+    // What was wrong may be right now.
+    if (isTyped && fits) this.clearError();
     this.#onChange(isTyped);
   }
 
@@ -75,11 +77,13 @@ export class MessageField {
     style.height = `${scrollHeight + offsetHeight - clientHeight}px`;
   }
 
+  /** Shows how many characters are left. Returns whether there are any. */
   #count() {
     const left = MAX_CHARACTERS - [...this.text.trimEnd()].length;
     const { left: leftText, over: overText } = this.#counter.dataset;
     this.#counter.hidden = left > WARN_BELOW;
     this.#counter.textContent = (left < 0 ? overText : leftText).replace("#", Math.abs(left));
     this.#counter.classList.toggle("over", left < 0);
+    return left >= 0;
   }
 }

@@ -2,6 +2,8 @@
 // the other, each with its first nonce: a message that is sent twice is posted once.
 
 import { Backoff } from "./backoff.js";
+import { groupWaiting } from "./groups.js";
+import { timeOfDay } from "./local_time.js";
 import { request } from "./request.js";
 import { local } from "./storage.js";
 
@@ -80,24 +82,28 @@ export class Outbox {
   #store;
   #author;
   #list;
+  #feed;
   #action;
   #texts;
   #restore;
   #onSent;
   #isSending = false;
+  /** The nonce of the message whose answer is awaited. */
+  #inFlight = null;
   #backoff = new Backoff(FIRST_PAUSE);
   #timer = 0;
   /** The nonces of messages that are too old to be sent without a confirmation. */
   #expired;
 
   /**
-   * `list` shows the messages, `texts` are the labels. `restore` puts a refused text back into the composer and returns
-   * whether it did. `onSent` is called with the number of a chat.
+   * `list` shows the messages behind `feed`, `texts` are the labels. `restore` puts a refused text back into the composer
+   * and returns whether it did. `onSent` is called with the number of a chat.
    */
-  constructor({ key, author, list, action, texts, restore, onSent }) {
+  constructor({ key, author, list, feed, action, texts, restore, onSent }) {
     this.#store = new OutboxStore(key);
     this.#author = author;
     this.#list = list;
+    this.#feed = feed;
     this.#action = action;
     this.#texts = texts;
     this.#restore = restore;
@@ -129,6 +135,19 @@ export class Outbox {
     this.#list.querySelector(`[data-seq="${seq}"]`)?.remove();
   }
 
+  /** Hides the message in flight: a new chat of its author has arrived before the answer. */
+  arrived(seq) {
+    const element = this.#inFlight && this.#element(this.#inFlight);
+    if (!element || element.dataset.arrived) return;
+    element.dataset.arrived = seq;
+    element.hidden = true;
+  }
+
+  /** Groups the messages with the end of the feed. */
+  regroup() {
+    groupWaiting(this.#feed, this.#author, [...this.#list.children].filter(({ hidden }) => !hidden));
+  }
+
   async #sendAll() {
     this.#isSending = true;
     for (let next = this.#next(); next; next = this.#next()) {
@@ -149,14 +168,17 @@ export class Outbox {
   /** Sends one message. Returns whether the next one may be sent. */
   async #send(item) {
     let response;
+    this.#inFlight = item.nonce;
     try {
       const body = new URLSearchParams({ text: item.text, nonce: item.nonce, author: this.#author });
       response = await request(this.#action, { method: "POST", body, json: true });
     } catch {
+      this.#landed(item.nonce);
       return false;
     }
     // A proxy may answer with something else than JSON.
     const json = await response.json().catch(() => ({}));
+    this.#landed(item.nonce, json.seq);
     if (response.ok && json.seq) {
       this.#element(item.nonce)?.setAttribute("data-seq", json.seq);
       this.#remove(item.nonce);
@@ -166,6 +188,15 @@ export class Outbox {
     // Signed out: the message waits until its author signs in.
     if (response.status === 401) return false;
     return this.#refused(item, response.status, json.error ?? {});
+  }
+
+  /** Shows the message again if the chat that had arrived was another one. */
+  #landed(nonce, seq) {
+    this.#inFlight = null;
+    const element = this.#element(nonce);
+    if (!element?.dataset.arrived || element.dataset.arrived === String(seq)) return;
+    delete element.dataset.arrived;
+    element.hidden = false;
   }
 
   /** Handles a refusal. Returns whether the next message may be sent. */
@@ -217,19 +248,27 @@ export class Outbox {
       state.role = reason ? "alert" : null;
       element.querySelector(".actions").hidden = !reason;
     }
+    this.regroup();
   }
 
-  #create({ nonce, text }) {
-    const element = document.createElement("li");
+  /** Creates an element that looks as the chat will. */
+  #create({ nonce, text, at }) {
+    const part = (name, className, content = "") => {
+      const element = document.createElement(name);
+      element.className = className;
+      element.textContent = content;
+      return element;
+    };
+    const element = part("li", "chat own");
     element.dataset.nonce = nonce;
-    const body = document.createElement("p");
-    body.className = "text";
+    const picture = part("img", "picture");
+    Object.assign(picture, { src: `/user/${this.#author}/image?small`, alt: "", width: 40, height: 40 });
+    const meta = part("p", "meta");
+    meta.append(part("bdi", "nickname", this.#texts.nickname), " ", part("span", "timestamp", timeOfDay(at)));
+    const body = part("div", "text", text);
     body.dir = "auto";
-    body.textContent = text;
-    const state = document.createElement("p");
-    state.className = "state";
-    const actions = document.createElement("p");
-    actions.className = "actions";
+    const state = part("p", "state");
+    const actions = part("p", "actions");
     const addButton = (name, onClick) => {
       const button = document.createElement("button");
       button.type = "button";
@@ -244,7 +283,7 @@ export class Outbox {
       this.flush();
     });
     addButton("discard", () => this.#remove(nonce));
-    element.append(body, state, actions);
+    element.append(picture, meta, body, state, actions);
     return element;
   }
 }

@@ -20,7 +20,12 @@ async fn a_changed_nickname_shows_on_every_page_live_chats_included() {
 
     let changed = gildong.post("/user/me", &[("_method", "put"), ("userNickname", "새 이름")]).await;
     assert_eq!((changed.status, changed.location.as_deref()), (303, Some("/user/me?done=profile")));
-    assert!(text_of(&gildong.get("/user/me?done=profile").await.body, ".notice").is_some());
+    let saved = gildong.get("/user/me?done=profile").await.body;
+    assert_eq!(text_of(&saved, "section:has(#profile) > .notice").as_deref(), Some("Nickname saved."));
+    let changed = gildong.post("/user/me", &[("_method", "put"), ("theme", "dark")]).await;
+    assert_eq!(changed.location.as_deref(), Some("/user/me?done=preferences#preferences-title"));
+    let saved = gildong.get("/user/me?done=preferences").await.body;
+    assert!(text_of(&saved, "section:has(#preferences) > .notice").is_some(), "a notice stands beside its cause");
     assert_eq!(chunhyang.open(&room).await.chats[&1].nickname, "새 이름");
     assert!(chunhyang.ask_since(&room, 0).await.body.contains("새 이름"));
     gildong.say(&room, "after").await;
@@ -138,6 +143,9 @@ async fn sessions_are_listed_and_ended_one_by_one_or_all() {
         statuses.iter().filter(|status| **status == 200).count()
     };
     assert_eq!(signed_in().await, 2);
+    let noticed = person.get("/user/me?done=sessions").await.body;
+    assert_eq!(text_of(&noticed, "section:has(#sessions) > .notice").as_deref(), Some("Signed out there."));
+    assert!(text_of(&noticed, "details:has(#end-sessions) > summary").is_some(), "ending all asks first");
     assert_eq!(person.post("/user/me/session", &[("_method", "delete")]).await.status, 303);
     assert_eq!(signed_in().await, 0);
     for mut socket in sockets {
@@ -190,11 +198,15 @@ async fn who_leaves_is_a_deleted_user_and_the_next_one_is_no_admin() {
 
     let left = first.post("/user/me", &leave(PASSWORD)).await;
     assert_eq!((left.status, left.location.as_deref()), (303, Some("/user")));
+    let door = async || text_of(&first.get("/user").await.body, ".notice");
+    assert_eq!((door().await.as_deref(), door().await), (Some("Your account was deleted."), None), "it is said once");
     assert_eq!(live.close_code().await, Some(4401));
     assert_eq!(site.visitor().sign_in("gildong", PASSWORD).await.status, 422);
     let page = guest.open(&room).await;
     assert_eq!((page.chats[&1].nickname.as_str(), page.chats[&1].text.as_str()), ("deleted user", "remember me"));
-    assert_eq!(guest.get(&format!("/user/{author}")).await.status, 404);
+    let card = guest.get(&format!("/user/{author}")).await;
+    assert_eq!((card.status, text_of(&card.body, ".person h1").as_deref()), (404, Some("deleted user")));
+    assert!(!guest.get(&format!("/user/{author}/image")).await.body.contains("<text"), "a silhouette has no letter");
     let form = [("userId", "second"), ("userPassword", PASSWORD), ("userNickname", "second")];
     assert_eq!(site.visitor().post_for_json("/user", &form).await.json()["admin"], false);
     // The id is free again.

@@ -64,11 +64,11 @@ async fn today_becomes_yesterday_at_midnight_on_every_page() {
     let day = "return document.querySelector('#feed [data-day]').dataset.day;";
     let time = "return document.querySelector('main time').textContent;";
     for (path, shown, before, after) in [
-        (room.clone(), day, "today, ", "yesterday, "),
-        (format!("{room}?before=4"), day, "today, ", "yesterday, "),
-        ("/room".into(), time, "M", "yesterday"),
-        ("/user/me".into(), time, "M", "yesterday"),
-        (format!("{room}/chat/2"), time, "M", "yesterday"),
+        (room.clone(), day, "Today", "Yesterday"),
+        (format!("{room}?before=4"), day, "Today", "Yesterday"),
+        ("/room".into(), time, "M", "Yesterday"),
+        ("/user/me".into(), time, "M", "Yesterday"),
+        (format!("{room}/chat/2"), time, "M", "Yesterday"),
     ] {
         browser.goto(&format!("{}{path}", site.address)).await;
         let text = || async { browser.run(shown, json!([])).await.as_str().unwrap().to_owned() };

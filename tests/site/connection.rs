@@ -81,8 +81,7 @@ async fn own_chats_and_edits_are_shown_over_a_dead_connection() {
     eventually("the new connection", || async { (open_socket(&browser).await > opened).then_some(()) }).await;
     proxy.freeze();
     browser.type_into("#composer textarea", "\u{e013}").await;
-    browser.find("#editing:not([hidden])").await;
-    browser.type_into("#composer textarea", ", changed\u{e007}").await;
+    browser.type_into(".chat-editor textarea", ", changed\u{e007}").await;
     browser.sees(&["mine", "said to nobody, changed"]).await;
     browser.close().await;
 }

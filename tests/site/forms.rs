@@ -301,11 +301,10 @@ async fn a_page_of_one_person_does_nothing_in_the_name_of_another() {
             // An edit as well.
             browser.client.execute("document.querySelector('#composer textarea').value = ''", vec![]).await.unwrap();
             browser.find("#composer textarea").await.send_keys("\u{e013}").await.unwrap();
-            browser.find("#editing:not([hidden])").await;
-            browser.type_into("#composer textarea", "!").await;
-            browser.click("#composer button").await;
+            browser.type_into(".chat-editor textarea", "!").await;
+            browser.click(".chat-editor button").await;
             eventually("it to say why", || async {
-                let why = browser.find("#composer [data-error-for=text]").await;
+                let why = browser.find(".chat-editor [data-error-for=text]").await;
                 why.text().await.ok()?.contains(&name).then_some(())
             })
             .await;

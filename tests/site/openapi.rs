@@ -22,6 +22,7 @@ const PAGES: [&str; 8] = [
     "get /public/{version}/{name..}",
     "get /room/{id}/chat?stream",
     "get /room/{id}/live",
+    "get /user/me/live",
     "get /worker.js",
 ];
 

@@ -19,7 +19,7 @@ async fn two_tabs_that_write_at_the_same_time_lose_nothing() {
             "const { Outbox } = await import(document.querySelector('script[src*=\"/js/room.js\"]').src.replace('room.js', 'outbox.js'));
              const { dataset } = document.getElementById('composer');
              const key = `outbox ${document.body.dataset.currentUser} ${document.getElementById('feed').dataset.room}`;
-             const tab = () => new Outbox({ key, author: document.body.dataset.currentUser, list: document.createElement('ol'),
+             const tab = () => new Outbox({ key, author: document.body.dataset.currentUser, list: document.createElement('ol'), feed: document.getElementById('feed'),
                action: 'http://127.0.0.1:9/', texts: dataset, restore: () => false, onSent: () => {} });
              const [one, other] = [tab(), tab()];
              const write = Storage.prototype.setItem;

@@ -4,7 +4,7 @@ use image::GenericImageView;
 use serde_json::{Value, json};
 
 use crate::helpers::browser::Browser;
-use crate::helpers::devtools::{Device, ENTER, Key, SELECT_ALL, SHIFT_TAB, SPACE, TAB, Wishes};
+use crate::helpers::devtools::{DELETE, Device, ENTER, ESCAPE, Key, SELECT_ALL, SHIFT_TAB, SPACE, TAB, UP, Wishes};
 use crate::helpers::eventually;
 use crate::helpers::page_gallery::Gallery;
 use crate::helpers::person::PASSWORD;
@@ -220,7 +220,10 @@ async fn the_whole_site_by_keyboard_alone() {
     let site = Site::start().await;
     let browser = Browser::open(true).await;
     browser.goto(&format!("{}/user", site.address)).await;
-    browser.tab_to("#sign-up [name=userId]").await;
+    eventually("the first field to have the focus", || async {
+        browser.has_focus("#sign-up [name=userId]").await.then_some(())
+    })
+    .await;
     browser.type_keys("gildong").await;
     browser.tab_to("#sign-up [name=userPassword]").await;
     browser.type_keys(PASSWORD).await;
@@ -247,23 +250,28 @@ async fn the_whole_site_by_keyboard_alone() {
     browser.type_keys("helo").await;
     browser.press(ENTER).await;
     browser.sees(&["helo"]).await;
-    browser.go_to(SHIFT_TAB, &format!("#chat-1 a[href='{room}/chat/1']")).await;
-    browser.press(ENTER).await;
-    browser.find("#edit-chat textarea").await;
-    browser.tab_to("#edit-chat textarea").await;
+    // All chats together are one stop; the arrows lead through them, and the links of one can be reached.
+    browser.go_to(SHIFT_TAB, "#log").await;
+    browser.press(UP).await;
+    assert!(browser.has_focus("#chat-1").await);
+    browser.shows_focus().await;
+    browser.tab_to(&format!("#chat-1 a[href='{room}/chat/1']")).await;
+    browser.go_to(SHIFT_TAB, "#chat-1").await;
+    browser.type_keys("e").await;
+    browser.find(".chat-editor textarea:focus").await;
     browser.press(SELECT_ALL).await;
     browser.type_keys("hello").await;
-    browser.tab_to("#edit-chat button:not([type=button])").await;
+    browser.tab_to(".chat-editor .save").await;
     browser.press(SPACE).await;
-    browser.find("#connection[data-state=connected]").await;
+    browser.find("#chat-1:focus .edited").await;
     browser.sees(&["hello"]).await;
-    browser.tab_to(&format!("#chat-1 a[href='{room}/chat/1']")).await;
+    browser.press(DELETE).await;
+    browser.find(".chat-menu [data-action=delete]:focus").await;
     browser.press(ENTER).await;
-    browser.find("#remove-chat button").await;
-    browser.tab_to("#remove-chat button").await;
-    browser.press(ENTER).await;
-    browser.find("#connection[data-state=connected]").await;
-    browser.sees(&[]).await;
+    browser.find("#chat-1[hidden]").await;
+    browser.tab_to("#toast button").await;
+    browser.press(ESCAPE).await;
+    browser.find("#chat-1.removed").await;
 
     browser.go_to(SHIFT_TAB, "a[href='/user/me']").await;
     browser.press(ENTER).await;

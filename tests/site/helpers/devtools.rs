@@ -41,8 +41,12 @@ pub struct Key {
 pub const TAB: Key = Key { name: "Tab", number: 9, text: "", modifiers: 0, command: None };
 pub const SHIFT_TAB: Key = Key { modifiers: 8, ..TAB };
 pub const CONTROL_ENTER: Key = Key { modifiers: 2, text: "", ..ENTER };
+pub const ESCAPE: Key = Key { name: "Escape", number: 27, text: "", modifiers: 0, command: None };
 pub const ENTER: Key = Key { name: "Enter", number: 13, text: "\r", modifiers: 0, command: None };
 pub const SPACE: Key = Key { name: "Space", number: 32, text: " ", modifiers: 0, command: None };
+pub const UP: Key = Key { name: "ArrowUp", number: 38, text: "", modifiers: 0, command: None };
+pub const DELETE: Key = Key { name: "Delete", number: 46, text: "", modifiers: 0, command: None };
+pub const ESCAPE: Key = Key { name: "Escape", number: 27, text: "", modifiers: 0, command: None };
 pub const SELECT_ALL: Key = Key { name: "KeyA", number: 65, text: "", modifiers: 2, command: Some("selectAll") };
 
 impl Device {
@@ -162,6 +166,30 @@ impl Browser {
         event["text"] = "".into();
         event["commands"] = json!([]);
         self.devtools("Input.dispatchKeyEvent", event).await;
+    }
+
+    /// Moves the pointer onto an element.
+    pub async fn hover(&self, css: &str) {
+        let [x, y] = self.middle(css).await;
+        self.devtools("Input.dispatchMouseEvent", json!({ "type": "mouseMoved", "x": x, "y": y })).await;
+    }
+
+    /// Taps an element with a finger.
+    pub async fn tap(&self, css: &str) {
+        let [x, y] = self.middle(css).await;
+        let touch = |kind: &str, points: Value| json!({ "type": kind, "touchPoints": points });
+        self.devtools("Input.dispatchTouchEvent", touch("touchStart", json!([{ "x": x, "y": y }]))).await;
+        self.devtools("Input.dispatchTouchEvent", touch("touchEnd", json!([]))).await;
+    }
+
+    async fn middle(&self, css: &str) -> [f64; 2] {
+        self.find(css).await;
+        let middle = "const element = document.querySelector(arguments[0]);
+             element.scrollIntoView({ block: 'nearest' });
+             const { left, right, top, bottom } = element.getBoundingClientRect();
+             return [(left + right) / 2, (top + bottom) / 2];";
+        let middle = self.run(middle, json!([css])).await;
+        [middle[0].as_f64().unwrap(), middle[1].as_f64().unwrap()]
     }
 
     /// Types where the focus is, key by key.

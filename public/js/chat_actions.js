@@ -1,0 +1,53 @@
+// What a reader can do with a chat. All of it is loaded on the first sign that somebody uses the page.
+
+const FIRST_USE = ["pointermove", "pointerdown", "keydown"];
+
+const loadSheet = () =>
+  new Promise((resolve, reject) => {
+    const sheet = document.createElement("link");
+    Object.assign(sheet, { rel: "stylesheet", onload: resolve, onerror: reject });
+    sheet.href = new URL("../css/chat_tools.css", import.meta.url);
+    document.head.append(sheet);
+  });
+
+export class ChatActions {
+  #options;
+  #loading = null;
+  #tools = null;
+
+  /** `options` are those of `ChatTools`. */
+  constructor(options) {
+    this.#options = options;
+    this.added([...options.feed.children]);
+    for (const type of FIRST_USE) addEventListener(type, () => this.#load(), { once: true, passive: true });
+    // The pointer may be at a chat before there is something to answer it.
+    const { feed } = options;
+    feed.addEventListener("pointerover", (event) => !this.#tools && this.#load().then(() => this.#tools?.hovered(event)));
+    feed.addEventListener("click", (event) => !this.#tools && this.#load().then(() => this.#tools?.tapped(event)));
+  }
+
+  get isEditing() {
+    return this.#tools?.isEditing ?? false;
+  }
+
+  /** Edits the reader's last chat on the page. Returns whether there is one. */
+  editLast() {
+    const last = [...this.#options.feed.querySelectorAll(".own:not([hidden])")].at(-1);
+    if (last) this.#load().then(() => this.#tools?.edit(last, true));
+    return Boolean(last);
+  }
+
+  /** Takes new elements of chats into account. */
+  added(chats) {
+    for (const chat of chats) for (const link of chat.querySelectorAll(".meta a")) link.tabIndex = -1;
+    this.#tools?.added(chats);
+  }
+
+  /** After a failure the next use tries again: the page of each chat has forms for the same. */
+  #load() {
+    return (this.#loading ??= Promise.all([import("./chat_tools.js"), loadSheet()]).then(
+      ([{ ChatTools }]) => void (this.#tools = new ChatTools(this.#options)),
+      () => void (this.#loading = null),
+    ));
+  }
+}
