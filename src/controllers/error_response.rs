@@ -59,7 +59,9 @@ fn subject(request: &Request<'_>) -> Subject {
     let path = request.uri().path().segments();
     match [path.get(0), path.get(1), path.get(2)] {
         [Some("session"), None, None] => Subject::SignIn,
-        [Some("room"), Some(id), None | Some("chat")] if path.len() < 4 && id.parse::<RoomId>().is_ok() => Subject::Room,
+        [Some("room"), Some(id), None | Some("chat")] if path.len() < 4 && id.parse::<RoomId>().is_ok() => {
+            Subject::Room
+        }
         _ => Subject::Other,
     }
 }

@@ -12,8 +12,8 @@ use super::request_context::RequestContext;
 use super::room;
 use super::shell::shell_page;
 use crate::error::{Error, FieldErrors, Result};
-use crate::models::values::{Login, Nickname, Nonce, Password};
 use crate::models::session::ClientInfo;
+use crate::models::values::{Login, Nickname, Nonce, Password};
 use crate::models::{Device, Session, User, UserId};
 use crate::views::Locale;
 use crate::views::user::{FormValues, PersonView, ProfilePage, SignInPage, UserJson};
@@ -81,11 +81,8 @@ async fn show(id: UserId, current_user: PageUser<'_>, ctx: RequestContext<'_>) -
     if let Some(user) = user.as_ref().filter(|_| ctx.wants_json()) {
         return Reply::json(&UserJson::from(user));
     }
-    let page = ProfilePage {
-        id: id.to_string(),
-        person: user.as_ref().map(PersonView::from),
-        room: ctx.referring_room(),
-    };
+    let page =
+        ProfilePage { id: id.to_string(), person: user.as_ref().map(PersonView::from), room: ctx.referring_room() };
     Ok(shell_page(&ctx, &current_user, None, "users/profile.html.tera", &page).await?.with_status(status))
 }
 

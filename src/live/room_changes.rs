@@ -168,7 +168,8 @@ mod tests {
         }
         assert_eq!(rooms(&mut recent, start), Some(vec![room(2), room(1)]));
         assert_eq!(rooms(&mut recent, start + 2), Some(vec![room(1)]));
-        assert_eq!(rooms(&mut recent, recent.last()), Some(vec![]));
+        let last = recent.last();
+        assert_eq!(rooms(&mut recent, last), Some(vec![]));
     }
 
     #[test]
@@ -176,7 +177,8 @@ mod tests {
         let mut recent = recent();
         let start = recent.last();
         recent.push(RoomChange::Closed(room(1)));
-        let (NextChanges::Ready(one, _), NextChanges::Ready(other, _)) = (recent.after(start), recent.after(start)) else {
+        let (NextChanges::Ready(one, _), NextChanges::Ready(other, _)) = (recent.after(start), recent.after(start))
+        else {
             panic!("there is a change")
         };
         assert!(Arc::ptr_eq(&one, &other));

@@ -73,7 +73,11 @@ mod tests {
         let chrome = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0";
         for (user_agent, browser, system) in [
             (format!("Mozilla/5.0 (X11; Linux x86_64) {chrome} Safari/537.36"), "Chrome", "Linux"),
-            (format!("Mozilla/5.0 (Windows NT 10.0; Win64; x64) {chrome} Safari/537.36 Edg/141.0.0.0"), "Edge", "Windows"),
+            (
+                format!("Mozilla/5.0 (Windows NT 10.0; Win64; x64) {chrome} Safari/537.36 Edg/141.0.0.0"),
+                "Edge",
+                "Windows",
+            ),
             (format!("Mozilla/5.0 (Windows NT 10.0) {chrome} Whale/4.34.340.19 Safari/537.36"), "Whale", "Windows"),
             (format!("Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) {chrome} Safari/537.36"), "Chrome", "ChromeOS"),
             (
@@ -92,7 +96,9 @@ mod tests {
                 "macOS",
             ),
             (
-                format!("Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) {webkit} CriOS/141.0 Mobile/15E148 Safari/604.1"),
+                format!(
+                    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) {webkit} CriOS/141.0 Mobile/15E148 Safari/604.1"
+                ),
                 "Chrome",
                 "iPhone",
             ),

@@ -236,7 +236,9 @@ mod tests {
             "<code>&lt;b&gt;</code> <figure class=\"code\"><pre><code>&lt;i&gt;</code></pre></figure>"
         );
         assert_eq!(to_html("one\n\n\ntwo  "), "one\n\n\ntwo  ");
-        for text in ["# a", "[a](b) ![a](b) [a]: b", "&amp; \\* <!-- a -->", "a\n===", "a | b\n--|--", "    a", "~~~\na"] {
+        for text in
+            ["# a", "[a](b) ![a](b) [a]: b", "&amp; \\* <!-- a -->", "a\n===", "a | b\n--|--", "    a", "~~~\na"]
+        {
             let html = to_html(text);
             assert!(!html.contains('<'), "{html}");
             assert_eq!(read(&html), text);
@@ -291,9 +293,20 @@ mod tests {
 
     #[test]
     fn backticks_without_a_partner_are_text() {
-        for text in
-            ["`", "``", "```", "````", "a `b", "`a\nb`", "```a", "``a``", "`` ` ``` ````", "` `", "``` \n ```", "```a````"]
-        {
+        for text in [
+            "`",
+            "``",
+            "```",
+            "````",
+            "a `b",
+            "`a\nb`",
+            "```a",
+            "``a``",
+            "`` ` ``` ````",
+            "` `",
+            "``` \n ```",
+            "```a````",
+        ] {
             assert_eq!(to_html(text), text);
         }
         assert_eq!(marked("`a\n`b`"), "`a\n{b}");
@@ -306,7 +319,10 @@ mod tests {
             ("a\n> > b\n> c\n\nd", "a<blockquote><blockquote>b</blockquote>c</blockquote>d"),
             ("> - a\n> `b`", "<blockquote><ul><li>a</li></ul><code>b</code></blockquote>"),
             ("- a\n- *b*\n  c\nd", "<ul><li>a</li><li><em>b</em>\nc</li></ul>d"),
-            ("- a\n  - b\n    1. c\n- d", "<ul><li>a<ul><li>b<ol><li value=\"1\">c</li></ol></li></ul></li><li>d</li></ul>"),
+            (
+                "- a\n  - b\n    1. c\n- d",
+                "<ul><li>a<ul><li>b<ol><li value=\"1\">c</li></ol></li></ul></li><li>d</li></ul>",
+            ),
             ("3. a\n2. b\n- c", "<ol><li value=\"3\">a</li><li value=\"2\">b</li></ol><ul><li>c</li></ul>"),
             ("  - a\n- b", "<ul><li>a</li></ul><ul><li>b</li></ul>"),
             ("가:\n\n- a\n\n- b", "가:<ul><li>a</li></ul><ul><li>b</li></ul>"),
@@ -368,7 +384,8 @@ mod tests {
                 continue;
             }
             let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
-            let quoted = |start: &str, end: &str| attributes.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
+            let quoted =
+                |start: &str, end: &str| attributes.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
             let is_known = match name {
                 "em" | "strong" | "del" | "code" | "pre" | "blockquote" | "ul" | "ol" => attributes.is_empty(),
                 "li" => {
@@ -406,9 +423,50 @@ mod tests {
     #[test]
     fn whatever_is_typed_is_read_as_it_was_typed() {
         let parts = [
-            "`", "``", "```", "```\n", "\n", "\n\n", " ", "<", ">", "\n> ", "\n> > ", "\n- ", "\n  - ", "\n1. ", "\n12. ", "*", "**", "***",
-            "_", "~~", "~", "\\", "js\n", "&", "&lt;", "\"", "'", "<script>", "https://", "http://a.kr", "www.a.kr", "/", "?",
-            "가", "을", "a", "(", ")", "]", ".", "😀", "\u{2067}", "--", "https://ㅎ.kr/\"onclick=",
+            "`",
+            "``",
+            "```",
+            "```\n",
+            "\n",
+            "\n\n",
+            " ",
+            "<",
+            ">",
+            "\n> ",
+            "\n> > ",
+            "\n- ",
+            "\n  - ",
+            "\n1. ",
+            "\n12. ",
+            "*",
+            "**",
+            "***",
+            "_",
+            "~~",
+            "~",
+            "\\",
+            "js\n",
+            "&",
+            "&lt;",
+            "\"",
+            "'",
+            "<script>",
+            "https://",
+            "http://a.kr",
+            "www.a.kr",
+            "/",
+            "?",
+            "가",
+            "을",
+            "a",
+            "(",
+            ")",
+            "]",
+            ".",
+            "😀",
+            "\u{2067}",
+            "--",
+            "https://ㅎ.kr/\"onclick=",
         ];
         let mut seed = 1_u64;
         let mut below = |n: usize| {
@@ -429,7 +487,15 @@ mod tests {
 
     #[test]
     fn a_size_is_estimated_closely_without_rendering() {
-        for text in ["안녕하세요", "**a** _b_ ~~c~~ `d`", "```js\n1\n```", "> a\n> b", "- a\n- b\n- c", "www.a.kr <b>", "https://a.kr/b"] {
+        for text in [
+            "안녕하세요",
+            "**a** _b_ ~~c~~ `d`",
+            "```js\n1\n```",
+            "> a\n> b",
+            "- a\n- b\n- c",
+            "www.a.kr <b>",
+            "https://a.kr/b",
+        ] {
             let (size, about) = (to_html(text).len(), approximate_html_size(text));
             assert!((size..=3 * size).contains(&(about + 8)), "{text:?}: {size}, estimated {about}");
         }
@@ -439,10 +505,56 @@ mod tests {
     fn no_text_takes_long() {
         let limit = 4_000;
         let long = [
-            "`", "[", "(", "` ", "`a", "``` ", "`\n", "` `` ", "http://", "https://a/", "https://a/(", "http://[", "https://a을", "www.",
-            "www.a", "www.a.kr ", "w", "*", "*a", "*a ", "**a ", "a**", "a** ", "***a ", "***a** ", "_a ", "~~a ", "*a **b ~~c _d ",
-            "*a b* ", "a* ", "*_", "*_*_ ", "가**나", "> ", "> a\n", ">", ">\n", "> > a\n", "- ", "- a\n", "- a\n  b\n", "  - a\n", "1. ", "1. a\n",
-            "```js\n", "> ```\n", "\n", " ", "\t\n", "> > > > > - *a `b` ```",
+            "`",
+            "[",
+            "(",
+            "` ",
+            "`a",
+            "``` ",
+            "`\n",
+            "` `` ",
+            "http://",
+            "https://a/",
+            "https://a/(",
+            "http://[",
+            "https://a을",
+            "www.",
+            "www.a",
+            "www.a.kr ",
+            "w",
+            "*",
+            "*a",
+            "*a ",
+            "**a ",
+            "a**",
+            "a** ",
+            "***a ",
+            "***a** ",
+            "_a ",
+            "~~a ",
+            "*a **b ~~c _d ",
+            "*a b* ",
+            "a* ",
+            "*_",
+            "*_*_ ",
+            "가**나",
+            "> ",
+            "> a\n",
+            ">",
+            ">\n",
+            "> > a\n",
+            "- ",
+            "- a\n",
+            "- a\n  b\n",
+            "  - a\n",
+            "1. ",
+            "1. a\n",
+            "```js\n",
+            "> ```\n",
+            "\n",
+            " ",
+            "\t\n",
+            "> > > > > - *a `b` ```",
         ];
         let long = long.iter().map(|part| part.repeat(limit * 16 / part.len()));
         let closers = format!("https://a/{}", ")".repeat(limit * 16));

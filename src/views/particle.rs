@@ -84,11 +84,13 @@ impl Sound {
 
     /// Returns the sound of a word's end that is not that of its last letter's name. `None` for single letters and capitals.
     fn of_latin_word(name: &str) -> Option<Self> {
-        let mut letters = name.bytes().rev().take_while(u8::is_ascii_alphabetic).map(|letter| letter.to_ascii_lowercase());
+        let mut letters =
+            name.bytes().rev().take_while(u8::is_ascii_alphabetic).map(|letter| letter.to_ascii_lowercase());
         let last = letters.next().filter(|_| name.ends_with(|c: char| c.is_ascii_lowercase()))?;
         let (before, earlier) = (letters.next()?, letters.next());
         let is_vowel = |letter: u8| b"aeiouy".contains(&letter);
-        let is_short = is_vowel(before) && (!earlier.is_some_and(is_vowel) || matches!((earlier, before), (Some(b'o'), b'o' | b'u')));
+        let is_short = is_vowel(before)
+            && (!earlier.is_some_and(is_vowel) || matches!((earlier, before), (Some(b'o'), b'o' | b'u')));
         match (before, last) {
             (b'c', b'k') | (b'n', b'g') => Some(Self::Closed),
             (_, b'c' | b'k' | b't' | b'p') if is_short => Some(Self::Closed),

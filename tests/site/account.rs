@@ -156,7 +156,8 @@ async fn sessions_are_listed_and_ended_one_by_one_or_all() {
 
 /// A device is its browser and its system, where its zone says it is; what a browser sends wrong is left out.
 async fn devices_are_named(site: &Site) {
-    let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36";
+    let chrome =
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36";
     let signs_in = async |agent: &'static str, zone: &'static str| {
         let visitor = site.visitor();
         let form = [("userId", "gildong"), ("userPassword", PASSWORD), ("zone", zone)];
@@ -178,7 +179,10 @@ async fn devices_are_named(site: &Site) {
             assert_eq!(text_of(own, ".browser").as_deref().map(str::trim), Some(name));
             assert_eq!(attribute_of(own, ".browser", "title").as_deref(), Some(agent));
             let hint = text_of(own, ".hint").unwrap();
-            assert!(hint.starts_with(city) && hint.matches('·').count() == if city.is_empty() { 1 } else { 2 }, "{hint}");
+            assert!(
+                hint.starts_with(city) && hint.matches('·').count() == if city.is_empty() { 1 } else { 2 },
+                "{hint}"
+            );
         }
         assert_eq!(visitor.post("/session", &[("_method", "delete")]).await.status, 303);
     }

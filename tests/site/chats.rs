@@ -282,7 +282,8 @@ async fn links_can_be_followed_code_is_code_and_all_else_is_text() {
     let person = site.person("gildong").await;
     let room = person.make_room("text").await;
     let mut live = person.follow(&room, 0).await;
-    let text = "see https://a.kr/b?c=1&d을, `<b>` and\n```rust\n  let https = \"https://b.kr\";\n```\n<i>**\"end\"**는</i>";
+    let text =
+        "see https://a.kr/b?c=1&d을, `<b>` and\n```rust\n  let https = \"https://b.kr\";\n```\n<i>**\"end\"**는</i>";
     let said = person.say(&room, text).await;
     assert_eq!(said["text"], text, "bots get what was typed");
 

@@ -14,7 +14,7 @@ use crate::helpers::site::{folder, unlimited};
 const DESCRIPTION: &str = include_str!("../../docs/openapi.yaml");
 
 /// What is for browsers or for who watches over the site, and described in words.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "get /",
     "get /manifest.webmanifest",
     "get /metrics",

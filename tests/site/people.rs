@@ -226,7 +226,10 @@ async fn the_door_is_for_newcomers_unless_one_has_been_here_and_says_what_happen
     assert_eq!(text_of(&page, ".destination"), None);
     assert_eq!(notice(&door(&person, "/user").await), None, "it is said once");
     let page = door(&twin, "/user?next=/room").await;
-    assert_eq!((first(&page).as_str(), notice(&page).as_deref()), ("sign-in", Some("You were signed out on this device.")));
+    assert_eq!(
+        (first(&page).as_str(), notice(&page).as_deref()),
+        ("sign-in", Some("You were signed out on this device."))
+    );
     let gone = site.person("other").await.get("/room/0123456789abcdef01234567").await;
     assert_eq!(text_of(&gone.body, "h1").as_deref(), Some("This room was deleted or never existed."));
     assert_eq!(attribute_of(&gone.body, ".actions a", "href").as_deref(), Some("/room"));
@@ -251,7 +254,8 @@ async fn a_person_has_a_card_and_a_picture() {
     let room = person.make_room("faces").await;
     let author = person.say(&room, "hello").await["author"].as_str().unwrap().to_owned();
     let from = async |page: &str| {
-        let request = person.request("GET", &format!("/user/{author}")).header("Referer", format!("{}{page}", site.address));
+        let request =
+            person.request("GET", &format!("/user/{author}")).header("Referer", format!("{}{page}", site.address));
         Answer::read(request).await.body
     };
     let card = from(&format!("{room}?before=2")).await;

@@ -210,6 +210,8 @@ async fn a_page_of_the_past_is_live_and_leads_to_the_latest_and_back() {
     eventually("nothing to wait", || async { (browser.count("#outbox li").await == 0).then_some(()) }).await;
     assert_eq!(*loaded(&browser).await.end(), 203);
 
+    code_scrolls_and_is_copied(&browser, &guest, &room).await;
+
     // A page does not grow without end.
     let fill =
         "const source = document.querySelector('script[src*=\"/js/room.js\"]').src.replace('room.js', 'merge.js');
@@ -218,7 +220,7 @@ async fn a_page_of_the_past_is_live_and_leads_to_the_latest_and_back() {
                 const many = document.createElement('div');
                 for (let n = 0; n < 1_500; n++) {
                   const chat = feed.lastElementChild.cloneNode(true);
-                  Object.assign(chat.dataset, { seq: 206 + n, no: 204 + n });
+                  Object.assign(chat.dataset, { seq: 208 + n, no: 206 + n });
                   chat.id = `chat-${chat.dataset.seq}`;
                   many.append(chat);
                 }
@@ -227,7 +229,6 @@ async fn a_page_of_the_past_is_live_and_leads_to_the_latest_and_back() {
     guest.say(&room, "one too many").await;
     eventually("the page to shrink", || async { (browser.count("#feed > article").await < 1_300).then_some(()) }).await;
     browser.find("#load-older").await;
-    code_scrolls_and_is_copied(&browser, &guest, &room).await;
     browser.close().await;
 }
 

@@ -95,7 +95,8 @@ fn list(text: &str, start: usize) -> Option<(Block<'_>, usize)> {
             items.push(item);
         } else {
             let (indent, rest) = indentation(line);
-            let Some(last) = items.last_mut().filter(|last| indent >= last.indent + 2 && !rest.starts_with("```")) else {
+            let Some(last) = items.last_mut().filter(|last| indent >= last.indent + 2 && !rest.starts_with("```"))
+            else {
                 break;
             };
             last.lines.push(rest);
@@ -111,7 +112,8 @@ fn item(line: &str) -> Option<Item<'_>> {
         Some(text) => (None, text),
         None => {
             let (number, text) = rest.split_once(". ")?;
-            let is_number = (1..=MAX_DIGITS).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+            let is_number =
+                (1..=MAX_DIGITS).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
             (Some(number).filter(|number| is_number && (*number == "0" || !number.starts_with('0'))), text)
         }
     };

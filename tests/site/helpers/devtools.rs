@@ -41,7 +41,6 @@ pub struct Key {
 pub const TAB: Key = Key { name: "Tab", number: 9, text: "", modifiers: 0, command: None };
 pub const SHIFT_TAB: Key = Key { modifiers: 8, ..TAB };
 pub const CONTROL_ENTER: Key = Key { modifiers: 2, text: "", ..ENTER };
-pub const ESCAPE: Key = Key { name: "Escape", number: 27, text: "", modifiers: 0, command: None };
 pub const ENTER: Key = Key { name: "Enter", number: 13, text: "\r", modifiers: 0, command: None };
 pub const SPACE: Key = Key { name: "Space", number: 32, text: " ", modifiers: 0, command: None };
 pub const UP: Key = Key { name: "ArrowUp", number: 38, text: "", modifiers: 0, command: None };
