@@ -22,7 +22,8 @@ export class Removals {
   constructor(toast) {
     this.#toast = toast;
     // Nothing tells of the end of a page that a phone discards in the background.
-    addEventListener("pagehide", () => this.#pending && toast.end());
+    // A request that begins in `pagehide` may be lost on its way through a service worker.
+    for (const type of ["beforeunload", "pagehide"]) addEventListener(type, () => this.#pending && toast.end());
     document.addEventListener("visibilitychange", () => document.hidden && this.#pending && toast.end());
   }
 

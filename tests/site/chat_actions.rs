@@ -34,7 +34,8 @@ async fn in_a_room(site: &Site, device: Device) -> (Browser, Person, String) {
 impl Browser {
     /// Waits until the page shows these chats.
     async fn shows(&self, expected: &[&str]) {
-        let shown = "return [...document.querySelectorAll('#feed .chat:not([hidden]) .text')].map((text) => text.innerText);";
+        let shown =
+            "return [...document.querySelectorAll('#feed .chat:not([hidden]) .text')].map((text) => text.innerText);";
         eventually(&format!("the page to show {expected:?}"), || async {
             (self.run(shown, json!([])).await == json!(expected)).then_some(())
         })

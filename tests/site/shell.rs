@@ -46,7 +46,7 @@ async fn the_name_of_a_deleted_room_is_told_once_it_is_deleted() {
     let site = Site::start().await;
     let person = site.person("gildong").await;
     let room = person.make_room("<short-lived>").await;
-    let notice = async |path: String| { text_of(&person.get(&path).await.body, "#room-deleted") };
+    let notice = async |path: String| text_of(&person.get(&path).await.body, "#room-deleted");
     let id = room.strip_prefix("/room/").unwrap();
     assert_eq!(notice(format!("/room?deleted={id}")).await, None);
     let answer = person.post(&room, &[("_method", "delete")]).await;
