@@ -32,7 +32,7 @@ pub use guards::form_fields::LargeForms;
 pub use guards::host_check::gate;
 use guards::origin_check::protect;
 use guards::query_budget::share_query_budget;
-pub use headers::{content_security, shield, trailing_cookie};
+pub use headers::{content_security, shield, trailing_cookies};
 
 /// Returns all routes of the site.
 pub fn routes() -> Vec<Route> {

@@ -126,13 +126,17 @@ pub enum CrossOrigin {
     Address,
 }
 
-/// The reason why a field is invalid. Its sentence is in `locales/`, with `limit` or `character` if the error has one.
+/// The reason why a field is invalid. Its sentence is in `locales/`, with `limit`, `excess` or `character` if the error has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
 #[error("{}", self.code())]
 pub enum FieldError {
     Empty,
     TooShort(usize),
-    TooLong(usize),
+    TooLong {
+        limit: usize,
+        /// How many characters are too many; 0 if unknown.
+        excess: usize,
+    },
     Control(char),
     Alphabet(char),
     Path,
@@ -152,7 +156,7 @@ impl FieldError {
         match self {
             Self::Empty => "empty",
             Self::TooShort(_) => "too-short",
-            Self::TooLong(_) => "too-long",
+            Self::TooLong { .. } => "too-long",
             Self::Control(_) => "control",
             Self::Alphabet(_) => "alphabet",
             Self::Path => "path",
@@ -170,7 +174,15 @@ impl FieldError {
     /// Returns the number in the sentence.
     pub fn limit(self) -> Option<usize> {
         match self {
-            Self::TooShort(limit) | Self::TooLong(limit) => Some(limit),
+            Self::TooShort(limit) | Self::TooLong { limit, .. } => Some(limit),
+            _ => None,
+        }
+    }
+
+    /// Returns how many characters are too many.
+    pub fn excess(self) -> Option<usize> {
+        match self {
+            Self::TooLong { excess, .. } => Some(excess),
             _ => None,
         }
     }

@@ -50,7 +50,7 @@ impl SiteBuilder {
             .attach(controllers::AccessLogger(settings.access_log))
             .attach(controllers::shield())
             .attach(controllers::content_security())
-            .attach(controllers::trailing_cookie())
+            .attach(controllers::trailing_cookies())
             .attach(SiteDatabase::init())
             .attach(prepare_models(views.clone(), settings.cache, Arc::clone(&failure)))
             .attach(monitor())

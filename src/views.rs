@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod chat;
+mod device_name;
 pub mod error;
 pub mod form;
 pub mod gzip;

@@ -14,6 +14,8 @@ error-other-address = This site has a different address.
 error-other-address-hint = For the operator: site.url doesn’t match the address in your browser. Open the site at site.url, or change the setting.
 error-not-found = Nothing found here.
 error-not-found-hint = It may have been deleted, or the address may be wrong.
+error-room-not-found = This room was deleted or never existed.
+error-room-not-found-hint = Check the address, or choose another room.
 error-beyond = This page is out of date.
 error-beyond-hint = Reload the room.
 error-wrong-author = This form belongs to {"\u2068"}{ $author }{"\u2069"}.
@@ -30,6 +32,7 @@ error-too-many-hint = { $wait ->
    *[other] Try again in { $wait } seconds.
   }
 error-too-many-hint-minutes = Try again in { $wait } minutes.
+error-too-many-sign-ins = Too many sign-in attempts.
 error-head-too-large = Your browser sent too much data.
 error-head-too-large-hint = The address and headers can have up to 16 KiB together. Delete this site’s cookies or use a shorter link, then try again.
 error-internal = Something went wrong.
@@ -39,7 +42,11 @@ error-unavailable-hint = Try again in a moment.
 
 field-error-empty = This field is required.
 field-error-too-short = Use at least { $limit } characters.
-field-error-too-long = Use at most { $limit } characters.
+field-error-too-long = { $excess ->
+    [0] Use at most { $limit } characters.
+    [one] 1 character too many. Use at most { $limit }.
+   *[other] { $excess } characters too many. Use at most { $limit }.
+  }
 field-error-control = Remove { $character }. It isn’t allowed here.
 field-error-alphabet = Not allowed here: { $character }
 field-error-path = This isn’t the path of a picture.

@@ -5,24 +5,37 @@ skip-to-content = Skip to content
 skip-to-composer = Skip to message box
 account = Account
 
-sign-in-title = Sign in
 sign-in = Sign in
 sign-up = Sign up
 sign-out = Sign out
 user-id = ID
-user-id-hint = 3 to 32 letters, digits, or _ - . You sign in with it.
+user-id-hint = 3–32 letters, digits, dots, dashes or underscores. You sign in with this.
 password = Password
 password-hint = At least 8 characters.
 nickname = Nickname
 nickname-hint = The name others see, up to 40 characters.
-go-to-your-account = This is you. Go to your account
+go-to-sign-in = Already have an account? Sign in
+go-to-sign-up = New here? Sign up
+sign-up-to-room = Sign up to open the room you were invited to.
+sign-in-to-room = Sign in to open the room.
+forgotten-password = Forgot your password? Ask an admin of this site.
+show-password = Show password
+notice-signed-out = Signed out.
+notice-session-ended = You were signed out on this device.
+notice-account-deleted = Your account was deleted.
+go-to-your-account = This is you. Edit your account
+member-since = Member since
+role-admin = Admin
+deleted-user-hint = This account no longer exists.
+back-to-room = Back to room
 deleted-user = deleted user
 
 picture = Picture
-picture-file = Profile picture
+choose-picture = Choose picture
 picture-hint = JPEG, PNG, GIF or WebP, up to 8 MiB. Cropped to a square; metadata is removed.
 save-picture = Save picture
 remove-picture = Remove picture
+remove-picture-hint = Your initial is shown instead.
 picture-sending = Uploading…
 picture-stored = Picture saved.
 picture-ticket = This form has expired. Try again.
@@ -38,6 +51,8 @@ picture-unavailable = Pictures aren’t available right now. Everything else wor
 notice-picture = Picture removed.
 profile = Profile
 save = Save
+save-nickname = Save nickname
+language-and-theme = Language and theme
 language = Language
 language-from-browser = Same as browser
 current-password = Current password
@@ -47,13 +62,18 @@ change-password = Change password
 sessions = Your devices
 current-session = This device
 unknown-browser = Unknown browser
+device = { $browser } on { $system }
+device-zone = { $city } time
 sign-out-session = Sign out
 sign-out-other-sessions = Sign out everywhere else
+sign-out-other-sessions-hint = You’ll stay signed in on this device only.
 delete-account = Delete account
-delete-account-hint = Your account will be deleted permanently. Your messages stay, shown as “deleted user”.
-notice-profile = Changes saved.
+delete-account-hint = Your messages stay, shown as “deleted user”. Your ID becomes free.
+delete-account-warning = This can’t be undone. Enter your password to confirm.
+notice-profile = Nickname saved.
+notice-preferences = Changes saved.
 notice-password = Password changed.
-notice-sessions = Signed out.
+notice-sessions = Signed out there.
 
 theme = Theme
 theme-from-system = Same as device
@@ -79,6 +99,7 @@ characters-over = Characters over the limit: { $count }
 new-messages = { $count } new
 announce-newer = { $count } new messages.
 announce-older = Older messages loaded: { $count }
+announce-loaded = Newer messages loaded: { $count }
 unread-divider = New messages
 help = Shortcuts and notifications
 shortcut-enter = Send message (new line on touch screens)
@@ -91,6 +112,8 @@ shortcut-escape = Cancel editing
 shortcut-neighbour = Previous or next room
 shortcut-help = Show this list
 notifications = Notify me about new messages in the background
+notifications-blocked = Your browser blocks notifications. Allow them in its site settings.
+notifications-hint = Kept in this browser only.
 notification-sound = Play a sound
 shortcuts-enabled = Use single-key shortcuts (? and /)
 close = Close
@@ -123,7 +146,11 @@ page-next = Next
 
 messages = Messages
 older-messages = Show older messages
-latest-messages = Go to latest messages
+newer-messages = Show newer messages
+latest-messages = Jump to latest messages
+unread-since = { $count } new since { $time }
+jump-to-unread = Jump to first
+jump-back = Back to where you were
 show-in-room = Show in room
 room-empty = No messages yet. Say hello!
 message-placeholder = Write a message
@@ -135,6 +162,9 @@ outbox-retry = Try again
 outbox-discard = Discard
 outbox-expired = Written more than 30 days ago. Send it now?
 outbox-refused = Couldn’t send.
+copy-code = Copy
+code-copied = Copied
+code-block = Code
 edited = edited
 edit-message = Edit message
 save-message = Save
@@ -155,7 +185,7 @@ languages = Languages
 offline-title = Can’t reach the site
 offline-hint = You may be offline, or the site is briefly down. Unsent messages are kept in this browser.
 try-again = Try again
-no-messages = No messages yet.
+details = Details
 
 # Times. { $hour } counts from 0 to 23, { $hour12 } from 1 to 12; { $weekday } from 1, which is Monday. Only these, { $half }
 # and { $month } may choose a text; { $clock } is time-clock, { $date } is time-day.
@@ -172,6 +202,20 @@ time-day = { $weekday ->
     [6] Saturday
    *[7] Sunday
 }, { $month ->
+    [1] January
+    [2] February
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] August
+    [9] September
+    [10] October
+    [11] November
+   *[12] December
+} { $day }, { $year }
+time-date = { $month ->
     [1] January
     [2] February
     [3] March

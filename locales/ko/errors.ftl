@@ -14,6 +14,8 @@ error-other-address = 이 사이트의 주소가 아니에요.
 error-other-address-hint = 운영자 안내: site.url이 지금 접속한 주소와 달라요. 설정된 주소로 접속하거나 site.url을 바꿔 주세요.
 error-not-found = 찾을 수 없어요.
 error-not-found-hint = 삭제되었거나 주소가 잘못되었을 수 있어요.
+error-room-not-found = 삭제되었거나 없는 채팅방이에요.
+error-room-not-found-hint = 주소를 확인하거나 다른 채팅방을 선택해 주세요.
 error-beyond = 오래된 화면이에요.
 error-beyond-hint = 방을 새로고침해 주세요.
 error-wrong-author = {"\u2068"}{ $author }{"\u2069"}님의 화면에서 보낸 내용이에요.
@@ -27,6 +29,7 @@ error-invalid-hint = 이전 화면으로 돌아가 수정해 주세요.
 error-too-many = 시도 횟수가 너무 많아요.
 error-too-many-hint = { $wait }초 후 다시 시도해 주세요.
 error-too-many-hint-minutes = { $wait }분 후 다시 시도해 주세요.
+error-too-many-sign-ins = 로그인 시도가 너무 많아요.
 error-head-too-large = 브라우저가 보낸 정보가 너무 많아요.
 error-head-too-large-hint = 주소와 헤더는 합쳐서 16KiB까지 보낼 수 있어요. 이 사이트의 쿠키를 지우거나 더 짧은 링크로 다시 시도해 주세요.
 error-internal = 문제가 발생했어요.
@@ -36,7 +39,10 @@ error-unavailable-hint = 잠시 후 다시 시도해 주세요.
 
 field-error-empty = 내용을 입력해 주세요.
 field-error-too-short = { $limit }자 이상 입력해 주세요.
-field-error-too-long = { $limit }자까지 입력할 수 있어요.
+field-error-too-long = { $excess ->
+    [0] { $limit }자까지 입력할 수 있어요.
+   *[other] { $excess }자 넘었어요. { $limit }자까지 입력할 수 있어요.
+  }
 field-error-control = 사용할 수 없는 문자예요: { $character }. 지우고 다시 시도해 주세요.
 field-error-alphabet = 사용할 수 없는 문자예요: { $character }
 field-error-path = 사진 경로가 아니에요.

@@ -5,24 +5,37 @@ skip-to-content = 본문 바로가기
 skip-to-composer = 메시지 입력창 바로가기
 account = 내 계정
 
-sign-in-title = 로그인
 sign-in = 로그인
 sign-up = 회원가입
 sign-out = 로그아웃
 user-id = 아이디
-user-id-hint = 글자, 숫자, _ - . 로 3~32자. 로그인할 때 사용해요.
+user-id-hint = 한글·영문·숫자와 밑줄(_), 하이픈(-), 마침표(.)로 3~32자. 로그인할 때 사용해요.
 password = 비밀번호
 password-hint = 8자 이상 입력해 주세요.
 nickname = 닉네임
 nickname-hint = 다른 사람에게 보이는 이름이에요. 최대 40자.
-go-to-your-account = 내 계정으로 이동
+go-to-sign-in = 이미 계정이 있나요? 로그인
+go-to-sign-up = 처음이신가요? 회원가입
+sign-up-to-room = 초대받은 채팅방을 열려면 가입해 주세요.
+sign-in-to-room = 채팅방을 열려면 로그인해 주세요.
+forgotten-password = 비밀번호를 잊으셨나요? 사이트 관리자에게 문의해 주세요.
+show-password = 비밀번호 표시
+notice-signed-out = 로그아웃했어요.
+notice-session-ended = 이 기기에서 로그아웃되었어요.
+notice-account-deleted = 계정을 삭제했어요.
+go-to-your-account = 내 프로필이에요. 수정하기
+member-since = 가입일
+role-admin = 관리자
+deleted-user-hint = 더 이상 없는 계정이에요.
+back-to-room = 채팅방으로 돌아가기
 deleted-user = 탈퇴한 사용자
 
 picture = 사진
-picture-file = 프로필 사진
+choose-picture = 사진 선택
 picture-hint = JPEG, PNG, GIF, WebP 파일을 8MiB까지 올릴 수 있어요. 정사각형으로 잘리고 촬영 정보는 지워져요.
 save-picture = 사진 저장
 remove-picture = 사진 삭제
+remove-picture-hint = 이름 첫 글자가 대신 보여요.
 picture-sending = 올리는 중…
 picture-stored = 사진을 저장했어요.
 picture-ticket = 화면을 연 지 오래되었어요. 다시 시도해 주세요.
@@ -38,6 +51,8 @@ picture-unavailable = 지금은 사진을 사용할 수 없어요. 다른 기능
 notice-picture = 사진을 삭제했어요.
 profile = 프로필
 save = 저장
+save-nickname = 닉네임 저장
+language-and-theme = 언어 및 테마
 language = 언어
 language-from-browser = 브라우저 설정
 current-password = 현재 비밀번호
@@ -47,13 +62,34 @@ change-password = 비밀번호 변경
 sessions = 로그인된 기기
 current-session = 현재 기기
 unknown-browser = 알 수 없는 브라우저
+device = { $system }의 { $browser }
+device-zone = { $zone ->
+    [Seoul] 서울
+    [Tokyo] 도쿄
+    [Shanghai] 상하이
+    [Hong_Kong] 홍콩
+    [Taipei] 타이베이
+    [Singapore] 싱가포르
+    [Bangkok] 방콕
+    [Sydney] 시드니
+    [London] 런던
+    [Paris] 파리
+    [Berlin] 베를린
+    [New_York] 뉴욕
+    [Chicago] 시카고
+    [Los_Angeles] 로스앤젤레스
+   *[other] { $city }
+} 시간
 sign-out-session = 로그아웃
 sign-out-other-sessions = 다른 기기 모두 로그아웃
+sign-out-other-sessions-hint = 이 기기에서만 로그인이 유지돼요.
 delete-account = 회원 탈퇴
-delete-account-hint = 계정이 영구 삭제돼요. 메시지는 ‘탈퇴한 사용자’로 남아요.
-notice-profile = 저장했어요.
+delete-account-hint = 메시지는 ‘탈퇴한 사용자’로 남고, 아이디는 다른 사람이 쓸 수 있어요.
+delete-account-warning = 되돌릴 수 없어요. 탈퇴하려면 비밀번호를 입력해 주세요.
+notice-profile = 닉네임을 저장했어요.
+notice-preferences = 저장했어요.
 notice-password = 비밀번호를 변경했어요.
-notice-sessions = 로그아웃했어요.
+notice-sessions = 선택한 기기에서 로그아웃했어요.
 
 theme = 테마
 theme-from-system = 기기 설정
@@ -79,6 +115,7 @@ characters-over = { $count }자 초과
 new-messages = 새 메시지 { $count }개
 announce-newer = 새 메시지 { $count }개가 왔어요.
 announce-older = 이전 메시지 { $count }개를 불러왔어요.
+announce-loaded = 다음 메시지 { $count }개를 불러왔어요.
 unread-divider = 여기까지 읽었어요
 help = 단축키 및 알림
 shortcut-enter = 메시지 보내기 (터치 화면에서는 줄바꿈)
@@ -91,6 +128,8 @@ shortcut-escape = 수정 취소
 shortcut-neighbour = 이전 또는 다음 채팅방
 shortcut-help = 단축키 보기
 notifications = 다른 화면을 볼 때 새 메시지 알림 받기
+notifications-blocked = 브라우저가 알림을 막고 있어요. 사이트 설정에서 허용해 주세요.
+notifications-hint = 이 브라우저에만 적용돼요.
 notification-sound = 알림음 켜기
 shortcuts-enabled = 한 글자 단축키 사용 (?, /)
 close = 닫기
@@ -124,7 +163,11 @@ page-next = 다음
 
 messages = 메시지
 older-messages = 이전 메시지 보기
+newer-messages = 다음 메시지 보기
 latest-messages = 최근 메시지로 이동
+unread-since = { $time } 이후 새 메시지 { $count }개
+jump-to-unread = 안 읽은 곳으로 이동
+jump-back = 읽던 곳으로 돌아가기
 show-in-room = 채팅방에서 보기
 room-empty = 아직 메시지가 없어요. 먼저 인사해 보세요!
 message-placeholder = 메시지를 입력하세요
@@ -136,6 +179,9 @@ outbox-retry = 다시 보내기
 outbox-discard = 보내지 않기
 outbox-expired = 작성한 지 30일이 지났어요. 지금 보낼까요?
 outbox-refused = 전송하지 못했어요.
+copy-code = 복사
+code-copied = 복사됨
+code-block = 코드
 edited = 수정됨
 edit-message = 메시지 수정
 save-message = 저장
@@ -156,7 +202,7 @@ languages = 언어
 offline-title = 사이트에 연결할 수 없어요
 offline-hint = 인터넷이 끊겼거나 사이트가 잠시 멈췄어요. 메시지는 안전하게 보관돼요.
 try-again = 다시 시도
-no-messages = 아직 메시지가 없어요.
+details = 자세히
 
 # 시각. { $hour }은 0~23, { $hour12 }는 1~12, { $weekday }는 월요일이 1입니다. 문구를 고르는 데는 이 셋과 { $half }, { $month }만
 # 쓸 수 있습니다. { $clock }은 time-clock, { $date }는 time-day입니다.
@@ -173,6 +219,7 @@ time-day = { $year }년 { $month }월 { $day }일 { $weekday ->
     [6] 토요일
    *[7] 일요일
 }
+time-date = { $year }년 { $month }월 { $day }일
 time-month-day = { $month }월 { $day }일
 time-moment = { $year }년 { $month }월 { $day }일 { $clock }
 time-full = { $date } { $clock } ({ $zone })

@@ -3,6 +3,12 @@
 import { group } from "./groups.js";
 import { localize } from "./local_time.js";
 
+/** Loads what blocks of code need, if there are any. */
+export function decorateCode(roots) {
+  const blocks = roots.flatMap((root) => [...root.querySelectorAll(".code")]);
+  if (blocks.length) import("./code_copy.js").then(({ addButtons }) => addButtons(blocks));
+}
+
 export function decorate(feed, chats) {
   const { currentUser } = document.body.dataset;
   for (const chat of chats) {
@@ -12,4 +18,5 @@ export function decorate(feed, chats) {
     chat.querySelector(".nickname").dataset.you = feed.dataset.you;
   }
   group(chats);
+  decorateCode(chats);
 }

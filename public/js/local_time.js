@@ -15,6 +15,7 @@ const formatters = () => {
     short: format({ month: "short", day: "numeric" }),
     day: format({ weekday: "long", month: "long", day: "numeric" }),
     date: format({ dateStyle: "full" }),
+    long: format({ dateStyle: "long" }),
     full: format({ dateStyle: "full", timeStyle: "medium" }),
   };
 };
@@ -50,21 +51,40 @@ export function dayOf(at) {
   return new Date(at).getFullYear() === new Date().getFullYear() ? formats.day.format(at) : dateOf(at);
 }
 
+/** Returns the time of day for today, else the day. */
+export function timeInWords(at) {
+  const ago = daysAgo(at);
+  if (ago === 0) return timeOfDay(at);
+  return ago === 1 ? relativeDay(1) : formats.short.format(at);
+}
+
 /** Sets a text only if it differs: screen readers announce every change of a live region. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Writes the times below an element: the time of day for today, else the day. Times in a feed belong to `groups.js`. */
+const UNITS = [
+  [DAY, "day"],
+  [DAY / 24, "hour"],
+  [DAY / 1_440, "minute"],
+];
+
+/** Returns how long ago a time was, in the largest unit that fits. */
+function timeAgo(at) {
+  const span = Math.max(0, Date.now() - at);
+  const [length, unit] = UNITS.find(([length]) => span >= length) ?? [Infinity, "second"];
+  return relative.format(-Math.floor(span / length), unit);
+}
+
+/** Writes the times below an element. `data-relative` and `data-format` choose how. Times in a feed belong to `groups.js`. */
 export function localize(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
     time.title = formats.full.format(at);
     if (time.closest("chat-feed")) continue;
-    const ago = daysAgo(at);
-    if (ago === 0) setText(time, timeOfDay(at));
-    else setText(time, ago === 1 ? relativeDay(1) : formats.short.format(at));
+    if ("relative" in time.dataset) setText(time, timeAgo(at));
+    else setText(time, time.dataset.format === "date" ? formats.long.format(at) : timeInWords(at));
   }
 }
 

@@ -1,20 +1,41 @@
 // The page's one rule: put each chat where its id says, replace it if its `rev` is older, else insert it by `seq`.
-// A fragment that arrives twice or out of order changes nothing.
+// A fragment that arrives twice or out of order changes nothing. A chat that belongs where none are loaded is left out.
+
+/** A page holds at most about this many chats. */
+export const MAX_CHATS = 1_500;
 
 const number = (article, name) => Number(article.dataset[name]);
 
-/** Inserts an article into the feed, or replaces an older one. Returns whether the feed changed. */
-export function upsert(feed, article) {
+/** Returns whether chats follow those of the page that are not loaded. */
+export const hasNewer = () => Boolean(document.getElementById("load-newer"));
+
+/** Returns whether a chat lies before the first loaded one, or behind the last one of a page that has newer ones. */
+export function isOutside(feed, article) {
+  if (feed.querySelector(`#${CSS.escape(article.id)}`)) return false;
+  const seq = number(article, "seq");
+  const { firstElementChild: first, lastElementChild: last } = feed;
+  const isOlder = first && number(first, "no") > 1 && seq < number(first, "seq");
+  return isOlder || (hasNewer() && !(last && seq < number(last, "seq")));
+}
+
+/** Inserts an article, or replaces an older one. Returns whether the feed changed. `near` is where to look first. */
+export function upsert(feed, article, near = null) {
   const present = feed.querySelector(`#${CSS.escape(article.id)}`);
   if (present) {
     const isNewer = number(present, "rev") < number(article, "rev");
     if (isNewer) replace(present, article);
     return isNewer;
   }
-  let before = feed.lastElementChild;
-  while (before && number(before, "seq") > number(article, "seq")) before = before.previousElementSibling;
-  if (before) before.after(article);
-  else feed.prepend(article);
+  const seq = number(article, "seq");
+  const first = feed.firstElementChild;
+  if (!first || number(first, "seq") > seq) {
+    feed.prepend(article);
+    return true;
+  }
+  let before = near?.parentElement === feed ? near : feed.lastElementChild;
+  while (number(before, "seq") > seq) before = before.previousElementSibling;
+  while (before.nextElementSibling && number(before.nextElementSibling, "seq") < seq) before = before.nextElementSibling;
+  before.after(article);
   return true;
 }
 
@@ -32,5 +53,11 @@ export function parse(html) {
 
 /** Merges all chats of a fragment into the feed. Returns those that changed it. */
 export function merge(feed, fragment) {
-  return [...fragment.children].map((article) => document.adoptNode(article)).filter((article) => upsert(feed, article));
+  let near = null;
+  return [...fragment.children].filter((child) => {
+    const article = document.adoptNode(child);
+    const hasChanged = upsert(feed, article, near);
+    near = hasChanged ? article : near;
+    return hasChanged;
+  });
 }

@@ -48,8 +48,15 @@ export function notifications({ form, room }) {
   popups.checked = isOn(NOTIFICATIONS_KEY) && globalThis.Notification?.permission === "granted";
   popups.disabled = !globalThis.Notification;
   sound.checked = isOn(SOUND_KEY);
+  const blocked = form.querySelector("[data-blocked]");
   popups.addEventListener("change", async () => {
-    if (popups.checked) popups.checked = (await Notification.requestPermission()) === "granted";
+    blocked.hidden = true;
+    if (popups.checked) {
+      const permission = await Notification.requestPermission();
+      popups.checked = permission === "granted";
+      // A page cannot ask again: only the browser's settings help.
+      blocked.hidden = permission !== "denied";
+    }
     store(NOTIFICATIONS_KEY, popups.checked);
   });
   sound.addEventListener("change", () => {

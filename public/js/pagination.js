@@ -1,49 +1,154 @@
-// Loads older chats when the top of the log comes into view, and keeps the view where it is.
+// Loads chats before and behind those of the page while the view stays where it is, and bounds how many the page holds.
 
 import { withoutAnnouncing } from "./announcements.js";
-import { merge, parse } from "./merge.js";
+import { MAX_CHATS, hasNewer, isOutside, merge, parse, upsert } from "./merge.js";
 import { request } from "./request.js";
 
-/** Returns a function that loads the next older chats. `onLoaded` is called with the chats that were added. */
-export function paginate({ link, scroller, feed, onLoaded }) {
-  let loading = null;
+/** Chats in a fragment of the site. */
+const PAGE = 50;
+/** Chats on each side of the one that a view jumps to. */
+const AROUND = 25;
+/** Chats that stay when a page holds too many. */
+const KEPT = MAX_CHATS - 300;
 
-  const fetchOlder = async () => {
+const numberOf = (chat) => Number(chat?.dataset.no ?? 0);
+
+export class Pagination {
+  #feed;
+  #scroller;
+  #scroll;
+  #onLoaded;
+  #observer;
+  #loading = null;
+  /** Chats that arrived during a request and belong where none were loaded. */
+  #held = [];
+
+  /** `onLoaded` is called with the chats that were added and what to announce. */
+  constructor({ feed, scroller, scroll, onLoaded }) {
+    this.#feed = feed;
+    this.#scroller = scroller;
+    this.#scroll = scroll;
+    this.#onLoaded = onLoaded;
+    const load = ({ isIntersecting, target }) => isIntersecting && this.#load(target.id);
+    this.#observer = new IntersectionObserver((entries) => entries.forEach(load), {
+      root: scroller,
+      rootMargin: "200px 0px",
+    });
+    scroller.addEventListener("click", (event) => {
+      const link = event.target.closest(".load-more");
+      if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
+      event.preventDefault();
+      this.#load(link.id);
+    });
+    this.#observe();
+  }
+
+  hold(chats) {
+    if (this.#loading) this.#held.push(...chats);
+  }
+
+  /** Replaces the chats by those around chat number `no`. Returns whether that worked. */
+  around(no) {
+    return this.#replace(`?before=${no + AROUND + 1}`, no + AROUND);
+  }
+
+  /** Replaces the chats by the latest ones. Returns whether that worked. */
+  latest() {
+    return this.#replace("", Infinity);
+  }
+
+  /** Drops the chats that are farthest from the view if the page holds too many. */
+  trim() {
+    if (this.#feed.childElementCount <= MAX_CHATS) return;
+    const { scrollTop, scrollHeight } = this.#scroller;
+    const isAbove = !this.#scroll.isAtEnd && scrollTop < scrollHeight / 2;
+    this.#scroll.hold(() => this.#drop(isAbove));
+  }
+
+  #load(id) {
+    return this.#loading ?? (id === "load-older" ? this.#loadOlder() : this.#loadNewer());
+  }
+
+  #loadOlder() {
+    const add = (fragment) => this.#add(merge(this.#feed, fragment), hasNewer(), "older");
+    return this.#fetch(`?before=${numberOf(this.#feed.firstElementChild)}`, (fragment) =>
+      this.#scroll.hold(() => add(fragment)),
+    );
+  }
+
+  #loadNewer() {
+    const last = numberOf(this.#feed.lastElementChild) + PAGE;
+    return this.#fetch(`?before=${last + 1}`, (fragment) => {
+      const isFull = numberOf(fragment.lastElementChild) >= last;
+      this.#scroll.hold(() => this.#add(merge(this.#feed, fragment), isFull, "loaded"));
+    });
+  }
+
+  async #replace(query, last) {
+    while (this.#loading) await this.#loading;
+    return this.#fetch(query, (fragment) => {
+      const chats = [...fragment.children].map((chat) => document.adoptNode(chat));
+      this.#feed.replaceChildren(...chats);
+      this.#add(chats, numberOf(chats.at(-1)) >= last);
+    });
+  }
+
+  #fetch(query, change) {
+    this.#loading = this.#tryFetch(query, change).finally(() => (this.#loading = null));
+    return this.#loading;
+  }
+
+  async #tryFetch(query, change) {
+    this.#held = [];
     try {
-      const before = new URL(link.href).searchParams.get("before");
-      const response = await request(`/room/${feed.dataset.room}/chat?before=${before}`);
+      const response = await request(`/room/${this.#feed.dataset.room}/chat${query}`);
       if (!response.ok) return false;
       const fragment = parse(await response.text());
-      const first = Number(fragment.firstElementChild?.dataset.no ?? 1);
-      const fromEnd = scroller.scrollHeight - scroller.scrollTop;
-      withoutAnnouncing(feed, () => onLoaded(merge(feed, fragment)));
-      if (first > 1) link.href = link.href.replace(/before=\d+/, `before=${first}`);
-      else link.remove();
-      scroller.scrollTop = scroller.scrollHeight - fromEnd;
-      // Observing the link again loads the next page. After a failure that would load in a loop.
-      observer.unobserve(link);
-      if (link.isConnected) observer.observe(link);
-      return true;
+      withoutAnnouncing(this.#feed, () => change(fragment));
     } catch {
-      // The link stays and works by itself.
+      // The links stay and work by themselves.
       return false;
     }
-  };
+    // Observing a link again loads the next page. After a failure that would load in a loop.
+    queueMicrotask(() => this.#observe());
+    return true;
+  }
 
-  const load = async () => {
-    if (!link.isConnected) return false;
-    loading ??= fetchOlder().finally(() => (loading = null));
-    return loading;
-  };
+  #add(chats, isFollowed, direction) {
+    this.#drawLinks(isFollowed);
+    const held = this.#held.filter((chat) => !isOutside(this.#feed, chat) && upsert(this.#feed, chat));
+    this.#onLoaded([...chats, ...held], direction);
+    if (this.#feed.childElementCount > MAX_CHATS) this.#drop(direction === "older");
+  }
 
-  const observer = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && load(), {
-    root: scroller,
-    rootMargin: "200px 0px 0px",
-  });
-  observer.observe(link);
-  link.addEventListener("click", (event) => {
-    event.preventDefault();
-    load();
-  });
-  return load;
+  #drop(dropsNewer) {
+    const chats = [...this.#feed.children];
+    const excess = chats.length - KEPT;
+    const dropped = dropsNewer ? chats.slice(-excess) : chats.slice(0, excess);
+    dropped.forEach((chat) => chat.remove());
+    this.#drawLinks(dropsNewer || hasNewer());
+    this.#observe();
+  }
+
+  #drawLinks(isFollowed) {
+    const { firstElementChild: first, lastElementChild: last } = this.#feed;
+    this.#drawLink("older", numberOf(first) > 1 && `?before=${numberOf(first)}`, "before");
+    this.#drawLink("newer", isFollowed && `?before=${numberOf(last) + PAGE + 1}#feed`, "after");
+  }
+
+  #drawLink(name, query, place) {
+    const id = `load-${name}`;
+    const old = document.getElementById(id);
+    if (!query) return old?.remove();
+    const link = old ?? document.createElement("a");
+    link.href = `/room/${this.#feed.dataset.room}${query}`;
+    if (old) return;
+    Object.assign(link, { id, className: "load-more", textContent: this.#scroller.dataset[name] });
+    this.#feed[place](link);
+  }
+
+  #observe() {
+    this.#observer.disconnect();
+    for (const link of this.#scroller.querySelectorAll(".load-more")) this.#observer.observe(link);
+  }
 }

@@ -36,6 +36,7 @@ if (form) {
   form.elements.picture.addEventListener("change", ({ target }) => {
     const [file] = target.files;
     if (file) preview.src = URL.createObjectURL(file);
+    status.textContent = file?.name ?? "";
   });
 
   form.addEventListener("submit", async (event) => {

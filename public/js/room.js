@@ -5,7 +5,7 @@ import { ChatActions } from "./chat_actions.js";
 import { Composer } from "./composer.js";
 import { RoomConnection } from "./connection.js";
 import { decorate } from "./decorate.js";
-import { merge, parse, replace } from "./merge.js";
+import { MAX_CHATS, hasNewer, isOutside, merge, parse, replace } from "./merge.js";
 import { isTouch } from "./message_field.js";
 import { notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
@@ -28,6 +28,9 @@ const announcer = new Announcer(byId("announcement"));
 /** Looked up each time: frames of the site replace the element. */
 const connectionStatus = () => byId("connection");
 let outbox = null;
+let pagination = null;
+/** Whether the reader said something and has not seen it yet. */
+let isGoingToEnd = false;
 
 const added = (chats) => {
   for (const { dataset } of chats) outbox?.delivered(dataset.seq);
@@ -62,24 +65,34 @@ const onFragment = (fragment) => {
   feed.dataset.upto = Math.max(seen, upto);
   const isNew = ({ hidden, dataset }) => !hidden && Number(dataset.seq) > seen && dataset.author !== currentUser;
   const isOwnNew = ({ hidden, dataset }) => !hidden && Number(dataset.seq) > seen && dataset.author === currentUser;
+  const isBulk = [...fragment.children].filter(isNew).length > MAX_READ_OUT;
+  const outside = [...fragment.children].filter((chat) => isOutside(feed, chat));
+  for (const chat of outside) {
+    document.adoptNode(chat);
+    outbox?.delivered(chat.dataset.seq);
+  }
+  pagination?.hold(outside);
   const insert = () =>
-    scroll.keepScroll(() => {
+    scroll.receive(() => {
       for (const { dataset } of [...fragment.children].filter(isOwnNew)) outbox?.arrived(dataset.seq);
       const chats = merge(feed, fragment);
       added(chats);
-      return chats.filter(isNew);
+      return [...chats, ...outside].filter(isNew);
     });
-  const isBulk = [...fragment.children].filter(isNew).length > MAX_READ_OUT;
   const chats = isBulk ? withoutAnnouncing(feed, insert) : insert();
   if (isBulk) announcer.add("newer", chats.length);
   else rise(chats);
   connection.advance(upto);
   if (chats.length) notify(chats.at(-1));
+  if (feed.childElementCount > MAX_CHATS) loadPagination().then((pages) => pages.trim());
 };
+
+const updateRooms = async (changes) => (await import("./room_list.js")).applyChanges(changes);
 
 const onMessage = (message) => {
   const element = parse(message);
-  if (element?.id) onElement(element);
+  if (element?.id === "rooms-changes") updateRooms(element);
+  else if (element?.id) onElement(element);
   else if (element) onFragment(element);
 };
 
@@ -100,18 +113,35 @@ const closeComposer = () => {
   byId("room-empty").hidden = true;
 };
 
-const button = byId("new-chats");
+const link = byId("to-latest");
 const unread = new UnreadTracker({
   feed,
   currentUser,
   key: `read ${currentUser} ${room}`,
-  dividerText: button.dataset.divider,
+  dividerText: link.dataset.divider,
 });
-const scroll = new ScrollManager({ feed, scroller, button, unread });
-const isBack = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
-const position = isBack ? savedPosition() : null;
-if (!position && !location.hash) scroll.scrollToEnd();
+const navigation = performance.getEntriesByType("navigation")[0]?.type;
+const position = navigation === "back_forward" ? savedPosition() : null;
+const isLatest = !location.search && !location.hash;
+const scroll = new ScrollManager({ feed, scroller, link, unread, isAtEnd: isLatest });
+if (!position && isLatest) scroll.scrollToEnd();
 savePosition(() => scroll.position());
+
+const loadPagination = async () => {
+  const { Pagination } = await import("./pagination.js");
+  return (pagination ??= new Pagination({ feed, scroller, scroll, onLoaded }));
+};
+let jumps = null;
+const loadJumps = async () => {
+  const { Jumps } = await import("./jumps.js");
+  return (jumps ??= new Jumps({ feed, scroller, scroll, unread, pages: loadPagination }));
+};
+const goToEnd = async () => (await loadJumps()).toLatest();
+link.addEventListener("click", (event) => {
+  if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+  event.preventDefault();
+  goToEnd();
+});
 
 shortcuts({ dialog, button: byId("open-help") });
 const copyLink = byId("copy-room-link");
@@ -125,6 +155,7 @@ const notify = notifications({ form: dialog.querySelector("form"), room: byId("r
 const connection = new RoomConnection({
   room,
   cursor: Number(feed.dataset.upto),
+  listCursor: () => byId("rooms").dataset.upto,
   onMessage,
   onState,
   keepsPage: () => outbox?.hasUnsent || form.elements.text.value || actions.isEditing,
@@ -142,10 +173,23 @@ const composer = new Composer(form, {
   draftKey: `draft ${currentUser} ${room}`,
   send: (text) => {
     outbox.add(text);
-    scroll.scrollToEnd();
+    isGoingToEnd = hasNewer();
+    if (isGoingToEnd) goToEnd();
+    else scroll.scrollToEnd();
   },
   onTyping: () => connection.sendTyping(),
   editLast: () => actions.editLast(),
+});
+
+// A click on a person shows their card; with a modifier key it follows the link as usual.
+document.addEventListener("click", (event) => {
+  const chat = event.target.closest(".chat");
+  const link = event.target.matches(".chat .picture")
+    ? chat.querySelector(".nickname")
+    : event.target.closest('.chat .nickname, #presence a[href^="/user/"]');
+  if (!link || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  import("./person_card.js").then(({ showCard }) => showCard(link)).catch(() => location.assign(link.href));
 });
 
 outbox = new Outbox({
@@ -157,25 +201,35 @@ outbox = new Outbox({
   texts: form.dataset,
   restore: (text, reason) => composer.restore(text, reason),
   onSent: (seq) => {
+    if (isGoingToEnd && hasNewer()) goToEnd();
+    isGoingToEnd = false;
     // A chat before the cursor does not arrive again.
     if (byId(`chat-${seq}`) || seq <= Number(feed.dataset.upto)) outbox.delivered(seq);
     else connection.awaitEntry(seq);
   },
 });
 
-const older = byId("load-older");
-const onLoaded = (chats) => {
+const onLoaded = (chats, direction) => {
   added(chats);
   unread.drawDivider();
-  announcer.add("older", chats.filter(({ hidden }) => !hidden).length);
+  if (direction) announcer.add(direction, chats.filter(({ hidden }) => !hidden).length);
 };
 // On a device with a keyboard the composer gets the focus, unless the reader opened a link to a chat.
-if (!position && !location.hash && !isTouch() && document.activeElement === document.body) {
+if (!position && isLatest && !isTouch() && document.activeElement === document.body) {
   form.elements.text.focus({ preventScroll: true });
 }
-let loadMore = () => false;
-if (older) {
-  const { paginate } = await import("./pagination.js");
-  loadMore = paginate({ link: older, scroller, feed, onLoaded });
-}
-if (position) scroll.restore(position, loadMore);
+const showLinked = async () => {
+  const seq = /^#chat-(\d+)$/.exec(location.hash)?.[1];
+  const chat = seq && byId(`chat-${seq}`);
+  if (seq && !chat) await (await loadJumps()).toLinked(seq);
+  // Browsers go to a linked element, but not again when they reload the page.
+  else if (chat?.hidden || (chat && navigation === "reload")) scroll.show(Number(chat.dataset.no));
+};
+addEventListener("hashchange", showLinked);
+if (byId("load-older") || byId("load-newer")) await loadPagination();
+const at = Number(new URLSearchParams(location.search).get("at"));
+if (position) {
+  if (!scroll.show(position.no, position.top) && !(await (await loadJumps()).show(position.no, position.top))) goToEnd();
+} else if (location.hash) await showLinked();
+else if (at) scroll.show(at) || scroll.scrollToEnd();
+else if (unread.summary) (await loadJumps()).offerUnread();

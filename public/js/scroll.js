@@ -1,30 +1,32 @@
-// Keeps the view of the log: at its end it follows new chats; further up nothing moves and a button counts them.
+// Keeps the view of the log: at its end it follows new chats; further up nothing moves and a link leads to the latest.
+
+import { hasNewer } from "./merge.js";
 
 /** How far from the end, in pixels, still counts as the end. */
 const END_DISTANCE = 80;
-/** How many older pages are loaded to restore a position. */
-const MAX_PAGES = 20;
 
 export class ScrollManager {
   #feed;
   #scroller;
-  #button;
+  #link;
   #unread;
-  /** A reader who opens a link to a chat stays there. */
-  #isAtEnd = !location.hash;
+  #isAtEnd;
   #newBelow = 0;
   #top = 0;
 
-  /** `button` scrolls to the end and shows how many chats are new; `unread` is told when all is read. */
-  constructor({ feed, scroller, button, unread }) {
+  /**
+   * `link` leads to the latest chat and shows how many are new; `unread` is told when all is read. `isAtEnd` is false for
+   * a reader who opens a page at a certain chat.
+   */
+  constructor({ feed, scroller, link, unread, isAtEnd }) {
     this.#feed = feed;
     this.#scroller = scroller;
-    this.#button = button;
+    this.#link = link;
     this.#unread = unread;
-    button.addEventListener("click", () => this.scrollToEnd());
+    this.#isAtEnd = isAtEnd && !hasNewer();
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     // The view stays at the end when the log or the room for it changes its size.
-    const resized = new ResizeObserver(() => this.#isAtEnd && this.scrollToEnd());
+    const resized = new ResizeObserver(() => (this.#isAtEnd ? this.scrollToEnd() : this.#updateLink()));
     resized.observe(scroller);
     resized.observe(feed);
     document.addEventListener("visibilitychange", () => !document.hidden && this.#isAtEnd && this.#reachedEnd());
@@ -32,47 +34,62 @@ export class ScrollManager {
     if (this.#isAtEnd) this.#reachedEnd();
   }
 
+  get isAtEnd() {
+    return this.#isAtEnd;
+  }
+
   scrollToEnd() {
-    this.#isAtEnd = true;
+    this.#isAtEnd = !hasNewer();
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
     this.#top = this.#scroller.scrollTop;
-    this.#reachedEnd();
+    if (this.#isAtEnd) this.#reachedEnd();
+    else this.#updateLink();
   }
 
   /** Returns the first visible chat and its distance from the top of the log, or null at the end. */
   position() {
     const chat = this.#isAtEnd ? null : this.#firstInView();
-    return chat && { id: chat.id, top: Math.round(this.#distance(chat)) };
+    return chat && { no: Number(chat.dataset.no), top: Math.round(this.#distance(chat)) };
   }
 
-  /** Restores a position. `loadMore` loads older chats and returns whether there were any. */
-  async restore({ id, top }, loadMore) {
+  /** Shows chat number `no`, or the next visible one, at a distance from the top. Returns whether it is loaded. */
+  show(no, top = this.#scroller.clientHeight / 4) {
+    const chats = [...this.#feed.children];
+    if (!chats.length || no < Number(chats[0].dataset.no) || no > Number(chats.at(-1).dataset.no)) return false;
+    const chat = chats.find(({ hidden, dataset }) => !hidden && Number(dataset.no) >= no);
     this.#isAtEnd = false;
-    for (let page = 0; page < MAX_PAGES && !document.getElementById(id); page++) if (!(await loadMore())) break;
-    const chat = document.getElementById(id);
-    // The chat was removed, or is too far up.
-    if (!chat || chat.hidden) return this.scrollToEnd();
-    this.#scroller.scrollTop += this.#distance(chat) - top;
+    if (chat) this.#scroller.scrollTop += this.#distance(chat) - top;
+    else this.scrollToEnd();
+    this.#updateLink();
+    return true;
   }
 
-  /** Changes the feed and keeps the view. `change` returns the new chats of others. */
-  keepScroll(change) {
+  /** Changes the feed and keeps the view. */
+  hold(change) {
     const wasAtEnd = this.#isAtEnd;
     const anchor = wasAtEnd ? null : this.#firstInView();
     const top = anchor?.getBoundingClientRect().top;
-    const lastSeq = Number(this.#feed.lastElementChild?.dataset.seq ?? 0);
-    const chats = change();
-    this.#unread.count(chats, lastSeq);
-    this.#unread.drawDivider();
-    if (wasAtEnd) this.scrollToEnd();
+    const changed = change();
+    if (wasAtEnd && !hasNewer()) this.scrollToEnd();
     else {
-      this.#newBelow += chats.length;
-      this.#updateButton();
       // The change may have replaced the element.
       const moved = anchor && document.getElementById(anchor.id);
       if (moved && !moved.hidden) this.#scroller.scrollTop += moved.getBoundingClientRect().top - top;
+      this.#updateLink();
     }
-    return chats;
+    return changed;
+  }
+
+  /** Changes the feed and keeps the view. `change` returns the new chats of others, also those that are not loaded. */
+  receive(change) {
+    const wasAtEnd = this.#isAtEnd;
+    return this.hold(() => {
+      const chats = change();
+      this.#unread.received(chats, wasAtEnd);
+      this.#unread.drawDivider();
+      if (!wasAtEnd) this.#newBelow += chats.length;
+      return chats;
+    });
   }
 
   #distance(chat) {
@@ -85,25 +102,35 @@ export class ScrollManager {
     return [...this.#feed.children].find(isInView);
   }
 
-  #scrolled() {
+  get #toEnd() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    const isNearEnd = scrollHeight - scrollTop - clientHeight < END_DISTANCE;
+    return scrollHeight - scrollTop - clientHeight;
+  }
+
+  #scrolled() {
+    const { scrollTop } = this.#scroller;
+    const isNearEnd = this.#toEnd < END_DISTANCE && !hasNewer();
     // The log may have shrunk since it was scrolled, before this event: only scrolling up leaves the end.
     const hasGoneUp = scrollTop < this.#top;
     this.#top = scrollTop;
     this.#isAtEnd = isNearEnd || (this.#isAtEnd && !hasGoneUp);
     if (this.#isAtEnd) this.#reachedEnd();
+    else this.#updateLink();
   }
 
   #reachedEnd() {
     this.#newBelow = 0;
-    this.#updateButton();
+    this.#updateLink();
     this.#unread.markRead();
   }
 
-  #updateButton() {
-    if (!this.#newBelow && document.activeElement === this.#button) this.#scroller.focus();
-    this.#button.hidden = !this.#newBelow;
-    this.#button.textContent = this.#button.dataset.text.replace("#", this.#newBelow);
+  #updateLink() {
+    const isFar = !this.#isAtEnd && (hasNewer() || this.#toEnd > this.#scroller.clientHeight);
+    const isHidden = !isFar && !this.#newBelow;
+    if (isHidden && document.activeElement === this.#link) this.#scroller.focus();
+    this.#link.hidden = isHidden;
+    const count = this.#link.firstElementChild;
+    const text = this.#newBelow ? this.#link.dataset.text.replace("#", this.#newBelow) : "";
+    if (count.textContent !== text) count.textContent = text;
   }
 }

@@ -47,6 +47,7 @@ const onKey = (event) => {
 };
 
 query.addEventListener("input", filter);
+rooms.addEventListener("rooms-changed", filter);
 query.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || !query.value) return;
   event.preventDefault();

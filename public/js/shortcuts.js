@@ -4,6 +4,12 @@ import { local } from "./storage.js";
 
 const OFF_KEY = "no-keys";
 
+/** Shows and stores whether the keys are on. */
+export function shortcutsToggle(toggle) {
+  toggle.checked = local.get(OFF_KEY) !== "on";
+  toggle.addEventListener("change", () => local.set(OFF_KEY, toggle.checked ? "off" : "on"));
+}
+
 export function shortcuts({ dialog, button }) {
   const { shortcuts: toggle } = dialog.querySelector("form").elements;
   button.hidden = false;
@@ -11,8 +17,7 @@ export function shortcuts({ dialog, button }) {
     button.closest("[popover]").hidePopover();
     dialog.showModal();
   });
-  toggle.checked = local.get(OFF_KEY) !== "on";
-  toggle.addEventListener("change", () => local.set(OFF_KEY, toggle.checked ? "off" : "on"));
+  shortcutsToggle(toggle);
   document.addEventListener("keydown", (event) => {
     if (event.key !== "?" || !toggle.checked || dialog.open || event.target.closest("input, textarea, select")) return;
     event.preventDefault();

@@ -1,5 +1,7 @@
 // Marks what the reader has not read: a divider before the first unread chat, and a count in the title of a hidden page.
 
+import { group } from "./groups.js";
+import { hasNewer } from "./merge.js";
 import { local } from "./storage.js";
 
 export class UnreadTracker {
@@ -9,8 +11,12 @@ export class UnreadTracker {
   #dividerText;
   #title = document.title;
   #countInTitle = 0;
-  /** The last read entry before the divider; 0 for no divider. */
+  /** The last read entry before the divider, the number of its chat, and when it was read. */
   #lastRead;
+  #hasUnread;
+  #isDismissed = false;
+  /** The highest known number of a chat. */
+  #newest = 0;
 
   /** `key` is where the browser stores the last read entry. */
   constructor({ feed, currentUser, key, dividerText }) {
@@ -19,46 +25,76 @@ export class UnreadTracker {
     this.#key = key;
     this.#dividerText = dividerText;
     this.#lastRead = this.#stored();
+    this.#hasUnread = hasNewer() || [...feed.children].some((chat) => this.#isUnread(chat));
     // When all is read, chats that arrive later need no divider.
-    if (![...feed.children].some((chat) => this.#isUnread(chat))) this.#lastRead = 0;
+    if (!this.#hasUnread) this.#lastRead = null;
     this.drawDivider();
     document.addEventListener("visibilitychange", () => this.#resetTitle());
     this.#resetTitle();
   }
 
-  /** Counts new chats of others on a hidden page. `lastSeq` is the last chat before them. */
-  count(chats, lastSeq) {
-    if (!document.hidden || !chats.length) return;
-    if (!this.#countInTitle) this.#lastRead = lastSeq;
+  /** Returns the last read chat and how many follow it, or null if that is unknown or none do. */
+  get summary() {
+    const { no, at } = this.#lastRead ?? {};
+    return no && at && !this.#isDismissed && this.#newest > no ? { no, at, count: this.#newest - no } : null;
+  }
+
+  /** Forgets the summary until more is unread. */
+  dismiss() {
+    this.#isDismissed = true;
+  }
+
+  /** Takes note of new chats of others. `isAtEnd` tells whether the reader sees them unless the page is hidden. */
+  received(chats, isAtEnd) {
+    if (!chats.length) return;
+    const { seq, no } = chats[0].dataset;
+    this.#newest = Math.max(this.#newest, Number(chats.at(-1).dataset.no));
+    if (isAtEnd && !document.hidden) return;
+    if (!this.#hasUnread) {
+      this.#lastRead = { seq: seq - 1, no: no - 1, at: Date.now() };
+      this.#isDismissed = false;
+    }
+    this.#hasUnread = true;
+    if (!document.hidden) return;
     this.#countInTitle += chats.length;
     document.title = `(${this.#countInTitle}) ${this.#title}`;
   }
 
   /** Draws the divider if the page shows where it belongs. */
   drawDivider() {
+    if (!hasNewer()) this.#newest = Math.max(this.#newest, this.#lastNumber());
     const drawn = this.#feed.querySelector("[data-new]");
-    if (!this.#lastRead || (drawn && this.#isUnread(drawn))) return;
+    if (!this.#lastRead?.seq || (drawn && this.#isUnread(drawn))) return;
     const chats = [...this.#feed.children];
     const first = chats.findIndex((chat) => this.#isUnread(chat));
-    const isKnown = first > 0 && Number(chats[0].dataset.seq) <= this.#lastRead;
+    const isKnown = first > 0 && Number(chats[0].dataset.seq) <= this.#lastRead.seq;
     drawn?.removeAttribute("data-new");
     if (isKnown) chats[first].dataset.new = this.#dividerText;
+    // The divider starts a group.
+    group([drawn, isKnown && chats[first]].filter((chat) => chat?.isConnected));
   }
 
   /** Stores that all is read, unless the page is hidden. */
   markRead() {
     if (document.hidden) return;
+    this.#hasUnread = false;
     const upto = Number(this.#feed.dataset.upto);
+    const { seq, no } = this.#stored();
     // Another window may have read more.
-    if (upto > this.#stored()) local.set(this.#key, upto);
+    if (upto > seq || !no) local.set(this.#key, `${upto} ${this.#lastNumber()} ${Date.now()}`);
   }
 
   #stored() {
-    return Number(local.get(this.#key));
+    const [seq = 0, no = 0, at = 0] = (local.get(this.#key) ?? "").split(" ").map(Number);
+    return { seq, no, at };
+  }
+
+  #lastNumber() {
+    return Number(this.#feed.lastElementChild?.dataset.no ?? 0);
   }
 
   #isUnread({ hidden, dataset }) {
-    return !hidden && Number(dataset.seq) > this.#lastRead && dataset.author !== this.#currentUser;
+    return !hidden && Number(dataset.seq) > this.#lastRead.seq && dataset.author !== this.#currentUser;
   }
 
   #resetTitle() {

@@ -50,7 +50,7 @@ async fn create(id: RoomId, form: Submission<'_, ChatForm>, ctx: RequestContext<
             let status = if posted.is_duplicate { Status::Ok } else { Status::Created };
             Ok(chat_json(&ctx, posted.chat).await?.with_status(status))
         })
-        .redirect(|posted| format!("{}#chat-{}", room::path(id), posted.chat.seq))
+        .redirect(|posted| room_path_at(&room.log(&ctx.db), &posted.chat))
         .invalid(async |errors| {
             let composer = Some(composer(&ctx, &form, &errors)?);
             room_page(&ctx, user, &room, RoomPageContent { composer, ..RoomPageContent::default() }).await
@@ -123,10 +123,10 @@ fn composer(ctx: &RequestContext<'_>, form: &Submission<'_, ChatForm>, errors: &
     Ok(ComposerValues { text: form.typed("text").to_owned(), nonce, errors: ctx.field_messages(errors) })
 }
 
-/// Returns the path of the room's page that shows a chat: the latest page, or the one that ends with the chat.
+/// Returns the path of the room's page that shows a chat: the latest page, or the one around the chat.
 fn room_page_of(log: &RoomLog, chat: &Chat) -> String {
-    let before = if log.is_on_older_page(chat) { format!("?before={}", chat.no + 1) } else { String::new() };
-    format!("{}{before}", room::path(chat.room))
+    let at = if log.is_on_older_page(chat) { format!("?at={}", chat.no) } else { String::new() };
+    format!("{}{at}", room::path(chat.room))
 }
 
 fn room_path_at(log: &RoomLog, chat: &Chat) -> String {

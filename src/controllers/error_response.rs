@@ -1,6 +1,6 @@
 //! Errors as responses: a page, or JSON. A form's text stays on the page.
 
-use rocket::http::Status;
+use rocket::http::{Method, Status};
 use rocket::request::Request;
 use rocket::response::{self, Responder, Response};
 
@@ -14,7 +14,8 @@ use super::guards::state::managed;
 use super::reply::Reply;
 use crate::error::{Error, Result};
 use crate::http::{clip, prefers_json};
-use crate::views::error::{ErrorJson, ErrorPage};
+use crate::models::RoomId;
+use crate::views::error::{ErrorJson, ErrorPage, Subject};
 use crate::views::user::UserView;
 
 /// The `Retry-After` of 503, in seconds.
@@ -48,9 +49,21 @@ fn error_reply(error: &Error, request: &Request<'_>) -> Result<Reply> {
     let may_be_signed_in = Cookies::of(request).has_session() && !matches!(error, Error::SignedOut);
     let author = FormFields::of(request).and_then(FormFields::author);
     let page = ErrorPage::new(error, locale, user, may_be_signed_in)
+        .about(subject(request), locale)
         .with_form(resubmit_form(request, error), author)
-        .with_request_id(&request_info(request).id);
+        .with_request(&request_info(request).id, request.method() == Method::Get);
     Reply::page(managed(request)?, "errors/show.html.tera", locale, &page)
+}
+
+fn subject(request: &Request<'_>) -> Subject {
+    let path = request.uri().path().segments();
+    match [path.get(0), path.get(1), path.get(2)] {
+        [Some("session"), None, None] => Subject::SignIn,
+        [Some("room"), Some(id), None | Some("chat")] if path.len() < 4 && id.parse::<RoomId>().is_ok() => {
+            Subject::Room
+        }
+        _ => Subject::Other,
+    }
 }
 
 fn log_cause(error: &Error, request: &Request<'_>) {

@@ -22,11 +22,11 @@ pub fn content_security() -> AdHoc {
     })
 }
 
-/// Returns the fairing that adds the cookie after all others.
-pub fn trailing_cookie() -> AdHoc {
-    AdHoc::on_response("Trailing cookie", |request, response| {
+/// Returns the fairing that adds cookies after all others.
+pub fn trailing_cookies() -> AdHoc {
+    AdHoc::on_response("Trailing cookies", |request, response| {
         Box::pin(async move {
-            if let Some(cookie) = Cookies::of(request).take_trailing() {
+            for cookie in Cookies::of(request).take_trailing() {
                 response.adjoin_header(&cookie);
             }
         })

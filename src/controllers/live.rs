@@ -1,4 +1,4 @@
-//! The WebSocket of a room.
+//! The WebSockets: of a room, and of pages outside rooms.
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ use super::request_context::RequestContext;
 use super::websocket_upgrade::WebSocketUpgrade;
 use crate::error::{Error, Result};
 use crate::limits::SocketPermit;
-use crate::live::socket;
+use crate::live::socket::{self, SocketClient, Subscription};
 use crate::models::RoomId;
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![show]
+    routes![show, index]
 }
 
-/// Opens a socket that follows the room from `since`, or from now.
+/// Opens a socket that follows the room from `since`, and the room list from `list`, or each from now.
 #[get("/room/<id>/live?<since>")]
 async fn show(
     id: RoomId,
@@ -33,14 +33,19 @@ async fn show(
 ) -> Result<WebSocketUpgrade> {
     let ctx = &request.ctx;
     let room = request.user.room(&ctx.db, id).await?;
-    let feed = match ctx.hub.feed(&room, since.at_least(0)?).await {
+    let subscription = match ctx.hub.feed(&room, since.at_least(0)?).await {
+        Ok(feed) => Subscription::Room(feed),
         // Browsers hide the status of a refused upgrade from scripts, so a close code tells them.
-        Err(Error::CursorAhead) => Err(Error::CursorAhead),
-        feed => Ok(feed?),
+        Err(Error::CursorAhead) => Subscription::CursorAhead,
+        Err(error) => return Err(error),
     };
-    let (hub, client) = (Arc::clone(ctx.hub), request.into_client());
-    let served = Arc::clone(&hub);
-    Ok(WebSocketUpgrade::new(&upgrade, &hub, move |io: IoStream| socket::serve(io, served, client, feed)))
+    Ok(request.upgrade(&upgrade, subscription))
+}
+
+/// Opens a socket that follows the room list from `list`, or from now.
+#[get("/user/me/live")]
+fn index(request: SocketRequest<'_>, upgrade: WebSocket) -> WebSocketUpgrade {
+    request.upgrade(&upgrade, Subscription::ListOnly)
 }
 
 /// The current user with one more socket counted. As a guard it rejects with 401 without a user, and with 429 at the
@@ -49,6 +54,7 @@ struct SocketRequest<'r> {
     ctx: RequestContext<'r>,
     user: &'r CurrentUser,
     permit: SocketPermit,
+    list_position: u64,
 }
 
 impl<'r> SocketRequest<'r> {
@@ -56,17 +62,17 @@ impl<'r> SocketRequest<'r> {
         let ctx = RequestContext::new(request).await?;
         let user = ctx.current_user().await?;
         let permit = ctx.limits.sockets.acquire(user.id, ctx.client_address())?;
-        Ok(Self { ctx, user, permit })
+        let list_position = ctx.hub.list_position(request.query_value("list").and_then(Result::ok));
+        Ok(Self { ctx, user, permit, list_position })
     }
 
-    fn into_client(self) -> socket::SocketClient {
-        socket::SocketClient {
-            user: self.user.user.clone(),
-            session: self.user.session.clone(),
-            address: self.ctx.client_address(),
-            locale: self.ctx.locale(),
-            _permit: self.permit,
-        }
+    fn upgrade(self, upgrade: &WebSocket, subscription: Subscription) -> WebSocketUpgrade {
+        let (hub, locale, address) = (Arc::clone(self.ctx.hub), self.ctx.locale(), self.ctx.client_address());
+        let (user, session) = (self.user.user.clone(), self.user.session.clone());
+        let (list_position, _permit) = (self.list_position, self.permit);
+        let client = SocketClient { user, session, address, locale, list_position, _permit };
+        let served = Arc::clone(&hub);
+        WebSocketUpgrade::new(upgrade, &hub, move |io: IoStream| socket::serve(io, served, client, subscription))
     }
 }
 

@@ -15,7 +15,7 @@ use super::guards::cookies::Cookies;
 use super::guards::current_user::{self, CurrentUser};
 use super::guards::guard_error::reject;
 use super::guards::state::{database, managed};
-use super::guards::{images_url, locale};
+use super::guards::{images_url, locale, referrer};
 use super::reply::Reply;
 use crate::error::{FieldErrors, Result};
 use crate::http;
@@ -91,6 +91,11 @@ impl<'r> RequestContext<'r> {
     /// Returns the image server's address for this client.
     pub(crate) fn images_url(&self) -> Option<Url> {
         images_url::images_url(self.request)
+    }
+
+    /// Returns the path of the room that the reader comes from.
+    pub(crate) fn referring_room(&self) -> Option<String> {
+        referrer::referring_room(self.request)
     }
 
     pub(crate) fn field_messages(&self, errors: &FieldErrors) -> FieldMessages {

@@ -12,12 +12,13 @@ use super::guards::query_number::{QueryNumber, place_query};
 use super::guards::submission::Submission;
 use super::reply::Reply;
 use super::request_context::RequestContext;
-use super::shell::{room_items, shell_page};
-use crate::error::{FieldErrors, Result};
+use super::shell::shell_page;
+use crate::error::{Error, FieldError, FieldErrors, Result};
+use crate::models::chat::{CHATS_PER_PAGE, PageAnchor};
 use crate::models::room::{Created, ListCursor, RoomListPage};
 use crate::models::values::{Nonce, RoomName, Topic};
 use crate::models::{self, RoomId, User};
-use crate::views::room::{self as views, ComposerValues, RoomFormValues, RoomPage, RoomView, RoomsPage};
+use crate::views::room::{self as views, ComposerValues, RoomFormValues, RoomListItem, RoomPage, RoomView, RoomsPage};
 use crate::views::shell::Shell;
 use crate::views::user::UserView;
 
@@ -43,6 +44,25 @@ struct RoomChangeForm {
 }
 
 #[derive(FromForm)]
+struct PageQuery<'r> {
+    before: QueryNumber<'r>,
+    at: QueryNumber<'r>,
+}
+
+impl PageQuery<'_> {
+    fn anchor(&self) -> Result<PageAnchor> {
+        match (self.before.at_least(1)?, self.at.at_least(1)?) {
+            (None, None) => Ok(PageAnchor::Latest),
+            (Some(before), None) => Ok(PageAnchor::Before(before)),
+            (None, Some(at)) => Ok(PageAnchor::Around(at)),
+            (Some(_), Some(_)) => Err(Error::field("at", FieldError::Number)),
+        }
+    }
+}
+
+impl Ignorable<Query> for PageQuery<'_> {}
+
+#[derive(FromForm)]
 struct RoomsQuery<'r> {
     page: QueryNumber<'r>,
     /// Filters by name.
@@ -62,9 +82,11 @@ fn root() -> Reply {
 #[get("/room?<query..>")]
 async fn index(query: RoomsQuery<'_>, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
     let filter = query.q.map(str::trim).unwrap_or_default();
-    let listing = match filter {
-        "" => user.rooms(&ctx.db, query.page.place()?, ROOMS_PER_PAGE).await?,
-        filter => user.search_rooms(&ctx.db, filter, ROOMS_PER_PAGE).await?,
+    let listing = async {
+        match filter {
+            "" => user.rooms(&ctx.db, query.page.place()?, ROOMS_PER_PAGE).await,
+            filter => user.search_rooms(&ctx.db, filter, ROOMS_PER_PAGE).await,
+        }
     };
     let deleted = match query.deleted.and_then(|id| id.parse().ok()) {
         Some(id) => models::Room::deleted_name(&ctx.db, id).await?,
@@ -82,17 +104,17 @@ async fn create(form: Submission<'_, RoomForm>, ctx: RequestContext<'_>) -> Resu
         .redirect(|(room, _)| path(room.id))
         .invalid(async |errors| {
             let typed = typed(&form, RoomFormValues::default(), &errors, &ctx);
-            let listing = user.rooms(&ctx.db, ListCursor::Page(1), ROOMS_PER_PAGE).await?;
+            let listing = user.rooms(&ctx.db, ListCursor::Page(1), ROOMS_PER_PAGE);
             rooms_page(&ctx, user, listing, RoomsPage { form: typed, ..RoomsPage::default() }).await
         })
         .await
 }
 
-/// Shows a room with its latest chats, or with those before the chat number `before`.
-#[get("/room/<id>?<before>")]
-async fn show(id: RoomId, before: QueryNumber<'_>, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
+/// Shows a room with its latest chats, with those before a chat number, or with those around one.
+#[get("/room/<id>?<query..>")]
+async fn show(id: RoomId, query: PageQuery<'_>, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
     let room = user.room(&ctx.db, id).await?;
-    let content = RoomPageContent { before: before.at_least(1)?, ..RoomPageContent::default() };
+    let content = RoomPageContent { anchor: query.anchor()?, ..RoomPageContent::default() };
     room_page(&ctx, &user, &room, content).await
 }
 
@@ -125,13 +147,13 @@ pub(super) fn index_path() -> String {
 }
 
 pub(super) fn path(id: RoomId) -> String {
-    uri!(show(id = id, before = _)).to_string()
+    uri!(show(id = id, query = _)).to_string()
 }
 
 /// What a room's page shows beside the stored state.
 #[derive(Default)]
 pub(super) struct RoomPageContent {
-    pub(super) before: Option<i64>,
+    pub(super) anchor: PageAnchor,
     pub(super) composer: Option<ComposerValues>,
     /// The form that changes the room.
     pub(super) typed: Option<RoomFormValues>,
@@ -148,11 +170,13 @@ pub(super) async fn room_page(
     room: &models::Room,
     content: RoomPageContent,
 ) -> Result<Reply> {
-    let page = ctx.hub.page(room, content.before).await?;
+    let page = ctx.hub.page(room, content.anchor).await?;
     let view = view(ctx, room, user);
     if ctx.wants_json() {
         let feed = page.fragment.json();
-        return Reply::json(&json!({ "room": view, "upto": feed.upto, "before": page.before, "chats": feed.chats }));
+        return Reply::json(&json!({
+            "room": view, "upto": page.head, "before": page.before, "after": page.after, "chats": feed.chats,
+        }));
     }
     let locale = ctx.locale();
     let (presence, typing) = match ctx.hub.get(room.id) {
@@ -163,10 +187,11 @@ pub(super) async fn room_page(
         connection_state: "",
         room: view,
         online: presence.count,
-        upto: page.fragment.upto,
+        upto: page.head,
         elements: page.fragment.elements(ctx.views, locale, &mut None)?,
         before: page.before,
-        is_history: content.before.is_some(),
+        newer: page.after.map(|after| after + CHATS_PER_PAGE + 1),
+        is_history: content.anchor != PageAnchor::Latest,
         presence: views::presence(&presence, ctx.views, locale)?.to_string(),
         typing: views::typing(&typing, ctx.views, locale)?.to_string(),
         composer: match content.composer {
@@ -182,16 +207,24 @@ pub(super) async fn room_page(
 async fn rooms_page(
     ctx: &RequestContext<'_>,
     user: &CurrentUser,
-    listing: RoomListPage,
+    listing: impl Future<Output = Result<RoomListPage>>,
     page: RoomsPage,
 ) -> Result<Reply> {
-    let rooms = room_items(ctx, user, &listing.rooms).await;
+    // A change after this moment reaches the page over its socket.
+    let list_cursor = ctx.hub.list_cursor();
+    let listing = listing.await?;
     let [previous, next] = [listing.previous, listing.next].map(|place| place.map(place_query));
     if ctx.wants_json() {
+        let summaries = ctx.hub.summaries(&listing.rooms).await;
+        let rooms = listing.rooms.iter().map(|room| view(ctx, room, user)).zip(summaries).map(RoomListItem::from);
+        let rooms: Vec<_> = rooms.collect();
         return Reply::json(&json!({ "rooms": rooms, "page": listing.page, "previous": previous, "next": next }));
     }
+    let is_list_fixed = listing.page != Some(1) || !page.query.is_empty();
     let page = RoomsPage { previous, next, nonce: user.room_nonce(&ctx.db), ..page };
-    ctx.page("rooms/index.html.tera", &Shell { current_user: UserView::from(&user.user), rooms, page: &page })
+    let rooms = ctx.hub.room_items(&listing.rooms, None, ctx.locale()).await?;
+    let current_user = UserView::from(&user.user);
+    ctx.page("rooms/index.html.tera", &Shell { current_user, rooms, list_cursor, is_list_fixed, page: &page })
 }
 
 async fn create_room(
@@ -202,7 +235,10 @@ async fn create_room(
     let RoomForm { name, topic: Optional(topic), nonce: Optional(nonce) } = form.value()?;
     let topic = topic.clone().unwrap_or_default();
     match user.create_room_once(&ctx.db, name.clone(), topic, nonce.as_ref()).await? {
-        Created::New(room) => Ok((room, Status::Created)),
+        Created::New(room) => {
+            ctx.hub.room_changed(room.id);
+            Ok((room, Status::Created))
+        }
         Created::Existing(room) => Ok((room, Status::Ok)),
     }
 }
@@ -213,7 +249,9 @@ async fn change_room(
     ctx: &RequestContext<'_>,
 ) -> Result<()> {
     let RoomChangeForm { name: Optional(name), topic: Optional(topic) } = form.value()?;
-    room.update(&ctx.db, name.clone(), topic.clone()).await
+    room.update(&ctx.db, name.clone(), topic.clone()).await?;
+    ctx.hub.room_changed(room.id);
+    Ok(())
 }
 
 fn stored(room: &models::Room) -> RoomFormValues {

@@ -6,7 +6,7 @@ use super::guards::form_fields::FormFields;
 use super::guards::submission::Submission;
 use super::reply::Reply;
 use super::request_context::RequestContext;
-use super::user::{created_session, path_after_sign_in, sign_in_path, start_session};
+use super::user::{SIGNED_OUT, created_session, path_after_sign_in, sign_in_path, sign_in_view, start_session};
 use crate::error::{FieldErrors, Result};
 use crate::models::User;
 use crate::models::user::SignInOrigin;
@@ -45,6 +45,9 @@ async fn destroy(_form: &FormFields, ctx: RequestContext<'_>) -> Result<Reply> {
     if let Some(device) = cookies.device(ctx.images.secret()) {
         cookies.set_device(&device);
     }
+    if !ctx.wants_json() {
+        cookies.set_notice(SIGNED_OUT);
+    }
     Ok(ctx.no_content_or_redirect(sign_in_path(None)))
 }
 
@@ -53,7 +56,7 @@ async fn sign_in(form: &Submission<'_, SignInForm>, ctx: &RequestContext<'_>) ->
     let device = ctx.cookies().device(secret).map(|device| (device, secret));
     let origin = SignInOrigin { address: ctx.client_address(), device };
     let user = User::sign_in(&ctx.db, login.clone(), password.clone(), origin).await?;
-    start_session(ctx, &user).await?;
+    start_session(ctx, &user, form.typed("zone")).await?;
     Ok(user)
 }
 
@@ -61,8 +64,6 @@ async fn sign_in(form: &Submission<'_, SignInForm>, ctx: &RequestContext<'_>) ->
 fn invalid_page(form: &Submission<'_, SignInForm>, errors: &FieldErrors, ctx: &RequestContext<'_>) -> Result<Reply> {
     let sign_in =
         FormValues { userId: form.typed("userId").into(), errors: ctx.field_messages(errors), ..FormValues::default() };
-    ctx.page(
-        "users/sign_in.html.tera",
-        &SignInPage { next: form.typed("next").into(), sign_in, ..SignInPage::default() },
-    )
+    let page = SignInPage { sign_in, signs_in_first: true, ..sign_in_view(ctx, form.typed("next")) };
+    ctx.page("users/sign_in.html.tera", &page)
 }

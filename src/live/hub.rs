@@ -13,15 +13,17 @@ use super::chat_loader::ChatLoader;
 use super::feed::Feed;
 use super::pages::{PageCache, RenderedPage};
 use super::room::{LiveRoom, LiveRooms};
-use super::room_summaries::LastChatCache;
+use super::room_list::LiveRoomList;
 use super::sessions::LiveSessions;
 use crate::error::Result;
+use crate::models::chat::PageAnchor;
 use crate::models::cluster::{self, ClusterEvent, ClusterNotice};
+use crate::models::room::RoomList;
 use crate::models::{self, Room, RoomId, Session, UserId};
 use crate::store::Database;
-use crate::views::Views;
 use crate::views::chat::Article;
-use crate::views::room::RoomSummary;
+use crate::views::room::{RoomSummary, room_items};
+use crate::views::{Locale, Views};
 
 /// How often presence is published to the other instances even if nothing changes.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(15);
@@ -33,7 +35,7 @@ pub(crate) struct Hub {
     pub(super) views: Views,
     rooms: Arc<LiveRooms>,
     loader: Arc<ChatLoader>,
-    last_chats: LastChatCache,
+    pub(super) list: LiveRoomList,
     pages: Arc<PageCache>,
     pub(crate) sessions: LiveSessions,
     pub(super) database_up: watch::Sender<bool>,
@@ -43,14 +45,14 @@ pub(crate) struct Hub {
 
 impl Hub {
     pub(crate) fn new(db: Arc<Database>, views: Views) -> Arc<Self> {
-        let loader = Arc::new(ChatLoader::new(&db));
+        let (loader, rooms) = (Arc::new(ChatLoader::new(&db)), Arc::default());
         Arc::new(Self {
-            last_chats: LastChatCache::new(db.budget()),
+            list: LiveRoomList::new(&loader, &rooms),
             pages: PageCache::new(db.budget()),
             loader,
             db,
             views,
-            rooms: Arc::default(),
+            rooms,
             sessions: LiveSessions::default(),
             database_up: watch::Sender::new(true),
             sockets: TaskTracker::new(),
@@ -80,22 +82,37 @@ impl Hub {
 
     /// Returns a page of a room: the latest, or the one before chat number `before`.
     /// Fails with `NotFound` if the room has been closed.
-    pub async fn page(&self, room: &Room, before: Option<i64>) -> Result<Arc<RenderedPage>> {
-        self.pages.page(&self.loader, room, before).await
+    pub async fn page(&self, room: &Room, anchor: PageAnchor) -> Result<Arc<RenderedPage>> {
+        self.pages.page(&self.loader, room, anchor).await
     }
 
     pub(crate) async fn summaries(&self, rooms: &[Arc<Room>]) -> Vec<RoomSummary> {
-        let chats = self.last_chats.last_chats(&self.loader, rooms).await;
-        rooms
-            .iter()
-            .zip(chats)
-            .map(|(room, last_chat)| RoomSummary { last_chat, online: self.online_count(room.id) })
-            .collect()
+        self.list.summaries(rooms).await
     }
 
-    /// Returns how many people are in a room. Without a connection to this instance it is not known and 0.
-    pub(crate) fn online_count(&self, room: RoomId) -> usize {
-        self.get(room).map_or(0, |live| live.presence.online().borrow().count)
+    /// Renders rooms as items of the list, and marks `current`. The cursor is that of the live list before.
+    pub(crate) async fn room_items(
+        &self,
+        rooms: &[Arc<Room>],
+        current: Option<RoomId>,
+        locale: Locale,
+    ) -> Result<String> {
+        room_items(&self.list.items(rooms).await, current, &self.views, locale)
+    }
+
+    /// Returns the cursor of the live list, for a page that reads its rooms afterwards.
+    pub(crate) fn list_cursor(&self) -> String {
+        self.list.cursor()
+    }
+
+    /// Reads the cursor of a page's list. Without one a socket begins with the next change.
+    pub(crate) fn list_position(&self, cursor: Option<&str>) -> u64 {
+        self.list.position(cursor)
+    }
+
+    /// Tells all instances that a room was created, or has another name or topic.
+    pub(crate) fn room_changed(&self, room: RoomId) {
+        cluster::publish(&self.db, &ClusterEvent::RoomChanged { room });
     }
 
     pub(crate) async fn with_authors(&self, chats: Vec<models::Chat>) -> Result<Vec<Arc<Article>>> {
@@ -133,6 +150,7 @@ impl Hub {
             () = check => {}
             () = self.loader.names.refresh(|user| self.invalidate_name(Some(user))) => {}
             () = Arc::clone(self.db.budget()).sweep() => {}
+            () = self.list.follow(|| self.sockets.len()) => {}
             () = self.shutdown() => {}
         }
     }
@@ -157,13 +175,15 @@ impl Hub {
     async fn handle_event(&self, notice: ClusterNotice) {
         let ClusterNotice::Event(instance, event) = notice else {
             self.invalidate_name(None);
-            self.last_chats.clear();
+            self.list.clear();
             return;
         };
         match event {
             ClusterEvent::SessionEnded { session } => self.sessions.end(&session),
+            ClusterEvent::RoomChanged { room } => self.db.state::<RoomList>().invalidate(room),
             ClusterEvent::UserChanged { user } => self.invalidate_name(Some(user)),
             ClusterEvent::Presence { room, people, count } => {
+                self.list.set_remote(room, instance, usize::try_from(count).unwrap_or_default());
                 if let Some(live) = self.get(room) {
                     live.presence.set_remote(instance, people.into_iter().map(|(user, _)| user).collect(), count);
                 }
@@ -184,6 +204,7 @@ impl Hub {
             room.clear();
             room.presence.name_changed(user);
         }
+        self.list.check();
     }
 
     /// Ends sessions and closes their sockets on all instances, even after an error.

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use super::chat_loader::ChatLoader;
 use crate::cache::{Budget, Cache, Lookup};
 use crate::error::{Error, Result};
+use crate::models::chat::PageAnchor;
 use crate::models::room::Head;
 use crate::models::{Room, RoomId};
 use crate::store::with_timeout;
@@ -22,8 +23,12 @@ const MAX_BYTES: usize = 1 << 20;
 
 pub(crate) struct RenderedPage {
     pub(crate) fragment: Fragment,
+    /// The head of the log, from which a live page continues.
+    pub(crate) head: i64,
     /// The `before` of the previous page. `None` on the first one.
     pub before: Option<i64>,
+    /// The number of the last chat. `None` if the page reaches to the head.
+    pub(crate) after: Option<i64>,
 }
 
 pub(super) struct PageCache {
@@ -32,8 +37,7 @@ pub(super) struct PageCache {
     reads: Mutex<HashMap<(PageKey, PageVersion), WeakShared<PageRead>>>,
 }
 
-/// A room and the page's `before`.
-type PageKey = (RoomId, Option<i64>);
+type PageKey = (RoomId, PageAnchor);
 
 /// The number of the last entry and the version of names.
 type PageVersion = (i64, u64);
@@ -51,22 +55,22 @@ impl PageCache {
         Arc::new(Self { cache: Cache::new(budget, MAX_AGE, MAX_BYTES), reads: Mutex::default() })
     }
 
-    /// Returns a room's latest page, or the one before chat number `before`. Concurrent callers share one read, which
-    /// goes on if they give up.
+    /// Returns a page of a room. Concurrent callers share one read, which goes on if they give up.
     pub(super) async fn page(
         self: &Arc<Self>,
         loader: &Arc<ChatLoader>,
         room: &Room,
-        before: Option<i64>,
+        anchor: PageAnchor,
     ) -> Result<Arc<RenderedPage>> {
         let names = loader.names_version();
         let head = room.log(&loader.db).current_head().await?;
-        let (key, version) = ((room.id, before), (head.seq, names));
+        let anchor = anchor.clamped(head.no);
+        let (key, version) = ((room.id, anchor), (head.seq, names));
         if let Some(page) = self.cached(key, version) {
             return Ok(page);
         }
         let read = self.shared_read(key, version, || {
-            Arc::clone(self).read(Arc::clone(loader), room.clone(), before, head, version)
+            Arc::clone(self).read(Arc::clone(loader), room.clone(), anchor, head, version)
         });
         with_timeout(read).await?.map_err(|error| match &*error {
             Error::NotFound => Error::NotFound,
@@ -78,19 +82,19 @@ impl PageCache {
         self: Arc<Self>,
         loader: Arc<ChatLoader>,
         room: Room,
-        before: Option<i64>,
+        anchor: PageAnchor,
         head: Head,
         version: PageVersion,
     ) -> Result<Arc<RenderedPage>> {
         let cache_version = self.cache.version();
-        let page = room.log(&loader.db).page(head, before).await?;
+        let page = room.log(&loader.db).page(head, anchor).await?;
         let articles = loader.with_authors(page.chats).await?;
         articles.iter().for_each(|article| article.prepare());
         let fragment =
             Fragment::new(ChatBatch { articles, upto: page.upto, closed: false }).charged_to(loader.budget());
-        let page = Arc::new(RenderedPage { fragment, before: page.before });
+        let page = Arc::new(RenderedPage { fragment, head: head.seq, before: page.before, after: page.after });
         let cached = CachedPage { version, page: Arc::clone(&page) };
-        self.cache.insert(cache_version, (room.id, before), cached, 0);
+        self.cache.insert(cache_version, (room.id, anchor), cached, 0);
         Ok(page)
     }
 
@@ -127,10 +131,11 @@ mod tests {
     use futures_util::future::join_all;
 
     use super::*;
+    use PageAnchor::{Around, Before, Latest};
 
     fn page() -> Arc<RenderedPage> {
         let feed = ChatBatch { articles: Vec::new(), upto: 0, closed: false };
-        Arc::new(RenderedPage { fragment: Fragment::new(feed), before: None })
+        Arc::new(RenderedPage { fragment: Fragment::new(feed), head: 0, before: None, after: None })
     }
 
     fn pages() -> (Arc<PageCache>, RoomId) {
@@ -140,10 +145,10 @@ mod tests {
     #[test]
     fn a_page_is_known_until_its_log_grows_or_a_name_changes() {
         let (pages, room) = pages();
-        pages.cache.insert(pages.cache.version(), (room, None), CachedPage { version: (4, 1), page: page() }, 0);
-        assert!(pages.cached((room, None), (4, 1)).is_some());
-        for (before, made_of) in [(None, (5, 1)), (None, (4, 2)), (Some(9), (4, 1))] {
-            assert!(pages.cached((room, before), made_of).is_none());
+        pages.cache.insert(pages.cache.version(), (room, Latest), CachedPage { version: (4, 1), page: page() }, 0);
+        assert!(pages.cached((room, Latest), (4, 1)).is_some());
+        for (anchor, made_of) in [(Latest, (5, 1)), (Latest, (4, 2)), (Before(9), (4, 1)), (Around(9), (4, 1))] {
+            assert!(pages.cached((room, anchor), made_of).is_none());
         }
     }
 
@@ -159,8 +164,8 @@ mod tests {
                 Ok(page())
             }
         };
-        let readings: Vec<_> = (0..40).map(|_| pages.shared_read((room, None), (4, 1), read)).collect();
-        let other = pages.shared_read((room, None), (5, 1), read);
+        let readings: Vec<_> = (0..40).map(|_| pages.shared_read((room, Latest), (4, 1), read)).collect();
+        let other = pages.shared_read((room, Latest), (5, 1), read);
         go.send_replace(true);
         assert!(join_all(readings).await.iter().all(Result::is_ok) && other.await.is_ok());
         assert_eq!(begun.into_inner(), 2);

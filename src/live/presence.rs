@@ -9,12 +9,13 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::names::Names;
+use super::remote_presence::REMOTE_TIMEOUT;
 use crate::error::Result;
 use crate::models::cluster::{self, ClusterEvent};
+use crate::models::room::RoomList;
 use crate::models::values::Nickname;
 use crate::models::{RoomId, User, UserId};
 use crate::store::{Database, InstanceId};
-
 use crate::views::PerLocale;
 use crate::views::room::{People, Person};
 
@@ -24,9 +25,6 @@ const PUBLISH_TIME_PER_READER: Duration = Duration::from_micros(250);
 const TYPING_TIMEOUT: Duration = Duration::from_secs(6);
 /// Further people are only counted.
 const MAX_NAMED: usize = 50;
-
-/// How long another instance's report is valid.
-const REMOTE_TIMEOUT: Duration = Duration::from_secs(40);
 
 pub(crate) type PeopleReceiver = watch::Receiver<Arc<PerLocale<People>>>;
 
@@ -213,7 +211,11 @@ impl RoomPresence {
         let is_late = named.is_err();
         match named {
             Ok((here, typing)) => {
+                let is_other_count = self.online.borrow().count != here.count;
                 self.show(&self.online, here);
+                if is_other_count {
+                    self.db.state::<RoomList>().changed().add(self.room);
+                }
                 self.show(&self.typing, typing);
             }
             Err(error) => log::debug!("room {}: the names of those present were not read: {error}", self.room),

@@ -18,7 +18,7 @@ use super::recent_chats::{RecentChats, take_batch};
 use super::weak_map::WeakMap;
 use crate::cache::{Evict, IDLE};
 use crate::error::{Error, Result};
-use crate::models::room::Head;
+use crate::models::room::{Head, RoomList};
 use crate::models::{RoomId, RoomLog};
 use crate::store::with_timeout;
 use crate::views::chat::Fragment;
@@ -208,6 +208,8 @@ impl Drop for LiveRoom {
             follower.abort();
         }
         self.rooms.remove_dropped(&self.id);
+        // Nobody is online here any more.
+        self.loader.db.state::<RoomList>().changed().add(self.id);
     }
 }
 

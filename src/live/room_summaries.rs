@@ -36,8 +36,13 @@ impl LastChatCache {
         Self { cache: Cache::new(budget, MAX_AGE, MAX_BYTES), reads: Semaphore::new(MAX_CONCURRENT_READS) }
     }
 
-    /// Returns the last chats of rooms, in order. Leaves out what the database does not answer in time.
-    pub(super) async fn last_chats(&self, loader: &ChatLoader, rooms: &[Arc<Room>]) -> Vec<Option<LastChatView>> {
+    /// Returns the last chats of rooms, in order: `Some(None)` for a room without chats, `None` for one that the
+    /// database does not answer in time.
+    pub(super) async fn last_chats(
+        &self,
+        loader: &ChatLoader,
+        rooms: &[Arc<Room>],
+    ) -> Vec<Option<Option<LastChatView>>> {
         let last = async |room: &Room| timeout(SUMMARY_TIMEOUT, self.last_chat(loader, room)).await.ok()?.ok()?;
         let excerpts = join_all(rooms.iter().map(|room| last(room))).await;
         let authors = excerpts.iter().flatten().map(|excerpt| excerpt.author);
@@ -45,8 +50,8 @@ impl LastChatCache {
         let names = names.ok().and_then(Result::ok).unwrap_or_default();
         let with_name = |room: &Arc<Room>| {
             // A chat may have been removed while the names were read.
-            let excerpt = self.cached(room.id, room.last_seq(&loader.db))??;
-            Some(LastChatView::new(&excerpt, names.get(&excerpt.author)?.as_ref()))
+            let Some(excerpt) = self.cached(room.id, room.last_seq(&loader.db))? else { return Some(None) };
+            Some(Some(LastChatView::new(&excerpt, names.get(&excerpt.author)?.as_ref())))
         };
         rooms.iter().map(with_name).collect()
     }

@@ -1,4 +1,4 @@
-//! One open WebSocket: sends fragments of a feed and small elements, receives `typing`.
+//! One open WebSocket: sends changes of the room list, in a room also fragments of its feed and small elements.
 
 use std::net::IpAddr;
 use std::pin::pin;
@@ -32,22 +32,36 @@ pub(crate) struct SocketClient {
     pub(crate) session: Session,
     pub(crate) address: IpAddr,
     pub locale: Locale,
+    /// The last change of the room list that the page has.
+    pub(crate) list_position: u64,
     /// Counts the socket until it is dropped.
     pub(crate) _permit: SocketPermit,
 }
 
-/// Serves an upgraded connection until it ends. An error instead of a feed closes it at once.
-pub(crate) async fn serve(io: IoStream, hub: Arc<Hub>, visitor: SocketClient, feed: Result<Feed>) {
+/// What a socket follows beside the room list.
+pub(crate) enum Subscription {
+    Room(Feed),
+    /// The page is outside rooms.
+    ListOnly,
+    /// The page's cursor is beyond the log. The socket is closed at once.
+    CursorAhead,
+}
+
+/// Serves an upgraded connection until it ends.
+pub(crate) async fn serve(io: IoStream, hub: Arc<Hub>, visitor: SocketClient, subscription: Subscription) {
     let (websocket, wake) = (WebSocket::new(io).await, Instant::now() + PING_INTERVAL);
     let mut socket = Socket { websocket, hub, client: visitor, heartbeat_at: wake, ping_pending: false, sent: 0 };
-    let (end, room) = match feed {
-        Ok(feed) => {
-            let room = feed.room().id.to_string();
+    let room = match &subscription {
+        Subscription::Room(feed) => feed.room().id.to_string(),
+        Subscription::ListOnly | Subscription::CursorAhead => "-".into(),
+    };
+    let end = match subscription {
+        Subscription::CursorAhead => CloseReason::CursorAhead,
+        subscription => {
             log::info!("socket open: room {room}, user {}, from {}", socket.client.user.id, socket.client.address);
             let _open = OpenSocketCount::new(&socket.hub.db.metrics().sockets);
-            (socket.run_until_end(feed).await, room)
+            socket.run_until_end(subscription).await
         }
-        Err(_) => (CloseReason::CursorAhead, "-".into()),
     };
     let Socket { websocket, client: visitor, sent, hub, .. } = socket;
     let metrics = hub.db.metrics();
@@ -109,21 +123,48 @@ enum SocketEvent {
 }
 
 impl Socket {
-    async fn run_until_end(&mut self, feed: Feed) -> CloseReason {
+    async fn run_until_end(&mut self, subscription: Subscription) -> CloseReason {
         let hub = Arc::clone(&self.hub);
         let session_guard = hub.sessions.register(self.client.session.id.clone());
         // The session may have ended before it was registered.
         if let Ok(false) = self.client.session.is_open(&hub.db).await {
             return CloseReason::SignedOut;
         }
+        let run = async {
+            match subscription {
+                Subscription::Room(feed) => self.follow_room(feed).await,
+                Subscription::ListOnly | Subscription::CursorAhead => self.follow_list().await,
+            }
+        };
         tokio::select! {
-            end = self.run(feed) => end,
+            end = run => end,
             () = session_guard.ended() => CloseReason::SignedOut,
             () = hub.shutdown() => CloseReason::Restarting,
         }
     }
 
-    async fn run(&mut self, feed: Feed) -> CloseReason {
+    async fn follow_list(&mut self) -> CloseReason {
+        let (mut changes, mut ping_timer) = (self.hub.list.changes(), pin!(sleep_until(self.heartbeat_at)));
+        changes.mark_changed();
+        loop {
+            let step = tokio::select! {
+                heard = self.websocket.receive() => heard,
+                // The sender lives in the hub.
+                _ = changes.changed() => self.send_list_changes().await.map(|()| ClientMessage::Other),
+                () = &mut ping_timer => {
+                    let heard = self.heartbeat().await;
+                    ping_timer.as_mut().reset(self.heartbeat_at);
+                    heard
+                }
+            };
+            match step {
+                Ok(message) => self.record_pong(&message),
+                Err(end) => return end,
+            }
+        }
+    }
+
+    async fn follow_room(&mut self, feed: Feed) -> CloseReason {
         let live = Arc::clone(feed.room());
         let (presence_guard, mut changes) = (live.presence.join(&self.client.user), live.changes());
         let mut receivers = Receivers {
@@ -164,10 +205,7 @@ impl Socket {
                 Ok(SocketEvent::Sent(FeedState::NeedsRead)) if later.is_some() => {}
                 Ok(SocketEvent::Sent(next)) => feed_state = next,
                 Ok(SocketEvent::Received(ClientMessage::Typing)) => presence_guard.set_typing(),
-                Ok(SocketEvent::Received(ClientMessage::Pong)) if self.ping_pending => {
-                    (self.heartbeat_at, self.ping_pending) = (Instant::now() + PING_INTERVAL, false);
-                }
-                Ok(SocketEvent::Received(ClientMessage::Pong | ClientMessage::Other)) => {}
+                Ok(SocketEvent::Received(message)) => self.record_pong(&message),
                 Err(end) => return end,
             }
         }
@@ -185,6 +223,20 @@ impl Socket {
         self.websocket.send_text(HEARTBEAT_FRAME).await?;
         (self.heartbeat_at, self.ping_pending) = (Instant::now() + PONG_TIMEOUT, true);
         self.websocket.ping().await.map(|()| ClientMessage::Other)
+    }
+
+    fn record_pong(&mut self, message: &ClientMessage) {
+        if *message == ClientMessage::Pong && self.ping_pending {
+            (self.heartbeat_at, self.ping_pending) = (Instant::now() + PING_INTERVAL, false);
+        }
+    }
+
+    async fn send_list_changes(&mut self) -> Result<(), CloseReason> {
+        let hub = Arc::clone(&self.hub);
+        match hub.list.next(&mut self.client.list_position, &hub.views, self.client.locale) {
+            Some(element) => self.send(element).await,
+            None => Ok(()),
+        }
     }
 
     /// Sends what is new and in memory: at most one fragment of chats.
@@ -207,6 +259,7 @@ impl Socket {
             let people = receivers.typing.borrow_and_update().clone();
             self.send(room::typing(&people, &hub.views, locale)).await?;
         }
+        self.send_list_changes().await?;
         Ok(feed_state)
     }
 

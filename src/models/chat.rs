@@ -14,6 +14,8 @@ use crate::error::{Error, FieldError, Result};
 use crate::store::Job;
 
 pub(crate) const CHATS_PER_PAGE: i64 = 50;
+/// Chats on each side of the one that a page is around.
+const CHATS_AROUND: i64 = 25;
 /// Entries in the first window that is searched for the last chat. It nearly always holds one.
 const LAST_CHAT_WINDOW: i64 = 8;
 /// Maximum text of one batch of updates, in bytes.
@@ -34,12 +36,23 @@ pub struct Chat {
     pub removed: bool,
 }
 
+/// The place of a page in a log, by numbers of chats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PageAnchor {
+    #[default]
+    Latest,
+    Before(i64),
+    Around(i64),
+}
+
 pub struct ChatWindow {
     pub chats: Vec<Chat>,
     /// The cursor of a feed that continues after this window.
     pub upto: i64,
     /// The `before` of the previous window. `None` on the first one.
     pub before: Option<i64>,
+    /// The number of the last chat. `None` if the window reaches to the head.
+    pub after: Option<i64>,
 }
 
 /// The chats that a window of entries is about.
@@ -145,8 +158,9 @@ impl RoomLog {
         fold([said].iter(), about.iter()).into_iter().next().ok_or(Error::NotFound)
     }
 
+    /// Returns whether the latest page lacks a chat, or may lack it.
     pub(crate) fn is_on_older_page(&self, chat: &Chat) -> bool {
-        self.head().is_some_and(|head| head.no - chat.no >= CHATS_PER_PAGE)
+        self.head().is_none_or(|head| head.no - chat.no >= CHATS_PER_PAGE)
     }
 
     /// Returns a head that no acknowledged entry is beyond.
@@ -160,10 +174,9 @@ impl RoomLog {
         if head.closed { Err(Error::NotFound) } else { Ok(head) }
     }
 
-    /// Returns the last chats up to a head, or those before chat number `before`.
-    pub async fn page(self: &Arc<Self>, head: Head, before: Option<i64>) -> Result<ChatWindow> {
-        let last = before.map_or(head.no, |before| before.saturating_sub(1).clamp(0, head.no));
-        let first = (last - CHATS_PER_PAGE + 1).max(1);
+    /// Returns the chats of a page, up to a head.
+    pub async fn page(self: &Arc<Self>, head: Head, anchor: PageAnchor) -> Result<ChatWindow> {
+        let (first, last) = anchor.window(head.no);
         let said = match last {
             0 => Vec::new(),
             _ => self.find(doc! { "no": { "$gte": first, "$lte": last } }).await?,
@@ -171,11 +184,12 @@ impl RoomLog {
         let about = self.revisions_in_range(said.iter()).await?;
         let chats = fold(said.iter(), about.iter());
         // The cursor of an older window must not skip the chats between it and the head.
-        let upto = match before {
-            Some(_) => chats.last().map_or(0, |chat| chat.seq),
-            None => head.seq,
+        let upto = match anchor {
+            PageAnchor::Latest => head.seq,
+            PageAnchor::Before(_) | PageAnchor::Around(_) => chats.last().map_or(0, |chat| chat.seq),
         };
-        Ok(ChatWindow { chats, upto, before: (first > 1).then_some(first) })
+        let (before, after) = ((first > 1).then_some(first), (last < head.no).then_some(last));
+        Ok(ChatWindow { chats, upto, before, after })
     }
 
     /// Returns the last visible chat, found in at most two windows of the last entries.
@@ -252,6 +266,27 @@ impl RoomLog {
             (Some(first), Some(last)) => self.revisions_of(doc! { "of": { "$gte": first, "$lte": last } }).await,
             _ => Ok(Vec::new()),
         }
+    }
+}
+
+impl PageAnchor {
+    /// Returns the anchor that shows the same chats in a log of `count` chats, so that each page has one key.
+    pub(crate) fn clamped(self, count: i64) -> Self {
+        match self {
+            Self::Latest => Self::Latest,
+            Self::Before(no) => Self::Before(no.min(count.saturating_add(1))),
+            Self::Around(no) => Self::Around(no.min(count)),
+        }
+    }
+
+    /// Returns the first and the last chat in a log of `count` chats. The last is 0 if there is none.
+    fn window(self, count: i64) -> (i64, i64) {
+        let (first, last) = match self.clamped(count) {
+            Self::Latest => (count - CHATS_PER_PAGE + 1, count),
+            Self::Before(no) => (no - CHATS_PER_PAGE, no - 1),
+            Self::Around(no) => (no - CHATS_AROUND, no + CHATS_AROUND),
+        };
+        (first.max(1), last.clamp(0, count.max(0)))
     }
 }
 

@@ -28,6 +28,9 @@ pub(crate) enum ClusterEvent {
     /// A user has another name or picture, or was deleted.
     #[serde(rename = "changed")]
     UserChanged { user: UserId },
+    /// A room was created, or has another name or topic.
+    #[serde(rename = "room")]
+    RoomChanged { room: RoomId },
     /// The people of a room who are connected to the sending instance.
     #[serde(rename = "here")]
     Presence {

@@ -66,7 +66,7 @@ impl User {
     pub async fn room(&self, db: &Database, id: RoomId) -> Result<Room> {
         let room =
             db.collection::<Room>().find_by_id_cached(id).await?.filter(|room| room.open).ok_or(Error::NotFound)?;
-        if db.state::<LogRegistry>().head(id).is_some_and(|top| top.closed) {
+        if room.has_ended(db) {
             // The instance that closed it was interrupted.
             room.finish_closing(db).await?;
             return Err(Error::NotFound);
@@ -181,6 +181,11 @@ impl Room {
         user.admin || user.id == self.owner
     }
 
+    /// Returns whether the log ends with *closed*, as far as this instance has seen.
+    fn has_ended(&self, db: &Database) -> bool {
+        db.state::<LogRegistry>().head(self.id).is_some_and(|top| top.closed)
+    }
+
     fn matches(&self, name: &RoomName, topic: &Topic) -> bool {
         self.open && self.name == *name && self.topic == *topic
     }
@@ -191,6 +196,16 @@ impl Room {
 
     pub(crate) fn last_at(&self, db: &Database) -> Option<DateTime> {
         db.state::<LogRegistry>().head(self.id).and_then(|top| top.at).max(self.head_hint.at)
+    }
+
+    /// Returns the time of the last activity in milliseconds: the order of the list.
+    pub(crate) fn activity(&self, db: &Database) -> i64 {
+        self.last_at(db).max(self.active).max(Some(self.at)).unwrap_or(self.at).timestamp_millis()
+    }
+
+    /// Returns a number that grows with every change of the name and the topic.
+    pub(crate) fn revision(&self) -> i64 {
+        self.rev
     }
 
     pub(crate) fn last_seq(&self, db: &Database) -> i64 {

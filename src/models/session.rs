@@ -8,6 +8,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
+use jiff::tz::TimeZone;
 use mongodb::IndexModel;
 use mongodb::bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ pub(crate) const TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How old `last_used` may be before it is written again.
 const TOUCH_INTERVAL: Duration = Duration::from_secs(60 * 60);
 const MAX_USER_AGENT: usize = 200;
+const MAX_ZONE: usize = 64;
 
 /// The value of the session cookie: 32 random bytes in base64url, then the [`Device`]. Stored nowhere.
 pub struct SessionToken(String);
@@ -36,6 +38,9 @@ pub struct Session {
     #[serde(rename = "browser")]
     pub(crate) user_agent: String,
     pub(crate) address: String,
+    /// The browser's time zone, as the time zone database names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) zone: Option<String>,
     /// The user's epoch at sign-in.
     #[serde(default)]
     pub(crate) epoch: i64,
@@ -43,6 +48,14 @@ pub struct Session {
     #[serde(rename = "seen")]
     pub(crate) last_used: DateTime,
     expires: DateTime,
+}
+
+/// What a client tells about itself at sign-in.
+pub struct ClientInfo<'a> {
+    pub(crate) user_agent: &'a str,
+    pub(crate) address: IpAddr,
+    /// The name of a time zone. Unknown names are ignored.
+    pub(crate) zone: &'a str,
 }
 
 impl StoredDocument for Session {
@@ -80,7 +93,7 @@ impl SessionToken {
 impl Session {
     /// Starts a session.
     /// Fails with `userId: Credentials` if the password was changed or the account deleted meanwhile.
-    pub async fn open(db: &Database, user: &User, browser: &str, address: IpAddr) -> Result<SessionToken> {
+    pub async fn open(db: &Database, user: &User, client: ClientInfo<'_>) -> Result<SessionToken> {
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;
         let token = SessionToken(BASE64_URL_SAFE_NO_PAD.encode(random));
@@ -88,8 +101,9 @@ impl Session {
         let session = Self {
             id: SessionToken::id(&token.0),
             user: user.id,
-            user_agent: cut(browser, MAX_USER_AGENT),
-            address: address.to_string(),
+            user_agent: cut(client.user_agent, MAX_USER_AGENT),
+            address: client.address.to_string(),
+            zone: zone_name(client.zone),
             // Read together with the verified password, so a change of it ends this session too.
             epoch: user.epoch,
             at: now,
@@ -180,6 +194,12 @@ impl Session {
     }
 }
 
+/// Returns a time zone's name as the database spells it.
+fn zone_name(typed: &str) -> Option<String> {
+    let zone = (typed.len() <= MAX_ZONE).then(|| TimeZone::get(typed).ok()).flatten()?;
+    zone.iana_name().map(str::to_owned)
+}
+
 /// Returns the first graphemes of a text, at most `most` characters.
 fn cut(text: &str, most: usize) -> String {
     let mut count = 0;
@@ -205,5 +225,15 @@ mod tests {
         assert_eq!(cut(&name, MAX_USER_AGENT), "x".repeat(MAX_USER_AGENT - 3));
         assert_eq!(cut(&name, MAX_USER_AGENT + 4), name);
         assert_eq!(cut("", MAX_USER_AGENT), "");
+    }
+
+    #[test]
+    fn a_zone_is_one_of_the_database() {
+        assert_eq!(zone_name("Asia/Seoul").as_deref(), Some("Asia/Seoul"));
+        assert_eq!(zone_name("america/new_york").as_deref(), Some("America/New_York"));
+        let long = "A".repeat(MAX_ZONE + 1);
+        for unknown in ["", "Seoul", "Asia/", "../Asia/Seoul", "/etc/localtime", "<b>", "가", "Asia/Seoul\0", &long] {
+            assert_eq!(zone_name(unknown), None, "{unknown}");
+        }
     }
 }

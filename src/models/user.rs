@@ -220,6 +220,10 @@ impl User {
         Ok(Self::find_all(db, ids).await?.into_iter().map(|(id, user)| (id, user.nickname)).collect())
     }
 
+    pub(crate) fn joined_at(&self) -> DateTime {
+        self.at
+    }
+
     async fn by_login(db: &Database, login: &Login) -> Result<Option<Self>> {
         db.collection::<User>().find_one(doc! { "login": login.as_str() }).await
     }

@@ -15,6 +15,8 @@ use crate::error::Error;
 pub struct ErrorPage {
     current_user: Option<UserView>,
     signed_in: bool,
+    /// Whether reloading the page may help.
+    can_retry: bool,
     status: u16,
     code: &'static str,
     message: String,
@@ -24,6 +26,14 @@ pub struct ErrorPage {
     author: Option<String>,
     author_nickname: Option<String>,
     request_id: String,
+}
+
+/// What a failed request was about, where the page has a sentence of its own for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    Room,
+    SignIn,
+    Other,
 }
 
 #[derive(Serialize)]
@@ -53,6 +63,7 @@ impl ErrorPage {
             message: message(error, locale),
             hint: hint(error, locale, current_user.as_ref()),
             current_user,
+            can_retry: false,
             resubmit: None,
             author: None,
             author_nickname,
@@ -60,13 +71,26 @@ impl ErrorPage {
         }
     }
 
+    /// Replaces the message by the one about `subject`, if there is one.
+    #[must_use]
+    pub fn about(self, subject: Subject, locale: Locale) -> Self {
+        let (key, hint) = match (self.code, subject) {
+            ("not-found", Subject::Room) => ("error-room-not-found", locale.text("error-room-not-found-hint")),
+            ("too-many", Subject::SignIn) => ("error-too-many-sign-ins", self.hint),
+            _ => return self,
+        };
+        Self { message: locale.text(key), hint, ..self }
+    }
+
     /// Adds the refused form, and the id of the user whose page had it.
     pub fn with_form(self, resubmit: Option<ResubmitForm>, author: Option<&str>) -> Self {
         Self { resubmit, author: author.map(str::to_owned), ..self }
     }
 
-    pub fn with_request_id(self, id: &str) -> Self {
-        Self { request_id: id.to_owned(), ..self }
+    /// Adds the id of the request, and whether it only read: then the page offers to try again.
+    pub fn with_request(self, id: &str, is_read: bool) -> Self {
+        let can_retry = is_read && (self.status >= 500 || self.status == 429);
+        Self { request_id: id.to_owned(), can_retry, ..self }
     }
 }
 

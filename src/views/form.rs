@@ -19,10 +19,13 @@ pub fn field_messages(errors: &FieldErrors, locale: Locale) -> FieldMessages {
 }
 
 fn message(error: FieldError, locale: Locale) -> String {
-    let limit = error.limit().map(|limit| (Cow::from("limit"), FluentValue::from(limit)));
-    let named = error.character().map(|character| character_name(character, locale));
-    let character = named.map(|name| (Cow::from("character"), FluentValue::from(name)));
-    locale.text_with(&format!("field-error-{}", error.code()), &limit.into_iter().chain(character).collect())
+    let values = [
+        ("limit", error.limit().map(FluentValue::from)),
+        ("excess", error.excess().map(FluentValue::from)),
+        ("character", error.character().map(|character| FluentValue::from(character_name(character, locale)))),
+    ];
+    let values = values.into_iter().filter_map(|(name, value)| Some((Cow::from(name), value?)));
+    locale.text_with(&format!("field-error-{}", error.code()), &values.collect())
 }
 
 /// Names a character: a word for white space, the character itself if it is visible, else its code point.

@@ -1,23 +1,27 @@
-//! Renders the text of a chat: links, `code` and blocks of code. All else is escaped; the style sheet keeps line breaks.
-//! Each character is read a bounded number of times.
+//! Renders the text of a chat: emphasis, `code`, blocks of code, quotes, lists and links. All else is escaped, and only
+//! this file writes tags. The style sheet keeps line breaks.
+//!
+//! Why no crate: CommonMark reads `홍*동, 김*수`, `^_^ ^_^` and `2*3*4` as emphasis, but not `**"사랑"**은`. It reads dates
+//! (`2024. 3. 1.`) as nested lists and `~~~` as a fence, continues quotes on the next line, and drops the backslashes of
+//! `¯\_(ツ)_/¯`, entities and `[a]: b`. `pulldown-cmark` and `comrak` cannot switch these off, and `markdown` cannot
+//! switch off the first three. Undoing them takes more code than these rules. Each character is read a bounded number
+//! of times.
 
+mod block;
 mod emoji;
+mod inline;
 mod link;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use link::Link;
+use block::{Block, Item, blocks};
+use inline::{Mark, Piece, pieces};
 
 const ELLIPSIS: char = '…';
 /// The bytes of a link's tags and attributes.
-const LINK_MARKUP: usize = 80;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Span<'a> {
-    Plain(&'a str),
-    Code(&'a str),
-    Block(&'a str),
-}
+const LINK_MARKUP: usize = 100;
+/// How deep quotes and lists nest. Marks beyond it are shown as typed.
+const MAX_DEPTH: usize = 3;
 
 /// Returns whether the text is only a few emoji. They are shown large.
 pub(super) fn is_all_emoji(text: &str) -> bool {
@@ -26,26 +30,14 @@ pub(super) fn is_all_emoji(text: &str) -> bool {
 
 pub(super) fn to_html(text: &str) -> String {
     let mut html = String::with_capacity(text.len() + text.len() / 8);
-    for span in spans(text) {
-        match span {
-            Span::Plain(plain) => write_links(&mut html, plain),
-            Span::Code(code) => write_code(&mut html, "<code>", code, "</code>"),
-            Span::Block(code) => write_code(&mut html, "<pre><code>", code, "</code></pre>"),
-        }
-    }
+    write_blocks(&mut html, text, 0);
     html
 }
 
 /// Shortens a text to one line of at most `limit` characters. A longer text is cut between graphemes.
 pub(super) fn excerpt(text: &str, limit: usize) -> String {
     let mut line = String::new();
-    for span in spans(text) {
-        let (Span::Plain(text) | Span::Code(text) | Span::Block(text)) = span;
-        line.push_str(text);
-        if matches!(span, Span::Block(_)) {
-            line.push('\n');
-        }
-    }
+    write_plain(&mut line, text, 0);
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().nth(limit).is_none() {
         return line;
@@ -61,70 +53,139 @@ pub(super) fn excerpt(text: &str, limit: usize) -> String {
     cut
 }
 
-/// Splits a text into spans. A fence of a block includes the end of its line.
-fn spans(text: &str) -> Vec<Span<'_>> {
-    let (mut spans, mut plain, mut at) = (Vec::new(), 0, 0);
-    while let Some((start, ticks)) = next_backticks(text, at) {
-        at = start + ticks;
-        let Some((span, end)) = code_span(text, at, ticks) else { continue };
-        spans.push(Span::Plain(&text[plain..start]));
-        spans.push(span);
-        (plain, at) = (end, end);
+fn write_blocks(html: &mut String, text: &str, depth: usize) {
+    if depth > MAX_DEPTH {
+        return write_lines(html, text.split('\n'));
     }
-    spans.push(Span::Plain(&text[plain..]));
-    spans.retain(|span| *span != Span::Plain(""));
-    spans
-}
-
-/// Returns the code behind an opening fence that ends at `start`, and the end of the closing fence. Reads no farther than
-/// the next fence of the same length, so all calls together read the text once.
-fn code_span(text: &str, start: usize, ticks: usize) -> Option<(Span<'_>, usize)> {
-    if ticks != 1 && ticks != 3 {
-        return None;
-    }
-    let mut at = start;
-    let (close, end) = loop {
-        let (close, closing) = next_backticks(text, at)?;
-        at = close + closing;
-        if closing == ticks {
-            break (close, at);
+    for block in blocks(text) {
+        match block {
+            Block::Paragraph(text) => write_lines(html, text.split('\n')),
+            Block::Code { language, code } => write_code(html, language, code),
+            Block::List(items) => write_list(html, &items),
+            Block::Quote(text) => {
+                html.push_str("<blockquote>");
+                write_blocks(html, &text, depth + 1);
+                html.push_str("</blockquote>");
+            }
         }
-    };
-    let code = &text[start..close];
-    if code.trim().is_empty() {
-        return None;
     }
-    if ticks == 1 {
-        return (!code.contains('\n')).then_some((Span::Code(code), end));
-    }
-    let end = end + usize::from(text[end..].starts_with('\n'));
-    Some((Span::Block(code.strip_prefix('\n').unwrap_or(code)), end))
 }
 
-/// Finds the next run of backticks. Returns its start and its length.
-fn next_backticks(text: &str, from: usize) -> Option<(usize, usize)> {
-    let start = from + text[from..].find('`')?;
-    Some((start, text[start..].bytes().take_while(|byte| *byte == b'`').count()))
-}
-
-fn write_links(html: &mut String, plain: &str) {
-    let mut at = 0;
-    for Link { start, end } in link::links(plain) {
-        escape(html, &plain[at..start]);
-        html.push_str("<a href=\"");
-        escape(html, &plain[start..end]);
-        html.push_str("\" rel=\"nofollow noopener noreferrer ugc\" target=\"_blank\">");
-        escape(html, &plain[start..end]);
-        html.push_str("</a>");
-        at = end;
+fn write_code(html: &mut String, language: Option<&str>, code: &str) {
+    html.push_str("<figure class=\"code\"");
+    if let Some(language) = language {
+        html.push_str(" data-language=\"");
+        escape(html, language);
+        html.push('"');
     }
-    escape(html, &plain[at..]);
-}
-
-fn write_code(html: &mut String, before: &str, code: &str, after: &str) {
-    html.push_str(before);
+    html.push_str("><pre><code>");
+    // HTML ignores the first line end within `pre`.
+    if code.starts_with('\n') {
+        html.push('\n');
+    }
     escape(html, code);
-    html.push_str(after);
+    html.push_str("</code></pre></figure>");
+}
+
+/// Writes lists within lists: an item that is indented by two more columns begins a list within the item before it.
+fn write_list(html: &mut String, items: &[Item<'_>]) {
+    let mut open: Vec<(usize, bool)> = Vec::new();
+    for item in items {
+        let is_ordered = item.number.is_some();
+        while let Some((indent, ordered)) = open.last().copied() {
+            let is_within = item.indent >= indent + 2 && open.len() < MAX_DEPTH;
+            if is_within {
+                break;
+            }
+            html.push_str("</li>");
+            if item.indent >= indent && ordered == is_ordered {
+                break;
+            }
+            html.push_str(if ordered { "</ol>" } else { "</ul>" });
+            open.pop();
+        }
+        let is_same = open.last().is_some_and(|(indent, _)| item.indent < indent + 2 || open.len() == MAX_DEPTH);
+        if !is_same {
+            html.push_str(if is_ordered { "<ol>" } else { "<ul>" });
+            open.push((item.indent, is_ordered));
+        }
+        match item.number {
+            // The number as it was typed.
+            Some(number) => html.extend(["<li value=\"", number, "\">"]),
+            None => html.push_str("<li>"),
+        }
+        write_lines(html, item.lines.iter().copied());
+    }
+    for (_, ordered) in open.iter().rev() {
+        html.push_str(if *ordered { "</li></ol>" } else { "</li></ul>" });
+    }
+}
+
+fn write_lines<'a>(html: &mut String, lines: impl Iterator<Item = &'a str>) {
+    for (n, line) in lines.enumerate() {
+        if n > 0 {
+            html.push('\n');
+        }
+        for piece in pieces(line) {
+            write_piece(html, piece);
+        }
+    }
+}
+
+fn write_piece(html: &mut String, piece: Piece<'_>) {
+    match piece {
+        Piece::Text(text) => escape(html, text),
+        Piece::Code(code) => {
+            html.push_str("<code>");
+            escape(html, code);
+            html.push_str("</code>");
+        }
+        Piece::Link(link) => {
+            html.extend(["<a href=\"", link::missing_scheme(link)]);
+            escape(html, link);
+            html.push_str("\" rel=\"nofollow noopener noreferrer ugc\" target=\"_blank\">");
+            escape(html, link);
+            html.push_str("</a>");
+        }
+        Piece::Open(mark) => html.extend(["<", element(mark), ">"]),
+        Piece::Close(mark) => html.extend(["</", element(mark), ">"]),
+    }
+}
+
+fn element(mark: Mark) -> &'static str {
+    match mark {
+        Mark::Emphasis => "em",
+        Mark::Strong => "strong",
+        Mark::Strike => "del",
+    }
+}
+
+/// Writes the words without marks, each block on lines of its own.
+fn write_plain(out: &mut String, text: &str, depth: usize) {
+    let write = |out: &mut String, line: &str| {
+        for piece in pieces(line) {
+            if let Piece::Text(text) | Piece::Code(text) | Piece::Link(text) = piece {
+                out.push_str(text);
+            }
+        }
+        out.push('\n');
+    };
+    if depth > MAX_DEPTH {
+        return text.split('\n').for_each(|line| write(out, line));
+    }
+    for block in blocks(text) {
+        match block {
+            Block::Paragraph(text) => text.split('\n').for_each(|line| write(out, line)),
+            Block::Code { code, .. } => out.extend([code, "\n"]),
+            Block::Quote(text) => write_plain(out, &text, depth + 1),
+            Block::List(items) => {
+                for item in items {
+                    out.extend(item.number.into_iter().flat_map(|number| [number, ". "]));
+                    item.lines.iter().for_each(|line| write(out, line));
+                }
+            }
+        }
+    }
 }
 
 /// Writes text between tags or in a quoted attribute.
@@ -141,16 +202,20 @@ pub(super) fn escape(html: &mut String, text: &str) {
     }
 }
 
-/// Returns about how many bytes of HTML a text becomes, without rendering it.
+/// Returns about how many bytes of HTML a text becomes, without rendering it. The tags of marks are counted with the marks.
 pub(super) fn approximate_html_size(text: &str) -> usize {
-    text.chars().map(escaped_length).sum::<usize>() + text.matches("://").count() * LINK_MARKUP
+    let links = text.matches("://").count() + text.matches("www.").count();
+    text.chars().map(written_length).sum::<usize>() + links * LINK_MARKUP
 }
 
-fn escaped_length(c: char) -> usize {
+fn written_length(c: char) -> usize {
     match c {
         '&' | '\'' => 5,
-        '<' | '>' => 4,
+        '<' => 4,
         '"' => 6,
+        '*' | '_' | '~' => 5,
+        // A mark of a list or a quote, and a part of a fence.
+        '-' | '>' | '`' => 12,
         c => c.len_utf8(),
     }
 }
@@ -161,41 +226,45 @@ mod tests {
 
     use super::*;
 
-    /// Text with its markup taken away, and its characters as they were.
-    fn read(html: &str) -> String {
-        let mut text = String::new();
-        for (n, part) in html.split('<').enumerate() {
-            text.push_str(if n == 0 { part } else { part.split_once('>').unwrap().1 });
-        }
-        let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
-        entities.iter().fold(text, |text, (entity, character)| text.replace(entity, character))
-    }
-
-    /// What is between brackets is a link, between braces code.
-    fn marked(text: &str) -> String {
-        let mut html = to_html(text);
-        while let Some((before, rest)) = html.split_once("<a ") {
-            let (tag, rest) = rest.split_once('>').unwrap();
-            let (label, rest) = rest.split_once("</a>").unwrap();
-            assert!(tag.starts_with(&format!("href=\"{label}\" ")), "{tag}");
-            html = format!("{before}[{label}]{rest}");
-        }
-        let tags = [("<pre><code>", "{{"), ("</code></pre>", "}}"), ("<code>", "{"), ("</code>", "}")];
-        tags.iter().fold(html, |html, (tag, mark)| html.replace(tag, mark))
-    }
+    const LINK: &str = "\" rel=\"nofollow noopener noreferrer ugc\" target=\"_blank\">";
 
     #[test]
     fn markup_is_text() {
         assert_eq!(to_html("<b>\"&amp;'</b>"), "&lt;b&gt;&quot;&amp;amp;&#39;&lt;/b&gt;");
-        assert_eq!(to_html("`<b>` ```\n<i>```"), "<code>&lt;b&gt;</code> <pre><code>&lt;i&gt;</code></pre>");
-        assert_eq!(to_html("one\ntwo"), "one\ntwo");
+        assert_eq!(
+            to_html("`<b>` ```\n<i>```"),
+            "<code>&lt;b&gt;</code> <figure class=\"code\"><pre><code>&lt;i&gt;</code></pre></figure>"
+        );
+        assert_eq!(to_html("one\n\n\ntwo  "), "one\n\n\ntwo  ");
+        for text in
+            ["# a", "[a](b) ![a](b) [a]: b", "&amp; \\* <!-- a -->", "a\n===", "a | b\n--|--", "    a", "~~~\na"]
+        {
+            let html = to_html(text);
+            assert!(!html.contains('<'), "{html}");
+            assert_eq!(read(&html), text);
+        }
     }
 
     #[test]
     fn a_link_is_followed_without_a_word_about_where_from() {
-        let link = "<a href=\"https://a.kr/?b=1&amp;c\" rel=\"nofollow noopener noreferrer ugc\" target=\"_blank\">\
-                    https://a.kr/?b=1&amp;c</a>";
-        assert_eq!(to_html("https://a.kr/?b=1&c"), link);
+        assert_eq!(
+            to_html("https://a.kr/?b=1&c"),
+            format!("<a href=\"https://a.kr/?b=1&amp;c{LINK}https://a.kr/?b=1&amp;c</a>")
+        );
+        assert_eq!(to_html("WWW.a.kr을"), format!("<a href=\"https://WWW.a.kr{LINK}WWW.a.kr</a>을"));
+        let disguised = to_html("[https://bank.kr](https://evil.kr)");
+        assert!(disguised.contains("https://bank.kr</a>](<a href") && disguised.contains("https://evil.kr</a>)"));
+    }
+
+    /// Writes code between braces and blocks of code between two braces.
+    fn marked(text: &str) -> String {
+        let tags = [
+            ("<figure class=\"code\"><pre><code>", "{{"),
+            ("</code></pre></figure>", "}}"),
+            ("<code>", "{"),
+            ("</code>", "}"),
+        ];
+        tags.iter().fold(to_html(text), |html, (tag, mark)| html.replace(tag, mark))
     }
 
     #[test]
@@ -205,14 +274,21 @@ mod tests {
             ("`a` and `b`", "{a} and {b}"),
             ("`a``b` c", "{a``b} c"),
             ("` a `", "{ a }"),
-            ("```\n  fn a() {}\n```\nafter", "{{  fn a() {}\n}}after"),
-            ("```\n\n a```\n\nb", "{{\n a}}\nb"),
+            ("`**a**`", "{**a**}"),
+            ("```\n  fn a() {}\n```\nafter", "{{  fn a() {}}}after"),
+            ("```\n\n a```\n\nb", "{{\n\n a}}b"),
+            ("see\n\n```\na\n```\n\n\nb", "see{{a}}\nb"),
             ("see ```a `b` c``` d", "see {{a `b` c}} d"),
+            ("```a *b*\n> c\n- d```", "{{a *b*\n&gt; c\n- d}}"),
             ("`a ``` b`", "{a ``` b}"),
-            ("`https://a.kr` ```https://b.kr``` https://c.kr", "{https://a.kr} {{https://b.kr}} [https://c.kr]"),
+            ("`https` ```https://b.kr```", "{https} {{https://b.kr}}"),
         ] {
             assert_eq!(marked(text), seen, "{text}");
         }
+        assert_eq!(
+            to_html("```rust\nlet a;\n```"),
+            "<figure class=\"code\" data-language=\"rust\"><pre><code>let a;</code></pre></figure>"
+        );
     }
 
     #[test]
@@ -237,14 +313,111 @@ mod tests {
     }
 
     #[test]
-    fn an_excerpt_is_one_line_cut_between_graphemes() {
+    fn quotes_and_lists_are_lines_with_a_mark() {
+        for (text, seen) in [
+            ("> a\n>\n> **b**\nc", "<blockquote>a\n\n<strong>b</strong></blockquote>c"),
+            ("a\n> > b\n> c\n\nd", "a<blockquote><blockquote>b</blockquote>c</blockquote>d"),
+            ("> - a\n> `b`", "<blockquote><ul><li>a</li></ul><code>b</code></blockquote>"),
+            ("- a\n- *b*\n  c\nd", "<ul><li>a</li><li><em>b</em>\nc</li></ul>d"),
+            (
+                "- a\n  - b\n    1. c\n- d",
+                "<ul><li>a<ul><li>b<ol><li value=\"1\">c</li></ol></li></ul></li><li>d</li></ul>",
+            ),
+            ("3. a\n2. b\n- c", "<ol><li value=\"3\">a</li><li value=\"2\">b</li></ol><ul><li>c</li></ul>"),
+            ("  - a\n- b", "<ul><li>a</li></ul><ul><li>b</li></ul>"),
+            ("가:\n\n- a\n\n- b", "가:<ul><li>a</li></ul><ul><li>b</li></ul>"),
+        ] {
+            assert_eq!(to_html(text), seen, "{text}");
+        }
+        let deep = to_html(&format!("{}a", "> ".repeat(9)));
+        assert_eq!(deep.matches("<blockquote>").count(), MAX_DEPTH + 1);
+        let deep: String = (0..9).map(|n| format!("{}- a\n", "  ".repeat(n))).collect();
+        assert_eq!(to_html(&deep).matches("<ul>").count(), MAX_DEPTH);
+    }
+
+    #[test]
+    fn an_excerpt_is_one_line_of_words_cut_between_graphemes() {
         assert_eq!(excerpt("  one\n\ttwo  ", 80), "one two");
-        assert_eq!(excerpt("see `x`:\n```\ncode\n```\nthere", 80), "see x: code there");
+        assert_eq!(excerpt("see `x`:\n```js\ncode\n```\nthere", 80), "see x: code there");
+        assert_eq!(excerpt("> **a**\n- ~~b~~\n1. _c_ https://d.kr", 80), "a b 1. c https://d.kr");
         assert_eq!(excerpt(&"가".repeat(80), 80), "가".repeat(80));
         assert_eq!(excerpt(&"가".repeat(81), 80), format!("{}…", "가".repeat(79)));
         assert_eq!(excerpt("aaa 👩‍👩‍👧 b", 8), "aaa…");
         assert_eq!(excerpt("aaa 👩‍👩‍👧 b", 10), "aaa 👩‍👩‍👧…");
         assert_eq!(excerpt(&format!("e{}", "\u{301}".repeat(100)), 80), "…");
+    }
+
+    /// Splits HTML into tags and text.
+    fn tokens(html: &str) -> impl Iterator<Item = (Option<&str>, &str)> {
+        html.split('<').enumerate().map(|(n, part)| match part.split_once('>') {
+            Some((tag, text)) if n > 0 => (Some(tag), text),
+            _ => (None, part),
+        })
+    }
+
+    /// Reads HTML as the words that were typed: with the marks of list items and the languages of code.
+    fn read(html: &str) -> String {
+        let mut text = String::new();
+        for (tag, words) in tokens(html) {
+            let attribute = |name| tag.and_then(|tag| tag.strip_prefix(name)).and_then(|rest| rest.strip_suffix('"'));
+            if let Some(number) = attribute("li value=\"") {
+                text.extend([number, ". "]);
+            }
+            if let Some(language) = attribute("figure class=\"code\" data-language=\"") {
+                text.push_str(language);
+            }
+            text.push_str(words);
+        }
+        let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+        entities.iter().fold(text, |text, (entity, character)| text.replace(entity, character))
+    }
+
+    /// Checks that the tags are this file's, close in order, and hold the attributes that this file writes.
+    fn check_tags(html: &str) -> usize {
+        let (mut open, mut count) = (Vec::new(), 0);
+        for (tag, text) in tokens(html) {
+            assert!(!text.contains(['>', '"', '\'']), "{html}");
+            let Some(tag) = tag else { continue };
+            count += 1;
+            if let Some(name) = tag.strip_prefix('/') {
+                assert_eq!(open.pop(), Some(name), "{html}");
+                continue;
+            }
+            let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
+            let quoted =
+                |start: &str, end: &str| attributes.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
+            let is_known = match name {
+                "em" | "strong" | "del" | "code" | "pre" | "blockquote" | "ul" | "ol" => attributes.is_empty(),
+                "li" => {
+                    let number = quoted("value=\"", "\"").is_some_and(|number| number.parse::<u16>().is_ok());
+                    attributes.is_empty() || number
+                }
+                "figure" => {
+                    let language = quoted("class=\"code\" data-language=\"", "\"");
+                    attributes == "class=\"code\"" || language.is_some_and(|language| language.len() <= 32)
+                }
+                "a" => quoted("href=\"http", LINK.strip_suffix('>').unwrap()).is_some_and(|address| {
+                    assert!(text.ends_with(&address.replace("s://www.", "www.")) || address.ends_with(text), "{html}");
+                    !address.contains([' ', '\n', '<', '>', '"', '`'])
+                }),
+                _ => false,
+            };
+            assert!(is_known, "{html}");
+            open.push(name);
+        }
+        assert!(open.is_empty(), "{html}");
+        count
+    }
+
+    /// Checks that `seen` is `typed` without some characters that can be marks, apart from spaces.
+    fn check_words(typed: &str, seen: &str) {
+        let mut seen = seen.chars().filter(|c| !c.is_whitespace()).peekable();
+        for c in typed.chars().filter(|c| !c.is_whitespace()) {
+            if seen.next_if_eq(&c).is_none() {
+                assert!(matches!(c, '*' | '_' | '~' | '`' | '>' | '-'), "{c:?} of {typed:?} is lost");
+            }
+        }
+        assert_eq!(seen.next(), None, "{typed:?}");
     }
 
     #[test]
@@ -253,10 +426,26 @@ mod tests {
             "`",
             "``",
             "```",
+            "```\n",
             "\n",
+            "\n\n",
             " ",
             "<",
             ">",
+            "\n> ",
+            "\n> > ",
+            "\n- ",
+            "\n  - ",
+            "\n1. ",
+            "\n12. ",
+            "*",
+            "**",
+            "***",
+            "_",
+            "~~",
+            "~",
+            "\\",
+            "js\n",
             "&",
             "&lt;",
             "\"",
@@ -264,6 +453,7 @@ mod tests {
             "<script>",
             "https://",
             "http://a.kr",
+            "www.a.kr",
             "/",
             "?",
             "가",
@@ -283,66 +473,32 @@ mod tests {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (seed >> 33) as usize % n
         };
-        let (mut codes, mut links) = (0, 0);
-        for _ in 0..20_000 {
+        let mut tags = 0;
+        for _ in 0..30_000 {
             let text: String = (0..below(24)).map(|_| parts[below(parts.len())]).collect();
             let html = to_html(&text);
-            assert_eq!(read(&html), without_fences(&text), "{text:?}");
-            let mut bare = html.clone();
-            for tag in ["<code>", "</code>", "<pre>", "</pre>", "</a>"] {
-                codes += bare.matches(tag).count();
-                bare = bare.replace(tag, "");
-            }
-            for link in bare.clone().split("<a href=\"").skip(1) {
-                let (address, rest) =
-                    link.split_once("\" rel=\"nofollow noopener noreferrer ugc\" target=\"_blank\">").unwrap();
-                assert!(!address.contains(['"', '<', '>', '`', ' ', '\n']) && rest.starts_with(address), "{html}");
-                links += 1;
-            }
-            let bare = bare
-                .replace("<a href=\"", "")
-                .replace("\" rel=\"nofollow noopener noreferrer ugc\" target=\"_blank\">", "");
-            assert!(!bare.contains(['<', '>', '"', '\'']), "{text:?}: {html}");
+            tags += check_tags(&html);
+            check_words(&text, &read(&html));
+            let words = read(&html.replace(" data-language", "")).replace(char::is_whitespace, "");
+            assert_eq!(excerpt(&text, 1_000).replace(char::is_whitespace, ""), words, "{text:?}");
         }
-        assert!(codes > 10_000 && links > 10_000, "{codes} {links}");
+        assert!(tags > 50_000, "{tags}");
     }
 
-    /// The text without the backticks that are fences, and the line ends that go with them; written as a rule of its own.
-    fn without_fences(text: &str) -> String {
-        let chars: Vec<char> = text.chars().collect();
-        let run = |at: usize| chars[at..].iter().take_while(|c| **c == '`').count();
-        let (mut out, mut at) = (String::new(), 0);
-        while at < chars.len() {
-            let ticks = run(at);
-            if ticks == 0 {
-                out.push(chars[at]);
-                at += 1;
-                continue;
-            }
-            let begin = at + ticks;
-            let mut close = begin;
-            while close < chars.len() && run(close) != ticks {
-                close += run(close).max(1);
-            }
-            let code: String = chars[begin..close].iter().collect();
-            let is_code = close < chars.len() && !code.trim().is_empty();
-            match ticks {
-                1 if is_code && !code.contains('\n') => {
-                    out.push_str(&code);
-                    at = close + 1;
-                }
-                3 if is_code => {
-                    out.push_str(code.strip_prefix('\n').unwrap_or(&code));
-                    at = close + 3;
-                    at += usize::from(chars.get(at) == Some(&'\n'));
-                }
-                _ => {
-                    out.push_str(&"`".repeat(ticks));
-                    at = begin;
-                }
-            }
+    #[test]
+    fn a_size_is_estimated_closely_without_rendering() {
+        for text in [
+            "안녕하세요",
+            "**a** _b_ ~~c~~ `d`",
+            "```js\n1\n```",
+            "> a\n> b",
+            "- a\n- b\n- c",
+            "www.a.kr <b>",
+            "https://a.kr/b",
+        ] {
+            let (size, about) = (to_html(text).len(), approximate_html_size(text));
+            assert!((size..=3 * size).contains(&(about + 8)), "{text:?}: {size}, estimated {about}");
         }
-        out
     }
 
     #[test]
@@ -362,14 +518,52 @@ mod tests {
             "https://a/(",
             "http://[",
             "https://a을",
+            "www.",
+            "www.a",
+            "www.a.kr ",
+            "w",
+            "*",
+            "*a",
+            "*a ",
+            "**a ",
+            "a**",
+            "a** ",
+            "***a ",
+            "***a** ",
+            "_a ",
+            "~~a ",
+            "*a **b ~~c _d ",
+            "*a b* ",
+            "a* ",
+            "*_",
+            "*_*_ ",
+            "가**나",
+            "> ",
+            "> a\n",
+            ">",
+            ">\n",
+            "> > a\n",
+            "- ",
+            "- a\n",
+            "- a\n  b\n",
+            "  - a\n",
+            "1. ",
+            "1. a\n",
+            "```js\n",
+            "> ```\n",
+            "\n",
+            " ",
+            "\t\n",
+            "> > > > > - *a `b` ```",
         ];
-        let long = long.iter().map(|part| part.repeat(limit * 50 / part.len()));
-        let closers = format!("https://a/{}", ")".repeat(limit * 50));
-        for text in long.chain([closers]) {
+        let long = long.iter().map(|part| part.repeat(limit * 16 / part.len()));
+        let closers = format!("https://a/{}", ")".repeat(limit * 16));
+        let indented: String = (0..600).map(|n| format!("{}- a\n", " ".repeat(n))).collect();
+        for text in long.chain([closers, indented]) {
             let begun = Instant::now();
             to_html(&text);
             excerpt(&text, 80);
-            // Fifty times the longest chat: the square of it would take minutes.
+            // Sixteen times the longest chat: the square of it would take a minute.
             assert!(begun.elapsed() < Duration::from_secs(20), "{:?} for {:?}…", begun.elapsed(), &text[..12]);
         }
     }

@@ -1,4 +1,4 @@
-//! The avatar of users without a picture: the first character of the nickname on a colour.
+//! The avatar of users without a picture: the first character of the nickname on a colour, or a silhouette.
 
 use serde::Serialize;
 
@@ -12,18 +12,24 @@ const COLOURS: [&str; 12] = [
     "#8c4456", "#5d5a55",
 ];
 
-/// Draws the avatar as SVG. The colour depends on the id, so it stays when the nickname changes.
+/// The ground of a deleted user's silhouette.
+const NEUTRAL: &str = "#857d6b";
+
+/// Draws the avatar as SVG, or a silhouette for a deleted user. The colour depends on the id, so it stays when the nickname changes.
 pub fn initial_avatar(views: &Views, locale: Locale, id: &str, nickname: Option<&Nickname>) -> Result<String> {
     #[derive(Serialize)]
     struct AvatarContext<'a> {
-        grapheme: &'a str,
+        /// `None`: a silhouette.
+        grapheme: Option<&'a str>,
         colour: &'a str,
     }
-    let grapheme = nickname.map_or("·", Nickname::initial);
-    views.render("users/avatar.svg.tera", locale, &AvatarContext { grapheme, colour: colour(id) })
+    let grapheme = nickname.map(Nickname::initial);
+    let colour = if grapheme.is_some() { colour(id) } else { NEUTRAL };
+    views.render("users/avatar.svg.tera", locale, &AvatarContext { grapheme, colour })
 }
 
-fn colour(id: &str) -> &'static str {
+/// Returns the colour of a user or a room.
+pub(super) fn colour(id: &str) -> &'static str {
     let sum = id.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     COLOURS[sum % COLOURS.len()]
 }

@@ -1,5 +1,6 @@
 //! Rooms, as pages and JSON show them.
 
+mod item;
 mod list;
 mod page;
 mod presence;
@@ -11,6 +12,7 @@ use serde::Serialize;
 use super::time;
 use crate::models;
 
+pub use item::{RoomChange, RoomChanges, RoomItem, RoomItemView, room_changes, room_items};
 pub use list::{Excerpt, LastChatView, RoomFormValues, RoomListItem, RoomSummary, RoomsPage};
 pub use page::{ChatPage, ComposerValues, RoomPage};
 pub use presence::{People, Person, presence, typing};

@@ -30,6 +30,7 @@ impl Views {
         tera.register_function("t", locale::t);
         let formats = [
             ("clock_time", TimeFormat::Time),
+            ("date", TimeFormat::Date),
             ("month_day", TimeFormat::MonthDay),
             ("short_time", TimeFormat::Short),
             ("full_time", TimeFormat::Full),

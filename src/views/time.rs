@@ -24,6 +24,8 @@ pub struct Clock {
 pub(super) enum TimeFormat {
     Time,
     Day,
+    /// The date without the day of the week.
+    Date,
     /// The date without a year, for lists.
     MonthDay,
     Short,
@@ -38,6 +40,8 @@ struct Patterns {
     clock: Vec<String>,
     /// By month, then by day of the week, with [`YEAR`] and [`DAY`].
     day: Vec<Vec<String>>,
+    /// By month, with [`YEAR`] and [`DAY`].
+    date: Vec<String>,
     /// By month, with [`DAY`].
     month_day: Vec<String>,
     /// By month, with [`YEAR`], [`DAY`] and [`CLOCK`].
@@ -73,6 +77,7 @@ impl Patterns {
         Self {
             clock: (0..24).map(clock).collect(),
             day: (1..=12).map(|month| (1..=7).map(|weekday| day(month, weekday)).collect()).collect(),
+            date: (1..=12).map(|month| text("time-date", &[("month", month)], &[])).collect(),
             month_day: (1..=12).map(|month| text("time-month-day", &[("month", month)], &[])).collect(),
             moment: (1..=12).map(|month| text("time-moment", &[("month", month)], &[])).collect(),
             full: text("time-full", &[], &[]),
@@ -86,6 +91,11 @@ impl Patterns {
     fn day(&self, at: DateTime) -> String {
         let weekdays = self.day.get(usize::try_from(at.month() - 1).unwrap_or_default()).map_or(&[][..], Vec::as_slice);
         let pattern = pattern_at(weekdays, at.weekday().to_monday_zero_offset());
+        fill(pattern, &[(YEAR, &at.year().to_string()), (DAY, &at.day().to_string())])
+    }
+
+    fn date(&self, at: DateTime) -> String {
+        let pattern = pattern_at(&self.date, at.month() - 1);
         fill(pattern, &[(YEAR, &at.year().to_string()), (DAY, &at.day().to_string())])
     }
 
@@ -131,6 +141,7 @@ impl Clock {
         match format {
             TimeFormat::Time => patterns.clock(time),
             TimeFormat::Day => patterns.day(time),
+            TimeFormat::Date => patterns.date(time),
             TimeFormat::MonthDay => patterns.month_day(time),
             TimeFormat::Short => patterns.moment(time),
             TimeFormat::Full => match self.zone.iana_name() {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::device_name::DeviceName;
 use super::form::FieldMessages;
 use super::time;
 use crate::models;
@@ -30,6 +31,12 @@ impl From<&models::User> for UserView {
 pub struct SignInPage {
     /// The path to go to afterwards.
     pub next: String,
+    /// Whether `next` is a room: somebody has shared its address.
+    pub leads_to_room: bool,
+    /// Whether the sign-in form comes before the sign-up form.
+    pub signs_in_first: bool,
+    /// What happened before: the end of a locale key.
+    pub notice: Option<&'static str>,
     /// Makes a repeated sign-up create one account. May be empty.
     pub nonce: String,
     pub sign_up: FormValues,
@@ -45,15 +52,38 @@ pub struct FormValues {
     pub errors: FieldMessages,
 }
 
+/// The card of a person.
 #[derive(Serialize)]
 pub struct ProfilePage {
-    pub user: UserView,
+    pub id: String,
+    /// `None`: the account was deleted or never existed.
+    pub person: Option<PersonView>,
+    /// The room that the reader comes from.
+    pub room: Option<String>,
+}
+
+#[derive(Serialize)]
+pub struct PersonView {
+    nickname: String,
+    is_admin: bool,
+    joined_at: String,
+}
+
+impl From<&models::User> for PersonView {
+    fn from(user: &models::User) -> Self {
+        Self {
+            nickname: user.nickname.as_str().to_owned(),
+            is_admin: user.admin,
+            joined_at: time::rfc3339(user.joined_at()),
+        }
+    }
 }
 
 #[derive(Default, Serialize)]
 pub struct AccountPage {
     /// Password managers need it beside a password.
     pub login: String,
+    pub is_admin: bool,
     /// The chosen language; empty for the browser's.
     pub language: String,
     /// The chosen theme; empty for the system's.
@@ -84,7 +114,10 @@ pub struct PictureUpload {
 #[derive(Serialize)]
 pub struct SessionView {
     id: String,
-    browser: String,
+    device: DeviceName,
+    user_agent: String,
+    /// The end of the time zone's name, mostly a city, with `_` for spaces.
+    city: Option<String>,
     address: String,
     last_used: String,
     is_current: bool,
@@ -94,7 +127,9 @@ impl SessionView {
     pub fn new(session: &models::Session, current: &models::Session) -> Self {
         Self {
             id: session.id.to_string(),
-            browser: session.user_agent.clone(),
+            device: DeviceName::parse(&session.user_agent),
+            user_agent: session.user_agent.clone(),
+            city: session.zone.as_deref().and_then(|zone| zone.rsplit('/').next()).map(str::to_owned),
             address: session.address.clone(),
             last_used: time::rfc3339(session.last_used),
             is_current: session.id == current.id,

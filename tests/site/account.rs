@@ -20,7 +20,12 @@ async fn a_changed_nickname_shows_on_every_page_live_chats_included() {
 
     let changed = gildong.post("/user/me", &[("_method", "put"), ("userNickname", "새 이름")]).await;
     assert_eq!((changed.status, changed.location.as_deref()), (303, Some("/user/me?done=profile")));
-    assert!(text_of(&gildong.get("/user/me?done=profile").await.body, ".notice").is_some());
+    let saved = gildong.get("/user/me?done=profile").await.body;
+    assert_eq!(text_of(&saved, "section:has(#profile) > .notice").as_deref(), Some("Nickname saved."));
+    let changed = gildong.post("/user/me", &[("_method", "put"), ("theme", "dark")]).await;
+    assert_eq!(changed.location.as_deref(), Some("/user/me?done=preferences#preferences-title"));
+    let saved = gildong.get("/user/me?done=preferences").await.body;
+    assert!(text_of(&saved, "section:has(#preferences) > .notice").is_some(), "a notice stands beside its cause");
     assert_eq!(chunhyang.open(&room).await.chats[&1].nickname, "새 이름");
     assert!(chunhyang.ask_since(&room, 0).await.body.contains("새 이름"));
     gildong.say(&room, "after").await;
@@ -126,6 +131,7 @@ async fn sessions_are_listed_and_ended_one_by_one_or_all() {
     }
     let page = person.get("/user/me").await.body;
     assert_eq!(page.matches("/user/me/session/").count(), 3, "all but this one");
+    devices_are_named(&site).await;
     let end = attribute_of(&page, "#sessions form", "action").unwrap();
     assert_eq!(stranger.post(&end, &[("_method", "delete")]).await.status, 404, "not one's own");
     assert_eq!(person.post(&end, &[("_method", "delete")]).await.status, 303);
@@ -137,12 +143,49 @@ async fn sessions_are_listed_and_ended_one_by_one_or_all() {
         statuses.iter().filter(|status| **status == 200).count()
     };
     assert_eq!(signed_in().await, 2);
+    let noticed = person.get("/user/me?done=sessions").await.body;
+    assert_eq!(text_of(&noticed, "section:has(#sessions) > .notice").as_deref(), Some("Signed out there."));
+    assert!(text_of(&noticed, "details:has(#end-sessions) > summary").is_some(), "ending all asks first");
     assert_eq!(person.post("/user/me/session", &[("_method", "delete")]).await.status, 303);
     assert_eq!(signed_in().await, 0);
     for mut socket in sockets {
         assert_eq!(socket.close_code().await, Some(4401));
     }
     assert_eq!(person.get("/user/me").await.status, 200);
+}
+
+/// A device is its browser and its system, where its zone says it is; what a browser sends wrong is left out.
+async fn devices_are_named(site: &Site) {
+    let chrome =
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36";
+    let signs_in = async |agent: &'static str, zone: &'static str| {
+        let visitor = site.visitor();
+        let form = [("userId", "gildong"), ("userPassword", PASSWORD), ("zone", zone)];
+        let request = visitor.request("POST", "/session").header("User-Agent", agent).form(&form);
+        assert_eq!(Answer::read(request).await.status, 303);
+        visitor
+    };
+    for (agent, zone, english, korean, city) in [
+        (chrome, "Asia/Seoul", "Chrome on Linux", "Linux의 Chrome", ["Seoul time", "서울 시간"]),
+        (chrome, "America/Sao_Paulo", "Chrome on Linux", "Linux의 Chrome", ["Sao Paulo time", "Sao Paulo 시간"]),
+        ("curl/8.5.0", "<b>/Seoul", "curl", "curl", ["", ""]),
+        ("", "", "Unknown browser", "알 수 없는 브라우저", ["", ""]),
+    ] {
+        let visitor = signs_in(agent, zone).await;
+        for (language, name, city) in [("en", english, city[0]), ("ko", korean, city[1])] {
+            let page = Answer::read(visitor.request("GET", "/user/me").header("Accept-Language", language)).await.body;
+            // The session that is used is the current one.
+            let own = page.split("<li>").find(|item| item.contains("<strong>")).unwrap();
+            assert_eq!(text_of(own, ".browser").as_deref().map(str::trim), Some(name));
+            assert_eq!(attribute_of(own, ".browser", "title").as_deref(), Some(agent));
+            let hint = text_of(own, ".hint").unwrap();
+            assert!(
+                hint.starts_with(city) && hint.matches('·').count() == if city.is_empty() { 1 } else { 2 },
+                "{hint}"
+            );
+        }
+        assert_eq!(visitor.post("/session", &[("_method", "delete")]).await.status, 303);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,11 +202,15 @@ async fn who_leaves_is_a_deleted_user_and_the_next_one_is_no_admin() {
 
     let left = first.post("/user/me", &leave(PASSWORD)).await;
     assert_eq!((left.status, left.location.as_deref()), (303, Some("/user")));
+    let door = async || text_of(&first.get("/user").await.body, ".notice");
+    assert_eq!((door().await.as_deref(), door().await), (Some("Your account was deleted."), None), "it is said once");
     assert_eq!(live.close_code().await, Some(4401));
     assert_eq!(site.visitor().sign_in("gildong", PASSWORD).await.status, 422);
     let page = guest.open(&room).await;
     assert_eq!((page.chats[&1].nickname.as_str(), page.chats[&1].text.as_str()), ("deleted user", "remember me"));
-    assert_eq!(guest.get(&format!("/user/{author}")).await.status, 404);
+    let card = guest.get(&format!("/user/{author}")).await;
+    assert_eq!((card.status, text_of(&card.body, ".person h1").as_deref()), (404, Some("deleted user")));
+    assert!(!guest.get(&format!("/user/{author}/image")).await.body.contains("<text"), "a silhouette has no letter");
     let form = [("userId", "second"), ("userPassword", PASSWORD), ("userNickname", "second")];
     assert_eq!(site.visitor().post_for_json("/user", &form).await.json()["admin"], false);
     // The id is free again.

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use crate::helpers::page::{attribute_of, text_of};
+use crate::helpers::page::{Page, attribute_of, text_of};
 use crate::helpers::person::nonce;
 use crate::helpers::site::{Site, new_database};
 
@@ -61,7 +61,7 @@ async fn ten_writers_and_every_reader_sees_one_gap_free_order() {
         live.read_until(&mut page, 1_000).await;
         assert_eq!(page.chats, reload.chats);
     }
-    let mut poller = host.open(&format!("{room}?before=1")).await;
+    let mut poller = Page::default();
     while poller.upto < 1_000 {
         poller.place(&host.ask_since(&room, poller.upto).await.body);
     }
@@ -138,7 +138,7 @@ async fn a_used_nonce_keeps_the_words_and_gets_a_fresh_nonce() {
     assert_eq!(refused.status, 422);
     assert!(refused.fault("nonce").is_some());
     assert!(refused.body.contains("other &lt;words&gt;</textarea>"), "{}", refused.body);
-    let nonce = crate::helpers::page::Page::read(&refused.body).nonce;
+    let nonce = Page::read(&refused.body).nonce;
     assert_ne!(nonce, "same");
     let taken = person.post(&format!("{room}/chat"), &[("text", "other <words>"), ("nonce", &nonce)]).await;
     assert_eq!(taken.status, 303);
@@ -160,7 +160,7 @@ async fn what_cannot_be_said_is_refused_and_kept() {
     for text in ["", " \n ", "\u{200b}", &long, "a\u{202e}b", "a\u{0}b"] {
         let refused = person.post(&format!("{room}/chat"), &[("text", text), ("nonce", "keep-me")]).await;
         assert_eq!((refused.status, refused.fault("text").is_some()), (422, true), "{text:?}");
-        assert_eq!(crate::helpers::page::Page::read(&refused.body).nonce, "keep-me");
+        assert_eq!(Page::read(&refused.body).nonce, "keep-me");
     }
     let refused = person.post(&format!("{room}/chat"), &[("text", &long), ("nonce", "keep-me")]).await;
     assert!(refused.body.contains(&long), "what was typed is there again");
@@ -180,7 +180,7 @@ async fn pages_go_back_to_the_first_chat() {
         person.say(&room, &format!("chat {n}")).await;
     }
     let latest = person.open(&room).await;
-    assert_eq!((latest.upto, latest.texts()[0], latest.chats.len()), (120, "chat 71", 50));
+    assert_eq!((latest.upto, latest.texts()[0], latest.chats.len(), &latest.newer), (120, "chat 71", 50, &None));
     let older = person.open(latest.older.as_ref().unwrap()).await;
     assert_eq!((older.texts()[0], older.chats.len()), ("chat 21", 50));
     let first = person.open(older.older.as_ref().unwrap()).await;
@@ -192,6 +192,44 @@ async fn pages_go_back_to_the_first_chat() {
     page.assert_whole(120);
     let far = person.get(&format!("{room}/chat?before=100000")).await;
     assert!(far.body.contains("chat 120"));
+    // A page of the past is as live as the latest one. Its links leave no chat out.
+    assert_eq!((older.upto, older.newer), (120, Some(format!("{room}?before=121#feed"))));
+    for (at, first, count, newer) in [
+        (60, 35, 51, Some(136)),
+        (1, 1, 26, Some(77)),
+        (95, 70, 51, None),
+        (120, 95, 26, None),
+        (i64::MAX, 95, 26, None),
+    ] {
+        let page = person.open(&format!("{room}?at={at}")).await;
+        let (path, numbers): (_, Vec<i64>) = (|no| format!("{room}?before={no}"), page.chats.keys().copied().collect());
+        assert_eq!(numbers, (first..first + count).collect::<Vec<_>>(), "at={at}");
+        assert_eq!(page.upto, 120);
+        assert_eq!(page.older, (first > 1).then(|| path(first)));
+        assert_eq!(page.newer, newer.map(|no| path(no) + "#feed"));
+        let json = person.get_json(&format!("{room}?at={at}")).await.json();
+        let after = newer.map(|no| no - 51);
+        assert_eq!(
+            (&json["upto"], &json["before"], &json["after"]),
+            (&120.into(), &(first > 1).then_some(first).into(), &after.into())
+        );
+    }
+    for bad in ["at=0", "at=x", "at=", "at=9&before=9", "before=0"] {
+        assert_eq!(person.get_json(&format!("{room}?{bad}")).await.status, 422, "{bad}");
+    }
+    // Who changes a chat of the past comes back to it.
+    let (path, change) = (format!("{room}/chat/60"), [("_method", "put"), ("text", "changed")]);
+    assert!(person.get(&path).await.body.contains(&format!("\"{room}?at=60#chat-60\"")));
+    assert_eq!(person.post(&path, &change).await.location, Some(format!("{room}?at=60#chat-60")));
+    assert_eq!(person.post(&path, &[("_method", "delete")]).await.location, Some(format!("{room}?at=60")));
+    assert_eq!(person.open(&format!("{room}?at=60")).await.chats.len(), 51, "around a chat that was removed");
+    let said = person.post(&format!("{room}/chat"), &[("text", "said"), ("nonce", "of-the-end")]).await;
+    assert_eq!(said.location, Some(format!("{room}#chat-123")));
+    for n in 1..=50 {
+        person.say(&room, &format!("more {n}")).await;
+    }
+    let again = person.post(&format!("{room}/chat"), &[("text", "said"), ("nonce", "of-the-end")]).await;
+    assert_eq!(again.location, Some(format!("{room}?at=121#chat-123")));
     for bad in ["before=0", "before=x", "since=-1", "since=1&before=3", "since=1&wait=x", "before=x&before=x"] {
         assert_eq!(person.get_json(&format!("{room}/chat?{bad}")).await.status, 422, "{bad}");
     }
@@ -244,7 +282,8 @@ async fn links_can_be_followed_code_is_code_and_all_else_is_text() {
     let person = site.person("gildong").await;
     let room = person.make_room("text").await;
     let mut live = person.follow(&room, 0).await;
-    let text = "see https://a.kr/b?c=1&d을, `<b>` and\n```\n  let https = \"https://b.kr\";\n```\n<i>end</i>";
+    let text =
+        "see https://a.kr/b?c=1&d을, `<b>` and\n```rust\n  let https = \"https://b.kr\";\n```\n<i>**\"end\"**는</i>";
     let said = person.say(&room, text).await;
     assert_eq!(said["text"], text, "bots get what was typed");
 
@@ -261,7 +300,8 @@ async fn links_can_be_followed_code_is_code_and_all_else_is_text() {
         assert_eq!(seen("> code").as_deref(), Some("<b>"));
         assert!(
             html.contains(
-                "<pre><code>  let https = &quot;https://b.kr&quot;;\n</code></pre>&lt;i&gt;end&lt;/i&gt;</div>"
+                "<figure class=\"code\" data-language=\"rust\"><pre><code>  let https = &quot;https://b.kr&quot;;</code></pre></figure>\
+                 &lt;i&gt;<strong>&quot;end&quot;</strong>는&lt;/i&gt;</div>"
             )
         );
         assert_eq!(seen("i").or(seen("b")), None);
@@ -303,7 +343,7 @@ async fn what_turns_the_direction_ends_with_its_chat() {
         }
     }
     assert_eq!(attribute_of(&page, "#chat-2 .text a", "href").as_deref(), Some("https://a.kr/"));
-    let sheet = attribute_of(&page, "link[href$='/chat.css']", "href").unwrap();
+    let sheet = attribute_of(&page, "link[href$='/bundle-room.css']", "href").unwrap();
     let sheet = person.get(&sheet).await.body;
     for rule in [".chat .text {", ".chat .text code {"] {
         let (_, rest) = sheet.split_once(rule).unwrap();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::SinkExt;
 use futures_util::future::join_all;
 use sarangbang::error::Error;
+use sarangbang::models::chat::PageAnchor;
 use sarangbang::models::values::{ChatText, Login, Nickname, Nonce, Password, RoomName, Topic};
 use sarangbang::models::{Room, User};
 use sarangbang::store::Database;
@@ -72,13 +73,13 @@ async fn writers_who_vanish_at_any_moment_leave_a_log_that_all_read_alike() {
         let log = room.log(&fresh);
         let top = log.fetch_head().await.unwrap();
         let mut pages = Vec::new();
-        let mut before = None;
+        let mut anchor = PageAnchor::Latest;
         loop {
-            let page = log.page(log.current_head().await.unwrap(), before).await.unwrap();
+            let page = log.page(log.current_head().await.unwrap(), anchor).await.unwrap();
             pages.splice(0..0, page.chats);
-            before = page.before;
-            if before.is_none() {
-                break;
+            match page.before {
+                Some(before) => anchor = PageAnchor::Before(before),
+                None => break,
             }
         }
         let numbers: Vec<i64> = pages.iter().map(|chat| chat.no).collect();
@@ -131,11 +132,13 @@ const PIECES: [&str; 24] = [
     "*",
     "stream",
 ];
-const QUERIES: [&str; 14] = [
+const QUERIES: [&str; 16] = [
     "",
     "?",
     "?before=1",
     "?before=x",
+    "?at=9223372036854775807",
+    "?at=1&before=1",
     "?since=0",
     "?since=-1",
     "?since=99999999",

@@ -30,6 +30,7 @@ mod heads;
 mod images;
 mod languages;
 mod limits;
+mod live_list;
 mod log;
 mod lost_hints;
 mod memory;

@@ -14,7 +14,7 @@ use crate::helpers::site::{folder, unlimited};
 const DESCRIPTION: &str = include_str!("../../docs/openapi.yaml");
 
 /// What is for browsers or for who watches over the site, and described in words.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "get /",
     "get /manifest.webmanifest",
     "get /metrics",
@@ -22,6 +22,7 @@ const PAGES: [&str; 8] = [
     "get /public/{version}/{name..}",
     "get /room/{id}/chat?stream",
     "get /room/{id}/live",
+    "get /user/me/live",
     "get /worker.js",
 ];
 

@@ -6,7 +6,7 @@ use mongodb::bson::{DateTime, Document, doc};
 
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::pausing_proxy::PausingProxy;
-use crate::helpers::person::PASSWORD;
+use crate::helpers::person::{Answer, PASSWORD, Person};
 use crate::helpers::site::{Site, new_database};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,6 +51,10 @@ async fn a_refused_form_says_all_that_is_wrong_and_keeps_all_but_the_password() 
     assert_eq!(attribute_of(&refused.body, "#sign-up [name=userId]", "value").as_deref(), Some("a b"));
     assert_eq!(attribute_of(&refused.body, "#sign-up [name=next]", "value").as_deref(), Some("/room?page=2"));
     assert!(!refused.body.contains("s3cret"));
+    assert_eq!(text_of(&refused.body, "#sign-up .hint"), None, "a fault replaces the hint");
+    let long = [("userId", "gildong"), ("userPassword", PASSWORD), ("userNickname", &"가".repeat(44))];
+    let fault = site.visitor().post("/user", &long).await.fault("userNickname");
+    assert_eq!(fault.as_deref(), Some("4 characters too many. Use at most 40."));
     assert_eq!(site.visitor().sign_in("a b", "s3cret").await.status, 422, "nothing was stored");
     let json = site.visitor().post_for_json("/user", &form).await.json();
     assert_eq!(json["error"]["fields"].as_object().unwrap().len(), 3);
@@ -79,8 +83,10 @@ async fn ten_failures_close_the_door_and_say_for_how_long() {
     assert_eq!(refused.status, 429);
     let seconds: u64 = refused.retry_after.unwrap().parse().unwrap();
     assert!((1..=180).contains(&seconds));
-    assert!(text_of(&refused.body, "h1").is_some());
+    assert_eq!(text_of(&refused.body, "h1").as_deref(), Some("Too many sign-in attempts."));
+    assert!(text_of(&refused.body, "h1 + p").unwrap().starts_with("Try again in "));
     assert_eq!(text_of(&refused.body, "#resubmit [name=userId]").as_deref(), Some("gildong"));
+    assert_eq!(text_of(&refused.body, "#resubmit button").as_deref(), Some("Sign in"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -198,6 +204,38 @@ async fn who_is_signed_out_is_sent_to_sign_in_and_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_door_is_for_newcomers_unless_one_has_been_here_and_says_what_happened() {
+    let site = Site::start().await;
+    let door = async |person: &Person, path: &str| person.get(path).await.body;
+    let first = |page: &str| attribute_of(page, ".door.first", "id").unwrap();
+    let notice = |page: &str| text_of(page, ".notice");
+    let person = site.visitor();
+    let page = door(&person, "/user?next=/room/0123456789abcdef01234567").await;
+    assert_eq!((first(&page).as_str(), notice(&page)), ("sign-up", None));
+    assert_eq!(text_of(&page, ".destination").as_deref(), Some("Sign up to open the room you were invited to."));
+    assert_eq!(text_of(&page, "h1").unwrap().matches("Sarangbang").count(), 1);
+    assert_eq!(attribute_of(&page, "header .brand", "href"), None, "the word stands once");
+    let refused = person.sign_in("nobody", "wrong password").await.body;
+    assert_eq!(first(&refused), "sign-in", "the form with the fault comes first");
+
+    person.sign_up("gildong").await;
+    let twin = Person::with_cookie(&site.address, person.cookie().unwrap());
+    person.post("/session", &[("_method", "delete")]).await;
+    let page = door(&person, "/user").await;
+    assert_eq!((first(&page).as_str(), notice(&page).as_deref()), ("sign-in", Some("Signed out.")));
+    assert_eq!(text_of(&page, ".destination"), None);
+    assert_eq!(notice(&door(&person, "/user").await), None, "it is said once");
+    let page = door(&twin, "/user?next=/room").await;
+    assert_eq!(
+        (first(&page).as_str(), notice(&page).as_deref()),
+        ("sign-in", Some("You were signed out on this device."))
+    );
+    let gone = site.person("other").await.get("/room/0123456789abcdef01234567").await;
+    assert_eq!(text_of(&gone.body, "h1").as_deref(), Some("This room was deleted or never existed."));
+    assert_eq!(attribute_of(&gone.body, ".actions a", "href").as_deref(), Some("/room"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn words_sent_when_signed_out_are_kept_with_their_nonce() {
     let site = Site::start().await;
     let person = site.person("gildong").await;
@@ -215,7 +253,17 @@ async fn a_person_has_a_card_and_a_picture() {
     let person = site.person("홍길동").await;
     let room = person.make_room("faces").await;
     let author = person.say(&room, "hello").await["author"].as_str().unwrap().to_owned();
-    assert!(person.get(&format!("/user/{author}")).await.body.contains("홍길동"));
+    let from = async |page: &str| {
+        let request =
+            person.request("GET", &format!("/user/{author}")).header("Referer", format!("{}{page}", site.address));
+        Answer::read(request).await.body
+    };
+    let card = from(&format!("{room}?before=2")).await;
+    assert_eq!(text_of(&card, ".person h1").as_deref(), Some("홍길동"));
+    assert_eq!(text_of(&card, ".person .role").as_deref(), Some("Admin"));
+    assert!(text_of(&card, ".person time[data-format=date]").is_some_and(|since| since.contains("20")));
+    assert_eq!(attribute_of(&card, "main .actions a", "href").as_ref(), Some(&room), "it leads back");
+    assert_eq!(attribute_of(&from("/room/x").await, "main .actions a", "href").as_deref(), Some("/room"));
     let picture = person.request("GET", &format!("/user/{author}/image")).send().await.unwrap();
     assert_eq!(picture.headers()["content-type"], "image/svg+xml");
     assert!(picture.text().await.unwrap().contains(">홍</text>"));

@@ -21,7 +21,7 @@ const SHOWN: &str = "const shows = (element) => element.checkVisibility({ checkV
        names: chats.filter((chat) => shows(chat.querySelector('.nickname')) || chat.matches('.grouped')).length,
        room: shows(document.getElementById('room-name')),
        others: [...document.querySelectorAll(
-         'button, input, textarea, form, iframe, .sidebar, .people, #presence, #typing, #connection, #load-older, header.site, .skip-link')]
+         'button, input, textarea, form, iframe, .sidebar, .people, #presence, #typing, #connection, #load-older, #load-newer, #to-latest, #unread-bar, header.site, .skip-link')]
          .filter((element) => element.type !== 'hidden' && shows(element)).map((element) => element.outerHTML.slice(0, 80)),
        ground: getComputedStyle(document.body).backgroundColor,
      };";

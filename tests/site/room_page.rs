@@ -1,8 +1,11 @@
 //! A room as one reads and writes it in a browser: groups and days, the place one reads at, words that are changed.
 
+use std::ops::RangeInclusive;
+
 use serde_json::json;
 
 use crate::helpers::browser::Browser;
+use crate::helpers::devtools::{Device, ESCAPE};
 use crate::helpers::eventually;
 use crate::helpers::person::Person;
 use crate::helpers::site::Site;
@@ -81,7 +84,7 @@ async fn who_reads_further_up_stays_there_and_is_told_how_many_are_new() {
     guest.say(&room, "news").await;
     guest.say(&room, "more news").await;
     eventually("the button", || async {
-        let button = browser.find("#new-chats").await.text().await.unwrap_or_default();
+        let button = browser.find("#to-latest").await.text().await.unwrap_or_default();
         button.starts_with("2 new").then_some(())
     })
     .await;
@@ -92,9 +95,9 @@ async fn who_reads_further_up_stays_there_and_is_told_how_many_are_new() {
     // A pixel may be cut.
     eventually("the place to be held", || async { (above("#chat-80").await.abs_diff(stood) < 2).then_some(()) }).await;
 
-    browser.click("#new-chats").await;
+    browser.click("#to-latest").await;
     eventually("the end", || async { (place(&browser).await.1 < 2).then_some(()) }).await;
-    assert_eq!(browser.count("#new-chats:not([hidden])").await, 0);
+    assert_eq!(browser.count("#to-latest:not([hidden])").await, 0);
     browser.close().await;
 }
 
@@ -125,27 +128,138 @@ async fn a_log_that_shrinks_while_it_scrolls_stays_at_its_end() {
     // Someone who scrolls up leaves the end.
     browser.run("document.getElementById('log').scrollTop -= 300;", json!([])).await;
     let _ = guest.say(&room, "news").await;
-    browser.find("#new-chats:not([hidden])").await;
+    browser.find("#to-latest:not([hidden])").await;
     assert!(place(&browser).await.1 >= 300);
     browser.close().await;
 }
 
+/// The distance of an element from the top of the log, once it is in view.
+async fn top_in_view(browser: &Browser, css: &str) -> i64 {
+    let script = "const [css] = arguments;
+                  const chat = document.querySelector(css)?.getBoundingClientRect();
+                  const log = document.getElementById('log').getBoundingClientRect();
+                  const isIn = chat && chat.top >= log.top - 1 && chat.bottom <= log.bottom + 1;
+                  return isIn ? Math.round(chat.top - log.top) : null;";
+    eventually(&format!("{css} to be in view"), || async { browser.run(script, json!([css])).await.as_i64() }).await
+}
+
+/// The numbers of the chats on the page, which leave none out.
+async fn loaded(browser: &Browser) -> RangeInclusive<i64> {
+    let numbers = "return [...document.querySelectorAll('#feed > article')].map(({ dataset }) => Number(dataset.no));";
+    let numbers: Vec<i64> = serde_json::from_value(browser.run(numbers, json!([])).await).unwrap();
+    let range = numbers[0]..=numbers[numbers.len() - 1];
+    assert_eq!(numbers, range.clone().collect::<Vec<_>>(), "without a gap");
+    range
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn who_comes_to_a_certain_chat_stays_there() {
+async fn a_page_of_the_past_is_live_and_leads_to_the_latest_and_back() {
     let site = Site::start().await;
     let (browser, guest, room) = in_a_room(&site).await;
-    for n in 0..60 {
+    for n in 1..=200 {
         guest.say(&room, &format!("chat {n}")).await;
     }
+    // A link to a chat that the latest page lacks.
     browser.goto(&format!("{}/room", site.address)).await;
-    browser.goto(&format!("{}{room}#chat-20", site.address)).await;
+    browser.goto(&format!("{}{room}#chat-100", site.address)).await;
+    browser.find("#connection[data-state=connected]").await;
+    top_in_view(&browser, "#chat-100:target").await;
+    let address = || async { browser.client.current_url().await.unwrap().to_string() };
+    assert_eq!(address().await, format!("{}{room}?at=100#chat-100", site.address));
+    browser.client.refresh().await.unwrap();
     browser.find("#connection[data-state=connected]").await;
     browser.find("#presence [data-user]").await;
-    let in_view = "const { top, bottom } = document.getElementById('chat-20').getBoundingClientRect();
-                   const log = document.getElementById('log').getBoundingClientRect();
-                   return top >= log.top - 1 && bottom <= log.bottom + 1;";
-    assert_eq!(browser.run(in_view, json!([])).await, json!(true));
+    let top = top_in_view(&browser, "#chat-100:target").await;
+    browser.type_into("#composer textarea", "half").await;
+
+    // What is said now belongs behind chats that are not loaded. What changes in view changes at once.
+    guest.say(&room, "news").await;
+    for seq in [5, 101] {
+        let path = format!("{room}/chat/{seq}");
+        assert_eq!(guest.post(&path, &[("_method", "put"), ("text", "better")]).await.status, 303);
+    }
+    browser.find("#chat-101 .edited").await;
+    browser.find("#to-latest:not([hidden])").await;
+    assert!(browser.find("#to-latest").await.text().await.unwrap().starts_with("1 new"));
+    assert_eq!(browser.count("#chat-201, #chat-5").await, 0);
+    assert!(loaded(&browser).await.contains(&125), "what is around it");
+    assert_eq!(top_in_view(&browser, "#chat-100").await, top, "nothing moved");
+
+    browser.click("#to-latest").await;
+    top_in_view(&browser, "#chat-201").await;
+    assert_eq!(loaded(&browser).await, 152..=201);
+    assert_eq!(address().await, format!("{}{room}", site.address));
+    browser.find("#to-latest[hidden]").await;
+    browser.click("#jump-back").await;
+    assert!(top_in_view(&browser, "#chat-100").await.abs_diff(top) < 2, "exactly where one was");
+
+    // Downward, until nothing is missing and the page is live at its end.
+    let down = "document.getElementById('log').scrollTop = 1e6;";
+    eventually("all newer chats", || async {
+        browser.run(down, json!([])).await;
+        (*loaded(&browser).await.end() == 201 && browser.count("#load-newer").await == 0).then_some(())
+    })
+    .await;
+    browser.run(down, json!([])).await;
+    guest.say(&room, "more news").await;
+    top_in_view(&browser, "#chat-204").await;
+    assert_eq!(browser.count("#to-latest:not([hidden])").await, 0);
+
+    // What one says on a page of the past stands at the end.
+    browser.goto(&format!("{}{room}?before=50", site.address)).await;
+    browser.find("#connection[data-state=connected]").await;
+    assert_eq!(browser.find("#composer textarea").await.prop("value").await.unwrap().unwrap(), "half");
+    browser.type_into("#composer textarea", " a sentence\u{e007}").await;
+    browser.find("#chat-205.own").await;
+    top_in_view(&browser, "#chat-205").await;
+    eventually("nothing to wait", || async { (browser.count("#outbox li").await == 0).then_some(()) }).await;
+    assert_eq!(*loaded(&browser).await.end(), 203);
+
+    code_scrolls_and_is_copied(&browser, &guest, &room).await;
+
+    // A page does not grow without end.
+    let fill =
+        "const source = document.querySelector('script[src*=\"/js/room.js\"]').src.replace('room.js', 'merge.js');
+                const { merge } = await import(source);
+                const feed = document.getElementById('feed');
+                const many = document.createElement('div');
+                for (let n = 0; n < 1_500; n++) {
+                  const chat = feed.lastElementChild.cloneNode(true);
+                  Object.assign(chat.dataset, { seq: 208 + n, no: 206 + n });
+                  chat.id = `chat-${chat.dataset.seq}`;
+                  many.append(chat);
+                }
+                merge(feed, many);";
+    browser.run_async(fill).await;
+    guest.say(&room, "one too many").await;
+    eventually("the page to shrink", || async { (browser.count("#feed > article").await < 1_300).then_some(()) }).await;
+    browser.find("#load-older").await;
     browser.close().await;
+}
+
+/// A long line of code scrolls by keyboard, and the page does not; a button copies the code without its language.
+async fn code_scrolls_and_is_copied(browser: &Browser, guest: &Person, room: &str) {
+    let code = format!("let a;\n{}", "wide ".repeat(100));
+    guest.say(room, "```\nshort\n```").await;
+    let seq = guest.say(room, &format!("```rust\n{code}\n```")).await["seq"].as_i64().unwrap();
+    let wide = format!("#chat-{seq} .code[data-language=rust]");
+    browser.find(&format!("{wide} > button")).await;
+    let _ = browser.find(&format!("{wide} pre[tabindex='0'][role=region][aria-label=Code]")).await;
+    assert_eq!(browser.count("pre[tabindex]").await, 1, "only what scrolls is a stop");
+    let scrolls = "const pre = document.querySelector(arguments[0]);
+                   const { scrollingElement, body } = document;
+                   return [pre.scrollWidth > pre.clientWidth, scrollingElement.scrollWidth <= innerWidth,
+                     body.scrollWidth <= innerWidth, getComputedStyle(pre.parentElement, '::before').content];";
+    let seen = browser.run(scrolls, json!([format!("{wide} pre")])).await;
+    assert_eq!(seen, json!([true, true, true, "\"rust\""]));
+    // As over plain HTTP, where pages have no clipboard.
+    browser.run("delete Navigator.prototype.clipboard;", json!([])).await;
+    browser
+        .run("window.copied = []; addEventListener('copy', () => copied.push(String(getSelection())));", json!([]))
+        .await;
+    browser.run("document.querySelector(arguments[0]).click();", json!([format!("{wide} > button")])).await;
+    browser.find(&format!("{wide} > button.is-done")).await;
+    assert_eq!(browser.run("return copied;", json!([])).await, json!([code.trim_end()]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,6 +289,7 @@ async fn a_line_marks_where_one_left_off_and_the_title_counts_what_nobody_saw() 
     browser.goto(&format!("{}{room}", site.address)).await;
     browser.find("#chat-2[data-new]").await;
     assert_eq!(browser.count("[data-new]").await, 1);
+    assert_eq!(browser.count("#chat-2.grouped, #unread-bar:not([hidden])").await, 0, "the line begins a group");
     // It stays, whatever becomes of what it stands at.
     let second = format!("{room}/chat/2");
     assert_eq!(guest.post(&second, &[("_method", "put"), ("text", "changed")]).await.status, 303);
@@ -200,6 +315,21 @@ async fn a_line_marks_where_one_left_off_and_the_title_counts_what_nobody_saw() 
         title.starts_with("reading").then_some(())
     })
     .await;
+
+    // What is unread begins before the page: it says so and leads there.
+    browser.goto(&format!("{}/room", site.address)).await;
+    browser.find("#new-room").await;
+    for n in 1..=120 {
+        guest.say(&room, &format!("missed {n}")).await;
+    }
+    browser.goto(&format!("{}{room}", site.address)).await;
+    browser.find("#unread-bar:not([hidden])").await;
+    let text = browser.find("#unread-bar span").await.text().await.unwrap();
+    assert!(text.starts_with("120 new since "), "{text}");
+    browser.click("#unread-bar a").await;
+    browser.find("#chat-7[data-new]").await;
+    top_in_view(&browser, "#chat-7").await;
+    browser.find("#unread-bar[hidden]").await;
     browser.close().await;
 }
 
@@ -250,6 +380,15 @@ async fn the_focus_stays_where_it_was_when_something_is_replaced() {
     .await;
     let focused = "return document.activeElement.closest('[data-user]') !== null;";
     assert_eq!(browser.run(focused, json!([])).await, json!(true));
+    // A card opens beside a name, and the focus comes back.
+    browser.run("document.getElementById('people').hidePopover();", json!([])).await;
+    browser.click("#chat-1 .nickname").await;
+    browser.find("#person-card:popover-open .role").await;
+    let focused = "return document.activeElement.id || document.activeElement.className;";
+    assert_eq!(browser.run(focused, json!([])).await, json!("person-card"));
+    browser.press(ESCAPE).await;
+    assert_eq!(browser.run(focused, json!([])).await, json!("nickname"));
+    assert_eq!(browser.count("#person-card:popover-open").await, 0);
     browser.close().await;
 }
 
@@ -313,6 +452,23 @@ async fn a_field_with_a_fault_is_where_one_is_after_sending() {
         (name == json!("userNickname")).then_some(())
     })
     .await;
+    browser.type_into("#sign-in [name=userId]", "gildong").await;
+    browser.type_into("#sign-in [name=userPassword]", "wrong password").await;
+    browser.click("#sign-in button").await;
+    browser.find("#sign-in [data-error-for=userId]").await;
+    let state = "return [document.activeElement.name, document.querySelector('#sign-in [name=userId]').value];";
+    assert_eq!(browser.run(state, json!([])).await, json!(["userPassword", "gildong"]));
+    browser.click("#sign-in .show-password").await;
+    let kind = "return document.querySelector('#sign-in [name=userPassword]').type;";
+    assert_eq!(browser.run(kind, json!([])).await, json!("text"));
+    // A phone shows one form, and a link to the other one.
+    browser.on(Device::Phone).await;
+    let shown = "return ['sign-in', 'sign-up'].filter((id) => document.getElementById(id).checkVisibility());";
+    assert_eq!(browser.run(shown, json!([])).await, json!(["sign-in"]));
+    browser.click("#sign-in .other-door a").await;
+    assert_eq!(browser.run(shown, json!([])).await, json!(["sign-up"]));
+    browser.click("#sign-up .other-door a").await;
+    assert_eq!(browser.run(shown, json!([])).await, json!(["sign-in"]));
     browser.close().await;
 }
 

@@ -61,6 +61,7 @@ async fn a_user_goes_from_room_to_room_by_keys_and_on_a_phone() {
     let browser = Browser::open(true).await;
     browser.sign_up(&site.address, "gildong").await;
     let film = browser.make_room("Film club").await;
+    browser.goto(&format!("{}/room", site.address)).await;
     let books = browser.make_room("독서 모임").await;
     let is_at = async |room: &str| {
         eventually(room, || async { (browser.client.current_url().await.unwrap().as_str() == room).then_some(()) })

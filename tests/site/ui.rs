@@ -220,7 +220,10 @@ async fn the_whole_site_by_keyboard_alone() {
     let site = Site::start().await;
     let browser = Browser::open(true).await;
     browser.goto(&format!("{}/user", site.address)).await;
-    browser.tab_to("#sign-up [name=userId]").await;
+    eventually("the first field to have the focus", || async {
+        browser.has_focus("#sign-up [name=userId]").await.then_some(())
+    })
+    .await;
     browser.type_keys("gildong").await;
     browser.tab_to("#sign-up [name=userPassword]").await;
     browser.type_keys(PASSWORD).await;

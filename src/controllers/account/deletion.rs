@@ -8,7 +8,7 @@ use crate::controllers::guards::submission::Submission;
 use crate::controllers::picture::delete_in_background;
 use crate::controllers::reply::Reply;
 use crate::controllers::request_context::RequestContext;
-use crate::controllers::user::sign_in_path;
+use crate::controllers::user::{ACCOUNT_DELETED, sign_in_path};
 use crate::error::{Error, FieldError, Result};
 use crate::models::User;
 use crate::models::values::Password;
@@ -47,6 +47,9 @@ async fn delete_account(
     ctx.hub.sessions_revoked(user.id).await;
     ctx.hub.user_changed(user.id);
     ctx.cookies().clear_session();
+    if !ctx.wants_json() {
+        ctx.cookies().set_notice(ACCOUNT_DELETED);
+    }
     if let Some(picture) = &user.picture
         && !User::is_picture_used(&ctx.db, picture).await?
     {

@@ -13,7 +13,7 @@ use crate::ticket::Purpose;
 use crate::views::user::{AccountPage, PictureUpload, SessionView, UserJson};
 
 /// The ends of locale keys: notices about changes, and results of an upload.
-const NOTICES: [&str; 4] = ["profile", "password", "sessions", "picture"];
+const NOTICES: [&str; 5] = ["profile", "preferences", "password", "sessions", "picture"];
 const UPLOAD_RESULTS: [&str; 11] = [
     "stored",
     "ticket",
@@ -44,9 +44,10 @@ pub(super) async fn show(
     Ok(account_page(&page, &user, &ctx).await?.uncompressed())
 }
 
-/// Returns the path of the page with a notice.
+/// Returns the path of the page with a notice, and its section unless that is the first one.
 pub(super) fn account_path(notice: &str) -> String {
-    uri!(show(done = Some(notice), picture = _)).to_string()
+    let path = uri!(show(done = Some(notice), picture = _));
+    if matches!(notice, "profile" | "picture") { path.to_string() } else { format!("{path}#{notice}-title") }
 }
 
 pub(super) async fn account_page(page: &AccountPage, user: &CurrentUser, ctx: &RequestContext<'_>) -> Result<Reply> {
@@ -62,6 +63,7 @@ pub(super) async fn account_view(user: &CurrentUser, ctx: &RequestContext<'_>) -
     });
     Ok(AccountPage {
         login: user.login.as_str().to_owned(),
+        is_admin: user.admin,
         language: user.locale.clone().unwrap_or_default(),
         theme: user.theme.map(Theme::as_str).unwrap_or_default().to_owned(),
         sessions: sessions?.iter().map(|session| SessionView::new(session, &user.session)).collect(),

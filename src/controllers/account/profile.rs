@@ -31,7 +31,7 @@ pub(super) async fn update(fields: &FormFields, ctx: &RequestContext<'_>) -> Res
     let updated = change_profile(&form, user, ctx).await;
     ctx.reply(updated)
         .json(async |()| Reply::json(&UserJson::from(&User::find(&ctx.db, user.id).await?)))
-        .redirect(|()| account_path("profile"))
+        .redirect(|()| account_path(if fields.has_any(&["userNickname"]) { "profile" } else { "preferences" }))
         .invalid(async |errors| invalid_page(&form, &errors, user, ctx).await)
         .await
 }

@@ -10,6 +10,7 @@ use crate::controllers::guards::query_number::QueryNumber;
 use crate::controllers::reply::{Reply, Unbuffered};
 use crate::controllers::request_context::RequestContext;
 use crate::error::{Error, FieldError, Result};
+use crate::models::chat::PageAnchor;
 use crate::models::{Room, RoomId};
 use crate::store::with_timeout;
 use crate::views::chat::{ChatBatch, Fragment};
@@ -26,7 +27,7 @@ pub(super) struct ChatQuery<'r> {
 
 /// The part of a room's log that a client asks for.
 enum ChatRange {
-    Page { before: Option<i64> },
+    Page(PageAnchor),
     Updates { since: i64, wait: Option<Duration> },
 }
 
@@ -35,7 +36,7 @@ impl ChatQuery<'_> {
         let (before, since) = (self.before.at_least(1)?, self.since.at_least(0)?);
         let wait = self.wait.at_least(0)?.map(|wait| Duration::from_secs(wait.min(MAX_WAIT) as u64));
         match (since, before) {
-            (None, before) => Ok(ChatRange::Page { before }),
+            (None, before) => Ok(ChatRange::Page(before.map_or(PageAnchor::Latest, PageAnchor::Before))),
             (Some(since), None) => Ok(ChatRange::Updates { since, wait }),
             (Some(_), Some(_)) => Err(Error::field("before", FieldError::Number)),
         }
@@ -52,7 +53,7 @@ pub(super) async fn index(
 ) -> Result<Unbuffered<Reply>> {
     let room = user.room(&ctx.db, id).await?;
     let reply = match query.range()? {
-        ChatRange::Page { before } => fragment_reply(&ctx, &ctx.hub.page(&room, before).await?.fragment),
+        ChatRange::Page(anchor) => fragment_reply(&ctx, &ctx.hub.page(&room, anchor).await?.fragment),
         ChatRange::Updates { since, wait } => updates(&ctx, user, &room, since, wait).await,
     };
     reply.map(Unbuffered)

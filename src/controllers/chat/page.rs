@@ -22,12 +22,12 @@ pub(super) async fn chat_page(
     typed: Option<(String, FieldMessages)>,
 ) -> Result<Reply> {
     let (text, errors) = typed.unwrap_or_else(|| (chat.text.clone(), FieldMessages::default()));
-    let (seq, before, removed) = (chat.seq, chat.no + 1, chat.removed);
+    let (seq, no, removed) = (chat.seq, chat.no, chat.removed);
     let (can_edit, can_remove) = (chat.can_edit(user), chat.can_remove(user));
     let batch = ChatBatch { articles: vec![article(ctx, chat).await?], upto: seq, closed: false };
     let page = ChatPage {
         room: room::view(ctx, room, user),
-        before,
+        no,
         seq,
         removed,
         can_edit: can_edit && !removed,

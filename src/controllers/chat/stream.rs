@@ -13,6 +13,7 @@ use crate::controllers::request_context::RequestContext;
 use crate::controllers::room;
 use crate::error::Result;
 use crate::live::no_script::{self, StreamReader};
+use crate::models::chat::PageAnchor;
 use crate::models::user::Theme;
 use crate::models::{self, RoomId};
 use crate::views::room::{StreamPage, disconnected_notice};
@@ -36,7 +37,7 @@ async fn stream_page(
 ) -> Result<impl Stream<Item = String> + use<>> {
     // Kept while the page is read, so that the feed continues where the page ends.
     let _live = ctx.hub.open(room).await?;
-    let page = ctx.hub.page(room, None).await?;
+    let page = ctx.hub.page(room, PageAnchor::Latest).await?;
     let page = &page.fragment;
     let feed = ctx.hub.feed(room, Some(page.upto)).await?;
     let first = page.articles.first().map_or(page.upto + 1, |article| article.seq);

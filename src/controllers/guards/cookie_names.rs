@@ -13,6 +13,7 @@ pub struct CookieNames {
     session: String,
     locale: String,
     device: String,
+    notice: String,
 }
 
 impl CookieNames {
@@ -22,6 +23,7 @@ impl CookieNames {
             session: format!("{HOST_ONLY}sarangbang-{site}"),
             locale: format!("{HOST_ONLY}sarangbang-{site}-locale"),
             device: format!("{HOST_ONLY}sarangbang-{site}-device"),
+            notice: format!("{HOST_ONLY}sarangbang-{site}-notice"),
         }
     }
 
@@ -31,6 +33,10 @@ impl CookieNames {
 
     pub(crate) fn device(&self, secure: bool) -> &str {
         name(&self.device, secure)
+    }
+
+    pub(crate) fn notice(&self, secure: bool) -> &str {
+        name(&self.notice, secure)
     }
 
     pub(crate) fn locale(&self, secure: bool) -> &str {

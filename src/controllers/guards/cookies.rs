@@ -1,4 +1,5 @@
-//! The site's cookies: the session's token, the locale chosen in this browser, and the device token.
+//! The site's cookies: the session's token, the locale chosen in this browser, the device token, and a notice for the
+//! next page.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -15,6 +16,8 @@ use crate::views::Locale;
 
 /// The longest that browsers keep a cookie. The session ends earlier, and the site decides when.
 const COOKIE_TTL: Duration = Duration::days(400);
+/// How long a notice waits for its page.
+const NOTICE_TTL: Duration = Duration::minutes(1);
 /// The most cookies of one name that are read.
 const MAX_COOKIES: usize = 8;
 
@@ -30,7 +33,7 @@ pub(crate) struct Cookies<'r> {
 type NameOf = fn(&CookieNames, bool) -> &str;
 
 #[derive(Default)]
-struct TrailingCookie(Mutex<Option<Cookie<'static>>>);
+struct TrailingCookies(Mutex<Vec<Cookie<'static>>>);
 
 impl<'r> Cookies<'r> {
     pub(crate) fn of(request: &'r Request<'_>) -> Self {
@@ -47,6 +50,11 @@ impl<'r> Cookies<'r> {
 
     pub(crate) fn has_session(&self) -> bool {
         self.session_tokens().next().is_some()
+    }
+
+    /// Returns whether the browser holds a session's cookie that only this site can have set.
+    pub(crate) fn has_own_session(&self) -> bool {
+        self.session_tokens().any(|(_, has_old_name)| !has_old_name)
     }
 
     pub(crate) fn set_session(&self, token: &str) {
@@ -92,7 +100,31 @@ impl<'r> Cookies<'r> {
     }
 
     pub(crate) fn clear_device(&self) {
-        let Some(name) = self.name(CookieNames::device) else { return };
+        self.clear_trailing(CookieNames::device);
+    }
+
+    /// Sets a notice for the next sign-in page: the end of a locale key.
+    pub(crate) fn set_notice(&self, notice: &str) {
+        if let Some(name) = self.name(CookieNames::notice) {
+            let mut cookie = self.cookie(name, notice.to_owned());
+            cookie.set_max_age(NOTICE_TTL);
+            self.set_trailing(cookie);
+        }
+    }
+
+    /// Returns the notice and clears it. Any program on the host may have written it.
+    pub(crate) fn take_notice(&self) -> Option<&'r str> {
+        let notice = self.values(CookieNames::notice).next()?;
+        self.clear_trailing(CookieNames::notice);
+        Some(notice)
+    }
+
+    pub(crate) fn take_trailing(&self) -> Vec<Cookie<'static>> {
+        std::mem::take(&mut *self.trailing().lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn clear_trailing(&self, of: NameOf) {
+        let Some(name) = self.name(of) else { return };
         if values(self.request, name).next().is_some() {
             let mut cookie = self.cookie(name, String::new());
             cookie.make_removal();
@@ -100,18 +132,14 @@ impl<'r> Cookies<'r> {
         }
     }
 
-    pub(crate) fn take_trailing(&self) -> Option<Cookie<'static>> {
-        self.trailing().lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
     /// Sends a cookie after all others. Rocket orders its cookies at random, and some programs read only the first one,
     /// which has to be the session's.
     fn set_trailing(&self, cookie: Cookie<'static>) {
-        *self.trailing().lock().unwrap_or_else(PoisonError::into_inner) = Some(cookie);
+        self.trailing().lock().unwrap_or_else(PoisonError::into_inner).push(cookie);
     }
 
-    fn trailing(&self) -> &'r Mutex<Option<Cookie<'static>>> {
-        &self.request.local_cache(TrailingCookie::default).0
+    fn trailing(&self) -> &'r Mutex<Vec<Cookie<'static>>> {
+        &self.request.local_cache(TrailingCookies::default).0
     }
 
     fn name(&self, of: NameOf) -> Option<&'r str> {

@@ -8,6 +8,7 @@
 //! * The **tail**: all other open rooms by number, newest first. Numbers have no gaps, so a window returns at most
 //!   its width.
 
+mod changed_rooms;
 mod recent_rooms;
 
 use std::collections::{BTreeSet, HashMap};
@@ -20,6 +21,7 @@ use parking_lot::{Mutex, MutexGuard};
 use serde::Deserialize;
 use tokio::time::timeout;
 
+pub(crate) use changed_rooms::ChangedRooms;
 use recent_rooms::{MAX_RECENT_ROOMS, RECENT_ROOMS, RecentRooms};
 
 use super::name::NameReservation;
@@ -69,6 +71,7 @@ pub(crate) struct RoomList {
     recent: Mutex<RecentRooms>,
     /// Held by the one request that reads documents.
     reading: tokio::sync::Mutex<()>,
+    changed: ChangedRooms,
 }
 
 #[derive(Deserialize)]
@@ -184,29 +187,52 @@ impl RoomList {
                 known.document = Some((Arc::new(room.clone()), Instant::now()));
             }
         }
+        self.changed.add(room.id);
         self.store_trim(db);
     }
 
     /// Moves a room up, or removes it after *closed*.
     pub(crate) fn record_activity(&self, room: RoomId, top: Head) {
-        let mut recent = self.recent();
         match top.at {
-            _ if top.closed => recent.remove(room),
-            Some(at) => recent.insert(room, at.timestamp_millis()),
+            _ if top.closed => self.recent().remove(room),
+            Some(at) => _ = self.recent().insert(room, at.timestamp_millis()),
             None => {}
         }
+        self.changed.add(room);
     }
 
     pub fn remove(&self, room: RoomId) {
         self.recent().remove(room);
+        self.changed.add(room);
     }
 
     pub(crate) fn invalidate(&self, room: RoomId) {
-        let mut recent = self.recent();
-        recent.version += 1;
-        if let Some(known) = recent.rooms.get_mut(&room) {
-            known.document = None;
+        self.recent().invalidate(room);
+        self.changed.add(room);
+    }
+
+    /// Returns the rooms whose items may have changed, to the one task that follows them.
+    pub(crate) fn changed(&self) -> &ChangedRooms {
+        &self.changed
+    }
+
+    /// Returns those of some rooms that are open, each at most as old as the sidebar may be.
+    pub(crate) async fn by_id(&self, db: &Database, rooms: &[RoomId]) -> Result<Vec<Arc<Room>>> {
+        let (mut known, missing, version) = {
+            let recent = self.recent();
+            let documents = rooms.iter().map(|room| (*room, recent.document(*room, SIDEBAR_AGE)));
+            let (known, missing): (Vec<_>, Vec<_>) = documents.partition(|(_, document)| document.is_some());
+            let missing: Vec<RoomId> = missing.into_iter().map(|(room, _)| room).collect();
+            (known.into_iter().filter_map(|(_, document)| document).collect::<Vec<_>>(), missing, recent.version)
+        };
+        if !missing.is_empty() {
+            let found = open_rooms_by_id(db, &missing).await?;
+            let mut recent = self.recent();
+            found.values().for_each(|room| _ = recent.insert(room.id, room.activity(db)));
+            recent.store_documents(&missing, &found, version);
+            known.extend(found.into_values());
         }
+        Ok(known)
     }
 
     async fn recent_page(&self, db: &Database, page: usize, size: usize) -> Result<RoomListPage> {
@@ -318,7 +344,7 @@ impl RoomList {
             let found = open_rooms(db, low, high).await?;
             width = next_width(width, found.is_empty());
             let mut recent = self.recent();
-            found.iter().for_each(|room| recent.insert(room.id, room.activity()));
+            found.iter().for_each(|room| _ = recent.insert(room.id, room.activity()));
             if recent.complete_to.is_none() {
                 return Ok(true);
             }
@@ -347,9 +373,7 @@ impl RoomList {
             }
             let missing: Vec<RoomId> =
                 documents.iter().filter(|(_, room)| room.is_none()).map(|(room, _)| *room).collect();
-            let read = db.collection::<Room>().find_many(doc! { "_id": { "$in": missing.clone() } }).await?;
-            let found: HashMap<RoomId, Arc<Room>> =
-                read.into_iter().filter(|room| room.open).map(|room| (room.id, Arc::new(room))).collect();
+            let found = open_rooms_by_id(db, &missing).await?;
             self.recent().store_documents(&missing, &found, version);
             if missing.len() == found.len() {
                 let room = |(id, room): (RoomId, Option<Arc<Room>>)| room.or_else(|| found.get(&id).cloned());
@@ -394,9 +418,13 @@ impl RoomList {
         }
         {
             let mut recent = self.recent();
+            let is_first = recent.looked.is_none();
             for room in found.iter().filter(|room| room.open) {
                 recent.highest_number = recent.highest_number.max(room.no);
-                recent.insert(room.id, room.activity());
+                // The hint of another instance was lost, or this instance is not told of its changes.
+                if recent.insert(room.id, room.activity()) && !is_first {
+                    self.changed.add(room.id);
+                }
             }
         }
         self.store_trim(db);
@@ -424,7 +452,7 @@ impl RoomList {
         }
         {
             let mut recent = self.recent();
-            best.iter().for_each(|(active, room, _)| recent.insert(*room, *active));
+            best.iter().for_each(|(active, room, _)| _ = recent.insert(*room, *active));
             recent.is_filled = true;
             // Rooms that left the set meanwhile raise the version.
             if count <= RECENT_ROOMS && recent.version == version {
@@ -466,6 +494,13 @@ async fn open_rooms(db: &Database, low: i64, high: i64) -> Result<Vec<RoomOutlin
         db.collection::<Room>().find_projected(window(low, high), RoomOutline::fields()).await?;
     found.retain(|room| room.open);
     Ok(found)
+}
+
+async fn open_rooms_by_id(db: &Database, rooms: &[RoomId]) -> Result<HashMap<RoomId, Arc<Room>>> {
+    let read = db.collection::<Room>().find_many(doc! { "_id": { "$in": rooms.to_vec() } }).await?;
+    // The instance that closes a room stores that after the entry.
+    let open = read.into_iter().filter(|room| room.open && !room.has_ended(db));
+    Ok(open.map(|room| (room.id, Arc::new(room))).collect())
 }
 
 fn window(low: i64, high: i64) -> Document {

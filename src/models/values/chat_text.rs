@@ -37,7 +37,7 @@ mod tests {
     fn a_text_keeps_its_lines_and_loses_its_end() {
         assert_eq!(ChatText::parse("  a\r\nb\rc\t\n \n").unwrap().as_str(), "  a\nb\nc");
         assert!(ChatText::parse(&"😀".repeat(4_000)).is_ok());
-        assert_eq!(ChatText::parse(&"a".repeat(4_001)), Err(FieldError::TooLong(4_000)));
+        assert_eq!(ChatText::parse(&"a".repeat(4_001)), Err(FieldError::TooLong { limit: 4_000, excess: 1 }));
         assert!(ChatText::parse(&format!("a{}", "\r\n".repeat(4_000))).is_ok());
     }
 }

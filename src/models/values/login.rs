@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn a_login_has_3_to_32_letters_digits_and_three_signs() {
         assert_eq!(Login::parse("ab"), Err(FieldError::TooShort(3)));
-        assert_eq!(Login::parse(&"가".repeat(33)), Err(FieldError::TooLong(32)));
+        assert_eq!(Login::parse(&"가".repeat(33)), Err(FieldError::TooLong { limit: 32, excess: 1 }));
         assert!(Login::parse(&"가".repeat(32)).is_ok());
         for (typed, refused) in [
             ("a b c", ' '),

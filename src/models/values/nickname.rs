@@ -1,9 +1,8 @@
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::text::{is_visible, line, within};
+use super::text::{initial, line, within};
 use crate::error::FieldError;
 
 /// A displayed name: 1–40 graphemes on one line.
@@ -16,7 +15,7 @@ impl Nickname {
         let nickname: String = line(typed)?.nfc().collect();
         within(1, 40, nickname.graphemes(true).count())?;
         // A grapheme may consist of any number of combining characters.
-        within(1, 40 * 8, nickname.chars().count()).map_err(|_| FieldError::TooLong(40))?;
+        within(1, 40 * 8, nickname.chars().count()).map_err(|_| FieldError::TooLong { limit: 40, excess: 0 })?;
         Ok(Self(nickname))
     }
 
@@ -24,9 +23,9 @@ impl Nickname {
         &self.0
     }
 
+    /// Returns the first character that is seen.
     pub(crate) fn initial(&self) -> &str {
-        let shows = |c: char| is_visible(c) && !is_combining_mark(c);
-        self.0.graphemes(true).find(|grapheme| grapheme.chars().any(shows)).unwrap_or(&self.0)
+        initial(&self.0)
     }
 }
 
@@ -37,9 +36,9 @@ mod tests {
     #[test]
     fn a_nickname_counts_what_people_see() {
         assert!(Nickname::parse(&"👩‍👩‍👧‍👦".repeat(40)).is_ok());
-        assert_eq!(Nickname::parse(&"👩‍👩‍👧‍👦".repeat(41)), Err(FieldError::TooLong(40)));
+        assert_eq!(Nickname::parse(&"👩‍👩‍👧‍👦".repeat(41)), Err(FieldError::TooLong { limit: 40, excess: 1 }));
         let tower = format!("a{}", "\u{301}".repeat(5_000));
-        assert_eq!(Nickname::parse(&tower), Err(FieldError::TooLong(40)));
+        assert_eq!(Nickname::parse(&tower), Err(FieldError::TooLong { limit: 40, excess: 0 }));
         assert_eq!(Nickname::parse("  길   동 ").unwrap().as_str(), "길 동");
     }
 

@@ -36,7 +36,7 @@ mod tests {
     fn a_nonce_takes_one_alphabet() {
         assert!(Nonce::parse(&"aZ9_-".repeat(12)).is_ok());
         assert_eq!(Nonce::parse(""), Err(FieldError::Empty));
-        assert_eq!(Nonce::parse(&"a".repeat(65)), Err(FieldError::TooLong(64)));
+        assert_eq!(Nonce::parse(&"a".repeat(65)), Err(FieldError::TooLong { limit: 64, excess: 1 }));
         assert_eq!(Nonce::parse("a가"), Err(FieldError::Alphabet('가')));
     }
 }

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
-use super::text::{collapse, key, line, within};
+use super::text::{collapse, initial, key, line, within};
 use crate::error::FieldError;
 
 /// 1–60 characters on one line, unique by [`RoomName::key`].
@@ -18,6 +18,11 @@ impl RoomName {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Returns the first character that is seen.
+    pub(crate) fn initial(&self) -> &str {
+        initial(&self.0)
     }
 
     /// Returns what names share that users would confuse.
@@ -40,6 +45,6 @@ mod tests {
         let key = |name| RoomName::parse(name).unwrap().key();
         assert_eq!(key("Straße  42"), key("ＳＴＲＡＳＳＥ\u{3000}42"));
         assert_ne!(key("사랑방"), key("사랑 방"));
-        assert_eq!(RoomName::parse(&"방".repeat(61)), Err(FieldError::TooLong(60)));
+        assert_eq!(RoomName::parse(&"방".repeat(61)), Err(FieldError::TooLong { limit: 60, excess: 1 }));
     }
 }

@@ -1,5 +1,7 @@
 use unicase::UniCase;
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+use unicode_segmentation::UnicodeSegmentation;
 
 use crate::error::FieldError;
 
@@ -35,7 +37,7 @@ pub(crate) fn within(least: usize, most: usize, length: usize) -> Result<(), Fie
     match length {
         0 if least > 0 => Err(FieldError::Empty),
         length if length < least => Err(FieldError::TooShort(least)),
-        length if length > most => Err(FieldError::TooLong(most)),
+        length if length > most => Err(FieldError::TooLong { limit: most, excess: length - most }),
         _ => Ok(()),
     }
 }
@@ -59,6 +61,12 @@ pub(crate) fn is_visible(c: char) -> bool {
             | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
             | '\u{e0000}'..='\u{e0fff}'))
+}
+
+/// Returns the first character of a name that is seen.
+pub(crate) fn initial(name: &str) -> &str {
+    let shows = |c: char| is_visible(c) && !is_combining_mark(c);
+    name.graphemes(true).find(|grapheme| grapheme.chars().any(shows)).unwrap_or(name)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Finds the links of a text.
 
 const SCHEMES: [&str; 2] = ["https://", "http://"];
+const WWW: &str = "www.";
 
 /// Korean particles and endings that follow a link without a space. A longer one comes before its own beginning.
 const PARTICLES: &str = "이라고 이에요 입니다 에서 에게 으로 부터 까지 처럼 보다 마다 조차 마저 밖에 대로 이랑 이나 이라 이고 이며 \
@@ -13,31 +14,39 @@ pub(super) struct Link {
 }
 
 pub(super) fn links(text: &str) -> impl Iterator<Item = Link> {
-    let (mut at, mut done) = (0, 0);
+    let mut at = 0;
     std::iter::from_fn(move || {
         loop {
-            let start = at + text[at..].find("://")?;
-            at = start + "://".len();
-            let Some(scheme) = SCHEMES.iter().find(|scheme| ends_with_scheme(&text[..at], scheme)) else { continue };
-            let start = at - scheme.len();
-            // The scheme is part of the previous link.
-            if start < done {
-                continue;
-            }
-            let Some(end) = url_length(&text[at..]) else { continue };
-            at += end;
-            done = at;
+            let start = at + text[at..].find(['h', 'H', 'w', 'W'])?;
+            at = start + 1;
+            let Some(length) = link_length(&text[start..], &text[..start]) else { continue };
+            at = start + length;
             return Some(Link { start, end: at });
         }
     })
 }
 
-/// Returns whether a text ends with a scheme as a whole word.
-fn ends_with_scheme(text: &str, scheme: &str) -> bool {
-    let Some(start) = text.len().checked_sub(scheme.len()) else { return false };
-    text.is_char_boundary(start)
-        && text[start..].eq_ignore_ascii_case(scheme)
-        && !text[..start].ends_with(|c: char| c.is_ascii_alphanumeric())
+/// Returns the length of the link at the start of a text. A letter or digit before it makes it part of a word.
+fn link_length(text: &str, before: &str) -> Option<usize> {
+    if before.ends_with(|c: char| c.is_ascii_alphanumeric()) {
+        return None;
+    }
+    let starts_with = |prefix: &&&str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    if let Some(scheme) = SCHEMES.iter().find(starts_with) {
+        return Some(scheme.len() + url_length(&text[scheme.len()..])?);
+    }
+    if !starts_with(&&WWW) || before.ends_with(['.', '/', '@', '-', '_', ':', '=', '&', '?', '%']) {
+        return None;
+    }
+    let length = url_length(text)?;
+    let is_name = |part: &str| part.starts_with(char::is_alphanumeric);
+    let host = text.get(WWW.len()..length)?.split(['/', '?', '#', ':']).next().unwrap_or_default();
+    (host.contains('.') && host.split('.').all(is_name)).then_some(length)
+}
+
+/// Returns what the address of a link begins with where the text leaves it out.
+pub(super) fn missing_scheme(link: &str) -> &'static str {
+    if link.contains("://") && !link[..WWW.len()].eq_ignore_ascii_case(WWW) { "" } else { SCHEMES[0] }
 }
 
 /// Returns the length of a URL behind its scheme.
@@ -121,6 +130,9 @@ fn trim_trailing(address: &str) -> usize {
                 break;
             }
             *closed -= 1;
+        } else if let Some(struck) = address[..end].strip_suffix("~~") {
+            end = struck.len();
+            continue;
         } else if !matches!(last, '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '*') {
             break;
         }
@@ -164,6 +176,8 @@ mod tests {
             "one ⟦https://a.kr⟧\n⟦https://b.kr⟧\ttwo",
             "⟦https://a/https://a/https://a/⟧",
             "⟦https://a.kr/b⟧\u{2069}\u{202c}c",
+            "⟦www.a.kr⟧, (⟦WWW.a.kr/b⟧) 주소는⟦www.example.org:80/a⟧을 **⟦www.a.kr⟧** ~~⟦www.a.kr/b⟧~~",
+            "http ⟦https://www.a.kr⟧",
         ] {
             assert_eq!(marked(&seen.replace(['⟦', '⟧'], "")), seen);
         }
@@ -202,7 +216,8 @@ mod tests {
             "https://bank.com@evil.com",
             "https://user:password@evil.com/",
             "가://a",
-            "example.com www.example.com",
+            "example.com a@www.example.com xwww.a.kr -www.a.kr",
+            "www. www.a www.a. www..a.kr www.-a.kr www.user@evil.com www.a.kr@evil.com",
         ] {
             assert_eq!(marked(text), text);
         }

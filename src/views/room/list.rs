@@ -50,7 +50,7 @@ pub struct RoomSummary {
 }
 
 /// A chat on one line.
-#[derive(Serialize)]
+#[derive(PartialEq, Serialize)]
 pub struct LastChatView {
     seq: i64,
     author: String,
@@ -87,6 +87,11 @@ impl Excerpt {
 }
 
 impl LastChatView {
+    /// Returns about how many bytes it occupies beside the struct.
+    pub fn approximate_size(&self) -> usize {
+        self.author.len() + self.nickname.as_ref().map_or(0, String::len) + self.excerpt.len() + self.at.len()
+    }
+
     pub fn new(excerpt: &Excerpt, nickname: Option<&Nickname>) -> Self {
         Self {
             seq: excerpt.seq,

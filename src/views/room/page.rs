@@ -12,8 +12,10 @@ pub struct RoomPage {
     pub room: RoomView,
     pub upto: i64,
     pub elements: String,
-    /// The `before` parameter of the page before this one.
+    /// The `before` parameters of the pages before and after this one.
     pub before: Option<i64>,
+    pub newer: Option<i64>,
+    /// Whether the page was asked for by a number, so that it does not stream without script.
     pub is_history: bool,
     /// How many people are online.
     pub online: usize,
@@ -35,8 +37,7 @@ pub struct ComposerValues {
 #[derive(Serialize)]
 pub struct ChatPage {
     pub room: RoomView,
-    /// The `before` parameter of the room's page with the chat.
-    pub before: i64,
+    pub no: i64,
     pub seq: i64,
     pub removed: bool,
     pub can_edit: bool,

@@ -13,6 +13,8 @@ pub struct Page {
     pub upto: i64,
     /// The link to the page before.
     pub older: Option<String>,
+    /// The link to the page behind.
+    pub newer: Option<String>,
     /// The composer's nonce.
     pub nonce: String,
 }
@@ -34,9 +36,11 @@ impl Page {
     pub fn read(html: &str) -> Self {
         let document = Html::parse_document(html);
         let feed = one(&document, "chat-feed#feed[role=log][data-room]");
+        let link = |css| document.select(&selector(css)).next().map(|link| attribute(&link, "href"));
         let mut page = Self {
             upto: number(&feed, "data-upto"),
-            older: document.select(&selector("#load-older")).next().map(|link| attribute(&link, "href")),
+            older: link("#load-older"),
+            newer: link("#load-newer"),
             nonce: attribute(&one(&document, "#composer [name=nonce]"), "value"),
             ..Self::default()
         };

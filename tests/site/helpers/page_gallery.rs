@@ -179,7 +179,7 @@ async fn talk(room: &str, people: [&Person; 2]) -> [i64; 2] {
         "가".repeat(300),
         "مرحبا بكم في غرفة الضيوف، كيف حالكم اليوم؟".into(),
         "```rust\nfn main() {\n    println!(\"안녕하세요, a line of code that is longer than any phone is wide, by far\");\n}\n```".into(),
-        "`code` in *a* sentence, <b>and</b> & \"signs\"".into(),
+        "`code` in *a* sentence, <b>and</b> & \"signs\"\n> **인용**한 말\n- 하나\n- ~~둘~~\n1. 셋".into(),
         "👩‍👩‍👧‍👦👍🏽🇰🇷 ㅋㅋㅋㅋㅋㅋㅋㅋㅋㅋㅋㅋ".into(),
         "🎉".into(),
         "one\n\n\nfour lines down\n\ttabbed".into(),

@@ -36,9 +36,10 @@ pub(super) struct ListedRoom {
 }
 
 impl RecentRooms {
-    pub(super) fn insert(&mut self, room: RoomId, active: i64) {
+    /// Returns whether the room is new or has moved up.
+    pub(super) fn insert(&mut self, room: RoomId, active: i64) -> bool {
         match self.rooms.get_mut(&room) {
-            Some(known) if known.active >= active => return,
+            Some(known) if known.active >= active => return false,
             Some(known) => {
                 self.order.remove(&(known.active, room));
                 known.active = active;
@@ -49,6 +50,7 @@ impl RecentRooms {
         if self.order.len() > MAX_RECENT_ROOMS {
             self.trim();
         }
+        true
     }
 
     fn trim(&mut self) {
@@ -68,12 +70,21 @@ impl RecentRooms {
         }
     }
 
+    pub(super) fn invalidate(&mut self, room: RoomId) {
+        self.version += 1;
+        if let Some(known) = self.rooms.get_mut(&room) {
+            known.document = None;
+        }
+    }
+
+    pub(super) fn document(&self, room: RoomId, age: Duration) -> Option<Arc<Room>> {
+        let (document, read) = self.rooms.get(&room)?.document.as_ref()?;
+        (read.elapsed() < age).then(|| Arc::clone(document))
+    }
+
     pub(super) fn documents(&self, skip: usize, count: usize, age: Duration) -> Vec<(RoomId, Option<Arc<Room>>)> {
-        let document = |room: &RoomId| {
-            let (document, read) = self.rooms.get(room)?.document.as_ref()?;
-            (read.elapsed() < age).then(|| Arc::clone(document))
-        };
-        self.order.iter().rev().skip(skip).take(count).map(|(_, room)| (*room, document(room))).collect()
+        let rooms = self.order.iter().rev().skip(skip).take(count);
+        rooms.map(|(_, room)| (*room, self.document(*room, age))).collect()
     }
 
     /// Stores documents unless something has changed since `version`. Rooms without an open document leave the set.

@@ -1,0 +1,10 @@
+// The account page: what is kept in this browser, and switches that show passwords.
+
+import { notifications } from "./notifications.js";
+import { passwordToggles } from "./password_toggle.js";
+import { shortcutsToggle } from "./shortcuts.js";
+
+const form = document.getElementById("notifications");
+notifications({ form, room: "" });
+shortcutsToggle(form.elements.shortcuts);
+passwordToggles();

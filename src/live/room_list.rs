@@ -1,0 +1,343 @@
+//! The list of rooms: its items are rendered once a language, for pages and for the sockets that follow it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::chat_loader::ChatLoader;
+use super::remote_presence::RemotePresence;
+use super::room::LiveRooms;
+use super::room_changes::{NextChanges, RecentChanges};
+use super::room_summaries::LastChatCache;
+use crate::cache::{Cache, Lookup};
+use crate::error::Result;
+use crate::models::room::RoomList;
+use crate::models::{Room, RoomId};
+use crate::store::InstanceId;
+use crate::views::room::{RoomChange, RoomItem, RoomItemView, RoomSummary, room_changes};
+use crate::views::{Locale, Views};
+
+/// Rooms beside each page, and after a reconnect that missed too much.
+pub(crate) const LISTED_ROOMS: usize = 30;
+
+const MAX_AGE: Duration = Duration::from_secs(10);
+const MAX_BYTES: usize = 2 << 20;
+/// How long changes are collected, so that those of one action arrive together.
+const COLLECT_TIME: Duration = Duration::from_millis(50);
+/// The time between two updates. Each socket adds to it, because each update costs one system call a socket.
+const INTERVAL: Duration = Duration::from_secs(1);
+const INTERVAL_PER_SOCKET: Duration = Duration::from_millis(5);
+const MAX_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a lost hint may go unnoticed.
+const CHECK_INTERVAL: Duration = Duration::from_secs(15);
+/// A page connects within this time after it was rendered. Without pages and sockets nothing is published.
+const PAGE_TIME: Duration = Duration::from_secs(60);
+
+pub(crate) struct LiveRoomList {
+    loader: Arc<ChatLoader>,
+    rooms: Arc<LiveRooms>,
+    last_chats: LastChatCache,
+    remote: RemotePresence,
+    items: Arc<Cache<RoomId, CachedItem>>,
+    recent: Mutex<RecentChanges>,
+    /// What sockets were last told about each room. Only the publisher locks it.
+    published: Mutex<HashMap<RoomId, Arc<RoomItem>>>,
+    last_page: Mutex<Option<Instant>>,
+    is_whole_needed: AtomicBool,
+    is_check_due: AtomicBool,
+    wake: Notify,
+    /// Wakes the sockets outside rooms.
+    changed: watch::Sender<()>,
+}
+
+/// What an item was made of.
+#[derive(Clone, Copy, PartialEq)]
+struct ItemVersion {
+    revision: i64,
+    last_seq: i64,
+    active: i64,
+    online: usize,
+    names: u64,
+}
+
+#[derive(Clone)]
+struct CachedItem {
+    version: ItemVersion,
+    item: Arc<RoomItem>,
+}
+
+impl LiveRoomList {
+    pub(super) fn new(loader: &Arc<ChatLoader>, rooms: &Arc<LiveRooms>) -> Self {
+        let budget = loader.budget();
+        // The clock differs enough between two starts.
+        let run = std::time::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_millis() as u32);
+        Self {
+            last_chats: LastChatCache::new(budget),
+            remote: RemotePresence::default(),
+            items: Cache::new(budget, MAX_AGE, MAX_BYTES),
+            recent: Mutex::new(RecentChanges::new(run, budget)),
+            published: Mutex::default(),
+            last_page: Mutex::default(),
+            is_whole_needed: AtomicBool::new(false),
+            is_check_due: AtomicBool::new(false),
+            wake: Notify::new(),
+            changed: watch::Sender::default(),
+            loader: Arc::clone(loader),
+            rooms: Arc::clone(rooms),
+        }
+    }
+
+    /// Returns the cursor for a page that is rendered afterwards.
+    pub(super) fn cursor(&self) -> String {
+        *self.last_page.lock() = Some(Instant::now());
+        let recent = self.recent();
+        recent.cursor(recent.last())
+    }
+
+    /// Reads the cursor of a page. Without one the socket begins with the next change.
+    pub(super) fn position(&self, cursor: Option<&str>) -> u64 {
+        let recent = self.recent();
+        cursor.map_or(recent.last(), |cursor| recent.number(cursor))
+    }
+
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Returns the element for a socket that is behind, and moves its position.
+    pub(super) fn next(&self, position: &mut u64, views: &Views, locale: Locale) -> Option<Result<Arc<str>>> {
+        let next = self.recent().after(*position);
+        match next {
+            NextChanges::UpToDate => None,
+            NextChanges::Ready(frame, number) => {
+                *position = number;
+                Some(room_changes(&frame, views, locale))
+            }
+            NextChanges::TooOld => {
+                self.is_whole_needed.store(true, Ordering::Release);
+                self.wake.notify_one();
+                None
+            }
+        }
+    }
+
+    pub(super) async fn summaries(&self, rooms: &[Arc<Room>]) -> Vec<RoomSummary> {
+        let chats = self.last_chats.last_chats(&self.loader, rooms).await;
+        let summary = |(room, last_chat): (&Arc<Room>, Option<Option<_>>)| RoomSummary {
+            last_chat: last_chat.flatten(),
+            online: self.online_count(room.id),
+        };
+        rooms.iter().zip(chats).map(summary).collect()
+    }
+
+    /// Returns the items of rooms. One whose last chat the database does not answer in time shows none.
+    pub(super) async fn items(&self, rooms: &[Arc<Room>]) -> Vec<Arc<RoomItem>> {
+        self.read(rooms).await.into_iter().map(|(item, _)| item).collect()
+    }
+
+    /// Compares the list with what sockets were told, soon: a name has changed, or hints may be lost.
+    pub(super) fn check(&self) {
+        self.is_check_due.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    /// Forgets all that was read.
+    pub(super) fn clear(&self) {
+        self.last_chats.clear();
+        self.items.invalidate(None);
+        self.check();
+    }
+
+    /// Publishes changes to the sockets, whose number is `sockets`. Never returns.
+    pub(super) async fn follow(&self, sockets: impl Fn() -> usize) {
+        let changed = self.loader.db.state::<RoomList>().changed();
+        let mut next_check = Instant::now();
+        loop {
+            tokio::select! {
+                () = changed.added() => {}
+                () = self.wake.notified() => {}
+                () = sleep_until(next_check) => {}
+            }
+            sleep(COLLECT_TIME).await;
+            let begun = Instant::now();
+            let is_due = begun >= next_check;
+            if is_due {
+                next_check = begun + CHECK_INTERVAL;
+            }
+            if sockets() > 0 || self.last_page.lock().is_some_and(|shown| shown.elapsed() < PAGE_TIME) {
+                let is_due = self.is_check_due.swap(false, Ordering::AcqRel) || is_due;
+                self.publish(changed.take(), is_due).await;
+            } else if !changed.take().is_empty() {
+                self.published.lock().clear();
+                self.recent().clear();
+            }
+            sleep_until(begun + interval(sockets())).await;
+        }
+    }
+
+    /// Publishes what has changed of some rooms, and of the first rooms of the list if a check is due.
+    async fn publish(&self, hinted: Vec<RoomId>, is_check: bool) {
+        let list = self.loader.db.state::<RoomList>();
+        let number = self.recent().last();
+        let is_whole_needed = self.is_whole_needed.swap(false, Ordering::AcqRel) && !self.recent().has_whole();
+        let mut rooms = match list.by_id(&self.loader.db, &hinted).await {
+            Ok(rooms) => rooms,
+            Err(error) => {
+                log::debug!("room list: changed rooms not read: error={error}");
+                hinted.iter().for_each(|room| list.changed().add(*room));
+                return;
+            }
+        };
+        let open: HashSet<RoomId> = rooms.iter().map(|room| room.id).collect();
+        let closed: Vec<RoomId> = hinted.into_iter().filter(|room| !open.contains(room)).collect();
+        let first = match is_check || is_whole_needed {
+            true => list.first(&self.loader.db, LISTED_ROOMS).await,
+            false => Vec::new(),
+        };
+        rooms.extend(first.iter().filter(|room| !open.contains(&room.id)).cloned());
+        let items = self.read(&rooms).await;
+        let changes = self.differences(items, closed, &open);
+        let is_changed = !changes.is_empty();
+        changes.into_iter().for_each(|change| self.recent().push(change));
+        if is_whole_needed {
+            let first = self.items(&first).await.into_iter().map(RoomChange::Shown).collect();
+            self.recent().set_whole(number, first);
+        }
+        if is_check {
+            self.forget_published(&first);
+        }
+        if is_changed || is_whole_needed {
+            self.rooms.all().iter().for_each(|room| room.notify());
+            self.changed.send_replace(());
+        }
+    }
+
+    /// Returns the items that differ from what sockets were told. Those not hinted at are new only after a first check.
+    fn differences(
+        &self,
+        items: Vec<(Arc<RoomItem>, bool)>,
+        closed: Vec<RoomId>,
+        hinted: &HashSet<RoomId>,
+    ) -> Vec<RoomChange> {
+        let mut published = self.published.lock();
+        let is_first = published.is_empty();
+        let mut changes = Vec::new();
+        for (item, is_complete) in items {
+            if !is_complete {
+                self.loader.db.state::<RoomList>().changed().add(item.room);
+                continue;
+            }
+            let is_new = match published.get(&item.room) {
+                Some(before) => ***before != **item,
+                None => !is_first || hinted.contains(&item.room),
+            };
+            if is_new {
+                changes.push(RoomChange::Shown(Arc::clone(&item)));
+            }
+            published.insert(item.room, item);
+        }
+        for room in closed {
+            published.remove(&room);
+            if !self.recent().is_closed(room) {
+                changes.push(RoomChange::Closed(room));
+            }
+        }
+        changes
+    }
+
+    /// Bounds what is remembered: the first rooms of the list, and those with recent changes.
+    fn forget_published(&self, first: &[Arc<Room>]) {
+        let recent = self.recent();
+        self.published.lock().retain(|room, _| recent.is_recent(*room) || first.iter().any(|known| known.id == *room));
+    }
+
+    /// Returns the items of rooms, and whether each shows the last chat.
+    async fn read(&self, rooms: &[Arc<Room>]) -> Vec<(Arc<RoomItem>, bool)> {
+        let (names, cache_version) = (self.loader.names_version(), self.items.version());
+        let versions: Vec<ItemVersion> = rooms.iter().map(|room| self.version(room, names)).collect();
+        let known: Vec<_> = rooms.iter().zip(&versions).map(|(room, version)| self.cached(room.id, version)).collect();
+        let missing: Vec<Arc<Room>> =
+            rooms.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(room, _)| Arc::clone(room)).collect();
+        let mut chats = Vec::new();
+        if !missing.is_empty() {
+            chats = self.last_chats.last_chats(&self.loader, &missing).await;
+        }
+        let mut chats = chats.into_iter();
+        let item = |((room, version), known): ((&Arc<Room>, ItemVersion), Option<Arc<RoomItem>>)| {
+            let Some(item) = known else {
+                let last_chat = chats.next().flatten();
+                let is_complete = last_chat.is_some();
+                let summary = RoomSummary { last_chat: last_chat.flatten(), online: version.online };
+                let item = RoomItem::new(RoomItemView::new(room, version.active, summary));
+                let item = Arc::new(item.charged_to(self.loader.budget()));
+                if is_complete {
+                    let cached = CachedItem { version, item: Arc::clone(&item) };
+                    self.items.insert(cache_version, room.id, cached, item.approximate_size());
+                }
+                return (item, is_complete);
+            };
+            (item, true)
+        };
+        rooms.iter().zip(versions).zip(known).map(item).collect()
+    }
+
+    fn cached(&self, room: RoomId, version: &ItemVersion) -> Option<Arc<RoomItem>> {
+        match self.items.get(&room) {
+            Lookup::Hit(cached) if cached.version == *version => Some(cached.item),
+            _ => None,
+        }
+    }
+
+    fn version(&self, room: &Room, names: u64) -> ItemVersion {
+        let db = &self.loader.db;
+        ItemVersion {
+            revision: room.revision(),
+            last_seq: room.last_seq(db),
+            active: room.activity(db),
+            online: self.online_count(room.id),
+            names,
+        }
+    }
+
+    /// Records how many people another instance has in a room.
+    pub(super) fn set_remote(&self, room: RoomId, instance: InstanceId, count: usize) {
+        if self.remote.set(room, instance, count) {
+            self.loader.db.state::<RoomList>().changed().add(room);
+        }
+    }
+
+    /// Returns how many people are in a room. Without a reader here, those of several instances are not compared.
+    fn online_count(&self, room: RoomId) -> usize {
+        match self.rooms.get(&room) {
+            Some(live) => live.presence.online().borrow().count,
+            None => self.remote.count(room),
+        }
+    }
+
+    fn recent(&self) -> MutexGuard<'_, RecentChanges> {
+        self.recent.lock()
+    }
+}
+
+/// Returns the time between two updates.
+fn interval(sockets: usize) -> Duration {
+    let sockets = u32::try_from(sockets).unwrap_or(u32::MAX);
+    INTERVAL.saturating_add(INTERVAL_PER_SOCKET.saturating_mul(sockets)).min(MAX_INTERVAL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_grows_with_sockets_up_to_a_maximum() {
+        assert_eq!(interval(0), Duration::from_secs(1));
+        assert_eq!(interval(200), Duration::from_secs(2));
+        assert_eq!(interval(usize::MAX), MAX_INTERVAL);
+    }
+}
