@@ -273,7 +273,9 @@ async fn the_whole_site_by_keyboard_alone() {
     browser.press(ESCAPE).await;
     browser.find("#chat-1.removed").await;
 
-    browser.go_to(SHIFT_TAB, "a[href='/user/me']").await;
+    browser.go_to(SHIFT_TAB, "#open-account-menu").await;
+    browser.press(SPACE).await;
+    browser.tab_to("#account-menu a[href='/user/me']").await;
     browser.press(ENTER).await;
     browser.find("#profile").await;
     browser.tab_to("#profile [name=userNickname]").await;
