@@ -10,7 +10,7 @@ const watcher = new ResizeObserver((entries) => {
   for (const { target } of entries) {
     const scrolls = target.scrollWidth > target.clientWidth;
     if (scrolls === (target.tabIndex === 0)) continue;
-    if (scrolls) Object.assign(target, { tabIndex: 0, role: "region", ariaLabel: texts(target).code });
+    if (scrolls) Object.assign(target, { tabIndex: 0, role: "group", ariaLabel: texts(target).code });
     else for (const name of ["tabindex", "role", "aria-label"]) target.removeAttribute(name);
   }
 });

@@ -244,7 +244,7 @@ async fn code_scrolls_and_is_copied(browser: &Browser, guest: &Person, room: &st
     let seq = guest.say(room, &format!("```rust\n{code}\n```")).await["seq"].as_i64().unwrap();
     let wide = format!("#chat-{seq} .code[data-language=rust]");
     browser.find(&format!("{wide} > button")).await;
-    let _ = browser.find(&format!("{wide} pre[tabindex='0'][role=region][aria-label=Code]")).await;
+    let _ = browser.find(&format!("{wide} pre[tabindex='0'][role=group][aria-label=Code]")).await;
     assert_eq!(browser.count("pre[tabindex]").await, 1, "only what scrolls is a stop");
     let scrolls = "const pre = document.querySelector(arguments[0]);
                    const { scrollingElement, body } = document;
