@@ -24,6 +24,8 @@ export class ChatMenu {
     this.#toolbar.hidden = true;
     scroller.append(this.#toolbar);
     scroller.after(this.#dialog);
+    // A mouse leaves the focus where it is, in the composer most of the time.
+    this.#toolbar.addEventListener("mousedown", (event) => event.preventDefault());
     this.#toolbar.addEventListener("click", (event) => this.#chosen(event));
     this.#dialog.addEventListener("click", (event) => this.#chosen(event));
     this.#dialog.addEventListener("keydown", (event) => this.#pressed(event));

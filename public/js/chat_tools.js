@@ -130,11 +130,11 @@ export class ChatTools {
   }
 
   #focus(chat) {
-    for (const link of this.#current ? linksOf(this.#current) : []) link.tabIndex = -1;
+    // One chat at a time can be reached with Tab, and its links.
+    const setReachable = (element, index) => [element, ...linksOf(element)].forEach((one) => (one.tabIndex = index));
+    if (this.#current) setReachable(this.#current, -1);
     this.#current = chat;
-    // The links of one chat at a time can be reached with Tab.
-    for (const link of linksOf(chat)) link.tabIndex = 0;
-    chat.tabIndex = -1;
+    setReachable(chat, 0);
     chat.focus({ preventScroll: true });
     chat.scrollIntoView({ block: "nearest" });
   }

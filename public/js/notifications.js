@@ -1,9 +1,7 @@
 // Notifications and sounds for new chats while the page is hidden. Both are off until the user turns them on.
 
-import { local } from "./storage.js";
+import { NOTIFICATIONS, SOUND, local } from "./storage.js";
 
-const NOTIFICATIONS_KEY = "notices";
-const SOUND_KEY = "sound";
 const SOUND_INTERVAL = 3_000;
 /** The longest text of a notification, in UTF-16 units. */
 const MAX_TEXT = 200;
@@ -45,9 +43,9 @@ const playSound = () => {
 /** Returns a function that notifies the user of a chat. `form` has the two switches. */
 export function notifications({ form, room }) {
   const { notifications: popups, sound } = form.elements;
-  popups.checked = isOn(NOTIFICATIONS_KEY) && globalThis.Notification?.permission === "granted";
+  popups.checked = isOn(NOTIFICATIONS) && globalThis.Notification?.permission === "granted";
   popups.disabled = !globalThis.Notification;
-  sound.checked = isOn(SOUND_KEY);
+  sound.checked = isOn(SOUND);
   const blocked = form.querySelector("[data-blocked]");
   popups.addEventListener("change", async () => {
     blocked.hidden = true;
@@ -57,10 +55,10 @@ export function notifications({ form, room }) {
       // A page cannot ask again: only the browser's settings help.
       blocked.hidden = permission !== "denied";
     }
-    store(NOTIFICATIONS_KEY, popups.checked);
+    store(NOTIFICATIONS, popups.checked);
   });
   sound.addEventListener("change", () => {
-    store(SOUND_KEY, sound.checked);
+    store(SOUND, sound.checked);
     if (sound.checked) playSound();
   });
 
@@ -74,7 +72,7 @@ export function notifications({ form, room }) {
       new Notification(room, { body: truncate(body, MAX_TEXT), tag: location.pathname }).onclick = () => focus();
     } catch {
       popups.checked = false;
-      store(NOTIFICATIONS_KEY, false);
+      store(NOTIFICATIONS, false);
     }
   };
 }

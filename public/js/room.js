@@ -7,11 +7,10 @@ import { RoomConnection } from "./connection.js";
 import { decorate } from "./decorate.js";
 import { MAX_CHATS, hasNewer, isOutside, merge, parse, replace } from "./merge.js";
 import { isTouch } from "./message_field.js";
-import { notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
 import { ScrollManager } from "./scroll.js";
 import { savedPosition, savePosition } from "./scroll_position.js";
-import { shortcuts } from "./shortcuts.js";
+import { hasNotifications, hasSingleKeys } from "./storage.js";
 import { UnreadTracker } from "./unread.js";
 
 /** More new chats at once are announced as a number, not read out one by one. */
@@ -83,7 +82,7 @@ const onFragment = (fragment) => {
   if (isBulk) announcer.add("newer", chats.length);
   else rise(chats);
   connection.advance(upto);
-  if (chats.length) notify(chats.at(-1));
+  if (chats.length) help?.then((notify) => notify(chats.at(-1)));
   if (feed.childElementCount > MAX_CHATS) loadPagination().then((pages) => pages.trim());
 };
 
@@ -143,14 +142,27 @@ link.addEventListener("click", (event) => {
   goToEnd();
 });
 
-shortcuts({ dialog, button: byId("open-help") });
+let help = null;
+const loadHelp = () => (help ??= import("./help_dialog.js").then(({ setUp }) => setUp(dialog, byId("room-name").textContent)));
+const openHelp = async () => {
+  await loadHelp();
+  byId("room-menu").hidePopover();
+  if (!dialog.open) dialog.showModal();
+};
+byId("open-help").hidden = false;
+byId("open-help").addEventListener("click", openHelp);
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "?" || !hasSingleKeys() || dialog.open || event.target.closest("input, textarea, select")) return;
+  event.preventDefault();
+  openHelp();
+});
+if (hasNotifications()) loadHelp();
 const copyLink = byId("copy-room-link");
 copyLink.hidden = !navigator.clipboard;
 copyLink.addEventListener("click", async () => {
   await navigator.clipboard.writeText(location.origin + location.pathname);
   byId("room-menu").hidePopover();
 });
-const notify = notifications({ form: dialog.querySelector("form"), room: byId("room-name").textContent });
 
 const connection = new RoomConnection({
   room,

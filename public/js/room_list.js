@@ -10,13 +10,14 @@ const list = document.getElementById("rooms");
 const limit = Math.max(LISTED_ROOMS, list.children.length);
 /** Later pages of the list have their own order. */
 const isFixed = "fixed" in list.dataset;
-const canHover = matchMedia("(hover: hover)");
+/** A finger leaves the list in the state of being pointed at. */
+let isMouse = matchMedia("(hover: hover)").matches;
 /** New rooms that wait until the list may move. */
 const waiting = new Map();
 
 const find = (id) => list.querySelector(`#${CSS.escape(id)}`);
 const activity = ({ dataset }) => Number(dataset.at);
-const isInUse = () => (canHover.matches && list.matches(":hover")) || Boolean(list.querySelector(":focus-visible"));
+const isInUse = () => (isMouse && list.matches(":hover")) || Boolean(list.querySelector(":focus-visible"));
 const isCurrent = (item) => item.querySelector("a")?.ariaCurrent === "page";
 
 /** Changes a room in place. Its link stays, with the focus and the mark of the current room. */
@@ -73,6 +74,7 @@ export function applyChanges(changes) {
   settle();
 }
 
+list.addEventListener("pointerover", ({ pointerType }) => (isMouse = pointerType !== "touch"));
 list.addEventListener("pointerleave", settle);
 // The focus may move on inside the list.
 list.addEventListener("focusout", () => setTimeout(settle));

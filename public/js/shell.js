@@ -1,7 +1,6 @@
 // The sidebar and the keys of every page of a signed-in user.
 
-import { matches } from "./room_search.js";
-import { local } from "./storage.js";
+import { hasSingleKeys } from "./storage.js";
 
 const byId = (id) => document.getElementById(id);
 const rooms = byId("rooms");
@@ -9,7 +8,9 @@ const query = byId("room-query");
 
 const roomLinks = () => [...rooms.querySelectorAll("li:not([hidden]) > a")];
 
-const filter = () => {
+/** Shows the rooms whose names match what is typed. */
+const filter = async () => {
+  const matches = query.value ? (await import("./room_search.js")).matches : () => true;
   for (const room of rooms.children) room.hidden = !matches(room.querySelector(".name").textContent, query.value);
   byId("no-room-found").hidden = roomLinks().length > 0 || !query.value;
 };
@@ -30,14 +31,14 @@ const isOpen = () => document.querySelector("dialog[open]");
 
 const onKey = (event) => {
   const { key, ctrlKey, metaKey, altKey, isComposing, target } = event;
-  if (isComposing) return;
+  if (isComposing || event.defaultPrevented) return;
   if ((ctrlKey || metaKey) && !altKey && key.toLowerCase() === "k") {
     event.preventDefault();
     openSwitcher();
   } else if (altKey && !ctrlKey && !metaKey && (key === "ArrowUp" || key === "ArrowDown")) {
     event.preventDefault();
     goToNeighbour(key === "ArrowUp" ? -1 : 1);
-  } else if (ctrlKey || metaKey || altKey || isField(target) || isOpen() || local.get("no-keys") === "on") {
+  } else if (ctrlKey || metaKey || altKey || isField(target) || isOpen() || !hasSingleKeys()) {
     // The key belongs to the browser or to a field, or the user turned single keys off.
   } else if (key === "/") {
     event.preventDefault();

@@ -1,26 +1,9 @@
-// The dialog with the keyboard shortcuts, which the ? key opens.
+// The switch for shortcuts of one key.
 
-import { local } from "./storage.js";
-
-const OFF_KEY = "no-keys";
+import { SINGLE_KEYS_OFF, hasSingleKeys, local } from "./storage.js";
 
 /** Shows and stores whether the keys are on. */
 export function shortcutsToggle(toggle) {
-  toggle.checked = local.get(OFF_KEY) !== "on";
-  toggle.addEventListener("change", () => local.set(OFF_KEY, toggle.checked ? "off" : "on"));
-}
-
-export function shortcuts({ dialog, button }) {
-  const { shortcuts: toggle } = dialog.querySelector("form").elements;
-  button.hidden = false;
-  button.addEventListener("click", () => {
-    button.closest("[popover]").hidePopover();
-    dialog.showModal();
-  });
-  shortcutsToggle(toggle);
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "?" || !toggle.checked || dialog.open || event.target.closest("input, textarea, select")) return;
-    event.preventDefault();
-    dialog.showModal();
-  });
+  toggle.checked = hasSingleKeys();
+  toggle.addEventListener("change", () => local.set(SINGLE_KEYS_OFF, toggle.checked ? "off" : "on"));
 }

@@ -4,7 +4,6 @@ import { withoutAnnouncing } from "./announcements.js";
 import { decorate, decorateCode } from "./decorate.js";
 import { regroup } from "./groups.js";
 import { localize, onNewDay } from "./local_time.js";
-import { fitViewport } from "./viewport.js";
 
 const feed = document.getElementById("feed");
 localize(document);
@@ -14,4 +13,6 @@ onNewDay(() => {
   localize(document);
   if (feed) withoutAnnouncing(feed, () => regroup(feed));
 });
-if (document.body.classList.contains("room")) fitViewport();
+// Only a keyboard on the screen, or a low window, makes the page smaller than it seems.
+const mayBeCovered = matchMedia("(pointer: coarse), (max-height: 400px)").matches;
+if (mayBeCovered && document.body.classList.contains("room")) import("./viewport.js").then(({ fitViewport }) => fitViewport());

@@ -57,3 +57,12 @@ class SafeStorage {
 
 export const local = new SafeStorage(() => localStorage);
 export const session = new SafeStorage(() => sessionStorage);
+
+export const NOTIFICATIONS = "notices";
+export const SOUND = "sound";
+export const SINGLE_KEYS_OFF = "no-keys";
+
+const isOn = (key) => local.get(key) === "on";
+
+export const hasNotifications = () => isOn(NOTIFICATIONS) || isOn(SOUND);
+export const hasSingleKeys = () => !isOn(SINGLE_KEYS_OFF);

@@ -1,9 +1,11 @@
 // Removes a chat from the page at once, and from the site when the time to undo it is over.
 
+import { sleep } from "./backoff.js";
 import { group } from "./groups.js";
-import { request } from "./request.js";
 
 const DURATION = 150;
+/** How long an answer is awaited before the chat is shown again. */
+const TIMEOUT = 15_000;
 
 const elementOf = (seq) => document.getElementById(`chat-${seq}`);
 
@@ -20,7 +22,8 @@ export class Removals {
   constructor(toast) {
     this.#toast = toast;
     // Nothing tells of the end of a page that a phone discards in the background.
-    addEventListener("pagehide", () => this.#pending && toast.end());
+    // A request that begins in `pagehide` may be lost on its way through a service worker.
+    for (const type of ["beforeunload", "pagehide"]) addEventListener(type, () => this.#pending && toast.end());
     document.addEventListener("visibilitychange", () => document.hidden && this.#pending && toast.end());
   }
 
@@ -53,8 +56,9 @@ export class Removals {
     chat.style.overflow = "";
   }
 
-  #restore({ seq }) {
-    this.#pending = null;
+  #restore(removal) {
+    const { seq } = removal;
+    if (this.#pending === removal) this.#pending = null;
     const chat = elementOf(seq);
     // Another device may have removed it meanwhile: then it has no content.
     if (!chat || chat.classList.contains("removed")) return;
@@ -77,11 +81,14 @@ export class Removals {
     this.#toast.show(reason || texts.deleteFailed, { action: texts.retry, onAction: retry, isError: true });
   }
 
-  /** Returns why the chat is still there, or null. The request outlives the page. */
+  /** Returns why the chat is still there, or null. */
   async #delete(address) {
+    const body = new URLSearchParams({ author: document.body.dataset.currentUser });
+    const headers = { Accept: "application/json" };
+    // The request outlives the page. One that can be aborted may not.
+    const request = fetch(address, { method: "DELETE", body, headers, keepalive: true });
     try {
-      const body = new URLSearchParams({ author: document.body.dataset.currentUser });
-      const response = await request(address, { method: "DELETE", body, json: true, keepalive: true });
+      const response = await Promise.race([request, sleep(TIMEOUT).then(() => Promise.reject(new Error("timeout")))]);
       if (response.ok || response.status === 404) return null;
       return (await response.json()).error?.message ?? "";
     } catch {

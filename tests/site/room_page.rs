@@ -69,6 +69,11 @@ async fn who_reads_further_up_stays_there_and_is_told_how_many_are_new() {
     browser.run("document.getElementById('log').scrollTop = 0;", json!([])).await;
     browser.find("#chat-30").await;
     eventually("the place to be held", || async { (place(&browser).await.0 > 200).then_some(()) }).await;
+    // Who speaks and on which day can be seen wherever one reads.
+    assert!(browser.count("#feed .chat:not(.grouped)").await >= 9);
+    browser.hover("#chat-80").await;
+    browser.find("#current-day:not([hidden])").await;
+    assert_eq!(browser.find("#current-day").await.text().await.unwrap(), "Today");
     let above = |css: &str| {
         let script = "const [css] = arguments; return Math.round(document.querySelector(css).getBoundingClientRect().top - document.getElementById('log').getBoundingClientRect().top);";
         let css = css.to_owned();

@@ -146,7 +146,7 @@ async fn times_for_programs_have_milliseconds() {
     assert_eq!(page["room"]["last"].as_str().unwrap().len(), expected[0].len());
     let chat = format!("{room}/chat/2");
     assert_eq!(person.get_json(&chat).await.json()["at"], expected[1]);
-    assert_eq!(attribute_of(&person.get(&chat).await.body, "time", "datetime").as_deref(), Some(expected[1]));
+    assert_eq!(attribute_of(&person.get(&chat).await.body, "article time", "datetime").as_deref(), Some(expected[1]));
     let list = person.get_json("/room").await.json();
     assert_eq!(list["rooms"][0]["said"]["at"], expected[3]);
 }

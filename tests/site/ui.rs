@@ -273,7 +273,9 @@ async fn the_whole_site_by_keyboard_alone() {
     browser.press(ESCAPE).await;
     browser.find("#chat-1.removed").await;
 
-    browser.go_to(SHIFT_TAB, "a[href='/user/me']").await;
+    browser.go_to(SHIFT_TAB, "#open-account-menu").await;
+    browser.press(SPACE).await;
+    browser.tab_to("#account-menu a[href='/user/me']").await;
     browser.press(ENTER).await;
     browser.find("#profile").await;
     browser.tab_to("#profile [name=userNickname]").await;
@@ -429,7 +431,7 @@ impl Browser {
         let is_seen = "const last = [...document.querySelectorAll('#feed .chat:not(.removed)')].at(-1);
              const { left, bottom } = last.getBoundingClientRect();
              const log = document.getElementById('log').getBoundingClientRect();
-             return bottom <= log.bottom + 1 && last.contains(document.elementFromPoint(left + 1, bottom - 2));";
+             return bottom <= log.bottom + 1 && last.contains(document.elementFromPoint(left + 12, bottom - 2));";
         eventually(&format!("the end of the last chat to be in sight {when}"), || async {
             (self.run(is_seen, json!([])).await == true).then_some(())
         })

@@ -24,6 +24,7 @@ pub struct RoomItemView {
     colour: &'static str,
     /// The last activity in milliseconds. Lists are ordered by it.
     active: i64,
+    /// The time of the last chat, or of the last activity without one.
     at: String,
     last_chat: Option<LastChatView>,
     online: usize,
@@ -51,6 +52,10 @@ impl RoomItemView {
     /// Shows a room with the time of its last activity in milliseconds.
     pub fn new(room: &Room, active: i64, summary: RoomSummary) -> Self {
         let id = room.id.to_string();
+        let at = match &summary.last_chat {
+            Some(chat) => chat.at.clone(),
+            None => time::rfc3339(DateTime::from_millis(active)),
+        };
         Self {
             room: room.id,
             name: room.name.as_str().to_owned(),
@@ -58,7 +63,7 @@ impl RoomItemView {
             initial: room.name.initial().to_owned(),
             colour: picture::colour(&id),
             active,
-            at: time::rfc3339(DateTime::from_millis(active)),
+            at,
             last_chat: summary.last_chat,
             online: summary.online,
             id,

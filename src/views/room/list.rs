@@ -57,7 +57,7 @@ pub struct LastChatView {
     /// `None` for a deleted user.
     nickname: Option<String>,
     excerpt: String,
-    at: String,
+    pub(super) at: String,
 }
 
 /// A chat on one line, without its author's nickname.
