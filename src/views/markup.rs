@@ -278,7 +278,7 @@ mod tests {
             ("```\n  fn a() {}\n```\nafter", "{{  fn a() {}}}after"),
             ("```\n\n a```\n\nb", "{{\n\n a}}b"),
             ("see\n\n```\na\n```\n\n\nb", "see{{a}}\nb"),
-            ("see ```a `b` c``` d", "see {{a `b` c}} d"),
+            ("see ```a `b` c``` d", "see {{a `b` c}}d"),
             ("```a *b*\n> c\n- d```", "{{a *b*\n&gt; c\n- d}}"),
             ("`a ``` b`", "{a ``` b}"),
             ("`https` ```https://b.kr```", "{https} {{https://b.kr}}"),

@@ -50,7 +50,7 @@ pub(super) fn blocks(text: &str) -> Vec<Block<'_>> {
 /// Takes away the line end and one blank line next to other blocks, whose margins stand for them.
 fn push_paragraph<'a>(blocks: &mut Vec<Block<'a>>, mut text: &'a str, is_last: bool) {
     if !blocks.is_empty() {
-        text = text.strip_prefix('\n').unwrap_or(text);
+        text = text.strip_prefix(['\n', ' ']).unwrap_or(text);
     }
     if !is_last && let Some(line) = text.strip_suffix('\n') {
         text = line.strip_suffix('\n').unwrap_or(line);

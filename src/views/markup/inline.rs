@@ -180,7 +180,7 @@ fn run(line: &str, start: usize, end: usize, text_end: usize) -> Option<Run> {
         marker,
         start,
         end,
-        opens: may_open_behind(before) && is_edge(after, length, &OPENING),
+        opens: may_open_behind(before, length) && is_edge(after, length, &OPENING),
         closes: may_close_before(after, length) && is_edge(before, length, &CLOSING),
         is_inside_word: marker == b'*' && length == 2 && is_foreign(before) && is_word(after),
         text_end,
@@ -195,8 +195,9 @@ fn is_single(mut bytes: impl Iterator<Item = u8>) -> bool {
 const OPENING: [char; 16] = ['(', '[', '{', '<', '"', '\'', '“', '‘', '「', '『', '《', '〈', '【', '（', '«', '#'];
 const CLOSING: [char; 16] = [')', ']', '}', '>', '"', '\'', '”', '’', '」', '』', '》', '〉', '】', '）', '»', '%'];
 
-fn may_open_behind(before: Option<char>) -> bool {
+fn may_open_behind(before: Option<char>, length: usize) -> bool {
     before.is_none_or(|c| match c {
+        c if length > 1 => !(c.is_alphanumeric() || ")]}".contains(c)),
         c if c.is_ascii() => c.is_ascii_whitespace() || "([{\"'-/:,.!?*_~|`".contains(c),
         c => !c.is_alphanumeric(),
     })
@@ -327,7 +328,7 @@ mod tests {
             ("**a ~~b** c~~", "〔a ~~b〕 c~~"),
             ("**PR**s **👍** **`a*b`** **https://a.kr** *a*", "〔PR〕s 〔👍〕 〔a*b〕 〔https://a.kr〕 ⟨a⟩"),
             ("**a** **b** **c", "〔a〕 〔b〕 **c"),
-            ("**...네** **-5도** **#1**", "〔...네〕 〔-5도〕 〔#1〕"),
+            ("**...네** **-5도** **#1** a=**b** <b>**c**</b>", "〔...네〕 〔-5도〕 〔#1〕 a=〔b〕 <b>〔c〕</b>"),
         ] {
             assert_eq!(marked(line), seen, "{line}");
         }
