@@ -59,7 +59,7 @@ async fn the_colours_of_the_app_are_those_of_the_paper() {
     let site = Site::start().await;
     let visitor = site.visitor();
     let door = visitor.get("/user").await.body;
-    let sheet = attribute_of(&door, "link[rel=stylesheet][href$='/tokens.css']", "href").unwrap();
+    let sheet = attribute_of(&door, "link[rel=stylesheet][href$='/bundle-site.css']", "href").unwrap();
     let tokens = visitor.get(&sheet).await.body;
     let papers = tokens.split("--paper-0: light-dark(").nth(1).unwrap().split(')').next().unwrap();
     let papers: Vec<&str> = papers.split(", ").collect();
