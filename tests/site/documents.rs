@@ -67,7 +67,7 @@ const CHAT_WALK: &[(&str, &str)] = &[
     ("public/js/decorate.js", "export function decorate("),
     ("public/js/local_time.js", "export function localize("),
     ("public/js/groups.js", "export function group("),
-    ("public/js/scroll.js", "keepScroll("),
+    ("public/js/scroll.js", "receive("),
     ("public/js/unread.js", "export class UnreadTracker"),
     ("public/js/announcements.js", "export class Announcer"),
     ("public/js/notifications.js", "export function notifications("),

@@ -49,7 +49,9 @@ fn wait_of(answer: &Answer) -> u64 {
 /// The cookies that a person would send, by name.
 fn cookies(person: &Person) -> HashMap<String, String> {
     let cookies = person.cookie().map(|cookies| cookies.to_str().unwrap().to_owned()).unwrap_or_default();
-    cookies.split("; ").filter_map(|cookie| cookie.split_once('=')).map(|(k, v)| (k.into(), v.into())).collect()
+    let named = cookies.split("; ").filter_map(|cookie| cookie.split_once('='));
+    // A notice is shown once and means nothing here.
+    named.filter(|(name, _)| !name.ends_with("-notice")).map(|(name, value)| (name.into(), value.into())).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -206,7 +206,7 @@ async fn controls_have_an_edge_in_forced_colours() {
              };
              return [...document.querySelectorAll('button, input, select, textarea')]
                .filter((element) => element.checkVisibility({ checkVisibilityCSS: true }) && element.type !== 'hidden')
-               .filter((element) => !hasEdge(element) && !hasEdge(element.closest('form, label')))
+               .filter((element) => !hasEdge(element) && !hasEdge(element.closest('form, label, .composer-field')))
                .map((element) => element.outerHTML.slice(0, 120));";
         let found = browser.run(bare, json!([])).await;
         faults.extend(lines(&found).into_iter().map(|line| format!("{}: {line}", stop.name)));
