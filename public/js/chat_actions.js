@@ -37,6 +37,11 @@ export class ChatActions {
     return Boolean(last);
   }
 
+  /** Copies a text and says so. */
+  copy(text) {
+    return this.#load().then(() => this.#tools?.copy(text));
+  }
+
   /** Takes new elements of chats into account. */
   added(chats) {
     for (const chat of chats) for (const link of chat.querySelectorAll(".meta a")) link.tabIndex = -1;

@@ -150,7 +150,7 @@ export class ChatTools {
     this.#removals.remove(chat);
   }
 
-  async #copy(text) {
+  async copy(text) {
     const isCopied = await copyText(text);
     const { copied, copyFailed } = this.#toast.texts;
     this.#toast.show(isCopied ? copied : copyFailed, { isError: !isCopied });
@@ -162,8 +162,8 @@ export class ChatTools {
     const actions = {
       edit: () => this.edit(chat),
       delete: () => this.#remove(chat),
-      link: () => this.#copy(new URL(`/room/${room}?at=${no}#chat-${seq}`, location).href),
-      copy: () => this.#copy(chat.querySelector(".text").innerText),
+      link: () => this.copy(new URL(`/room/${room}?at=${no}#chat-${seq}`, location).href),
+      copy: () => this.copy(chat.querySelector(".text").innerText),
     };
     actions[action]();
   }

@@ -157,12 +157,6 @@ document.addEventListener("keydown", (event) => {
   openHelp();
 });
 if (hasNotifications()) loadHelp();
-const copyLink = byId("copy-room-link");
-copyLink.hidden = !navigator.clipboard;
-copyLink.addEventListener("click", async () => {
-  await navigator.clipboard.writeText(location.origin + location.pathname);
-  byId("room-menu").hidePopover();
-});
 
 const connection = new RoomConnection({
   room,
@@ -180,6 +174,14 @@ const actions = new ChatActions({
   onEdited: (rev) => connection.awaitEntry(rev),
   onLost: (text, reason) => composer.restore(text, reason),
 });
+
+for (const button of document.querySelectorAll(".copy-room-link")) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    byId("room-menu").hidePopover();
+    actions.copy(`${location.origin}/room/${room}`);
+  });
+}
 
 const composer = new Composer(form, {
   draftKey: `draft ${currentUser} ${room}`,
