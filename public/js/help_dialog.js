@@ -6,7 +6,7 @@ import { shortcutsToggle } from "./shortcuts.js";
 
 /** Returns a function that notifies the user of a chat. */
 export function setUp(dialog, room) {
-  const form = dialog.querySelector("form");
+  const form = dialog.querySelector("#help-settings");
   shortcutsToggle(form.elements.shortcuts);
   return notifications({ form, room });
 }
