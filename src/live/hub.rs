@@ -80,7 +80,7 @@ impl Hub {
         self.rooms.get(&room)
     }
 
-    /// Returns a page of a room: the latest, or the one before chat number `before`.
+    /// Returns the page of a room at `anchor`.
     /// Fails with `NotFound` if the room has been closed.
     pub async fn page(&self, room: &Room, anchor: PageAnchor) -> Result<Arc<RenderedPage>> {
         self.pages.page(&self.loader, room, anchor).await
@@ -90,7 +90,7 @@ impl Hub {
         self.list.summaries(rooms).await
     }
 
-    /// Renders rooms as items of the list, and marks `current`. The cursor is that of the live list before.
+    /// Renders rooms as items of the list, and marks `current`.
     pub(crate) async fn room_items(
         &self,
         rooms: &[Arc<Room>],
