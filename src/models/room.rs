@@ -281,7 +281,8 @@ impl Room {
         NameReservation::release(NameReservation::find(db, &name, self.id).await?, db).await
     }
 
-    /// Returns the name that a deleted room had.
+    /// Returns the name that a deleted room had. Any user may ask: it must not name rooms for members only, once they
+    /// exist.
     pub(crate) async fn deleted_name(db: &Database, id: RoomId) -> Result<Option<String>> {
         let room = Self::by_id(db, id).await?.filter(|room| !room.open);
         Ok(room.map(|room| room.name.as_str().to_owned()))
