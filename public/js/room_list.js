@@ -61,7 +61,7 @@ function markMissing(changes) {
 export function applyChanges(changes) {
   list.dataset.upto = changes.dataset.upto;
   localize(changes);
-  if ("whole" in changes.dataset && !isFixed) markMissing(changes);
+  if ("snapshot" in changes.dataset && !isFixed) markMissing(changes);
   for (const item of [...changes.children]) {
     waiting.delete(item.id);
     const old = find(item.id);

@@ -27,16 +27,8 @@ pub(super) struct RecentChanges {
     /// Frames by cursor, valid until the next change.
     frames: VecDeque<(u64, ChangesFrame)>,
     /// The first rooms of the list after a change, for older cursors.
-    whole: Option<(u64, ChangesFrame)>,
+    snapshot: Option<(u64, ChangesFrame)>,
     budget: Arc<Budget>,
-}
-
-pub(super) enum NextChanges {
-    UpToDate,
-    /// The new changes, and the cursor behind them.
-    Ready(ChangesFrame, u64),
-    /// The socket waits for the first rooms of the list.
-    TooOld,
 }
 
 impl RecentChanges {
@@ -48,7 +40,7 @@ impl RecentChanges {
             changes: BTreeMap::new(),
             numbers: HashMap::new(),
             frames: VecDeque::new(),
-            whole: None,
+            snapshot: None,
             budget: Arc::clone(budget),
         }
     }
@@ -90,7 +82,7 @@ impl RecentChanges {
         self.changes.clear();
         self.numbers.clear();
         self.frames.clear();
-        self.whole = None;
+        self.snapshot = None;
     }
 
     pub(super) fn is_recent(&self, room: RoomId) -> bool {
@@ -103,37 +95,46 @@ impl RecentChanges {
     }
 
     /// Returns whether sockets with too old cursors can be served.
-    pub(super) fn has_whole(&self) -> bool {
-        self.whole.as_ref().is_some_and(|(number, _)| *number >= self.oldest)
+    pub(super) fn has_snapshot(&self) -> bool {
+        self.snapshot.as_ref().is_some_and(|(number, _)| *number >= self.oldest)
     }
 
-    /// Stores the first rooms of the list, read after change `number`.
-    pub(super) fn set_whole(&mut self, number: u64, changes: Vec<RoomChange>) {
-        self.whole = Some((number, self.frame(number, changes, true)));
+    /// Stores the first rooms of the list, read after change `number`. A change that was pushed and dropped since then
+    /// must be no newer than they are.
+    pub(super) fn set_snapshot(&mut self, number: u64, changes: Vec<RoomChange>) {
+        let number = number.max(self.oldest);
+        self.snapshot = Some((number, self.frame(number, changes, true)));
     }
 
-    pub(super) fn after(&mut self, cursor: u64) -> NextChanges {
-        if cursor == self.last {
-            return NextChanges::UpToDate;
+    /// Returns the frames for a socket, and moves its position behind them. A position that is too old gets the snapshot
+    /// and the changes after it, or `None` while there is no snapshot.
+    pub(super) fn advance(&mut self, position: &mut u64) -> Option<Vec<ChangesFrame>> {
+        let mut frames = Vec::new();
+        if *position < self.oldest {
+            let (number, frame) = self.snapshot.as_ref().filter(|(number, _)| *number >= self.oldest)?;
+            frames.push(Arc::clone(frame));
+            *position = *number;
         }
-        if cursor < self.oldest {
-            return match &self.whole {
-                Some((number, frame)) if *number >= self.oldest => NextChanges::Ready(Arc::clone(frame), *number),
-                _ => NextChanges::TooOld,
-            };
+        if *position < self.last {
+            frames.push(self.changes_after(*position));
+            *position = self.last;
         }
+        Some(frames)
+    }
+
+    fn changes_after(&mut self, cursor: u64) -> ChangesFrame {
         if let Some((_, frame)) = self.frames.iter().find(|(known, _)| *known == cursor) {
-            return NextChanges::Ready(Arc::clone(frame), self.last);
+            return Arc::clone(frame);
         }
         let changes = self.changes.range(cursor + 1..).map(|(_, change)| change.clone()).collect();
         let frame = self.frame(self.last, changes, false);
         self.frames.truncate(CACHED_FRAMES - 1);
         self.frames.push_front((cursor, Arc::clone(&frame)));
-        NextChanges::Ready(frame, self.last)
+        frame
     }
 
-    fn frame(&self, number: u64, changes: Vec<RoomChange>, is_whole: bool) -> ChangesFrame {
-        let changes = RoomChanges { changes, upto: self.cursor(number), is_whole };
+    fn frame(&self, number: u64, changes: Vec<RoomChange>, is_snapshot: bool) -> ChangesFrame {
+        let changes = RoomChanges { changes, upto: self.cursor(number), is_snapshot };
         Arc::new(PerLocale::new(changes).charged_to(&self.budget))
     }
 }
@@ -150,13 +151,11 @@ mod tests {
         RecentChanges::new(7, &Arc::default())
     }
 
-    /// The rooms that a socket gets; `None` if it waits for the whole list.
-    fn rooms(recent: &mut RecentChanges, cursor: u64) -> Option<Vec<RoomId>> {
-        match recent.after(cursor) {
-            NextChanges::UpToDate => Some(Vec::new()),
-            NextChanges::Ready(frame, _) => Some(frame.changes.iter().map(RoomChange::room).collect()),
-            NextChanges::TooOld => None,
-        }
+    /// The rooms that a socket gets; `None` if it waits for a snapshot.
+    fn rooms(recent: &mut RecentChanges, mut cursor: u64) -> Option<Vec<RoomId>> {
+        let frames = recent.advance(&mut cursor)?;
+        assert_eq!(cursor, recent.last(), "nothing is left for a socket that is not woken again");
+        Some(frames.iter().flat_map(|frame| frame.changes.iter().map(RoomChange::room)).collect())
     }
 
     #[test]
@@ -177,31 +176,40 @@ mod tests {
         let mut recent = recent();
         let start = recent.last();
         recent.push(RoomChange::Closed(room(1)));
-        let (NextChanges::Ready(one, _), NextChanges::Ready(other, _)) = (recent.after(start), recent.after(start))
-        else {
-            panic!("there is a change")
-        };
-        assert!(Arc::ptr_eq(&one, &other));
+        let [one, other] = [start, start].map(|mut cursor| recent.advance(&mut cursor).unwrap());
+        assert!(one.len() == 1 && Arc::ptr_eq(&one[0], &other[0]));
     }
 
     #[test]
-    fn it_is_bounded_and_serves_the_whole_list_to_who_missed_more() {
+    fn it_is_bounded_and_a_socket_that_missed_more_gets_a_snapshot_and_what_changed_since() {
         let mut recent = recent();
         let start = recent.last();
         for number in 0..MAX_CHANGES * 3 {
             recent.push(RoomChange::Closed(room(number)));
         }
         assert_eq!((recent.changes.len(), recent.numbers.len()), (MAX_CHANGES, MAX_CHANGES));
-        assert!(!recent.has_whole());
+        assert!(!recent.has_snapshot());
         assert_eq!(rooms(&mut recent, start), None);
         let read = recent.last();
+        recent.set_snapshot(read, vec![RoomChange::Closed(room(9))]);
         recent.push(RoomChange::Closed(room(1_000)));
-        recent.set_whole(read, vec![RoomChange::Closed(room(9))]);
-        let NextChanges::Ready(frame, cursor) = recent.after(start) else { panic!("the list is there") };
-        assert!(frame.is_whole && cursor == read);
-        assert_eq!(rooms(&mut recent, cursor), Some(vec![room(1_000)]), "what changed since follows");
+        assert_eq!(rooms(&mut recent, start), Some(vec![room(9), room(1_000)]));
+        let kinds: Vec<bool> = recent.advance(&mut 0).unwrap().iter().map(|frame| frame.is_snapshot).collect();
+        assert_eq!(kinds, [true, false]);
         recent.clear();
-        assert_eq!(rooms(&mut recent, cursor), None);
+        assert_eq!(rooms(&mut recent, read), None);
+    }
+
+    #[test]
+    fn more_changes_than_are_kept_leave_a_snapshot_valid_that_was_read_with_them() {
+        let mut recent = recent();
+        let read = recent.last();
+        for number in 0..MAX_CHANGES * 2 {
+            recent.push(RoomChange::Closed(room(number)));
+        }
+        recent.set_snapshot(read, vec![RoomChange::Closed(room(9))]);
+        assert!(recent.has_snapshot());
+        assert_eq!(rooms(&mut recent, 0).map(|rooms| rooms.len()), Some(1 + MAX_CHANGES));
     }
 
     #[test]

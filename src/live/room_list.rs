@@ -1,6 +1,7 @@
 //! The list of rooms: its items are rendered once a language, for pages and for the sockets that follow it.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,11 +13,11 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::chat_loader::ChatLoader;
 use super::remote_presence::RemotePresence;
 use super::room::LiveRooms;
-use super::room_changes::{NextChanges, RecentChanges};
+use super::room_changes::RecentChanges;
 use super::room_summaries::LastChatCache;
 use crate::cache::{Cache, Lookup};
 use crate::error::Result;
-use crate::models::room::RoomList;
+use crate::models::room::{PendingRooms, RoomList};
 use crate::models::{Room, RoomId};
 use crate::store::InstanceId;
 use crate::views::room::{RoomChange, RoomItem, RoomItemView, RoomSummary, room_changes};
@@ -45,15 +46,16 @@ pub(crate) struct LiveRoomList {
     remote: RemotePresence,
     items: Arc<Cache<RoomId, CachedItem>>,
     recent: Mutex<RecentChanges>,
-    /// What sockets were last told about each room. Only the publisher locks it.
-    published: Mutex<HashMap<RoomId, Arc<RoomItem>>>,
     last_page: Mutex<Option<Instant>>,
-    is_whole_needed: AtomicBool,
+    is_snapshot_needed: AtomicBool,
     is_check_due: AtomicBool,
     wake: Notify,
     /// Wakes the sockets outside rooms.
     changed: watch::Sender<()>,
 }
+
+/// What sockets were last told about each room.
+type Published = HashMap<RoomId, Arc<RoomItem>>;
 
 /// What an item was made of.
 #[derive(Clone, Copy, PartialEq)]
@@ -74,16 +76,14 @@ struct CachedItem {
 impl LiveRoomList {
     pub(super) fn new(loader: &Arc<ChatLoader>, rooms: &Arc<LiveRooms>) -> Self {
         let budget = loader.budget();
-        // The clock differs enough between two starts.
-        let run = std::time::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_millis() as u32);
+        let run = RandomState::new().build_hasher().finish() as u32;
         Self {
             last_chats: LastChatCache::new(budget),
             remote: RemotePresence::default(),
             items: Cache::new(budget, MAX_AGE, MAX_BYTES),
             recent: Mutex::new(RecentChanges::new(run, budget)),
-            published: Mutex::default(),
             last_page: Mutex::default(),
-            is_whole_needed: AtomicBool::new(false),
+            is_snapshot_needed: AtomicBool::new(false),
             is_check_due: AtomicBool::new(false),
             wake: Notify::new(),
             changed: watch::Sender::default(),
@@ -109,21 +109,14 @@ impl LiveRoomList {
         self.changed.subscribe()
     }
 
-    /// Returns the element for a socket that is behind, and moves its position.
-    pub(super) fn next(&self, position: &mut u64, views: &Views, locale: Locale) -> Option<Result<Arc<str>>> {
-        let next = self.recent().after(*position);
-        match next {
-            NextChanges::UpToDate => None,
-            NextChanges::Ready(frame, number) => {
-                *position = number;
-                Some(room_changes(&frame, views, locale))
-            }
-            NextChanges::TooOld => {
-                self.is_whole_needed.store(true, Ordering::Release);
-                self.wake.notify_one();
-                None
-            }
-        }
+    /// Returns the elements for a socket, and moves its position behind them.
+    pub(super) fn advance(&self, position: &mut u64, views: &Views, locale: Locale) -> Vec<Result<Arc<str>>> {
+        let frames = self.recent().advance(position);
+        let frames = frames.unwrap_or_else(|| {
+            self.request(false, true);
+            Vec::new()
+        });
+        frames.iter().map(|frame| room_changes(frame, views, locale)).collect()
     }
 
     pub(super) async fn summaries(&self, rooms: &[Arc<Room>]) -> Vec<RoomSummary> {
@@ -142,7 +135,13 @@ impl LiveRoomList {
 
     /// Compares the list with what sockets were told, soon: a name has changed, or hints may be lost.
     pub(super) fn check(&self) {
-        self.is_check_due.store(true, Ordering::Release);
+        self.request(true, false);
+    }
+
+    /// Makes the publisher compare the list, or store a snapshot.
+    fn request(&self, is_check: bool, is_snapshot: bool) {
+        self.is_check_due.fetch_or(is_check, Ordering::AcqRel);
+        self.is_snapshot_needed.fetch_or(is_snapshot, Ordering::AcqRel);
         self.wake.notify_one();
     }
 
@@ -156,7 +155,7 @@ impl LiveRoomList {
     /// Publishes changes to the sockets, whose number is `sockets`. Never returns.
     pub(super) async fn follow(&self, sockets: impl Fn() -> usize) {
         let changed = self.loader.db.state::<RoomList>().changed();
-        let mut next_check = Instant::now();
+        let (mut published, mut next_check) = (Published::new(), Instant::now());
         loop {
             tokio::select! {
                 () = changed.added() => {}
@@ -171,9 +170,9 @@ impl LiveRoomList {
             }
             if sockets() > 0 || self.last_page.lock().is_some_and(|shown| shown.elapsed() < PAGE_TIME) {
                 let is_due = self.is_check_due.swap(false, Ordering::AcqRel) || is_due;
-                self.publish(changed.take(), is_due).await;
-            } else if !changed.take().is_empty() {
-                self.published.lock().clear();
+                self.publish(changed.take(), is_due, &mut published).await;
+            } else if !changed.take().rooms.is_empty() {
+                published.clear();
                 self.recent().clear();
             }
             sleep_until(begun + interval(sockets())).await;
@@ -181,39 +180,67 @@ impl LiveRoomList {
     }
 
     /// Publishes what has changed of some rooms, and of the first rooms of the list if a check is due.
-    async fn publish(&self, hinted: Vec<RoomId>, is_check: bool) {
-        let list = self.loader.db.state::<RoomList>();
+    async fn publish(&self, changed: PendingRooms, is_check: bool, published: &mut Published) {
+        let (db, list) = (&self.loader.db, self.loader.db.state::<RoomList>());
+        if changed.is_overflowed {
+            // Every socket needs a snapshot then.
+            self.recent().clear();
+        }
         let number = self.recent().last();
-        let is_whole_needed = self.is_whole_needed.swap(false, Ordering::AcqRel) && !self.recent().has_whole();
-        let mut rooms = match list.by_id(&self.loader.db, &hinted).await {
+        let is_snapshot = self.is_snapshot_needed.swap(false, Ordering::AcqRel) || changed.is_overflowed;
+        let is_snapshot = is_snapshot && !self.recent().has_snapshot();
+        let hinted: Vec<RoomId> = changed.rooms.into_iter().collect();
+        let mut rooms = match list.by_id(db, &hinted).await {
             Ok(rooms) => rooms,
             Err(error) => {
                 log::debug!("room list: changed rooms not read: error={error}");
                 hinted.iter().for_each(|room| list.changed().add(*room));
-                return;
+                return self.request(is_check, is_snapshot);
             }
         };
         let open: HashSet<RoomId> = rooms.iter().map(|room| room.id).collect();
         let closed: Vec<RoomId> = hinted.into_iter().filter(|room| !open.contains(room)).collect();
-        let first = match is_check || is_whole_needed {
-            true => list.first(&self.loader.db, LISTED_ROOMS).await,
-            false => Vec::new(),
+        let first = match is_check || is_snapshot {
+            true => self.first(is_check, is_snapshot).await,
+            false => None,
         };
-        rooms.extend(first.iter().filter(|room| !open.contains(&room.id)).cloned());
+        rooms.extend(first.iter().flatten().filter(|room| !open.contains(&room.id)).cloned());
         let items = self.read(&rooms).await;
-        let changes = self.differences(items, closed, &open);
+        let snapshot = first.as_ref().filter(|_| is_snapshot).map(|first| snapshot(first, &items));
+        let changes = self.differences(items, closed, &open, published);
         let is_changed = !changes.is_empty();
         changes.into_iter().for_each(|change| self.recent().push(change));
-        if is_whole_needed {
-            let first = self.items(&first).await.into_iter().map(RoomChange::Shown).collect();
-            self.recent().set_whole(number, first);
+        let is_stored = snapshot.is_some_and(|snapshot| self.store_snapshot(number, snapshot));
+        if let Some(first) = first.filter(|_| is_check) {
+            self.forget_published(&first, published);
         }
-        if is_check {
-            self.forget_published(&first);
-        }
-        if is_changed || is_whole_needed {
+        if is_changed || is_stored {
             self.rooms.all().iter().for_each(|room| room.notify());
             self.changed.send_replace(());
+        }
+    }
+
+    /// Stores a snapshot, or requests another if it is incomplete.
+    fn store_snapshot(&self, number: u64, snapshot: Option<Vec<RoomChange>>) -> bool {
+        match snapshot {
+            Some(rooms) => self.recent().set_snapshot(number, rooms),
+            None => {
+                self.request(true, true);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Reads the first rooms for a check or a snapshot, and repeats the request for it if that fails.
+    async fn first(&self, is_check: bool, is_snapshot: bool) -> Option<Vec<Arc<Room>>> {
+        match self.loader.db.state::<RoomList>().first(&self.loader.db, LISTED_ROOMS).await {
+            Ok(first) => Some(first),
+            Err(error) => {
+                log::debug!("room list: first rooms not read: error={error}");
+                self.request(is_check, is_snapshot);
+                None
+            }
         }
     }
 
@@ -223,8 +250,8 @@ impl LiveRoomList {
         items: Vec<(Arc<RoomItem>, bool)>,
         closed: Vec<RoomId>,
         hinted: &HashSet<RoomId>,
+        published: &mut Published,
     ) -> Vec<RoomChange> {
-        let mut published = self.published.lock();
         let is_first = published.is_empty();
         let mut changes = Vec::new();
         for (item, is_complete) in items {
@@ -251,9 +278,9 @@ impl LiveRoomList {
     }
 
     /// Bounds what is remembered: the first rooms of the list, and those with recent changes.
-    fn forget_published(&self, first: &[Arc<Room>]) {
+    fn forget_published(&self, first: &[Arc<Room>], published: &mut Published) {
         let recent = self.recent();
-        self.published.lock().retain(|room, _| recent.is_recent(*room) || first.iter().any(|known| known.id == *room));
+        published.retain(|room, _| recent.is_recent(*room) || first.iter().any(|known| known.id == *room));
     }
 
     /// Returns the items of rooms, and whether each shows the last chat.
@@ -311,7 +338,7 @@ impl LiveRoomList {
         }
     }
 
-    /// Returns how many people are in a room. Without a reader here, those of several instances are not compared.
+    /// Returns how many people are in a room. Without a reader here, counts a person once for each instance.
     fn online_count(&self, room: RoomId) -> usize {
         match self.rooms.get(&room) {
             Some(live) => live.presence.online().borrow().count,
@@ -324,6 +351,13 @@ impl LiveRoomList {
     }
 }
 
+/// Returns the first rooms as a snapshot, or `None` if an item is incomplete: pages take a missing room for closed.
+fn snapshot(first: &[Arc<Room>], items: &[(Arc<RoomItem>, bool)]) -> Option<Vec<RoomChange>> {
+    let complete: HashMap<RoomId, &Arc<RoomItem>> =
+        items.iter().filter(|(_, is_complete)| *is_complete).map(|(item, _)| (item.room, item)).collect();
+    first.iter().map(|room| complete.get(&room.id).map(|item| RoomChange::Shown(Arc::clone(item)))).collect()
+}
+
 /// Returns the time between two updates.
 fn interval(sockets: usize) -> Duration {
     let sockets = u32::try_from(sockets).unwrap_or(u32::MAX);
@@ -332,7 +366,40 @@ fn interval(sockets: usize) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use mongodb::bson::{DateTime, deserialize_from_document, doc};
+
     use super::*;
+
+    fn room(number: u32) -> Arc<Room> {
+        let id = format!("{number:024x}");
+        let room = doc! {
+            "_id": &id,
+            "no": 1_i64,
+            "rev": 0_i64,
+            "name": "name",
+            "open": true,
+            "topic": "",
+            "owner": &id,
+            "at": DateTime::from_millis(1),
+            "last": { "seq": 0_i64, "no": 0_i64 },
+        };
+        Arc::new(deserialize_from_document(room).unwrap())
+    }
+
+    fn item(room: &Room) -> Arc<RoomItem> {
+        let summary = RoomSummary { last_chat: None, online: 0 };
+        Arc::new(RoomItem::new(RoomItemView::new(room, 1, summary)))
+    }
+
+    #[test]
+    fn a_snapshot_has_the_first_rooms_in_order_and_each_of_them_complete() {
+        let (one, other) = (room(1), room(2));
+        let first = [Arc::clone(&other), Arc::clone(&one)];
+        let rooms = |items: &[_]| snapshot(&first, items).map(|rooms| rooms.iter().map(RoomChange::room).collect());
+        assert_eq!(rooms(&[(item(&one), true), (item(&other), true)]), Some(vec![other.id, one.id]));
+        assert_eq!(rooms(&[(item(&one), true), (item(&other), false)]), None);
+        assert_eq!(rooms(&[(item(&one), true)]), None);
+    }
 
     #[test]
     fn the_interval_grows_with_sockets_up_to_a_maximum() {

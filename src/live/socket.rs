@@ -233,10 +233,10 @@ impl Socket {
 
     async fn send_list_changes(&mut self) -> Result<(), CloseReason> {
         let hub = Arc::clone(&self.hub);
-        match hub.list.next(&mut self.client.list_position, &hub.views, self.client.locale) {
-            Some(element) => self.send(element).await,
-            None => Ok(()),
+        for element in hub.list.advance(&mut self.client.list_position, &hub.views, self.client.locale) {
+            self.send(element).await?;
         }
+        Ok(())
     }
 
     /// Sends what is new and in memory: at most one fragment of chats.

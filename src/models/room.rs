@@ -21,8 +21,7 @@ use cleanup::Cleanup;
 use log::{LogRegistry, RoomLog};
 
 pub(crate) use head::Head;
-pub(crate) use list::RoomList;
-pub(crate) use list::{ListCursor, RoomListPage};
+pub(crate) use list::{ListCursor, PendingRooms, RoomList, RoomListPage};
 pub(crate) use name::NameReservation;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -94,7 +93,7 @@ impl User {
 
     /// Returns the first rooms of the list, at most ten seconds old. Returns fewer instead of failing.
     pub(crate) async fn cached_rooms(&self, db: &Database, count: usize) -> Vec<Arc<Room>> {
-        db.state::<RoomList>().first(db, count).await
+        db.state::<RoomList>().first_known(db, count).await
     }
 
     /// Returns a nonce for the form that creates a room. It is constant until a room is created, so that the page

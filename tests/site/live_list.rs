@@ -67,7 +67,7 @@ async fn every_socket_hears_of_what_a_list_shows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_gets_what_it_has_missed_and_a_foreign_cursor_the_whole_list() {
+async fn a_page_gets_what_it_has_missed_and_a_foreign_cursor_a_snapshot() {
     let site = Site::start().await;
     let person = site.person("gildong").await;
     let (first, second) = (person.make_room("first").await, person.make_room("second").await);
@@ -76,10 +76,10 @@ async fn a_page_gets_what_it_has_missed_and_a_foreign_cursor_the_whole_list() {
     let missed = hears(&mut outside(&person, &cursor(&page)).await, &first, |item| item.contains("missed")).await;
     let upto = attribute_of(&missed, "#rooms-changes", "data-upto").unwrap();
     for foreign in ["", "0-1", "nonsense", &format!("{upto}0")] {
-        let whole = hears(&mut outside(&person, foreign).await, &second, |_| true).await;
-        assert!(whole.starts_with("<ul id=\"rooms-changes\"") && whole.contains(" data-whole>"), "{whole}");
-        let order = [&first, &second].map(|room| whole.find(&room.replace("/room/", "room-")));
-        assert!(order[0].is_some() && order[0] < order[1], "the room with the last activity comes first: {whole}");
+        let snapshot = hears(&mut outside(&person, foreign).await, &second, |_| true).await;
+        assert!(snapshot.starts_with("<ul id=\"rooms-changes\"") && snapshot.contains(" data-snapshot>"), "{snapshot}");
+        let order = [&first, &second].map(|room| snapshot.find(&room.replace("/room/", "room-")));
+        assert!(order[0].is_some() && order[0] < order[1], "the room with the last activity comes first: {snapshot}");
     }
     assert_eq!(site.visitor().try_follow(OUTSIDE, "", None).await.err(), Some(401));
     assert_eq!(person.try_follow(OUTSIDE, "", Some("https://elsewhere.example")).await.err(), Some(403));

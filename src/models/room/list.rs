@@ -21,7 +21,7 @@ use parking_lot::{Mutex, MutexGuard};
 use serde::Deserialize;
 use tokio::time::timeout;
 
-pub(crate) use changed_rooms::ChangedRooms;
+pub(crate) use changed_rooms::{ChangedRooms, PendingRooms};
 use recent_rooms::{MAX_RECENT_ROOMS, RECENT_ROOMS, RecentRooms};
 
 use super::name::NameReservation;
@@ -156,17 +156,20 @@ impl RoomList {
         Ok(found)
     }
 
-    pub(crate) async fn first(&self, db: &Database, count: usize) -> Vec<Arc<Room>> {
-        let read = async {
-            self.refresh(db, SIDEBAR_AGE).await?;
-            self.slice(db, 0, count, SIDEBAR_AGE).await
-        };
-        match timeout(SIDEBAR_TIMEOUT, read).await {
+    /// Returns the first rooms. Returns fewer instead of failing.
+    pub(crate) async fn first_known(&self, db: &Database, count: usize) -> Vec<Arc<Room>> {
+        match timeout(SIDEBAR_TIMEOUT, self.first(db, count)).await {
             Ok(Ok(rooms)) => return rooms,
             Ok(Err(error)) => log::debug!("room list: documents not read: {error}"),
             Err(_) => log::debug!("room list: documents not read in time"),
         }
         self.recent().documents(0, count, Duration::MAX).into_iter().filter_map(|(_, room)| room).collect()
+    }
+
+    /// Returns the first rooms, each at most as old as the sidebar may be.
+    pub(crate) async fn first(&self, db: &Database, count: usize) -> Result<Vec<Arc<Room>>> {
+        self.refresh(db, SIDEBAR_AGE).await?;
+        self.slice(db, 0, count, SIDEBAR_AGE).await
     }
 
     pub(crate) fn highest_number(&self) -> i64 {

@@ -45,7 +45,7 @@ pub struct RoomChanges {
     /// The cursor behind the last change.
     pub upto: String,
     /// These are the first rooms of the list, whatever the page has seen.
-    pub is_whole: bool,
+    pub is_snapshot: bool,
 }
 
 impl RoomItemView {
@@ -109,10 +109,10 @@ pub fn room_items(items: &[Arc<RoomItem>], current: Option<RoomId>, views: &View
 
 /// Renders the element that sockets send. It is `#rooms-changes`.
 pub fn room_changes(changes: &PerLocale<RoomChanges>, views: &Views, locale: Locale) -> Result<Arc<str>> {
-    changes.get_or_render(locale, |news| {
-        let whole = if news.is_whole { " data-whole" } else { "" };
-        let mut element = format!("<ul id=\"rooms-changes\" data-upto=\"{}\"{whole}>", news.upto);
-        for change in &news.changes {
+    changes.get_or_render(locale, |changes| {
+        let snapshot = if changes.is_snapshot { " data-snapshot" } else { "" };
+        let mut element = format!("<ul id=\"rooms-changes\" data-upto=\"{}\"{snapshot}>", changes.upto);
+        for change in &changes.changes {
             match change {
                 RoomChange::Shown(item) => element.push_str(&item.element(views, locale)?),
                 RoomChange::Closed(room) => element.push_str(&format!("<li id=\"room-{room}\" hidden></li>")),
