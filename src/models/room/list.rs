@@ -22,7 +22,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 pub(crate) use changed_rooms::{ChangedRooms, PendingRooms};
-use recent_rooms::{MAX_RECENT_ROOMS, RECENT_ROOMS, RecentRooms};
+use recent_rooms::{ListedDocument, RECENT_ROOMS, RecentRooms};
 
 use super::name::NameReservation;
 use super::{Head, Room};
@@ -146,9 +146,8 @@ impl RoomList {
     pub(crate) async fn search(&self, db: &Database, query: &str, count: usize) -> Result<Vec<Arc<Room>>> {
         let key = RoomName::key_of(query);
         self.refresh(db, LIST_AGE).await?;
-        let mut found = self.slice(db, 0, MAX_RECENT_ROOMS, SEARCH_AGE).await?;
-        found.retain(|room| room.name.key().contains(&key));
-        found.truncate(count);
+        let read = self.read_missing(db, SEARCH_AGE).await?;
+        let mut found = self.recent().search(&key, count, SEARCH_AGE, &read);
         match NameReservation::room(db, &key).await? {
             Some(room) if found.iter().all(|known| known.id != room.id) => found.insert(0, Arc::new(room)),
             _ => {}
@@ -182,12 +181,13 @@ impl RoomList {
     }
 
     pub(crate) fn add(&self, db: &Database, room: &Room) {
+        let document = ListedDocument::new(room.clone());
         {
             let mut recent = self.recent();
             recent.highest_number = recent.highest_number.max(room.no);
             recent.insert(room.id, room.at.timestamp_millis());
             if let Some(known) = recent.rooms.get_mut(&room.id) {
-                known.document = Some((Arc::new(room.clone()), Instant::now()));
+                known.document = Some(document);
             }
         }
         self.changed.add(room.id);
@@ -231,9 +231,9 @@ impl RoomList {
         if !missing.is_empty() {
             let found = open_rooms_by_id(db, &missing).await?;
             let mut recent = self.recent();
-            found.values().for_each(|room| _ = recent.insert(room.id, room.activity(db)));
+            found.values().for_each(|found| _ = recent.insert(found.room.id, found.room.activity(db)));
             recent.store_documents(&missing, &found, version);
-            known.extend(found.into_values());
+            known.extend(found.into_values().map(|found| found.room));
         }
         Ok(known)
     }
@@ -379,11 +379,33 @@ impl RoomList {
             let found = open_rooms_by_id(db, &missing).await?;
             self.recent().store_documents(&missing, &found, version);
             if missing.len() == found.len() {
-                let room = |(id, room): (RoomId, Option<Arc<Room>>)| room.or_else(|| found.get(&id).cloned());
+                let room = |(id, room): (RoomId, Option<Arc<Room>>)| {
+                    room.or_else(|| found.get(&id).map(|found| Arc::clone(&found.room)))
+                };
                 return Ok(documents.into_iter().filter_map(room).collect());
             }
             // Another instance closed some of them; others take their places.
         }
+    }
+
+    /// Reads the documents of the recent set that are missing or older than `age`, with one query. Returns those read:
+    /// they are not stored if something has changed meanwhile.
+    async fn read_missing(&self, db: &Database, age: Duration) -> Result<HashMap<RoomId, ListedDocument>> {
+        let missing = || {
+            let recent = self.recent();
+            (recent.missing(age), recent.version)
+        };
+        if missing().0.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let _reading = with_timeout(self.reading.lock()).await?;
+        let (missing, version) = missing();
+        let found = match missing.is_empty() {
+            true => HashMap::new(),
+            false => open_rooms_by_id(db, &missing).await?,
+        };
+        self.recent().store_documents(&missing, &found, version);
+        Ok(found)
     }
 
     /// Reads what other instances created or wrote, at most once in `age`.
@@ -499,11 +521,11 @@ async fn open_rooms(db: &Database, low: i64, high: i64) -> Result<Vec<RoomOutlin
     Ok(found)
 }
 
-async fn open_rooms_by_id(db: &Database, rooms: &[RoomId]) -> Result<HashMap<RoomId, Arc<Room>>> {
+async fn open_rooms_by_id(db: &Database, rooms: &[RoomId]) -> Result<HashMap<RoomId, ListedDocument>> {
     let read = db.collection::<Room>().find_many(doc! { "_id": { "$in": rooms.to_vec() } }).await?;
     // The instance that closes a room stores that after the entry.
     let open = read.into_iter().filter(|room| room.open && !room.has_ended(db));
-    Ok(open.map(|room| (room.id, Arc::new(room))).collect())
+    Ok(open.map(|room| (room.id, ListedDocument::new(room))).collect())
 }
 
 fn window(low: i64, high: i64) -> Document {
@@ -512,6 +534,7 @@ fn window(low: i64, high: i64) -> Document {
 
 #[cfg(test)]
 mod tests {
+    use super::recent_rooms::MAX_RECENT_ROOMS;
     use super::*;
 
     fn room(number: usize) -> RoomId {
@@ -520,6 +543,22 @@ mod tests {
 
     fn top(at: i64, closed: bool) -> Head {
         Head { seq: 1, no: 1, at: Some(DateTime::from_millis(at)), closed }
+    }
+
+    fn document(number: usize, name: &str) -> ListedDocument {
+        ListedDocument::new(Room {
+            id: room(number),
+            no: number as i64,
+            rev: 0,
+            name: RoomName::parse(name).unwrap(),
+            open: true,
+            topic: Default::default(),
+            owner: "0123456789abcdef01234567".parse().unwrap(),
+            at: DateTime::from_millis(1),
+            head_hint: Head::default(),
+            purged: false,
+            active: None,
+        })
     }
 
     fn order(list: &RoomList) -> Vec<RoomId> {
@@ -558,20 +597,7 @@ mod tests {
     fn a_document_that_was_read_before_a_change_is_not_kept() {
         let list = RoomList::default();
         list.record_activity(room(1), top(1, false));
-        let document = Arc::new(Room {
-            id: room(1),
-            no: 1,
-            rev: 0,
-            name: crate::models::values::RoomName::parse("name").unwrap(),
-            open: true,
-            topic: Default::default(),
-            owner: "0123456789abcdef01234567".parse().unwrap(),
-            at: DateTime::from_millis(1),
-            head_hint: Head::default(),
-            purged: false,
-            active: None,
-        });
-        let found = HashMap::from([(room(1), document)]);
+        let found = HashMap::from([(room(1), document(1, "name"))]);
         let is_known = |age| list.recent().documents(0, 1, age)[0].1.is_some();
         let version = list.recent().version;
         list.invalidate(room(1));
@@ -582,5 +608,30 @@ mod tests {
         assert!(is_known(LIST_AGE) && !is_known(Duration::ZERO));
         list.recent().store_documents(&[room(1)], &HashMap::new(), version);
         assert_eq!(order(&list), []);
+    }
+
+    #[test]
+    fn a_search_finds_folded_names_in_order_also_in_documents_that_were_not_stored() {
+        let list = RoomList::default();
+        for number in 1..=4 {
+            list.record_activity(room(number), top(number as i64, false));
+        }
+        let mut read: HashMap<_, _> = ["Straße 1", "other", "STRASSE 3", "strasse 4"]
+            .iter()
+            .zip(1..)
+            .map(|(name, number)| (room(number), document(number, name)))
+            .collect();
+        let last = read.remove(&room(4)).unwrap();
+        let version = list.recent().version;
+        list.recent().store_documents(&[room(4)], &HashMap::from([(room(4), last)]), version);
+        let mut missing = list.recent().missing(SEARCH_AGE);
+        missing.sort();
+        assert_eq!(missing, [room(1), room(2), room(3)]);
+        let search = |count, read: &HashMap<_, _>| -> Vec<i64> {
+            let found = list.recent().search(&RoomName::key_of("ＳＴＲＡＳＳＥ"), count, SEARCH_AGE, read);
+            found.iter().map(|room| room.no).collect()
+        };
+        assert_eq!((search(9, &read), search(2, &read)), (vec![4, 3, 1], vec![4, 3]));
+        assert_eq!(search(9, &HashMap::new()), [4]);
     }
 }

@@ -31,8 +31,27 @@ pub(super) struct RecentRooms {
 
 pub(super) struct ListedRoom {
     pub(super) active: i64,
-    /// The document and the time of reading.
-    pub(super) document: Option<(Arc<Room>, Instant)>,
+    pub(super) document: Option<ListedDocument>,
+}
+
+#[derive(Clone)]
+pub(super) struct ListedDocument {
+    pub(super) room: Arc<Room>,
+    /// The key of the name, for searches.
+    key: Arc<str>,
+    read: Instant,
+}
+
+impl ListedDocument {
+    pub(super) fn new(room: Room) -> Self {
+        Self { key: room.name.key().into(), room: Arc::new(room), read: Instant::now() }
+    }
+}
+
+impl ListedRoom {
+    fn fresh(&self, age: Duration) -> Option<&ListedDocument> {
+        self.document.as_ref().filter(|document| document.read.elapsed() < age)
+    }
 }
 
 impl RecentRooms {
@@ -78,8 +97,11 @@ impl RecentRooms {
     }
 
     pub(super) fn document(&self, room: RoomId, age: Duration) -> Option<Arc<Room>> {
-        let (document, read) = self.rooms.get(&room)?.document.as_ref()?;
-        (read.elapsed() < age).then(|| Arc::clone(document))
+        self.listed(room, age).map(|document| Arc::clone(&document.room))
+    }
+
+    fn listed(&self, room: RoomId, age: Duration) -> Option<&ListedDocument> {
+        self.rooms.get(&room)?.fresh(age)
     }
 
     pub(super) fn documents(&self, skip: usize, count: usize, age: Duration) -> Vec<(RoomId, Option<Arc<Room>>)> {
@@ -87,13 +109,37 @@ impl RecentRooms {
         rooms.map(|(_, room)| (*room, self.document(*room, age))).collect()
     }
 
+    /// Returns the rooms whose document is missing or older than `age`.
+    pub(super) fn missing(&self, age: Duration) -> Vec<RoomId> {
+        self.rooms.iter().filter(|(_, listed)| listed.fresh(age).is_none()).map(|(room, _)| *room).collect()
+    }
+
+    /// Returns the first rooms whose names contain `key`. Those without a document here are looked up in `read`.
+    pub(super) fn search(
+        &self,
+        key: &str,
+        count: usize,
+        age: Duration,
+        read: &HashMap<RoomId, ListedDocument>,
+    ) -> Vec<Arc<Room>> {
+        let documents =
+            self.order.iter().rev().filter_map(|(_, room)| self.listed(*room, age).or_else(|| read.get(room)));
+        let found = documents.filter(|document| document.key.contains(key));
+        found.take(count).map(|document| Arc::clone(&document.room)).collect()
+    }
+
     /// Stores documents unless something has changed since `version`. Rooms without an open document leave the set.
-    pub(super) fn store_documents(&mut self, missing: &[RoomId], found: &HashMap<RoomId, Arc<Room>>, version: u64) {
+    pub(super) fn store_documents(
+        &mut self,
+        missing: &[RoomId],
+        found: &HashMap<RoomId, ListedDocument>,
+        version: u64,
+    ) {
         let is_current = self.version == version;
         for room in missing {
             match (found.get(room), self.rooms.get_mut(room)) {
                 (Some(document), Some(known)) if is_current => {
-                    known.document = Some((Arc::clone(document), Instant::now()));
+                    known.document = Some(document.clone());
                 }
                 (None, Some(_)) => self.remove(*room),
                 _ => {}
