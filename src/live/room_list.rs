@@ -14,7 +14,7 @@ use super::chat_loader::ChatLoader;
 use super::remote_presence::RemotePresence;
 use super::room::LiveRooms;
 use super::room_changes::RecentChanges;
-use super::room_summaries::LastChatCache;
+use super::room_summaries::{LastChatCache, LastChatState};
 use crate::cache::{Cache, Lookup};
 use crate::error::Result;
 use crate::models::room::{PendingRooms, RoomList};
@@ -121,8 +121,8 @@ impl LiveRoomList {
 
     pub(super) async fn summaries(&self, rooms: &[Arc<Room>]) -> Vec<RoomSummary> {
         let chats = self.last_chats.last_chats(&self.loader, rooms).await;
-        let summary = |(room, last_chat): (&Arc<Room>, Option<Option<_>>)| RoomSummary {
-            last_chat: last_chat.flatten(),
+        let summary = |(room, last_chat): (&Arc<Room>, LastChatState)| RoomSummary {
+            last_chat: last_chat.shown(),
             online: self.online_count(room.id),
         };
         rooms.iter().zip(chats).map(summary).collect()
@@ -297,9 +297,9 @@ impl LiveRoomList {
         let mut chats = chats.into_iter();
         let item = |((room, version), known): ((&Arc<Room>, ItemVersion), Option<Arc<RoomItem>>)| {
             let Some(item) = known else {
-                let last_chat = chats.next().flatten();
-                let is_complete = last_chat.is_some();
-                let summary = RoomSummary { last_chat: last_chat.flatten(), online: version.online };
+                let last_chat = chats.next().unwrap_or(LastChatState::Unknown);
+                let is_complete = last_chat.is_known();
+                let summary = RoomSummary { last_chat: last_chat.shown(), online: version.online };
                 let item = RoomItem::new(RoomItemView::new(room, version.active, summary));
                 let item = Arc::new(item.charged_to(self.loader.budget()));
                 if is_complete {

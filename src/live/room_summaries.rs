@@ -19,6 +19,13 @@ const MAX_BYTES: usize = 2 << 20;
 const MAX_CONCURRENT_READS: usize = 16;
 const SUMMARY_TIMEOUT: Duration = Duration::from_millis(500);
 
+pub(super) enum LastChatState {
+    /// The database does not answer in time.
+    Unknown,
+    None,
+    Shown(LastChatView),
+}
+
 pub(super) struct LastChatCache {
     cache: Arc<Cache<RoomId, CachedLastChat>>,
     reads: Semaphore,
@@ -36,24 +43,23 @@ impl LastChatCache {
         Self { cache: Cache::new(budget, MAX_AGE, MAX_BYTES), reads: Semaphore::new(MAX_CONCURRENT_READS) }
     }
 
-    /// Returns the last chats of rooms, in order: `Some(None)` for a room without chats, `None` for one that the
-    /// database does not answer in time.
-    pub(super) async fn last_chats(
-        &self,
-        loader: &ChatLoader,
-        rooms: &[Arc<Room>],
-    ) -> Vec<Option<Option<LastChatView>>> {
+    /// Returns the last chats of rooms, in order.
+    pub(super) async fn last_chats(&self, loader: &ChatLoader, rooms: &[Arc<Room>]) -> Vec<LastChatState> {
         let last = async |room: &Room| timeout(SUMMARY_TIMEOUT, self.last_chat(loader, room)).await.ok()?.ok()?;
         let excerpts = join_all(rooms.iter().map(|room| last(room))).await;
         let authors = excerpts.iter().flatten().map(|excerpt| excerpt.author);
         let names = timeout(SUMMARY_TIMEOUT, loader.names.get(authors)).await;
         let names = names.ok().and_then(Result::ok).unwrap_or_default();
-        let with_name = |room: &Arc<Room>| {
-            // A chat may have been removed while the names were read.
-            let Some(excerpt) = self.cached(room.id, room.last_seq(&loader.db))? else { return Some(None) };
-            Some(Some(LastChatView::new(&excerpt, names.get(&excerpt.author)?.as_ref())))
+        // A chat may have been removed while the names were read.
+        let state = |room: &Arc<Room>| match self.cached(room.id, room.last_seq(&loader.db)) {
+            None => LastChatState::Unknown,
+            Some(None) => LastChatState::None,
+            Some(Some(excerpt)) => match names.get(&excerpt.author) {
+                Some(name) => LastChatState::Shown(LastChatView::new(&excerpt, name.as_ref())),
+                None => LastChatState::Unknown,
+            },
         };
-        rooms.iter().map(with_name).collect()
+        rooms.iter().map(state).collect()
     }
 
     async fn last_chat(&self, loader: &ChatLoader, room: &Room) -> Result<Option<Arc<Excerpt>>> {
@@ -91,6 +97,19 @@ impl LastChatCache {
 
     pub(super) fn clear(&self) {
         self.cache.invalidate(None);
+    }
+}
+
+impl LastChatState {
+    pub(super) fn is_known(&self) -> bool {
+        !matches!(self, Self::Unknown)
+    }
+
+    pub(super) fn shown(self) -> Option<LastChatView> {
+        match self {
+            Self::Shown(chat) => Some(chat),
+            Self::Unknown | Self::None => None,
+        }
     }
 }
 
