@@ -13,6 +13,12 @@ onNewDay(() => {
   localize(document);
   if (feed) withoutAnnouncing(feed, () => regroup(feed));
 });
-// Only a keyboard on the screen, or a low window, makes the page smaller than it seems.
-const mayBeCovered = matchMedia("(pointer: coarse), (max-height: 400px)").matches;
-if (mayBeCovered && document.body.classList.contains("room")) import("./viewport.js").then(({ fitViewport }) => fitViewport());
+
+// A keyboard on the screen, or a low window, leaves less room than a page expects.
+const LOW_HEIGHT = 400;
+let fitting = null;
+const fit = () => (fitting ??= import("./viewport.js").then(({ fitViewport }) => fitViewport()));
+if (document.body.classList.contains("room")) {
+  for (const view of [globalThis.visualViewport, globalThis]) view?.addEventListener("resize", fit, { once: true });
+  if (innerHeight < LOW_HEIGHT) fit();
+}
