@@ -33,8 +33,14 @@ export class ChatActions {
   /** Edits the reader's last chat on the page. Returns whether there is one. */
   editLast() {
     const last = [...this.#options.feed.querySelectorAll(".own:not([hidden])")].at(-1);
-    if (last) this.#load().then(() => this.#tools?.edit(last, true));
-    return Boolean(last);
+    if (!last) return false;
+    const { composer } = this.#options;
+    // Keys that are typed before the editor opens would become a message.
+    composer.readOnly = true;
+    this.#load()
+      .then(() => this.#tools?.edit(last, true))
+      .finally(() => (composer.readOnly = false));
+    return true;
   }
 
   /** Copies a text and says so. */

@@ -37,6 +37,10 @@ export class MessageField {
     return this.#input.value;
   }
 
+  get isReadOnly() {
+    return this.#input.readOnly;
+  }
+
   setText(text) {
     this.#input.value = text;
     this.#changed(false);

@@ -3,12 +3,16 @@
 import { withoutAnnouncing } from "./announcements.js";
 import { decorate, decorateCode } from "./decorate.js";
 import { regroup } from "./groups.js";
-import { localize, onNewDay } from "./local_time.js";
+import { dayOf, localize, onNewDay } from "./local_time.js";
 
 const feed = document.getElementById("feed");
 localize(document);
 if (feed) decorate(feed, [...feed.children]);
 else decorateCode([document]);
+// The page of one chat has no feed.
+for (const chat of feed ? [] : document.querySelectorAll("main .chat[data-day]")) {
+  chat.dataset.day = dayOf(new Date(chat.querySelector("time").dateTime));
+}
 onNewDay(() => {
   localize(document);
   if (feed) withoutAnnouncing(feed, () => regroup(feed));
