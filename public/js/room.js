@@ -84,7 +84,7 @@ const onFragment = (fragment) => {
   if (isBulk) announcer.add("newer", chats.length);
   else rise(chats);
   connection.advance(upto);
-  if (chats.length) help?.then((notify) => notify(chats.at(-1)));
+  if (chats.length) help?.then((notify) => notify?.(chats.at(-1)));
   if (feed.childElementCount > MAX_CHATS) loadPagination().then((pages) => pages.trim());
 };
 
@@ -163,7 +163,12 @@ link.addEventListener("click", (event) => {
 });
 
 let help = null;
-const loadHelp = () => (help ??= import("./help_dialog.js").then(({ setUp }) => setUp(dialog, roomName.textContent)));
+/** Returns nothing after a failure; the next use tries again. */
+const loadHelp = () =>
+  (help ??= import("./help_dialog.js").then(
+    ({ setUp }) => setUp(dialog, roomName.textContent),
+    () => void (help = null),
+  ));
 const openHelp = async () => {
   await loadHelp();
   byId("room-menu").hidePopover();
