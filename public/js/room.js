@@ -189,7 +189,8 @@ const connection = new RoomConnection({
   listCursor: () => rooms.dataset.upto,
   onMessage,
   onState,
-  keepsPage: () => outbox?.hasUnsent || form.elements.text.value || actions.isEditing,
+  // After a sign-out the browser still has the draft and the outbox.
+  keepsPage: (state) => actions.isEditing || (state === "deleted" && (outbox?.hasUnsent || form.elements.text.value)),
 });
 
 const actions = new ChatActions({
