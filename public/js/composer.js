@@ -1,7 +1,7 @@
 // The composer: sends messages to the outbox, keeps the draft, reports typing.
 
 import { Draft } from "./draft.js";
-import { MessageField, isSendKey } from "./message_field.js";
+import { MessageField, isComposing, isSendKey } from "./message_field.js";
 
 const TYPING_INTERVAL = 3_000;
 
@@ -41,7 +41,7 @@ export class Composer {
     if (isSendKey(event)) {
       event.preventDefault();
       this.#submit();
-    } else if (event.key === "ArrowUp" && !event.isComposing && !this.#field.text && this.#editLast()) {
+    } else if (event.key === "ArrowUp" && !isComposing(event) && !this.#field.text && this.#editLast()) {
       event.preventDefault();
     }
   }
