@@ -2,13 +2,10 @@
 
 const FIRST_USE = ["pointermove", "pointerdown", "keydown"];
 
-const loadSheet = () =>
-  new Promise((resolve, reject) => {
-    const sheet = document.createElement("link");
-    Object.assign(sheet, { rel: "stylesheet", onload: resolve, onerror: reject });
-    sheet.href = new URL("../css/chat_tools.css", import.meta.url);
-    document.head.append(sheet);
-  });
+/** How long after a failure the next use tries again. */
+const RETRY_AFTER = 3_000;
+
+const loadSheet = async () => (await import("./style_sheet.js")).loadStyleSheet("chat_tools");
 
 export class ChatActions {
   #options;
@@ -33,8 +30,14 @@ export class ChatActions {
   /** Edits the reader's last chat on the page. Returns whether there is one. */
   editLast() {
     const last = [...this.#options.feed.querySelectorAll(".own:not([hidden])")].at(-1);
-    if (last) this.#load().then(() => this.#tools?.edit(last, true));
-    return Boolean(last);
+    if (!last) return false;
+    const { composer } = this.#options;
+    // Keys that are typed before the editor opens would become a message.
+    composer.readOnly = true;
+    this.#load()
+      .then(() => this.#tools?.edit(last, true))
+      .finally(() => (composer.readOnly = false));
+    return true;
   }
 
   /** Copies a text and says so. */
@@ -48,11 +51,11 @@ export class ChatActions {
     this.#tools?.added(chats);
   }
 
-  /** After a failure the next use tries again: the page of each chat has forms for the same. */
+  /** After a failure the page of each chat still has forms for the same. */
   #load() {
     return (this.#loading ??= Promise.all([import("./chat_tools.js"), loadSheet()]).then(
       ([{ ChatTools }]) => void (this.#tools = new ChatTools(this.#options)),
-      () => void (this.#loading = null),
+      () => void setTimeout(() => (this.#loading = null), RETRY_AFTER),
     ));
   }
 }

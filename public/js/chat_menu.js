@@ -1,9 +1,13 @@
 // The toolbar at a chat, and its menu: beside the toolbar, or a sheet at the bottom of a touch screen. There is one of
 // each; both move to the chat in question. They stay outside the feed, so that screen readers do not announce them.
 
+import { placeBeside } from "./placement.js";
+
 /** How far the toolbar reaches over the top of its chat, in pixels. */
 const RISE = 22;
+/** Between the toolbar and the end of its chat, and between the menu and its anchor. */
 const MARGIN = 8;
+const GAP = 4;
 
 export class ChatMenu {
   #scroller;
@@ -98,12 +102,10 @@ export class ChatMenu {
     return bottom - (this.#chat.querySelector(first)?.getBoundingClientRect().top ?? bottom);
   }
 
-  #placeMenu({ top, bottom, right }) {
-    const { offsetWidth, offsetHeight, style } = this.#dialog;
-    const isBelow = bottom + offsetHeight + MARGIN <= innerHeight;
-    const y = isBelow ? bottom + 4 : Math.max(MARGIN, top - offsetHeight - 4);
-    style.top = `${Math.min(y, Math.max(MARGIN, innerHeight - offsetHeight - MARGIN))}px`;
-    style.left = `${Math.max(MARGIN, Math.min(right, innerWidth - MARGIN) - offsetWidth)}px`;
+  #placeMenu(anchor) {
+    const { offsetWidth: width, offsetHeight: height, style } = this.#dialog;
+    const { left, top } = placeBeside(anchor, { width, height }, { gap: GAP, isAtEnd: true });
+    Object.assign(style, { left: `${left}px`, top: `${top}px` });
   }
 
   #chosen({ target, currentTarget, clientX, clientY }) {

@@ -79,7 +79,7 @@ export class ChatTools {
   edit(chat, isFromComposer = false) {
     this.#menu.hide();
     const hadFocus = document.activeElement === chat;
-    this.#editor.start(chat, (after) => {
+    return this.#editor.start(chat, (after) => {
       if (hadFocus && after && !after.hidden) this.#focus(after);
       else if (isFromComposer || this.#pointer !== "touch") this.#focusComposer();
     });

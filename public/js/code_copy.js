@@ -1,5 +1,7 @@
 // Adds a copy button to blocks of code, and lets the keyboard scroll those that are wider than their place.
 
+import { copyText } from "./clipboard.js";
+
 /** How long a button says that the code was copied. */
 const DONE_TIME = 2_000;
 
@@ -15,27 +17,9 @@ const watcher = new ResizeObserver((entries) => {
   }
 });
 
-/** Copies without the clipboard's interface, which plain HTTP lacks. */
-const copySelection = (code) => {
-  const selection = getSelection();
-  selection.selectAllChildren(code);
-  const isCopied = document.execCommand("copy");
-  selection.removeAllRanges();
-  return isCopied;
-};
-
-const copy = async (code) => {
-  try {
-    await navigator.clipboard.writeText(code.textContent);
-    return true;
-  } catch {
-    return copySelection(code);
-  }
-};
-
 const onClick = async ({ target }) => {
   const button = target.closest?.(".code > button");
-  if (!button || !(await copy(button.parentElement.querySelector("code")))) return;
+  if (!button || !(await copyText(button.parentElement.querySelector("code").textContent))) return;
   button.textContent = texts(button).copied;
   button.classList.add("is-done");
   setTimeout(() => {

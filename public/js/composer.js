@@ -1,7 +1,7 @@
 // The composer: sends messages to the outbox, keeps the draft, reports typing.
 
 import { Draft } from "./draft.js";
-import { MessageField, isSendKey } from "./message_field.js";
+import { MessageField, isComposing, isSendKey } from "./message_field.js";
 
 const TYPING_INTERVAL = 3_000;
 
@@ -41,13 +41,13 @@ export class Composer {
     if (isSendKey(event)) {
       event.preventDefault();
       this.#submit();
-    } else if (event.key === "ArrowUp" && !event.isComposing && !this.#field.text && this.#editLast()) {
+    } else if (event.key === "ArrowUp" && !isComposing(event) && !this.#field.text && this.#editLast()) {
       event.preventDefault();
     }
   }
 
   #submit() {
-    if (!this.#field.text.trim()) return;
+    if (!this.#field.text.trim() || this.#field.isReadOnly) return;
     this.#field.clearError();
     this.#send(this.#field.text);
     // The next key is reported at once.

@@ -2,7 +2,7 @@
 // blocked the page polls, and tries a socket from time to time.
 
 import { Backoff, sleep } from "./backoff.js";
-import { LiveSocket } from "./live_socket.js";
+import { LiveSocket, SIGNED_OUT } from "./live_socket.js";
 import { request } from "./request.js";
 
 const FIRST_PAUSE = 500;
@@ -14,7 +14,7 @@ const REQUEST_TIMEOUT = 10_000;
 /** How long a socket may take to deliver an entry that the site has acknowledged. */
 const DELIVERY_TIME = 2_000;
 
-const STATUS_OF_CLOSE = { 4401: 401, 4404: 404, 4409: 409 };
+const STATUS_OF_CLOSE = { [SIGNED_OUT]: 401, 4404: 404, 4409: 409 };
 
 export class RoomConnection {
   #room;
@@ -27,8 +27,9 @@ export class RoomConnection {
   #refusals = 0;
 
   /**
-   * `onState` is called with "connected", "reconnecting", "offline" or "deleted". The page of a deleted room is left
-   * unless `keepsPage` returns true. `listCursor` returns the cursor of the page's list of rooms.
+   * `onState` is called with "connected", "reconnecting", "offline", "deleted" or "signedOut". In the last two states
+   * the page is left unless `keepsPage`, called with the state, returns true. `listCursor` returns the cursor of the
+   * page's list of rooms.
    */
   constructor({ room, cursor, listCursor, onMessage, onState, keepsPage }) {
     this.#room = room;
@@ -135,7 +136,8 @@ export class RoomConnection {
     const next = { 401: `/user?next=${encodeURIComponent(page)}`, 404: `/room?deleted=${this.#room}`, 409: page }[status];
     if (!next) return false;
     this.#live.end();
-    if (status === 404 && this.#keepsPage()) this.#onState("deleted");
+    const state = { 401: "signedOut", 404: "deleted" }[status];
+    if (state && this.#keepsPage(state)) this.#onState(state);
     else if (next === page) location.reload();
     else location.assign(next);
     return true;

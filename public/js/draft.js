@@ -1,6 +1,6 @@
-// The text in the composer, kept for a reload and a new sign-in in this tab.
+// The text in the composer. This tab keeps its own, and the browser keeps the last one for a tab that opens later.
 
-import { session } from "./storage.js";
+import { local, session } from "./storage.js";
 
 export class Draft {
   #key;
@@ -10,11 +10,13 @@ export class Draft {
   }
 
   load() {
-    return session.get(this.#key) ?? "";
+    return session.get(this.#key) ?? local.get(this.#key) ?? "";
   }
 
   save(text) {
-    if (text.trim()) session.set(this.#key, text);
-    else session.remove(this.#key);
+    for (const storage of [session, local]) {
+      if (text.trim()) storage.set(this.#key, text);
+      else storage.remove(this.#key);
+    }
   }
 }

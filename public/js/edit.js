@@ -1,6 +1,6 @@
 // Edits a chat where it stands: its text becomes a field.
 
-import { MessageField, isSendKey } from "./message_field.js";
+import { MessageField, isComposing, isSendKey } from "./message_field.js";
 import { request } from "./request.js";
 
 const elementOf = (seq) => document.getElementById(`chat-${seq}`);
@@ -63,7 +63,8 @@ export class ChatEditor {
     const element = elementOf(seq);
     if (text === null || !element || element.hidden) return;
     this.#leave();
-    this.#edit = { seq, address, text, onClose, savedRev: null };
+    this.#edit = { seq, address, text, onClose, savedRev: null, isSaving: false };
+    this.#form.elements.text.readOnly = false;
     this.#show(element);
     this.#field.clearError();
     this.#field.setText(this.#unsaved.get(seq) ?? text);
@@ -99,11 +100,12 @@ export class ChatEditor {
     chat.append(this.#form);
   }
 
-  /** Moves the field into a new element, with its focus and selection. */
+  /** Moves the field into a new element. A focus that was lost with the old element returns to the field. */
   #move(chat) {
     const { text } = this.#form.elements;
     const { selectionStart, selectionEnd } = text;
     this.#show(chat);
+    if (document.activeElement !== document.body) return;
     text.focus({ preventScroll: true });
     text.setSelectionRange(selectionStart, selectionEnd);
   }
@@ -118,7 +120,6 @@ export class ChatEditor {
 
   #close(chat = elementOf(this.#edit.seq)) {
     const { seq, onClose } = this.#edit;
-    this.#form.elements.text.readOnly = false;
     this.#leave();
     this.#unsaved.delete(seq);
     onClose?.(chat);
@@ -143,7 +144,7 @@ export class ChatEditor {
 
   #pressed(event) {
     event.stopPropagation();
-    if (event.key === "Escape" && !event.isComposing) this.#cancel();
+    if (event.key === "Escape" && !isComposing(event)) this.#cancel();
     else if (event.target.name === "text" && isSendKey(event)) {
       event.preventDefault();
       this.#submit();
@@ -165,19 +166,23 @@ export class ChatEditor {
     if (!text.trim()) return this.#form.querySelector(".button-danger").focus();
     if (text === edit.text) return this.#cancel();
     // Enter may be pressed twice.
-    if (input.readOnly) return;
-    input.readOnly = true;
+    if (edit.isSaving) return;
+    edit.isSaving = input.readOnly = true;
     this.#field.clearError();
-    const { chat, reason } = await put(edit.address, text);
-    if (chat) return this.#saved(edit, chat.rev);
+    const { chat, reason = this.#toast.texts.editFailed } = await put(edit.address, text);
+    edit.isSaving = false;
+    if (chat) return this.#saved(edit, text, chat.rev);
+    if (this.#edit !== edit) return this.#toast.show(reason, { isError: true });
     input.readOnly = false;
-    if (this.#edit === edit) this.#field.showError(reason ?? this.#toast.texts.editFailed);
+    this.#field.showError(reason);
   }
 
   /** Closes the field when the page shows the new text, so that the old one does not appear in between. */
-  #saved(edit, rev) {
+  #saved(edit, text, rev) {
     const { texts } = this.#toast;
     edit.savedRev = rev;
+    // The chat may have been edited again meanwhile.
+    if (this.#unsaved.get(edit.seq) === text) this.#unsaved.delete(edit.seq);
     this.#toast.show(texts.edited, { action: texts.undo, onAction: () => this.#undo(edit) });
     const element = elementOf(edit.seq);
     if (this.#edit === edit && element && Number(element.dataset.rev) >= rev) this.#close(element);

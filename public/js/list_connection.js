@@ -1,12 +1,20 @@
 // Keeps the list of rooms up to date on pages outside rooms. In a room its own socket does.
 
-import { LiveSocket } from "./live_socket.js";
+import { LiveSocket, SIGNED_OUT } from "./live_socket.js";
 import { parse } from "./merge.js";
 import { applyChanges } from "./room_list.js";
 
-const SIGNED_OUT = 4401;
+/** Switches that are stored when they change, or that belong to the page only, hold nothing to be lost. */
+const FIELDS = "main :is(input, textarea, select):not(#notifications *, .show-password *)";
 
 const list = document.getElementById("rooms");
+
+const isChanged = (field) => {
+  if (field.matches("select")) return field.value !== (field.querySelector("[selected]") ?? field.options[0])?.value;
+  if (field.matches("[type=checkbox], [type=radio]")) return field.checked !== field.defaultChecked;
+  return field.value !== field.defaultValue;
+};
+
 const live = new LiveSocket(() => `/user/me/live?list=${list.dataset.upto}`, {
   message: (text) => {
     const element = parse(text);
@@ -15,6 +23,8 @@ const live = new LiveSocket(() => `/user/me/live?list=${list.dataset.upto}`, {
   closed: (code) => {
     if (code !== SIGNED_OUT) return live.retry();
     live.end();
+    // The answer to a form keeps what was typed.
+    if ([...document.querySelectorAll(FIELDS)].some(isChanged)) return;
     location.assign(`/user?next=${encodeURIComponent(location.pathname + location.search)}`);
   },
 });

@@ -2,6 +2,9 @@
 
 import { Backoff } from "./backoff.js";
 
+/** The close code for a user who is signed out. */
+export const SIGNED_OUT = 4401;
+
 const FIRST_PAUSE = 500;
 /** How long a socket may take to open, and how long it must stay open to count as stable. */
 const OPEN_TIMEOUT = 10_000;

@@ -8,11 +8,14 @@ const WARN_BELOW = 300;
 export const isTouch = () => matchMedia("(hover: none) and (pointer: coarse)").matches;
 
 /**
- * Returns whether a key sends: Enter, on touch screens only with Ctrl or ⌘. While a syllable is composed Enter belongs to
- * the input method. Safari ends the composition before the key event: there only key code 229 tells.
+ * Returns whether a key belongs to the input method, which composes a syllable. Safari ends the composition before the
+ * key event: there only key code 229 tells.
  */
-export const isSendKey = ({ key, shiftKey, ctrlKey, metaKey, isComposing, keyCode }) =>
-  key === "Enter" && !shiftKey && !isComposing && keyCode !== 229 && (ctrlKey || metaKey || !isTouch());
+export const isComposing = (event) => event.isComposing || event.keyCode === 229;
+
+/** Returns whether a key sends: Enter, on touch screens only with Ctrl or ⌘. */
+export const isSendKey = (event) =>
+  event.key === "Enter" && !event.shiftKey && !isComposing(event) && (event.ctrlKey || event.metaKey || !isTouch());
 
 export class MessageField {
   #input;
@@ -35,6 +38,10 @@ export class MessageField {
 
   get text() {
     return this.#input.value;
+  }
+
+  get isReadOnly() {
+    return this.#input.readOnly;
   }
 
   setText(text) {

@@ -1,21 +1,12 @@
 // A person's card beside the name that was clicked: the card of the person's page, in a popover.
 
 import { localize } from "./local_time.js";
+import { placeBeside } from "./placement.js";
 import { request } from "./request.js";
+import { loadStyleSheet } from "./style_sheet.js";
 
+/** Between the card and the link, in pixels. */
 const GAP = 8;
-const MARGIN = 8;
-
-const sheet = new URL("../css/users.css", import.meta.url).href;
-
-/** Waits until the card's style sheet is there, so that the card is measured as it will look. */
-const loadStyles = () => {
-  if (document.querySelector(`link[href="${new URL(sheet).pathname}"]`)) return Promise.resolve();
-  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: new URL(sheet).pathname });
-  const loaded = new Promise((resolve) => (link.onload = link.onerror = resolve));
-  document.head.append(link);
-  return loaded;
-};
 
 const fetchCard = async (address) => {
   const response = await request(address);
@@ -42,23 +33,21 @@ const popover = () => {
   return card;
 };
 
-/** Places the card below or above the link, within the window. Narrow windows show it at the bottom, by style sheet. */
+/** Places the card below or above the link. Narrow windows show it at the bottom, by style sheet. */
 const place = (card, link) => {
-  const { left, top, bottom } = link.getBoundingClientRect();
-  const { width, height } = card.getBoundingClientRect();
-  const below = bottom + GAP + height <= innerHeight - MARGIN;
-  const clamp = (value, size, room) => Math.max(MARGIN, Math.min(value, room - size - MARGIN));
-  card.style.setProperty("--left", `${clamp(left, width, innerWidth)}px`);
-  card.style.setProperty("--top", `${clamp(below ? bottom + GAP : top - GAP - height, height, innerHeight)}px`);
+  const { left, top } = placeBeside(link.getBoundingClientRect(), card.getBoundingClientRect(), { gap: GAP });
+  card.style.setProperty("--left", `${left}px`);
+  card.style.setProperty("--top", `${top}px`);
 };
 
 let latest = null;
 
-/** Shows the card that a link leads to. Follows the link if the card cannot be fetched. */
+/** Shows the card that a link leads to. Follows the link if the card or its style sheet cannot be loaded. */
 export async function showCard(link) {
   latest = link;
   try {
-    const [content] = await Promise.all([fetchCard(link.href), loadStyles()]);
+    // The card is measured as it will look.
+    const [content] = await Promise.all([fetchCard(link.href), loadStyleSheet("person")]);
     if (latest !== link || !link.isConnected) return;
     const card = popover();
     // Inside another popover, which stays open below it.

@@ -21,6 +21,8 @@ const byId = (id) => document.getElementById(id);
 const feed = byId("feed");
 const { room } = feed.dataset;
 const scroller = byId("log");
+const rooms = byId("rooms");
+const roomName = byId("room-name");
 const form = byId("composer");
 const dialog = byId("help");
 const announcer = new Announcer(byId("announcement"));
@@ -82,11 +84,25 @@ const onFragment = (fragment) => {
   if (isBulk) announcer.add("newer", chats.length);
   else rise(chats);
   connection.advance(upto);
-  if (chats.length) help?.then((notify) => notify(chats.at(-1)));
+  if (chats.length) help?.then((notify) => notify?.(chats.at(-1)));
   if (feed.childElementCount > MAX_CHATS) loadPagination().then((pages) => pages.trim());
 };
 
-const updateRooms = async (changes) => (await import("./room_list.js")).applyChanges(changes);
+const updateRooms = async (changes) => {
+  const { applyChanges } = await import("./room_list.js");
+  applyChanges(changes);
+  const name = rooms.querySelector(`#room-${room} .name`)?.textContent;
+  if (!name || name === roomName.textContent) return;
+  unread.rename(roomName.textContent, name);
+  roomName.textContent = name;
+};
+
+/** Loads pictures again that failed while there was no connection. */
+const reloadPictures = () => {
+  for (const picture of document.querySelectorAll("img.picture")) {
+    if (picture.complete && !picture.naturalWidth) picture.src = picture.getAttribute("src");
+  }
+};
 
 const onMessage = (message) => {
   const element = parse(message);
@@ -100,7 +116,10 @@ const onState = (state) => {
   if (dataset.state === state) return;
   dataset.state = state;
   connectionStatus().textContent = dataset[state] ?? "";
-  if (state === "connected") outbox?.flush();
+  if (state === "connected") {
+    outbox?.flush();
+    reloadPictures();
+  }
   if (state === "deleted") closeComposer();
 };
 
@@ -110,6 +129,7 @@ const closeComposer = () => {
   form.querySelector(".send").hidden = true;
   byId("leave-room").hidden = false;
   byId("room-empty").hidden = true;
+  rooms.querySelector(`#room-${room}`)?.remove();
 };
 
 const link = byId("to-latest");
@@ -143,7 +163,12 @@ link.addEventListener("click", (event) => {
 });
 
 let help = null;
-const loadHelp = () => (help ??= import("./help_dialog.js").then(({ setUp }) => setUp(dialog, byId("room-name").textContent)));
+/** Returns nothing after a failure; the next use tries again. */
+const loadHelp = () =>
+  (help ??= import("./help_dialog.js").then(
+    ({ setUp }) => setUp(dialog, roomName.textContent),
+    () => void (help = null),
+  ));
 const openHelp = async () => {
   await loadHelp();
   byId("room-menu").hidePopover();
@@ -161,10 +186,11 @@ if (hasNotifications()) loadHelp();
 const connection = new RoomConnection({
   room,
   cursor: Number(feed.dataset.upto),
-  listCursor: () => byId("rooms").dataset.upto,
+  listCursor: () => rooms.dataset.upto,
   onMessage,
   onState,
-  keepsPage: () => outbox?.hasUnsent || form.elements.text.value || actions.isEditing,
+  // After a sign-out the browser still has the draft and the outbox.
+  keepsPage: (state) => actions.isEditing || (state === "deleted" && (outbox?.hasUnsent || form.elements.text.value)),
 });
 
 const actions = new ChatActions({

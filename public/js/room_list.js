@@ -27,6 +27,12 @@ function update(old, item) {
   if (link.innerHTML !== fresh.innerHTML) link.replaceChildren(...fresh.childNodes);
 }
 
+/** Keeps the new rooms with the latest activity: a list in use may wait for long. */
+function boundWaiting() {
+  const ordered = [...waiting.values()].sort((one, other) => activity(other) - activity(one));
+  for (const { id } of ordered.slice(limit)) waiting.delete(id);
+}
+
 /** Removes closed rooms, inserts new ones and orders all by their last activity. */
 function arrange() {
   list.querySelectorAll(":scope > .closed").forEach((item) => item.remove());
@@ -52,8 +58,10 @@ function settle() {
 /** The site has sent the first rooms of the list: a newer room that is not among them is closed. */
 function markMissing(changes) {
   const oldest = Math.min(...[...changes.children].map(activity));
-  for (const item of list.children) {
-    if (activity(item) >= oldest && !changes.querySelector(`#${CSS.escape(item.id)}`)) item.classList.add("closed");
+  for (const item of [...list.children, ...waiting.values()]) {
+    if (activity(item) < oldest || changes.querySelector(`#${CSS.escape(item.id)}`)) continue;
+    item.classList.add("closed");
+    waiting.delete(item.id);
   }
 }
 
@@ -69,8 +77,9 @@ export function applyChanges(changes) {
     else if (old) {
       old.classList.remove("closed");
       update(old, item);
-    } else waiting.set(item.id, document.adoptNode(item));
+    } else if (!isFixed) waiting.set(item.id, document.adoptNode(item));
   }
+  boundWaiting();
   settle();
 }
 

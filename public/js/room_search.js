@@ -12,8 +12,12 @@ const initialOf = (character) => {
   return isSyllable ? INITIALS[Math.floor((code - FIRST_SYLLABLE) / SYLLABLES_PER_INITIAL)] : character;
 };
 
+const fold = (text, form) => text.normalize(form).toLowerCase().trim();
+
 /** Returns whether a name contains what was typed. ㄷㅅ also finds 독서. */
 export const matches = (name, typed) => {
-  const [where, what] = [name, typed].map((text) => text.normalize("NFC").toLowerCase().trim());
-  return where.includes(what) || (/^[ㄱ-ㅎ\s]+$/.test(what) && [...where].map(initialOf).join("").includes(what));
+  if (fold(name, "NFKC").includes(fold(typed, "NFKC"))) return true;
+  // NFKC would replace single consonants by others that only begin a syllable.
+  const what = fold(typed, "NFC");
+  return /^[ㄱ-ㅎ\s]+$/.test(what) && [...fold(name, "NFC")].map(initialOf).join("").includes(what);
 };

@@ -8,9 +8,10 @@ const query = byId("room-query");
 
 const roomLinks = () => [...rooms.querySelectorAll("li:not([hidden]) > a")];
 
-/** Shows the rooms whose names match what is typed. */
+/** Shows the rooms whose names match what is typed. Those that the site has found for a search stay as they are. */
 const filter = async () => {
-  const matches = query.value ? (await import("./room_search.js")).matches : () => true;
+  const isTyped = query.value && query.value !== query.defaultValue;
+  const matches = isTyped ? (await import("./room_search.js")).matches : () => true;
   for (const room of rooms.children) room.hidden = !matches(room.querySelector(".name").textContent, query.value);
   byId("no-room-found").hidden = roomLinks().length > 0 || !query.value;
 };
@@ -28,6 +29,8 @@ const openSwitcher = async () => {
 
 const isField = (element) => element.closest("input, textarea, select, [contenteditable]");
 const isOpen = () => document.querySelector("dialog[open]");
+/** In other fields the arrows with Alt belong to the browser or to the system. */
+const mayLeave = (element) => !isOpen() && (!isField(element) || element === query || element === byId("text"));
 
 const onKey = (event) => {
   const { key, ctrlKey, metaKey, altKey, isComposing, target } = event;
@@ -36,6 +39,7 @@ const onKey = (event) => {
     event.preventDefault();
     openSwitcher();
   } else if (altKey && !ctrlKey && !metaKey && (key === "ArrowUp" || key === "ArrowDown")) {
+    if (!mayLeave(target)) return;
     event.preventDefault();
     goToNeighbour(key === "ArrowUp" ? -1 : 1);
   } else if (ctrlKey || metaKey || altKey || isField(target) || isOpen() || !hasSingleKeys()) {

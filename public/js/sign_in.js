@@ -8,6 +8,6 @@ const focusFirst = (form) => {
 
 passwordToggles();
 // A field with an error has the focus already.
-const target = location.hash && document.querySelector(".door:target");
-if (target || !document.querySelector("[autofocus]")) focusFirst(target || document.querySelector(".door.first"));
-addEventListener("hashchange", () => focusFirst(document.querySelector(".door:target")));
+const target = location.hash && document.querySelector(".auth-form:target");
+if (target || !document.querySelector("[autofocus]")) focusFirst(target || document.querySelector(".auth-form.first"));
+addEventListener("hashchange", () => focusFirst(document.querySelector(".auth-form:target")));

@@ -3,16 +3,26 @@
 import { withoutAnnouncing } from "./announcements.js";
 import { decorate, decorateCode } from "./decorate.js";
 import { regroup } from "./groups.js";
-import { localize, onNewDay } from "./local_time.js";
+import { dayOf, localize, onNewDay } from "./local_time.js";
 
 const feed = document.getElementById("feed");
 localize(document);
 if (feed) decorate(feed, [...feed.children]);
 else decorateCode([document]);
+// The page of one chat has no feed.
+for (const chat of feed ? [] : document.querySelectorAll("main .chat[data-day]")) {
+  chat.dataset.day = dayOf(new Date(chat.querySelector("time").dateTime));
+}
 onNewDay(() => {
   localize(document);
   if (feed) withoutAnnouncing(feed, () => regroup(feed));
 });
-// Only a keyboard on the screen, or a low window, makes the page smaller than it seems.
-const mayBeCovered = matchMedia("(pointer: coarse), (max-height: 400px)").matches;
-if (mayBeCovered && document.body.classList.contains("room")) import("./viewport.js").then(({ fitViewport }) => fitViewport());
+
+// A keyboard on the screen, or a low window, leaves less room than a page expects.
+const LOW_HEIGHT = 400;
+let fitting = null;
+const fit = () => (fitting ??= import("./viewport.js").then(({ fitViewport }) => fitViewport()));
+if (document.body.classList.contains("room")) {
+  for (const view of [globalThis.visualViewport, globalThis]) view?.addEventListener("resize", fit, { once: true });
+  if (innerHeight < LOW_HEIGHT) fit();
+}

@@ -1,5 +1,5 @@
-// Names the day of the first chat in view while the line of that day is above the view. Who reads the end of the log of
-// today needs no such name.
+// Names the day of the first chat in view while the line of that day is above the view. At the end of a log of today the
+// name is hidden.
 
 import { dayOfChat, isToday } from "./groups.js";
 import { setText } from "./local_time.js";

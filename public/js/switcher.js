@@ -1,5 +1,6 @@
 // The quick switcher: a dialog that finds a room by its name.
 
+import { isComposing } from "./message_field.js";
 import { request } from "./request.js";
 import { matches } from "./room_search.js";
 
@@ -58,12 +59,12 @@ class Switcher {
     const { rooms } = await response.json();
     const all = new Map(found.map((room) => [room.href, room]));
     for (const { id, name } of rooms) all.set(`/room/${id}`, { href: `/room/${id}`, name });
-    if (this.#input.value === typed && all.size > found.length) this.#show([...all.values()]);
+    if (this.#input.value === typed && all.size > found.length) this.#show([...all.values()], this.#selected?.dataset.href);
   }
 
   #pressed(event) {
-    if (event.isComposing) return;
-    const selected = this.#list.querySelector("[aria-selected=true]");
+    if (isComposing(event)) return;
+    const selected = this.#selected;
     if (event.key === "Enter") this.#go(selected);
     else if (event.key === "ArrowDown") this.#select(selected?.nextElementSibling ?? selected);
     else if (event.key === "ArrowUp") this.#select(selected?.previousElementSibling ?? selected);
@@ -71,7 +72,12 @@ class Switcher {
     event.preventDefault();
   }
 
-  #show(rooms) {
+  get #selected() {
+    return this.#list.querySelector("[aria-selected=true]");
+  }
+
+  /** Shows rooms and selects the one with the address `href`, or the first. */
+  #show(rooms, href) {
     const options = rooms.map(({ href, name }, at) => {
       const option = create("li", { id: `switcher-${at}`, role: "option", dir: "auto", textContent: name });
       option.dataset.href = href;
@@ -79,7 +85,7 @@ class Switcher {
     });
     this.#list.replaceChildren(...options);
     this.#empty.hidden = options.length > 0;
-    this.#select(options[0]);
+    this.#select(options.find(({ dataset }) => dataset.href === href) ?? options[0]);
   }
 
   #select(option) {

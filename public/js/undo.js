@@ -18,13 +18,21 @@ export class Removals {
   #toast;
   /** The address and the number of the chat that is removed here and not yet at the site. */
   #pending = null;
+  #end = () => this.#toast.end();
 
   constructor(toast) {
     this.#toast = toast;
     // Nothing tells of the end of a page that a phone discards in the background.
     // A request that begins in `pagehide` may be lost on its way through a service worker.
-    for (const type of ["beforeunload", "pagehide"]) addEventListener(type, () => this.#pending && toast.end());
+    addEventListener("pagehide", () => this.#pending && toast.end());
     document.addEventListener("visibilitychange", () => document.hidden && this.#pending && toast.end());
+  }
+
+  /** Firefox keeps no page for Back that listens to `beforeunload`. */
+  #setPending(removal) {
+    this.#pending = removal;
+    if (removal) addEventListener("beforeunload", this.#end);
+    else removeEventListener("beforeunload", this.#end);
   }
 
   async remove(chat) {
@@ -36,7 +44,7 @@ export class Removals {
       onAction: () => this.#restore(removal),
       onEnd: () => this.#send(removal),
     });
-    this.#pending = removal;
+    this.#setPending(removal);
     await this.#collapse(chat);
     if (this.#pending === removal) this.keepHidden([elementOf(seq)].filter(Boolean));
   }
@@ -58,7 +66,7 @@ export class Removals {
 
   #restore(removal) {
     const { seq } = removal;
-    if (this.#pending === removal) this.#pending = null;
+    if (this.#pending === removal) this.#setPending(null);
     const chat = elementOf(seq);
     // Another device may have removed it meanwhile: then it has no content.
     if (!chat || chat.classList.contains("removed")) return;
@@ -67,7 +75,7 @@ export class Removals {
   }
 
   async #send(removal) {
-    this.#pending = null;
+    this.#setPending(null);
     const chat = elementOf(removal.seq);
     if (chat && !chat.hidden) setHidden(chat, true);
     const reason = await this.#delete(removal.address);

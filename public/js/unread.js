@@ -39,6 +39,12 @@ export class UnreadTracker {
     return no && at && !this.#isDismissed && this.#newest > no ? { no, at, count: this.#newest - no } : null;
   }
 
+  /** Changes the name of the room in the title of the page. */
+  rename(from, to) {
+    this.#title = this.#title.replace(from, () => to);
+    document.title = document.title.replace(from, () => to);
+  }
+
   /** Forgets the summary until more is unread. */
   dismiss() {
     this.#isDismissed = true;

@@ -50,7 +50,7 @@ async fn create(id: RoomId, form: Submission<'_, ChatForm>, ctx: RequestContext<
             let status = if posted.is_duplicate { Status::Ok } else { Status::Created };
             Ok(chat_json(&ctx, posted.chat).await?.with_status(status))
         })
-        .redirect(|posted| room_path_at(&room.log(&ctx.db), &posted.chat))
+        .redirect(|posted| format!("{}#chat-{}", room::path(id), posted.chat.seq))
         .invalid(async |errors| {
             let composer = Some(composer(&ctx, &form, &errors)?);
             room_page(&ctx, user, &room, RoomPageContent { composer, ..RoomPageContent::default() }).await

@@ -10,6 +10,14 @@ use crate::helpers::site::Site;
 
 const FIELD: &str = ".chat-editor textarea";
 const UNDO: &str = "#toast button";
+const COUNT_DELETIONS: &str = "
+    const send = window.fetch;
+    window.deletions = 0;
+    window.fetch = (address, options) => {
+        if (options?.method === 'DELETE') window.deletions += 1;
+        return send(address, options);
+    };
+";
 /// What the menu offers.
 const OFFERED: &str = "return [...document.querySelectorAll('.chat-menu li:not([hidden]) [data-action]')].map((one) => one.dataset.action);";
 
@@ -49,6 +57,22 @@ impl Browser {
         self.find(".chat-menu[open]").await;
     }
 
+    /// Focuses the button of the notice, which stays as long as it has the focus.
+    async fn hold_notice(&self) {
+        self.find(UNDO).await;
+        self.run("document.querySelector(arguments[0]).focus();", json!([UNDO])).await;
+    }
+
+    async fn click_notice(&self) {
+        self.hold_notice().await;
+        self.click(UNDO).await;
+    }
+
+    /// How many deletions the page has sent since `COUNT_DELETIONS`.
+    async fn deletions(&self) -> serde_json::Value {
+        self.run("return window.deletions;", json!([])).await
+    }
+
     async fn value(&self, css: &str) -> String {
         self.find(css).await.prop("value").await.unwrap().unwrap_or_default()
     }
@@ -79,19 +103,20 @@ async fn own_chats_are_edited_and_deleted_by_mouse_and_keyboard_and_both_can_be_
     browser.type_keys(", changed").await;
     browser.press(ENTER).await;
     browser.shows(&["one", "two, changed", "three", "of another"]).await;
-    browser.click(UNDO).await;
+    browser.click_notice().await;
     browser.shows(&["one", "two", "three", "of another"]).await;
     assert_eq!(browser.value("#composer textarea").await, "a draft");
 
     // What is deleted is gone from the page at once, and comes back.
+    browser.run(COUNT_DELETIONS, json!([])).await;
     browser.opens_menu("#chat-1").await;
     browser.click(".chat-menu [data-action=delete]").await;
     browser.shows(&["two", "three", "of another"]).await;
     browser.find("#chat-2:not(.grouped)[data-day]").await;
-    has(&guest, &room, &["one", "two", "three", "of another"]).await;
-    browser.click(UNDO).await;
+    browser.click_notice().await;
     browser.shows(&["one", "two", "three", "of another"]).await;
     browser.find("#chat-2.grouped").await;
+    assert_eq!(browser.deletions().await, json!(0));
 
     // Others' chats are not offered to be changed, and no chat is below the toolbar for longer than it is used.
     browser.opens_menu("#chat-4").await;
@@ -119,10 +144,15 @@ async fn own_chats_are_edited_and_deleted_by_mouse_and_keyboard_and_both_can_be_
     browser.find("#chat-3:focus").await;
 
     // Another deletion sends the one before, and leaving the page sends the last.
+    browser.hold_notice().await;
+    assert_eq!(browser.deletions().await, json!(0));
+    browser.run("document.getElementById('chat-3').focus();", json!([])).await;
     browser.press(DELETE).await;
     browser.find(".chat-menu [data-action=delete]:focus").await;
     browser.press(ENTER).await;
     browser.shows(&["one", "of another"]).await;
+    browser.hold_notice().await;
+    assert_eq!(browser.deletions().await, json!(1));
     has(&guest, &room, &["one", "", "three", "of another"]).await;
     browser.goto(&format!("{}/room", site.address)).await;
     has(&guest, &room, &["one", "", "", "of another"]).await;
@@ -175,7 +205,7 @@ async fn an_edit_or_a_deletion_that_fails_loses_no_words() {
     browser.find("#toast.error").await;
     browser.shows(&["one", "two", "elsewhere", "of another"]).await;
     browser.run("window.fetch = window.send;", json!([])).await;
-    browser.click(UNDO).await;
+    browser.click_notice().await;
     browser.shows(&["one", "elsewhere", "of another"]).await;
     // It is sent when the notice ends.
     has(&guest, &room, &["one", "", "elsewhere", "of another"]).await;
@@ -188,6 +218,15 @@ async fn an_edit_or_a_deletion_that_fails_loses_no_words() {
         assert!(copied.contains(part), "{copied:?}");
     }
     assert_eq!((copied.matches("one").count(), copied.matches("desk").count()), (1, 2), "{copied:?}");
+
+    // A page with an edit stays when its reader is signed out.
+    browser.type_into("#composer textarea", "\u{e013}").await;
+    browser.find(&format!("#chat-3 {FIELD}:focus")).await;
+    browser.type_keys(", unsaved").await;
+    let sign_out = "return fetch('/session', { method: 'DELETE', body: new URLSearchParams() }).then(() => 1);";
+    browser.run(sign_out, json!([])).await;
+    browser.find("#connection[data-state=signedOut]").await;
+    assert_eq!(browser.value(FIELD).await, "elsewhere, unsaved");
     browser.close().await;
 }
 
@@ -211,6 +250,7 @@ async fn on_a_touch_screen_a_tap_opens_what_can_be_done() {
     browser.find(".chat-menu.sheet[open]").await;
     browser.tap(".chat-menu [data-action=delete]").await;
     browser.shows(&["one", "three", "of another"]).await;
+    browser.hold_notice().await;
     browser.tap(UNDO).await;
     browser.shows(&["one", "two\nmore", "three", "of another"]).await;
     has(&guest, &room, &["one", "two\nmore", "three", "of another"]).await;

@@ -169,7 +169,7 @@ async fn a_site_killed_before_it_wiped_shows_nothing_and_the_next_start_wipes() 
         "chats": 1_i64, "at": DateTime::now(),
     };
     all.insert_one(entry).await.unwrap();
-    assert!(!person.get(&room).await.body.contains("a secret"));
+    assert!(!person.get(&format!("{room}/chat")).await.body.contains("a secret"));
     assert_eq!(holding(&site.database, "a secret").await, 1);
 
     let _next = Site::on(&site.database).await;

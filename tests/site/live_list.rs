@@ -140,32 +140,34 @@ async fn the_list_moves_without_a_reload_and_never_under_the_pointer_or_the_focu
     point_at(&browser, "#rooms li:last-child").await;
     guest.say(&two, "under the pointer").await;
     let three = guest.make_room("three").await;
-    shows(&browser, &["one: hello", "two: under the pointer"]).await;
+    // What is said later arrives later.
+    guest.say(&one, "later").await;
+    shows(&browser, &["one: later", "two: under the pointer"]).await;
     point_at(&browser, "main").await;
-    shows(&browser, &["three: ", "two: under the pointer", "one: hello"]).await;
+    shows(&browser, &["one: later", "three: ", "two: under the pointer"]).await;
 
     browser.run("document.querySelector('#rooms li:last-child a').focus({ focusVisible: true });", json!([])).await;
-    guest.say(&one, "with the focus").await;
-    shows(&browser, &["three: ", "two: under the pointer", "one: with the focus"]).await;
+    guest.say(&two, "with the focus").await;
+    shows(&browser, &["one: later", "three: ", "two: with the focus"]).await;
     let focused = browser.run("return document.activeElement.getAttribute('href');", json!([])).await;
-    assert_eq!(focused, json!(one));
+    assert_eq!(focused, json!(two));
     browser.run("document.activeElement.blur();", json!([])).await;
-    shows(&browser, &["one: with the focus", "three: ", "two: under the pointer"]).await;
+    shows(&browser, &["two: with the focus", "one: later", "three: "]).await;
 
     // In a room its own socket carries the list; the mark of the room stays.
     browser.goto(&format!("{}{two}", site.address)).await;
     browser.find("#connection[data-state=connected]").await;
     guest.say(&three, "elsewhere").await;
-    shows(&browser, &["three: elsewhere", "one: with the focus", "two: under the pointer"]).await;
+    shows(&browser, &["three: elsewhere", "two: with the focus", "one: later"]).await;
     browser.say("here").await;
-    shows(&browser, &["two: here", "three: elsewhere", "one: with the focus"]).await;
+    shows(&browser, &["two: here", "three: elsewhere", "one: later"]).await;
     assert_eq!(browser.count("#rooms li:first-child > [aria-current=page] .online").await, 1);
     assert_eq!(browser.count("#rooms [aria-current]").await, 1);
     change(&guest, &three, &[("_method", "delete")]).await;
-    shows(&browser, &["two: here", "one: with the focus"]).await;
+    shows(&browser, &["two: here", "one: later"]).await;
     browser.type_into("#room-query", "on").await;
     guest.say(&two, "hidden by the filter").await;
-    shows(&browser, &["two: hidden by the filter", "one: with the focus"]).await;
+    shows(&browser, &["two: hidden by the filter", "one: later"]).await;
     assert_eq!(browser.count("#rooms li:not([hidden])").await, 1);
     browser.close().await;
 }

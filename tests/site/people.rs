@@ -207,7 +207,7 @@ async fn who_is_signed_out_is_sent_to_sign_in_and_back() {
 async fn the_door_is_for_newcomers_unless_one_has_been_here_and_says_what_happened() {
     let site = Site::start().await;
     let door = async |person: &Person, path: &str| person.get(path).await.body;
-    let first = |page: &str| attribute_of(page, ".door.first", "id").unwrap();
+    let first = |page: &str| attribute_of(page, ".auth-form.first", "id").unwrap();
     let notice = |page: &str| text_of(page, ".notice");
     let person = site.visitor();
     let page = door(&person, "/user?next=/room/0123456789abcdef01234567").await;

@@ -466,9 +466,9 @@ async fn a_field_with_a_fault_is_where_one_is_after_sending() {
     browser.on(Device::Phone).await;
     let shown = "return ['sign-in', 'sign-up'].filter((id) => document.getElementById(id).checkVisibility());";
     assert_eq!(browser.run(shown, json!([])).await, json!(["sign-in"]));
-    browser.click("#sign-in .other-door a").await;
+    browser.click("#sign-in .auth-switch a").await;
     assert_eq!(browser.run(shown, json!([])).await, json!(["sign-up"]));
-    browser.click("#sign-up .other-door a").await;
+    browser.click("#sign-up .auth-switch a").await;
     assert_eq!(browser.run(shown, json!([])).await, json!(["sign-in"]));
     browser.close().await;
 }
