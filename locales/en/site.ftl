@@ -86,6 +86,7 @@ more-actions = More actions
 copy-link = Copy link
 copy-text = Copy text
 message-details = Show details
+message-changed = This message was edited elsewhere. Saving replaces that edit.
 message-edited = Message edited.
 message-was-deleted = Message deleted.
 copied = Copied.

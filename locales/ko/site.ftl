@@ -102,6 +102,7 @@ more-actions = 더보기
 copy-link = 링크 복사
 copy-text = 텍스트 복사
 message-details = 자세히 보기
+message-changed = 다른 곳에서 수정된 메시지예요. 저장하면 그 내용이 바뀌어요.
 message-edited = 메시지를 수정했어요.
 message-was-deleted = 메시지를 삭제했어요.
 copied = 복사했어요.

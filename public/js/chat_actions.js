@@ -32,11 +32,12 @@ export class ChatActions {
     const last = [...this.#options.feed.querySelectorAll(".own:not([hidden])")].at(-1);
     if (!last) return false;
     const { composer } = this.#options;
+    const { readOnly } = composer;
     // Keys that are typed before the editor opens would become a message.
     composer.readOnly = true;
     this.#load()
       .then(() => this.#tools?.edit(last, true))
-      .finally(() => (composer.readOnly = false));
+      .finally(() => (composer.readOnly = readOnly));
     return true;
   }
 

@@ -2,7 +2,9 @@
 
 import { MessageField, isComposing, isSendKey } from "./message_field.js";
 import { request } from "./request.js";
+import { session } from "./storage.js";
 
+const keptKey = ({ address }) => `edit ${document.body.dataset.currentUser} ${address}`;
 const elementOf = (seq) => document.getElementById(`chat-${seq}`);
 
 /** Sends a text. Returns the chat, or why it was refused. */
@@ -48,6 +50,10 @@ export class ChatEditor {
     remove.addEventListener("click", () => this.#remove());
     cancel.addEventListener("click", () => this.#cancel());
     this.#form.addEventListener("keydown", (event) => this.#pressed(event));
+    // A page that is left with an open editor offers its text again.
+    addEventListener("pagehide", () => {
+      if (this.#edit && this.#field.text !== this.#edit.text) session.set(keptKey(this.#edit), this.#field.text);
+    });
   }
 
   get isEditing() {
@@ -67,7 +73,8 @@ export class ChatEditor {
     this.#form.elements.text.readOnly = false;
     this.#show(element);
     this.#field.clearError();
-    this.#field.setText(this.#unsaved.get(seq) ?? text);
+    this.#field.setText(this.#unsaved.get(seq) ?? session.get(keptKey(this.#edit)) ?? text);
+    session.remove(keptKey(this.#edit));
     this.#field.focus();
     element.scrollIntoView({ block: "nearest" });
   }
@@ -79,7 +86,10 @@ export class ChatEditor {
     const { savedRev } = this.#edit;
     if (chat.classList.contains("removed")) this.#lose();
     else if (savedRev !== null && Number(chat.dataset.rev) >= savedRev) this.#close(chat);
-    else this.#move(chat);
+    else {
+      this.#move(chat);
+      if (!this.#edit.isSaving) this.#field.showError(this.#toast.texts.changed);
+    }
   }
 
   async #fetch(address) {

@@ -181,6 +181,11 @@ async fn an_edit_or_a_deletion_that_fails_loses_no_words() {
     let change = "return fetch(arguments[0], { method: 'PUT', body: new URLSearchParams({ text: 'elsewhere' }) }).then(() => 1);";
     browser.run(change, json!([format!("{room}/chat/3")])).await;
     browser.find("#chat-3.editing .text.edited").await;
+    eventually("a warning", || async {
+        let warning = browser.find("#chat-3 .chat-editor [data-error-for=text]").await.text().await.ok()?;
+        warning.contains("edited elsewhere").then_some(())
+    })
+    .await;
     browser.find(&format!("#chat-3 {FIELD}:focus")).await;
     browser.type_keys("!").await;
     assert_eq!(browser.value(FIELD).await, "\u{202e}three!");
