@@ -11,6 +11,7 @@ use tokio::process::Command;
 
 use crate::helpers::images::{encoded, four_colour_image, free_port, site_with_images};
 use crate::helpers::page::Page;
+use crate::helpers::page::text_of;
 use crate::helpers::pausing_proxy::PausingProxy;
 use crate::helpers::person::{Answer, PASSWORD, Person};
 use crate::helpers::process::{Process, command};
@@ -93,7 +94,8 @@ async fn seen(person: &Person, rooms: &[&String], people: &[String]) -> BTreeMap
         }
     }
     for id in people {
-        seen.insert(id.clone(), person.get(&format!("/user/{id}")).await.body);
+        let card = person.get(&format!("/user/{id}")).await.body;
+        seen.insert(id.clone(), text_of(&card, "main").unwrap());
     }
     seen
 }
