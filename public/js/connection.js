@@ -1,15 +1,12 @@
 // The connection to a room: a WebSocket from the page's cursor, opened again after every break. Where sockets are
 // blocked the page polls, and tries a socket from time to time.
 
-import { Backoff, sleep } from "./backoff.js";
+import { sleep } from "./backoff.js";
 import { LiveSocket, SIGNED_OUT } from "./live_socket.js";
 import { request } from "./request.js";
 
-const FIRST_PAUSE = 500;
 /** How many sockets in a row may be refused before the page polls. */
 const MAX_REFUSALS = 2;
-/** How long the site may hold a poll, in seconds. */
-const POLL_WAIT = 25;
 const REQUEST_TIMEOUT = 10_000;
 /** How long a socket may take to deliver an entry that the site has acknowledged. */
 const DELIVERY_TIME = 2_000;
@@ -92,23 +89,23 @@ export class RoomConnection {
   async #poll() {
     if (this.#polling) return;
     const polling = (this.#polling = new AbortController());
-    const backoff = new Backoff(FIRST_PAUSE);
-    while (!polling.signal.aborted && !this.#live.isEnded) {
-      try {
-        const timeout = POLL_WAIT * 1_000 + REQUEST_TIMEOUT;
-        const response = await this.#get(`&wait=${POLL_WAIT}`, timeout, polling.signal);
-        if (this.#navigateOnError(response.status)) return;
-        if (!response.ok) throw new Error(response.status);
-        if (response.status === 200) this.#onMessage(await response.text());
-        backoff.reset();
-        this.#onState("connected");
-      } catch {
-        if (polling.signal.aborted) break;
-        this.#disconnected();
-        await sleep(backoff.next(), polling.signal);
-      }
-    }
+    const { poll } = await import("./polling.js").catch(() => ({}));
+    await poll?.({
+      get: (query, timeout) => this.#get(query, timeout, polling.signal),
+      isEnded: () => polling.signal.aborted || this.#live.isEnded,
+      onResponse: (response) => this.#answered(response),
+      onLost: () => this.#disconnected(),
+      signal: polling.signal,
+    });
     if (this.#polling === polling) this.#polling = null;
+  }
+
+  /** Takes the answer to a poll. */
+  async #answered(response) {
+    if (this.#navigateOnError(response.status)) return;
+    if (!response.ok) throw new Error(response.status);
+    if (response.status === 200) this.#onMessage(await response.text());
+    this.#onState("connected");
   }
 
   /** Fetches what the page has missed. Returns whether the page is being left. */

@@ -63,28 +63,14 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-const UNITS = [
-  [DAY, "day"],
-  [DAY / 24, "hour"],
-  [DAY / 1_440, "minute"],
-];
-
-/** Returns how long ago a time was, in the largest unit that fits. */
-function timeAgo(at) {
-  const span = Math.max(0, Date.now() - at);
-  const [length, unit] = UNITS.find(([length]) => span >= length) ?? [Infinity, "second"];
-  return relative.format(-Math.floor(span / length), unit);
-}
-
-/** Writes the times below an element. `data-relative` and `data-format` choose how. Times in a feed belong to `groups.js`. */
+/** Writes the times below an element. `data-format` chooses how; `data-relative` belongs to `time_ago.js`. Times in a feed belong to `groups.js`. */
 export function localize(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
     time.title = formats.full.format(at);
     if (time.closest("chat-feed")) continue;
-    if ("relative" in time.dataset) setText(time, timeAgo(at));
-    else setText(time, time.dataset.format === "date" ? formats.long.format(at) : timeInWords(at));
+    if (!("relative" in time.dataset)) setText(time, time.dataset.format === "date" ? formats.long.format(at) : timeInWords(at));
   }
 }
 

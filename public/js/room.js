@@ -1,6 +1,6 @@
 // A room's page, live. Everything here also works as plain forms and links.
 
-import { Announcer, withoutAnnouncing } from "./announcements.js";
+import { withoutAnnouncing } from "./announcements.js";
 import { ChatActions } from "./chat_actions.js";
 import { Composer } from "./composer.js";
 import { RoomConnection } from "./connection.js";
@@ -25,7 +25,14 @@ const rooms = byId("rooms");
 const roomName = byId("room-name");
 const form = byId("composer");
 const dialog = byId("help");
-const announcer = new Announcer(byId("announcement"));
+let announcer = null;
+/** Announces how many chats came `direction`: "newer" or "older". */
+const announce = async (direction, count) => {
+  if (!count) return;
+  const { Announcer } = await import("./announcer.js");
+  announcer ??= new Announcer(byId("announcement"));
+  announcer.add(direction, count);
+};
 /** Looked up each time: frames of the site replace the element. */
 const connectionStatus = () => byId("connection");
 let outbox = null;
@@ -38,13 +45,6 @@ const added = (chats) => {
   decorate(feed, chats);
   actions.added(chats);
   outbox?.regroup();
-};
-
-/** New chats at the end rise a little into view. */
-const rise = (chats) => {
-  if (document.hidden || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-  const frames = [{ transform: "translateY(4px)", opacity: 0.5 }, {}];
-  for (const chat of chats) if (!chat.nextElementSibling) chat.animate(frames, { duration: 120, easing: "ease-out" });
 };
 
 const removeCurrentUser = (typing) => {
@@ -81,8 +81,7 @@ const onFragment = (fragment) => {
       return [...chats, ...outside].filter(isNew);
     });
   const chats = isBulk ? withoutAnnouncing(feed, insert) : insert();
-  if (isBulk) announcer.add("newer", chats.length);
-  else rise(chats);
+  if (isBulk) announce("newer", chats.length);
   connection.advance(upto);
   if (chats.length) help?.then((notify) => notify?.(chats.at(-1)));
   if (feed.childElementCount > MAX_CHATS) loadPagination().then((pages) => pages.trim());
@@ -252,7 +251,7 @@ outbox = new Outbox({
 const onLoaded = (chats, direction) => {
   added(chats);
   unread.drawDivider();
-  if (direction) announcer.add(direction, chats.filter(({ hidden }) => !hidden).length);
+  if (direction) announce(direction, chats.filter(({ hidden }) => !hidden).length);
 };
 // On a device with a keyboard the composer gets the focus, unless the reader opened a link to a chat.
 if (!position && isLatest && !isTouch() && document.activeElement === document.body) {

@@ -69,13 +69,13 @@ fn code(name: &str) -> Option<String> {
     Some(without_comments(str::from_utf8(&Public::get(name)?.data).ok()?))
 }
 
-/// Removes comments and indentation. A comment must start and end with its line.
+/// Removes comments, indentation and empty lines. A comment must start and end with its line.
 fn without_comments(text: &str) -> String {
     let (mut code, mut in_comment) = (String::with_capacity(text.len()), false);
     for line in text.lines() {
         let trimmed = line.trim();
         in_comment |= trimmed.starts_with("/*");
-        if !in_comment && !trimmed.starts_with("//") {
+        if !in_comment && !trimmed.is_empty() && !trimmed.starts_with("//") {
             code.push_str(trimmed);
             code.push('\n');
         }

@@ -69,7 +69,7 @@ const CHAT_WALK: &[(&str, &str)] = &[
     ("public/js/groups.js", "export function group("),
     ("public/js/scroll.js", "receive("),
     ("public/js/unread.js", "export class UnreadTracker"),
-    ("public/js/announcements.js", "export class Announcer"),
+    ("public/js/announcer.js", "export class Announcer"),
     ("public/js/notifications.js", "export function notifications("),
 ];
 
