@@ -9,7 +9,7 @@ use crate::models::values::Nickname;
 /// White text has a contrast of at least 4.5:1 on each (WCAG 2.2, 1.4.3).
 const COLOURS: [&str; 12] = [
     "#8a4b3d", "#7a5a2b", "#5c6632", "#3f6b4a", "#2f6b66", "#2f6480", "#3c5a91", "#574f96", "#744a8c", "#8a4572",
-    "#8c4456", "#5d5a55",
+    "#8c4456", "#a04468",
 ];
 
 /// The ground of a deleted user's silhouette.
