@@ -26,7 +26,7 @@ struct Public;
 const BUNDLES: [(&str, &[&str]); 4] = [
     ("css/bundle-site.css", &["tokens", "base", "header", "layout", "forms"]),
     ("css/bundle-shell.css", &["menu", "sidebar", "rooms"]),
-    ("css/bundle-room.css", &["chat", "markup", "room", "log", "outbox", "composer", "dialog"]),
+    ("css/bundle-room.css", &["chat", "markup", "room", "log", "outbox", "composer", "dialog", "print"]),
     ("css/bundle-stream.css", &["tokens", "base", "chat", "markup", "stream"]),
 ];
 
