@@ -22,6 +22,7 @@ use crate::server::Stack;
 
 /// Precedes the number in a chat's text. It occurs in no page and no protocol.
 const MARKER: &str = "№";
+const LIST_CHANGES: &[u8] = b"<ul id=\"rooms-changes\"";
 
 /// The chats that were posted and delivered in one measurement.
 #[derive(Default)]
@@ -202,6 +203,10 @@ async fn read(
     while let Some(Ok(message)) = source.next().await {
         let Message::Text(text) = message else { continue };
         let bytes = text.as_bytes();
+        // The list of rooms shows the last chat again.
+        if bytes.starts_with(LIST_CHANGES) {
+            continue;
+        }
         if stack == Stack::Express && bytes.starts_with(b"43") {
             if let Some(writer) = pending.borrow_mut().remove(&number(&bytes[2..])) {
                 let _ = writer.send(());
