@@ -42,7 +42,7 @@ struct RoomPresence {
     room: RoomId,
 }
 
-struct RemotePresence {
+struct RemoteReport {
     received_at: Instant,
     people: Vec<UserId>,
     count: usize,
@@ -52,7 +52,7 @@ struct RemotePresence {
 struct PresenceState {
     /// Users with their number of sockets.
     here: HashMap<UserId, usize>,
-    remote: HashMap<InstanceId, RemotePresence>,
+    remote: HashMap<InstanceId, RemoteReport>,
     /// Users with the time of their last report.
     typing: HashMap<UserId, Instant>,
     /// What was last published to the other instances.
@@ -107,7 +107,7 @@ impl Presence {
 
     pub(super) fn set_remote(&self, instance: InstanceId, people: Vec<UserId>, count: i64) {
         let remote =
-            RemotePresence { received_at: Instant::now(), people, count: usize::try_from(count).unwrap_or_default() };
+            RemoteReport { received_at: Instant::now(), people, count: usize::try_from(count).unwrap_or_default() };
         self.update(|people| drop(people.remote.insert(instance, remote)));
     }
 

@@ -32,7 +32,7 @@ const MAX_BYTES: usize = 2 << 20;
 const COLLECT_TIME: Duration = Duration::from_millis(50);
 /// The time between two updates. Each socket adds to it, because each update costs one system call a socket.
 const INTERVAL: Duration = Duration::from_secs(1);
-const INTERVAL_PER_SOCKET: Duration = Duration::from_millis(5);
+const INTERVAL_PER_SOCKET: Duration = Duration::from_millis(10);
 const MAX_INTERVAL: Duration = Duration::from_secs(10);
 /// How long a lost hint may go unnoticed.
 const CHECK_INTERVAL: Duration = Duration::from_secs(15);
