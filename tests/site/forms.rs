@@ -6,11 +6,11 @@ use sarangbang::controllers;
 use scraper::{ElementRef, Html, Selector};
 
 use crate::helpers::browser::Browser;
-use crate::helpers::eventually;
 use crate::helpers::images::site_with_images;
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::{Answer, PASSWORD, Person};
 use crate::helpers::site::Site;
+use crate::helpers::{eventually, within_timeout};
 
 /// The id of a person.
 async fn id(person: &Person) -> String {
@@ -316,5 +316,16 @@ async fn a_page_of_one_person_does_nothing_in_the_name_of_another() {
         let said = guest.open(&path).await;
         assert_eq!(said.texts(), if script { vec!["said"] } else { vec![] });
         browser.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_with_a_meaning_for_rocket_are_no_fields_and_end() {
+    let site = Site::start().await;
+    site.person("gildong").await;
+    for name in ["=", "=x", "[x]=", "a[b]=c", "a.=", "a[", "]", ".", "userId[x]=", ""] {
+        let fields = [(name, "x"), ("userId", "gildong"), ("userPassword", PASSWORD)];
+        let answer = within_timeout(name, site.visitor().post("/session", &fields)).await;
+        assert_eq!(answer.status, 303, "{name:?}");
     }
 }

@@ -18,7 +18,8 @@ pub(crate) struct Submission<'r, T> {
 
 impl<'r, T: FromForm<'r>> Submission<'r, T> {
     pub(crate) fn parse(fields: &'r FormFields) -> Result<Self> {
-        let values = fields.iter().map(|(name, value)| ValueField::from((name, value)));
+        let known = fields.iter().filter(|(name, _)| is_plain(name));
+        let values = known.map(|(name, value)| ValueField::from((name, value)));
         let Contextual { value, context } = Form::parse_iter(values).map_err(|_| Error::BadRequest)?;
         let value = match value {
             Some(value) => Ok(value),
@@ -46,6 +47,12 @@ impl<'r, T> Submission<'r, T> {
     {
         self.fields.values(field).next().unwrap_or(stored)
     }
+}
+
+/// Returns whether a name has no characters with a meaning in Rocket's names. No field of the site has one. Rocket 0.5
+/// reads a part of a name that begins with `=` without an end.
+fn is_plain(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 /// Returns the errors of a form's fields.
