@@ -13,6 +13,11 @@ const KEPT = MAX_CHATS - 300;
 
 const numberOf = (chat) => Number(chat?.dataset.no ?? 0);
 
+/** Returns whether no chat lies between those of two feeds. */
+const adjoins = (one, other) =>
+  numberOf(one.firstElementChild) <= numberOf(other.lastElementChild) + 1 &&
+  numberOf(other.firstElementChild) <= numberOf(one.lastElementChild) + 1;
+
 export class Pagination {
   #feed;
   #scroller;
@@ -47,7 +52,7 @@ export class Pagination {
     if (this.#loading) this.#held.push(...chats);
   }
 
-  /** Replaces the chats by those around chat number `no`. Returns whether that worked. */
+  /** Loads the chats around chat number `no`, and keeps those of the page if they adjoin. Returns whether that worked. */
   around(no) {
     return this.#replace(`?before=${no + AROUND + 1}`, no + AROUND);
   }
@@ -87,6 +92,11 @@ export class Pagination {
   async #replace(query, last) {
     while (this.#loading) await this.#loading;
     return this.#fetch(query, (fragment) => {
+      if (adjoins(this.#feed, fragment)) {
+        const end = numberOf(fragment.lastElementChild);
+        const isFollowed = end > numberOf(this.#feed.lastElementChild) ? end >= last : hasNewer();
+        return this.#scroll.hold(() => this.#add(merge(this.#feed, fragment), isFollowed));
+      }
       const chats = [...fragment.children].map((chat) => document.adoptNode(chat));
       this.#feed.replaceChildren(...chats);
       this.#add(chats, numberOf(chats.at(-1)) >= last);

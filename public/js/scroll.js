@@ -66,6 +66,8 @@ export class ScrollManager {
 
   /** Changes the feed and keeps the view. */
   hold(change) {
+    // The reader may have scrolled since the last event.
+    if (this.#scroller.scrollTop !== this.#top) this.#scrolled();
     const wasAtEnd = this.#isAtEnd;
     const anchor = wasAtEnd ? null : this.#firstInView();
     const top = anchor?.getBoundingClientRect().top;
@@ -82,8 +84,8 @@ export class ScrollManager {
 
   /** Changes the feed and keeps the view. `change` returns the new chats of others, also those that are not loaded. */
   receive(change) {
-    const wasAtEnd = this.#isAtEnd;
     return this.hold(() => {
+      const wasAtEnd = this.#isAtEnd;
       const chats = change();
       this.#unread.received(chats, wasAtEnd);
       this.#unread.drawDivider();
