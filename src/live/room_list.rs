@@ -404,7 +404,7 @@ mod tests {
     #[test]
     fn the_interval_grows_with_sockets_up_to_a_maximum() {
         assert_eq!(interval(0), Duration::from_secs(1));
-        assert_eq!(interval(200), Duration::from_secs(2));
+        assert_eq!(interval(200), Duration::from_secs(3));
         assert_eq!(interval(usize::MAX), MAX_INTERVAL);
     }
 }

@@ -152,7 +152,9 @@ async fn the_browsers_back_leads_to_the_place_and_the_draft() {
         let news = guest.say(&path, "said meanwhile").await["seq"].as_i64().unwrap();
         browser.client.back().await.unwrap();
         browser.find("#connection[data-state=connected]").await;
-        browser.find(&format!("#chat-{news}")).await;
+        // Far up the page may hold chats around the place only, and lead to the newer ones.
+        let newer = if far_up { ", #load-newer" } else { "" };
+        browser.find(&format!("#chat-{news}{newer}")).await;
         if far_up {
             eventually("the place", || async {
                 let now = self::number(&browser, top).await?;

@@ -31,6 +31,26 @@ impl WebDriverCompatibleCommand for ClearCache {
     }
 }
 
+/// Starts chromedriver on a free port. It ends at once if the port that it got for IPv6 is taken for IPv4.
+async fn start_driver() -> Option<(Child, String)> {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .expect("chromedriver is installed by bin/test");
+    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let port = loop {
+        let line = lines.next_line().await.unwrap()?;
+        if let Some((_, port)) = line.split_once("started successfully on port ") {
+            break port.trim_end_matches('.').to_owned();
+        }
+    };
+    // Its later words must not fill the pipe.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    Some((driver, port))
+}
+
 /// A browser window with a profile of its own.
 pub struct Browser {
     pub client: Client,
@@ -43,24 +63,14 @@ impl Browser {
     pub async fn open(script: bool) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let profile = folder(&format!("profile-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .expect("chromedriver is installed by bin/test");
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = within_timeout("chromedriver to start", async {
+        let (driver, port) = within_timeout("chromedriver to start", async {
             loop {
-                let line = lines.next_line().await.unwrap().expect("chromedriver says where it is");
-                if let Some((_, port)) = line.split_once("started successfully on port ") {
-                    return port.trim_end_matches('.').to_owned();
+                if let Some(started) = start_driver().await {
+                    return started;
                 }
             }
         })
         .await;
-        // Its later words must not fill the pipe.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let profile_argument = format!("--user-data-dir={}", profile.display());
         let capabilities = json!({
             // A page with an endless frame is never loaded to its end.
