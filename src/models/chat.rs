@@ -322,7 +322,7 @@ impl Chat {
             }
             EntryKind::Edited if entry.seq > self.rev && !self.removed => self.text = text(entry),
             EntryKind::Edited => {}
-            EntryKind::Said | EntryKind::Closed | EntryKind::Unknown => return,
+            EntryKind::Said | EntryKind::Joined | EntryKind::Left | EntryKind::Closed | EntryKind::Unknown => return,
         }
         self.rev = self.rev.max(entry.seq);
     }

@@ -8,6 +8,9 @@ pub struct Head {
     pub no: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) at: Option<DateTime>,
+    /// Events since the last chat.
+    #[serde(skip)]
+    pub(crate) events: i64,
     /// Whether the last entry is *closed*.
     #[serde(skip)]
     pub closed: bool,

@@ -542,7 +542,7 @@ mod tests {
     }
 
     fn top(at: i64, closed: bool) -> Head {
-        Head { seq: 1, no: 1, at: Some(DateTime::from_millis(at)), closed }
+        Head { seq: 1, no: 1, at: Some(DateTime::from_millis(at)), events: 0, closed }
     }
 
     fn document(number: usize, name: &str) -> ListedDocument {

@@ -16,6 +16,7 @@ use parking_lot::MutexGuard;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::entry::EventPlace;
 use super::{Entry, EntryKind, MAX_HEAD_AGE, RoomLog, WINDOW_SIZE};
 use crate::error::{Error, Result};
 use crate::models::room::{Head, Room};
@@ -42,6 +43,10 @@ pub(crate) struct Draft {
     /// On *edited* and *removed*: the `seq` of the chat.
     of: Option<i64>,
     author: UserId,
+    /// On *joined* and *left*: whom the entry is about.
+    user: Option<UserId>,
+    /// Whether the entry shows as a line.
+    is_event: bool,
     nonce: Option<Nonce>,
     text: Option<ChatText>,
     /// On *edited*: its number among the chat's edits, set by the writer.
@@ -83,6 +88,18 @@ impl Draft {
         Self { of: Some(of), ..Self::new(EntryKind::Removed, author) }
     }
 
+    /// A membership that begins. `nonce` makes a repeated draft one entry.
+    pub(crate) fn joined(user: UserId, by: UserId, nonce: Nonce) -> Self {
+        let draft = Self::new(EntryKind::Joined, by);
+        Self { user: Some(user), is_event: true, nonce: Some(nonce), ..draft }
+    }
+
+    /// A membership that ends. A quiet one shows no line.
+    pub(crate) fn left(user: UserId, by: UserId, is_quiet: bool, nonce: Nonce) -> Self {
+        let draft = Self::new(EntryKind::Left, by);
+        Self { user: Some(user), is_event: !is_quiet, nonce: Some(nonce), ..draft }
+    }
+
     pub fn closed(author: UserId) -> Self {
         Self::new(EntryKind::Closed, author)
     }
@@ -93,6 +110,8 @@ impl Draft {
             kind,
             of: None,
             author,
+            user: None,
+            is_event: false,
             nonce: None,
             text: None,
             edit_number: None,
@@ -106,6 +125,7 @@ impl Draft {
 
     fn entry(&self, room: RoomId, head: Head) -> Entry {
         let said = self.kind == EntryKind::Said;
+        let events = if said { 0 } else { head.events + i64::from(self.is_event) };
         Entry {
             id: self.id,
             room,
@@ -113,10 +133,13 @@ impl Draft {
             kind: self.kind,
             no: said.then_some(head.no + 1),
             chats_before: (!said).then_some(head.no),
+            events: (events > 0).then_some(events),
+            place: if self.is_event { EventPlace::new(head.no, events) } else { None },
             of: self.of,
             was: None,
             edit_number: self.edit_number,
             author: self.author,
+            user: self.user,
             nonce: self.nonce.clone(),
             text: self.text.clone(),
             at: self.at,

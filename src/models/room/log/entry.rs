@@ -17,6 +17,10 @@ pub(crate) enum EntryKind {
     Said,
     Edited,
     Removed,
+    /// A person became a member.
+    Joined,
+    /// A person is no member any more. What follows is not for them.
+    Left,
     /// The last entry of a log.
     Closed,
     /// Written by a later version. Readers count it and skip it.
@@ -38,6 +42,9 @@ pub struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(rename = "chats")]
     pub(super) chats_before: Option<i64>,
+    /// On all kinds but *said*: the number of events since the last chat, this one included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) events: Option<i64>,
     /// On *edited* and *removed*: the `seq` of the chat.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) of: Option<i64>,
@@ -50,12 +57,45 @@ pub struct Entry {
     #[serde(rename = "edits")]
     pub(super) edit_number: Option<i64>,
     pub(crate) author: UserId,
+    /// On *joined* and *left*: whom the entry is about. The author added or removed them, or is the same person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<UserId>,
+    /// On events that show as a line: their place among the events behind one chat. See [`EventPlace`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) place: Option<EventPlace>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) nonce: Option<Nonce>,
     /// On *said* and *edited*, until it is wiped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<ChatText>,
     pub(crate) at: DateTime,
+}
+
+/// The chat before an event, and the number of the event behind that chat, in one number: so a page reads the events
+/// of its chats as one window of an index, and at most [`EventPlace::MAX_LINES`] + 1 behind each chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct EventPlace(i64);
+
+impl EventPlace {
+    /// Events shown behind one chat. One more stands for all others.
+    pub(crate) const MAX_LINES: i64 = 20;
+    const WIDTH: i64 = 32;
+
+    /// Returns the place of event `number`, from 1, behind chat `no`. `None`: it is not shown.
+    pub(super) fn new(no: i64, number: i64) -> Option<Self> {
+        (1..=Self::MAX_LINES + 1).contains(&number).then_some(Self(no * Self::WIDTH + number))
+    }
+
+    /// Returns the first and the last place behind the chats of a range.
+    pub(crate) fn window(first: i64, last: i64) -> (i64, i64) {
+        (first * Self::WIDTH, last * Self::WIDTH + Self::WIDTH - 1)
+    }
+
+    /// Returns whether the event stands for itself and all later ones behind the same chat.
+    pub(crate) fn is_beyond(self) -> bool {
+        self.0 % Self::WIDTH > Self::MAX_LINES
+    }
 }
 
 /// An edit or a removal, without its text.
@@ -80,6 +120,7 @@ impl StoredDocument for Entry {
             partial_index(doc! { "room": 1, "of": 1, "kind": 1, "seq": 1 }, "of"),
             partial_index(doc! { "room": 1, "was": 1, "seq": 1 }, "was"),
             partial_unique_index(doc! { "room": 1, "no": 1 }, "no"),
+            partial_index(doc! { "room": 1, "place": 1 }, "place"),
             partial_unique_index(doc! { "room": 1, "author": 1, "nonce": 1 }, "nonce"),
         ]
     }
@@ -105,6 +146,7 @@ impl From<&Entry> for Head {
             seq: entry.seq,
             no: entry.no.or(entry.chats_before).unwrap_or_default(),
             at: Some(entry.at),
+            events: entry.events.unwrap_or_default(),
             closed: entry.kind == EntryKind::Closed,
         }
     }
