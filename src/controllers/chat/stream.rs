@@ -39,12 +39,12 @@ async fn stream_page(
     let _live = ctx.hub.open(room).await?;
     let page = ctx.hub.page(room, PageAnchor::Latest).await?;
     let page = &page.fragment;
-    let feed = ctx.hub.feed(room, Some(page.upto)).await?;
+    let feed = ctx.hub.feed(room, user.id, Some(page.upto)).await?;
     let first = page.articles.first().map_or(page.upto + 1, |article| article.seq);
     let (locale, mut day) = (ctx.locale(), None);
     let view = StreamPage {
         theme: user.theme.map(Theme::as_str),
-        room: room::view(ctx, room, user),
+        room: room::view(ctx, room, user).await?,
         upto: page.upto,
         elements: page.elements(ctx.views, locale, &mut day)?,
     };
