@@ -14,6 +14,7 @@ mod headers;
 mod health;
 mod live;
 mod member;
+mod membership;
 pub(crate) mod metrics;
 mod picture;
 mod pwa;
@@ -46,6 +47,7 @@ pub fn routes() -> Vec<Route> {
         health::routes(),
         live::routes(),
         member::routes(),
+        membership::routes(),
         metrics::routes(),
         picture::routes(),
         pwa::routes(),

@@ -291,3 +291,23 @@ convert-to-closed-hint = { $count ->
    *[other] The { $count } people who have visited this room become its members. Everybody else loses access.
  }
 keep-latest-visitors = Keep only the 1,000 people who visited last
+
+direct-messages = Direct messages
+write-to-somebody = Write to somebody
+unread-count = { $count ->
+    [one] 1 unread message
+   *[other] { $count } unread messages
+ }
+mark-room-read = Mark as read
+room-notifications = Notifications
+members-and-notifications = Members and notifications
+level = Tell me about
+level-all = Every message
+level-all-hint = The count of new messages stands out
+level-mentions = Mentions
+level-mentions-hint = Other messages are counted quietly
+level-none = Nothing
+level-none-hint = Neither a count nor a notification
+level-hidden = Hide room
+level-hidden-hint = It leaves your list; mentions still reach you
+mark-unread = Mark as unread

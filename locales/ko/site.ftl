@@ -255,3 +255,20 @@ convert-to-closed-hint = { $count ->
    *[other] 방문한 적이 있는 { $count }명은 멤버로 남고, 나머지는 더 이상 볼 수 없어요.
  }
 keep-latest-visitors = 최근에 방문한 1,000명만 남기기
+
+direct-messages = 다이렉트 메시지
+write-to-somebody = 메시지 보낼 사람 찾기
+unread-count = 읽지 않은 메시지 { $count }개
+mark-room-read = 모두 읽음으로 표시
+room-notifications = 알림 설정
+members-and-notifications = 멤버와 알림
+level = 알림 받을 메시지
+level-all = 모든 메시지
+level-all-hint = 새 메시지 수를 눈에 띄게 표시해요
+level-mentions = 멘션만
+level-mentions-hint = 나머지는 조용히 세기만 해요
+level-none = 받지 않기
+level-none-hint = 숫자도 알림도 없어요
+level-hidden = 방 숨기기
+level-hidden-hint = 목록에서 사라지고 멘션만 받아요
+mark-unread = 읽지 않음으로 표시

@@ -164,6 +164,7 @@ export class ChatTools {
       delete: () => this.#remove(chat),
       link: () => this.copy(new URL(`/room/${room}?at=${no}#chat-${seq}`, location).href),
       copy: () => this.copy(chat.querySelector(".text").innerText),
+      unread: async () => (await import("./reading.js")).markUnread(no),
     };
     actions[action]();
   }

@@ -105,7 +105,7 @@ const reloadPictures = () => {
 
 const onMessage = (message) => {
   const element = parse(message);
-  if (element?.id === "rooms-changes") updateRooms(element);
+  if (/^unread-|-changes$/.test(element?.id)) updateRooms(element);
   else if (element?.id) onElement(element);
   else if (element) onFragment(element);
 };
@@ -137,6 +137,7 @@ const unread = new UnreadTracker({
   currentUser,
   key: `read ${currentUser} ${room}`,
   dividerText: link.dataset.divider,
+  onRead: async (no) => (await import("./reading.js")).readUpTo(no),
 });
 const navigation = performance.getEntriesByType("navigation")[0]?.type;
 const position = navigation === "back_forward" ? savedPosition() : null;

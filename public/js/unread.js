@@ -14,16 +14,18 @@ export class UnreadTracker {
   /** The last read entry before the divider, the number of its chat, and when it was read. */
   #lastRead;
   #hasUnread;
+  #onRead;
   #isDismissed = false;
   /** The highest known number of a chat. */
   #newest = 0;
 
   /** `key` is where the browser stores the last read entry. */
-  constructor({ feed, currentUser, key, dividerText }) {
+  constructor({ feed, currentUser, key, dividerText, onRead }) {
     this.#feed = feed;
     this.#currentUser = currentUser;
     this.#key = key;
     this.#dividerText = dividerText;
+    this.#onRead = onRead;
     this.#lastRead = this.#stored();
     this.#hasUnread = hasNewer() || [...feed.children].some((chat) => this.#isUnread(chat));
     // When all is read, chats that arrive later need no divider.
@@ -83,6 +85,7 @@ export class UnreadTracker {
   /** Stores that all is read, unless the page is hidden. */
   markRead() {
     if (document.hidden) return;
+    this.#onRead(this.#lastNumber());
     this.#hasUnread = false;
     const upto = Number(this.#feed.dataset.upto);
     const { seq, no } = this.#stored();

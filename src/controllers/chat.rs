@@ -107,6 +107,9 @@ async fn post(
     if posted.is_duplicate && posted.chat.removed && !ctx.wants_json() {
         return Err(Error::field("nonce", FieldError::NonceUsed));
     }
+    if !posted.is_duplicate {
+        ctx.hub.has_said(room, user, posted.chat.no);
+    }
     Ok(posted)
 }
 

@@ -23,6 +23,7 @@ struct DirectForm {
 async fn create(form: Submission<'_, DirectForm>, ctx: RequestContext<'_>) -> Result<Reply> {
     let user = ctx.rate_limited_user(|limits| &limits.rooms).await?;
     let room = user.direct_room(&ctx.db, &form.value()?.with).await?;
+    ctx.hub.memberships_changed(&room.people).await;
     if ctx.wants_json() {
         Reply::json(&room::view(&ctx, &room, user).await?)
     } else {

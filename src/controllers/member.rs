@@ -37,8 +37,8 @@ async fn index(id: RoomId, user: PageUser<'_>, ctx: RequestContext<'_>) -> Resul
 async fn create(id: RoomId, form: Submission<'_, MembersForm>, ctx: RequestContext<'_>) -> Result<Reply> {
     let user = ctx.rate_limited_user(|limits| &limits.edits).await?;
     let room = user.manageable_room(&ctx.db, id).await?;
-    let added = async { room.add_members(&ctx.db, user, &form.value()?.user).await };
-    ctx.reply(added.await)
+    let added = add(&ctx, user, &room, &form).await;
+    ctx.reply(added)
         .json(async |()| Ok(Reply::no_content()))
         .redirect(|()| room::members_path(id))
         .invalid(async |errors| members_page(&ctx, user, &room, ctx.field_messages(&errors)).await)
@@ -52,8 +52,21 @@ async fn destroy(id: RoomId, user: UserId, form: &FormFields, ctx: RequestContex
     let room = current_user.room(&ctx.db, id).await?;
     let is_quiet = form.values("quiet").next().is_some();
     room.remove_member(&ctx.db, current_user, user, is_quiet).await?;
+    ctx.hub.memberships_changed(&[user]).await;
     let next = if user == current_user.id { room::index_path() } else { room::members_path(id) };
     Ok(ctx.no_content_or_redirect(next))
+}
+
+async fn add(
+    ctx: &RequestContext<'_>,
+    user: &CurrentUser,
+    room: &models::Room,
+    form: &Submission<'_, MembersForm>,
+) -> Result<()> {
+    let users = &form.value()?.user;
+    room.add_members(&ctx.db, user, users).await?;
+    ctx.hub.memberships_changed(users).await;
+    Ok(())
 }
 
 /// Shows the members; `errors` are those of the form that adds some.
@@ -75,6 +88,7 @@ async fn members_page(
         return Reply::json(&json!({ "members": members }));
     }
     let room_view = room::view(ctx, room, user).await?;
-    let page = MembersPage { room: room_view, members, visitors, errors };
+    let level = room.visit(&ctx.db, user).await?.level(room).as_str();
+    let page = MembersPage { room: room_view, members, visitors, level, errors };
     shell_page(ctx, user, Some(room), "rooms/members.html.tera", &page).await
 }

@@ -15,10 +15,13 @@ use super::request_context::RequestContext;
 use super::shell::shell_page;
 use crate::error::{Error, FieldError, FieldErrors, Result};
 use crate::models::chat::{CHATS_PER_PAGE, PageAnchor};
+use crate::models::room::membership::Membership;
 use crate::models::room::{Created, ListCursor, NewRoom, RoomChange, RoomKind, RoomListPage};
 use crate::models::values::{Nonce, RoomName, Topic};
 use crate::models::{self, RoomId, User, UserId};
-use crate::views::room::{self as views, ComposerValues, RoomFormValues, RoomListItem, RoomPage, RoomView, RoomsPage};
+use crate::views::room::{
+    self as views, ComposerValues, ReadingView, RoomFormValues, RoomListItem, RoomPage, RoomView, RoomsPage,
+};
 use crate::views::shell::Shell;
 use crate::views::user::UserView;
 
@@ -51,12 +54,18 @@ struct RoomChangeForm {
 #[derive(FromForm)]
 struct PageQuery<'r> {
     before: QueryNumber<'r>,
+    /// A number, or `unread`.
     at: QueryNumber<'r>,
 }
 
 impl PageQuery<'_> {
-    fn anchor(&self) -> Result<PageAnchor> {
-        match (self.before.at_least(1)?, self.at.at_least(1)?) {
+    /// Returns the place of the page for a reader who has read up to chat `read`.
+    fn anchor(&self, read: i64) -> Result<PageAnchor> {
+        let at = match self.at.is("unread") {
+            true => Some(read + 1),
+            false => self.at.at_least(1)?,
+        };
+        match (self.before.at_least(1)?, at) {
             (None, None) => Ok(PageAnchor::Latest),
             (Some(before), None) => Ok(PageAnchor::Before(before)),
             (None, Some(at)) => Ok(PageAnchor::Around(at)),
@@ -119,7 +128,12 @@ async fn create(form: Submission<'_, RoomForm>, ctx: RequestContext<'_>) -> Resu
 #[get("/room/<id>?<query..>")]
 async fn show(id: RoomId, query: PageQuery<'_>, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
     let room = user.room(&ctx.db, id).await?;
-    let content = RoomPageContent { anchor: query.anchor()?, ..RoomPageContent::default() };
+    let membership = room.visit(&ctx.db, &user).await?;
+    let content = RoomPageContent {
+        anchor: query.anchor(membership.read)?,
+        membership: Some(membership),
+        ..RoomPageContent::default()
+    };
     room_page(&ctx, &user, &room, content).await
 }
 
@@ -165,6 +179,8 @@ pub(super) fn members_path(id: RoomId) -> String {
 pub(super) struct RoomPageContent {
     pub(super) anchor: PageAnchor,
     pub(super) composer: Option<ComposerValues>,
+    /// What the reader has read. `None` in the answer to a form.
+    pub(super) membership: Option<Membership>,
     /// The form that changes the room.
     pub(super) typed: Option<RoomFormValues>,
 }
@@ -201,12 +217,20 @@ pub(super) async fn room_page(
         Some(live) => (live.presence.online().borrow().clone(), live.presence.typing().borrow().clone()),
         None => Default::default(),
     };
+    let read = content.membership.as_ref().map(|membership| membership.read);
+    let first_unread = page.fragment.articles.iter().find(|chat| read.is_some_and(|read| chat.number() > read));
+    let line = first_unread.filter(|_| content.anchor != PageAnchor::Latest).map(|chat| chat.seq);
     let page = RoomPage {
         connection_state: "",
         room: view,
         online: presence.count,
         upto: page.head,
-        elements: page.fragment.elements(ctx.views, locale, &mut None)?,
+        elements: views::with_unread_line(page.fragment.elements(ctx.views, locale, &mut None)?, line, locale),
+        reading: content.membership.map(|Membership { read, rev, .. }| ReadingView {
+            read,
+            rev,
+            unread: read < room.chat_count(&ctx.db),
+        }),
         before: page.before,
         newer: page.after.map(|after| after + CHATS_PER_PAGE + 1),
         is_history: content.anchor != PageAnchor::Latest,
@@ -242,9 +266,10 @@ async fn rooms_page(
     }
     let is_list_fixed = listing.page != Some(1) || !page.query.is_empty();
     let page = RoomsPage { previous, next, nonce: user.room_nonce(&ctx.db), ..page };
-    let rooms = ctx.hub.room_items(&listing.rooms, None, ctx.locale()).await?;
+    let lists = ctx.hub.user_rooms(user, &listing.rooms, (None, !is_list_fixed), ctx.locale()).await?;
     let current_user = UserView::from(&user.user);
-    ctx.page("rooms/index.html.tera", &Shell { current_user, rooms, list_cursor, is_list_fixed, page: &page })
+    let shell = Shell { current_user, lists, list_cursor, is_list_fixed, page: &page };
+    ctx.page("rooms/index.html.tera", &shell)
 }
 
 async fn create_room(

@@ -7,11 +7,13 @@ pub(crate) mod cleanup;
 mod direct;
 mod head;
 mod kind;
+mod level;
 mod list;
 pub(crate) mod log;
 pub(crate) mod members;
 pub(crate) mod membership;
 mod name;
+mod reading;
 mod update;
 
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use membership::Membership;
 
 pub(crate) use head::Head;
 pub use kind::RoomKind;
+pub use level::Level;
 pub(crate) use list::{ListCursor, PendingRooms, RoomList, RoomListPage};
 pub(crate) use name::NameReservation;
 pub use update::RoomChange;
@@ -113,6 +116,18 @@ impl User {
     pub(crate) async fn search_rooms(&self, db: &Database, query: &str, count: usize) -> Result<RoomListPage> {
         let rooms = db.state::<RoomList>().search(db, query, count).await?;
         Ok(RoomListPage { rooms, page: Some(1), previous: None, next: None })
+    }
+
+    /// Returns the closed and the direct rooms among those that the user has a membership of, by latest activity.
+    pub(crate) async fn own_rooms(&self, db: &Database, memberships: &[Membership]) -> Result<Vec<Arc<Room>>> {
+        let rooms = db.state::<RoomList>().not_recent(memberships.iter().map(|membership| membership.room));
+        if rooms.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut rooms = db.collection::<Room>().find_many(doc! { "_id": { "$in": rooms } }).await?;
+        rooms.retain(|room| room.open && !room.kind.is_open() && !room.has_ended(db));
+        rooms.sort_by_key(|room| std::cmp::Reverse(room.activity(db)));
+        Ok(rooms.into_iter().map(Arc::new).collect())
     }
 
     /// Returns the first rooms of the list, at most ten seconds old. Returns fewer instead of failing.

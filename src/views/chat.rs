@@ -71,6 +71,11 @@ impl ChatView {
         }
     }
 
+    /// Returns its number among the chats of its room.
+    pub(crate) fn number(&self) -> i64 {
+        self.no
+    }
+
     /// Returns about how many bytes the chat occupies with its HTML. Renders nothing.
     pub fn approximate_size(&self) -> usize {
         self.text.len() + markup::approximate_html_size(&self.text) + OVERHEAD

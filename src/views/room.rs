@@ -6,6 +6,7 @@ mod members;
 mod page;
 mod presence;
 mod stream;
+mod unread;
 
 use mongodb::bson::DateTime;
 use serde::Serialize;
@@ -16,12 +17,15 @@ use super::{Locale, time};
 use crate::models::values::Nickname;
 use crate::models::{self, UserId};
 
+pub(crate) use item::own_room_changes;
 pub use item::{RoomChange, RoomChanges, RoomItem, RoomItemView, room_changes, room_items};
 pub use list::{Excerpt, LastChatView, RoomFormValues, RoomListItem, RoomSummary, RoomsPage};
 pub use members::{MemberView, MembersPage};
-pub use page::{ChatPage, ComposerValues, RoomPage};
+pub use page::{ChatPage, ComposerValues, ReadingView, RoomPage};
 pub use presence::{People, Person, presence, typing};
 pub use stream::{StreamPage, connection, disconnected_notice};
+pub use unread::Unread;
+pub(crate) use unread::{unread_element, with_unread_line};
 
 /// Nicknames by user, `None` for deleted accounts.
 pub(crate) type Nicknames = HashMap<UserId, Option<Nickname>>;

@@ -52,4 +52,5 @@ mod shell;
 mod streams;
 mod times;
 mod ui;
+mod unread;
 mod upgrade;

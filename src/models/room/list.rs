@@ -75,6 +75,8 @@ pub(crate) struct RoomList {
     /// Held by the one request that reads documents.
     reading: tokio::sync::Mutex<()>,
     changed: ChangedRooms,
+    /// Rooms of every kind in whose logs something was appended.
+    active: ChangedRooms,
     /// Closed and direct rooms that this instance has met lately.
     unlisted: Mutex<HashSet<RoomId>>,
 }
@@ -220,6 +222,7 @@ impl RoomList {
 
     /// Moves a room up, or removes it after *closed*.
     pub(crate) fn record_activity(&self, room: RoomId, top: Head) {
+        self.active.add(room);
         if self.is_unlisted(room) {
             return;
         }
@@ -244,6 +247,17 @@ impl RoomList {
     /// Returns the rooms whose items may have changed, to the one task that follows them.
     pub(crate) fn changed(&self) -> &ChangedRooms {
         &self.changed
+    }
+
+    /// Returns the rooms in which something was said or changed, to the one task that counts what is unread.
+    pub(crate) fn active(&self) -> &ChangedRooms {
+        &self.active
+    }
+
+    /// Returns the rooms of a list that are not among the recently active open rooms.
+    pub(crate) fn not_recent(&self, rooms: impl Iterator<Item = RoomId>) -> Vec<RoomId> {
+        let recent = self.recent();
+        rooms.filter(|room| !recent.rooms.contains_key(room)).collect()
     }
 
     /// Returns those of some rooms that are open, each at most as old as the sidebar may be.

@@ -7,7 +7,7 @@ use mongodb::IndexModel;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 
-use super::Room;
+use super::{Level, Room};
 use crate::error::Result;
 use crate::models::{RoomId, UserId};
 use crate::store::{Database, StoredDocument, index, unique_index};
@@ -24,6 +24,9 @@ pub(crate) struct Membership {
     id: String,
     pub(crate) room: RoomId,
     pub(crate) user: UserId,
+    /// `None`: the default of the kind of room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) level: Option<Level>,
     /// The number of the last chat that the user has read.
     #[serde(default)]
     pub(crate) read: i64,
@@ -54,6 +57,7 @@ impl Membership {
             id: id(room.id, user),
             room: room.id,
             user,
+            level: None,
             read: room.chat_count(db),
             rev: 0,
             joined: now,
@@ -89,6 +93,10 @@ impl Membership {
 
     pub(super) async fn delete_all(db: &Database, room: RoomId) -> Result<()> {
         db.collection::<Self>().delete_many(doc! { "room": room }).await
+    }
+
+    pub(crate) fn chosen_level(&self) -> Option<Level> {
+        self.level
     }
 
     pub(super) fn visited_at(&self) -> DateTime {

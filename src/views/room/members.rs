@@ -27,6 +27,8 @@ pub struct MembersPage {
     pub members: Vec<MemberView>,
     /// How many people stay when an open room becomes closed.
     pub visitors: usize,
+    /// What the reader wants to be told of the room.
+    pub level: &'static str,
     /// The errors of the form that adds members.
     pub errors: FieldMessages,
 }
