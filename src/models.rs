@@ -14,6 +14,7 @@
 pub mod chat;
 pub(crate) mod cluster;
 mod device;
+pub(crate) mod event;
 mod id;
 pub mod room;
 pub mod session;
@@ -35,6 +36,7 @@ use room::log::{Entry, LogRegistry};
 
 pub use chat::Chat;
 pub(crate) use device::Device;
+pub use event::Event;
 pub use id::{RoomId, SessionId, UserId};
 pub use room::Room;
 pub use room::log::RoomLog;

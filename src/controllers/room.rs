@@ -18,6 +18,7 @@ use crate::models::chat::{CHATS_PER_PAGE, PageAnchor};
 use crate::models::room::{Created, ListCursor, RoomListPage};
 use crate::models::values::{Nonce, RoomName, Topic};
 use crate::models::{self, RoomId, User};
+use crate::views::chat::PageEnd;
 use crate::views::room::{self as views, ComposerValues, RoomFormValues, RoomListItem, RoomPage, RoomView, RoomsPage};
 use crate::views::shell::Shell;
 use crate::views::user::UserView;
@@ -176,6 +177,7 @@ pub(super) async fn room_page(
         let feed = page.fragment.json();
         return Reply::json(&json!({
             "room": view, "upto": page.head, "before": page.before, "after": page.after, "chats": feed.chats,
+            "events": feed.events,
         }));
     }
     let locale = ctx.locale();
@@ -188,7 +190,7 @@ pub(super) async fn room_page(
         room: view,
         online: presence.count,
         upto: page.head,
-        elements: page.fragment.elements(ctx.views, locale, &mut None)?,
+        elements: page.fragment.elements(ctx.views, locale, &mut PageEnd::default())?,
         before: page.before,
         newer: page.after.map(|after| after + CHATS_PER_PAGE + 1),
         is_history: content.anchor != PageAnchor::Latest,

@@ -30,7 +30,7 @@ use crate::store::{Database, exponential_search};
 use append::AppendQueue;
 pub(crate) use append::{Appended, Draft};
 pub(crate) use entry::RevisionHeader;
-pub(crate) use entry::{Entry, EntryKind};
+pub(crate) use entry::{Entry, EntryKind, EventPlace};
 use recent::RecentEntries;
 pub(crate) use registry::LogRegistry;
 
