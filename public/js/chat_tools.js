@@ -7,7 +7,7 @@ import { stickyDay } from "./sticky_day.js";
 import { Toast } from "./toast.js";
 import { Removals } from "./undo.js";
 
-const isVisible = (chat) => !chat.hidden;
+const isVisible = (element) => element.matches("article:not([hidden])");
 const linksOf = (chat) => chat.querySelectorAll(".meta a");
 
 export class ChatTools {
@@ -66,6 +66,8 @@ export class ChatTools {
 
   /** A tap on a text opens the sheet, unless it selects words or only closes the keyboard. */
   tapped(event) {
+    const more = event.target.closest(".event .more");
+    if (more && event.type === "click") return this.#unfold(more.parentElement, event);
     const chat = event.target.closest(".chat");
     const isText = event.target.closest(".text") && !event.target.closest("a, button, summary, pre");
     if ((event.pointerType ?? this.#pointer) !== "touch" || !isText || !getSelection().isCollapsed) return;
@@ -73,6 +75,13 @@ export class ChatTools {
     event.preventDefault();
     this.#menu.hide();
     this.#menu.open(chat, { isSheet: true });
+  }
+
+  /** Shows the events that are folded. The link leads to the same without this script. */
+  #unfold(event, click) {
+    click.preventDefault();
+    event.classList.add("unfolded");
+    this.#scroller.focus({ preventScroll: true });
   }
 
   /** Edits a chat. */
