@@ -52,6 +52,7 @@ export class ChatTools {
   /** Takes new elements of chats into account. */
   added(chats) {
     this.#removals.keepHidden(chats);
+    for (const chat of chats) if (chat.matches(".unfolded + .event")) chat.classList.add("unfolded");
     this.#editor.added(chats);
     // The element with the focus may have been replaced.
     const current = chats.find(({ id, hidden }) => id === this.#current?.id && !hidden);
@@ -67,7 +68,7 @@ export class ChatTools {
   /** A tap on a text opens the sheet, unless it selects words or only closes the keyboard. */
   tapped(event) {
     const more = event.target.closest(".event .more");
-    if (more && event.type === "click") return this.#unfold(more.parentElement, event);
+    if (more && event.type === "click") return this.#unfold(more, event);
     const chat = event.target.closest(".chat");
     const isText = event.target.closest(".text") && !event.target.closest("a, button, summary, pre");
     if ((event.pointerType ?? this.#pointer) !== "touch" || !isText || !getSelection().isCollapsed) return;
@@ -77,11 +78,12 @@ export class ChatTools {
     this.#menu.open(chat, { isSheet: true });
   }
 
-  /** Shows the events that are folded. The link leads to the same without this script. */
-  #unfold(event, click) {
+  /** Shows folded events. Without this script the link shows them. */
+  #unfold(link, click) {
     click.preventDefault();
-    event.classList.add("unfolded");
-    this.#scroller.focus({ preventScroll: true });
+    let event = link.parentElement;
+    if (document.activeElement === link) this.#scroller.focus({ preventScroll: true });
+    for (; event?.matches(".event, [hidden]"); event = event.nextElementSibling) event.classList.add("unfolded");
   }
 
   /** Edits a chat. */

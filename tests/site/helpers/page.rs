@@ -70,7 +70,7 @@ impl Page {
                     ("event".into(), format!("entry-{seq}"))
                 );
                 assert!(attribute(&one_in(element, "time"), "datetime").ends_with('Z'));
-                self.events.entry(seq).or_insert(one_in(element, "span[dir=auto]").text().collect());
+                self.events.entry(seq).or_insert(one_in(element, "span").text().collect());
                 continue;
             }
             assert_eq!(element.value().name(), "article");
