@@ -6,12 +6,14 @@ mod asset;
 mod catchers;
 mod chat;
 mod compression;
+mod direct;
 mod error_response;
 mod form_reply;
 mod guards;
 mod headers;
 mod health;
 mod live;
+mod member;
 pub(crate) mod metrics;
 mod picture;
 mod pwa;
@@ -40,8 +42,10 @@ pub fn routes() -> Vec<Route> {
         account::routes(),
         asset::routes(),
         chat::routes(),
+        direct::routes(),
         health::routes(),
         live::routes(),
+        member::routes(),
         metrics::routes(),
         picture::routes(),
         pwa::routes(),

@@ -269,3 +269,34 @@ time-moment = { $month ->
    *[12] Dec
 } { $day }, { $year }, { $clock }
 time-full = { $date } at { $clock } ({ $zone })
+
+members = Members
+notes-to-self = Notes to self
+open-room-hint = Everybody can read and write in this room. There is no list of members.
+role-owner = Owner
+manage-member = Manage { $name }
+make-owner = Make owner
+remove-member = Remove from room
+add-members = Add members
+find-person = Find person
+add-selected = Add selected
+no-person-found = Nobody has this name.
+leave-room = Leave room
+leave-room-hint = You will no longer see this room or its messages.
+leave-owner-hint = You will no longer see this room. Its longest-standing member becomes the owner.
+leave-last-hint = You are the last member. The room and its messages will be deleted.
+leave-quietly = Leave without telling the room
+room-kind = Who can read it
+kind-open = Open
+kind-open-hint = Everybody on this site
+kind-closed = Closed
+kind-closed-hint = Only people you add
+open-room = Open to everybody
+close-room = Limit to members
+convert-to-open-hint = Everybody will be able to read all messages, also the old ones.
+convert-to-closed-hint = { $count ->
+    [0] Only you will see this room. Everybody else loses access until you add them.
+    [one] The person who has visited this room becomes its member. Everybody else loses access.
+   *[other] The { $count } people who have visited this room become its members. Everybody else loses access.
+ }
+keep-latest-visitors = Keep only the 1,000 people who visited last

@@ -126,7 +126,7 @@ const onState = (state) => {
 const closeComposer = () => {
   form.elements.text.readOnly = true;
   form.querySelector(".send").hidden = true;
-  byId("leave-room").hidden = false;
+  byId("back-to-rooms").hidden = false;
   byId("room-empty").hidden = true;
   rooms.querySelector(`#room-${room}`)?.remove();
 };

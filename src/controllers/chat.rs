@@ -62,6 +62,7 @@ async fn create(id: RoomId, form: Submission<'_, ChatForm>, ctx: RequestContext<
 async fn show(id: RoomId, seq: Seq, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
     let room = user.room(&ctx.db, id).await?;
     let chat = room.log(&ctx.db).chat(seq.0).await?;
+    room.ensure_readable(&ctx.db, user.id).await?;
     if ctx.wants_json() { chat_json(&ctx, chat).await } else { chat_page(&ctx, &user, &room, chat, None).await }
 }
 

@@ -15,9 +15,9 @@ use super::request_context::RequestContext;
 use super::shell::shell_page;
 use crate::error::{Error, FieldError, FieldErrors, Result};
 use crate::models::chat::{CHATS_PER_PAGE, PageAnchor};
-use crate::models::room::{Created, ListCursor, RoomListPage};
+use crate::models::room::{Created, ListCursor, NewRoom, RoomChange, RoomKind, RoomListPage};
 use crate::models::values::{Nonce, RoomName, Topic};
-use crate::models::{self, RoomId, User};
+use crate::models::{self, RoomId, User, UserId};
 use crate::views::chat::PageEnd;
 use crate::views::room::{self as views, ComposerValues, RoomFormValues, RoomListItem, RoomPage, RoomView, RoomsPage};
 use crate::views::shell::Shell;
@@ -35,6 +35,7 @@ struct RoomForm {
     topic: Optional<Topic>,
     /// Makes a repeated request create one room.
     nonce: Optional<Nonce>,
+    kind: Optional<RoomKind>,
 }
 
 /// Absent fields do not change.
@@ -42,6 +43,10 @@ struct RoomForm {
 struct RoomChangeForm {
     name: Optional<RoomName>,
     topic: Optional<Topic>,
+    kind: Optional<RoomKind>,
+    owner: Optional<UserId>,
+    /// Present: a room that becomes closed keeps its latest visitors only, if it has too many.
+    latest: Optional<String>,
 }
 
 #[derive(FromForm)]
@@ -101,7 +106,7 @@ async fn create(form: Submission<'_, RoomForm>, ctx: RequestContext<'_>) -> Resu
     let user = ctx.rate_limited_user(|limits| &limits.rooms).await?;
     let created = create_room(&form, user, &ctx).await;
     ctx.reply(created)
-        .json(async |(room, status)| Ok(Reply::json(&view(&ctx, &room, user))?.with_status(status)))
+        .json(async |(room, status)| Ok(Reply::json(&view(&ctx, &room, user).await?)?.with_status(status)))
         .redirect(|(room, _)| path(room.id))
         .invalid(async |errors| {
             let typed = typed(&form, RoomFormValues::default(), &errors, &ctx);
@@ -125,9 +130,10 @@ async fn update(id: RoomId, form: Submission<'_, RoomChangeForm>, ctx: RequestCo
     let user = ctx.rate_limited_user(|limits| &limits.edits).await?;
     let room = user.manageable_room(&ctx.db, id).await?;
     let updated = change_room(&form, &room, &ctx).await;
+    let next = if form.typed("back") == "member" { members_path(id) } else { path(id) };
     ctx.reply(updated)
-        .json(async |()| Reply::json(&view(&ctx, &user.room(&ctx.db, id).await?, user)))
-        .redirect(|()| path(id))
+        .json(async |()| Reply::json(&view(&ctx, &user.room(&ctx.db, id).await?, user).await?))
+        .redirect(|()| next)
         .invalid(async |errors| {
             let typed = Some(typed(&form, stored(&room), &errors, &ctx));
             room_page(&ctx, user, &room, RoomPageContent { typed, ..RoomPageContent::default() }).await
@@ -151,6 +157,10 @@ pub(super) fn path(id: RoomId) -> String {
     uri!(show(id = id, query = _)).to_string()
 }
 
+pub(super) fn members_path(id: RoomId) -> String {
+    format!("{}/member", path(id))
+}
+
 /// What a room's page shows beside the stored state.
 #[derive(Default)]
 pub(super) struct RoomPageContent {
@@ -161,8 +171,15 @@ pub(super) struct RoomPageContent {
 }
 
 /// Shows a room to a reader.
-pub(super) fn view(ctx: &RequestContext<'_>, room: &models::Room, reader: &User) -> RoomView {
-    RoomView::new(room, reader, room.chat_count(&ctx.db), room.last_at(&ctx.db))
+pub(super) async fn view(ctx: &RequestContext<'_>, room: &models::Room, reader: &User) -> Result<RoomView> {
+    let name = match room.kind {
+        RoomKind::Open | RoomKind::Closed => room.name.as_str().to_owned(),
+        RoomKind::Direct => {
+            let names = ctx.hub.nicknames(&room.others(reader.id)).await?;
+            views::direct_room_name(room, reader.id, &names, ctx.locale())
+        }
+    };
+    Ok(RoomView::new(room, name, reader, (room.chat_count(&ctx.db), room.last_at(&ctx.db))))
 }
 
 pub(super) async fn room_page(
@@ -172,7 +189,8 @@ pub(super) async fn room_page(
     content: RoomPageContent,
 ) -> Result<Reply> {
     let page = ctx.hub.page(room, content.anchor).await?;
-    let view = view(ctx, room, user);
+    room.ensure_readable(&ctx.db, user.id).await?;
+    let view = view(ctx, room, user).await?;
     if ctx.wants_json() {
         let feed = page.fragment.json();
         return Reply::json(&json!({
@@ -218,8 +236,10 @@ async fn rooms_page(
     let [previous, next] = [listing.previous, listing.next].map(|place| place.map(place_query));
     if ctx.wants_json() {
         let summaries = ctx.hub.summaries(&listing.rooms).await;
-        let rooms = listing.rooms.iter().map(|room| view(ctx, room, user)).zip(summaries).map(RoomListItem::from);
-        let rooms: Vec<_> = rooms.collect();
+        let mut rooms = Vec::with_capacity(listing.rooms.len());
+        for (room, summary) in listing.rooms.iter().zip(summaries) {
+            rooms.push(RoomListItem::from((view(ctx, room, user).await?, summary)));
+        }
         return Reply::json(&json!({ "rooms": rooms, "page": listing.page, "previous": previous, "next": next }));
     }
     let is_list_fixed = listing.page != Some(1) || !page.query.is_empty();
@@ -234,9 +254,10 @@ async fn create_room(
     user: &CurrentUser,
     ctx: &RequestContext<'_>,
 ) -> Result<(models::Room, Status)> {
-    let RoomForm { name, topic: Optional(topic), nonce: Optional(nonce) } = form.value()?;
+    let RoomForm { name, topic: Optional(topic), nonce: Optional(nonce), kind: Optional(kind) } = form.value()?;
     let topic = topic.clone().unwrap_or_default();
-    match user.create_room_once(&ctx.db, name.clone(), topic, nonce.as_ref()).await? {
+    let new = NewRoom { name: name.clone(), topic, kind: kind.unwrap_or_default() };
+    match user.create_room_once(&ctx.db, new, nonce.as_ref()).await? {
         Created::New(room) => {
             ctx.hub.room_changed(room.id);
             Ok((room, Status::Created))
@@ -250,14 +271,26 @@ async fn change_room(
     room: &models::Room,
     ctx: &RequestContext<'_>,
 ) -> Result<()> {
-    let RoomChangeForm { name: Optional(name), topic: Optional(topic) } = form.value()?;
-    room.update(&ctx.db, name.clone(), topic.clone()).await?;
+    let form = form.value()?;
+    let change = RoomChange {
+        name: form.name.0.clone(),
+        topic: form.topic.0.clone(),
+        kind: form.kind.0,
+        owner: form.owner.0,
+        keeps_latest: form.latest.0.is_some(),
+    };
+    room.update(&ctx.db, change).await?;
     ctx.hub.room_changed(room.id);
     Ok(())
 }
 
 fn stored(room: &models::Room) -> RoomFormValues {
-    RoomFormValues { name: room.name.as_str().into(), topic: room.topic.as_str().into(), ..RoomFormValues::default() }
+    RoomFormValues {
+        name: room.name.as_str().into(),
+        topic: room.topic.as_str().into(),
+        kind: room.kind.as_str().into(),
+        ..RoomFormValues::default()
+    }
 }
 
 /// Returns the form as it was typed; absent fields as in `stored`.
@@ -270,6 +303,7 @@ fn typed<T>(
     RoomFormValues {
         name: form.typed_or("name", &stored.name).to_owned(),
         topic: form.typed_or("topic", &stored.topic).to_owned(),
+        kind: form.typed_or("kind", &stored.kind).to_owned(),
         errors: ctx.field_messages(errors),
     }
 }

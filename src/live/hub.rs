@@ -1,5 +1,6 @@
 //! What is live on this instance: rooms, sessions, and the sockets' tasks.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::error::Result;
 use crate::models::chat::PageAnchor;
 use crate::models::cluster::{self, ClusterEvent, ClusterNotice};
 use crate::models::room::RoomList;
+use crate::models::values::Nickname;
 use crate::models::{self, Room, RoomId, Session, UserId};
 use crate::store::Database;
 use crate::views::chat::Article;
@@ -61,9 +63,9 @@ impl Hub {
     }
 
     /// Opens a feed of a room after `since`, or at the head.
-    /// Fails with `CursorAhead` if the log does not reach to `since`.
-    pub(crate) async fn feed(self: &Arc<Self>, room: &Room, since: Option<i64>) -> Result<Feed> {
-        Feed::open(self.open(room).await?, since).await
+    /// Fails with `NotFound` if the reader may not see the room, `CursorAhead` if the log does not reach to `since`.
+    pub(crate) async fn feed(self: &Arc<Self>, room: &Room, reader: UserId, since: Option<i64>) -> Result<Feed> {
+        Feed::open(self.open(room).await?, &self.db, reader, since).await
     }
 
     /// Returns the live room, and starts it if necessary.
@@ -110,9 +112,26 @@ impl Hub {
         self.list.position(cursor)
     }
 
-    /// Tells all instances that a room was created, or has another name or topic.
+    /// Tells all instances that a room was created, or has another name, topic or kind.
     pub(crate) fn room_changed(&self, room: RoomId) {
+        self.check_readers(room);
         cluster::publish(&self.db, &ClusterEvent::RoomChanged { room });
+    }
+
+    /// Makes the readers of a room that is not open check whether they may still read it.
+    fn check_readers(&self, room: RoomId) {
+        let Some(live) = self.get(room) else { return };
+        let db = Arc::clone(&self.db);
+        tokio::spawn(async move {
+            if !matches!(Room::by_id(&db, room).await, Ok(Some(room)) if room.kind.is_open()) {
+                live.revoke_all();
+            }
+        });
+    }
+
+    /// Returns nicknames, `None` for deleted accounts.
+    pub(crate) async fn nicknames(&self, users: &[UserId]) -> Result<HashMap<UserId, Option<Nickname>>> {
+        self.loader.names.get(users.iter().copied()).await
     }
 
     pub(crate) async fn with_authors(&self, chats: Vec<models::Chat>) -> Result<Vec<Arc<Article>>> {
@@ -180,7 +199,10 @@ impl Hub {
         };
         match event {
             ClusterEvent::SessionEnded { session } => self.sessions.end(&session),
-            ClusterEvent::RoomChanged { room } => self.db.state::<RoomList>().invalidate(room),
+            ClusterEvent::RoomChanged { room } => {
+                self.db.state::<RoomList>().invalidate(room);
+                self.check_readers(room);
+            }
             ClusterEvent::UserChanged { user } => self.invalidate_name(Some(user)),
             ClusterEvent::Presence { room, people, count } => {
                 self.list.set_remote(room, instance, usize::try_from(count).unwrap_or_default());

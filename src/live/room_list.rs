@@ -269,8 +269,10 @@ impl LiveRoomList {
             published.insert(item.room, item);
         }
         for room in closed {
-            published.remove(&room);
-            if !self.recent().is_closed(room) {
+            // Of closed and direct rooms nobody is told, except that an open one has become one.
+            let is_known = published.remove(&room).is_some();
+            let is_hidden = !is_known && self.loader.db.state::<RoomList>().is_unlisted(room);
+            if !is_hidden && !self.recent().is_closed(room) {
                 changes.push(RoomChange::Closed(room));
             }
         }

@@ -16,7 +16,7 @@ use super::hub::Hub;
 use super::presence::PeopleReceiver;
 use super::recent_chats::NextFragment;
 use super::websocket::{ClientMessage, CloseReason, WebSocket};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::limits::SocketPermit;
 use crate::models::{Session, User};
 use crate::views::chat::Fragment;
@@ -280,6 +280,7 @@ impl Socket {
             }
             // The database may lag behind a hint of another instance.
             Ok(None) => return Ok(FeedState::UpToDate),
+            Err(Error::NotFound) => return Err(CloseReason::RoomGone),
             Err(error) => {
                 log::debug!("a feed waits for the database: {error}");
                 return Ok(FeedState::RetryAt(Instant::now() + RETRY_DELAY));

@@ -62,6 +62,8 @@ pub struct ChatWindow {
 pub struct ChatUpdates {
     pub chats: Vec<Chat>,
     pub events: Vec<Event>,
+    /// Whose memberships ended.
+    pub(crate) left: Vec<UserId>,
     pub upto: i64,
     pub closed: bool,
 }
@@ -236,7 +238,13 @@ impl RoomLog {
             && let Some(end) = self.head().filter(|head| head.closed && head.seq > since)
         {
             // The log was purged. All that is left to report is its end.
-            return Ok(ChatUpdates { chats: Vec::new(), events: Vec::new(), upto: end.seq, closed: true });
+            return Ok(ChatUpdates {
+                chats: Vec::new(),
+                events: Vec::new(),
+                left: Vec::new(),
+                upto: end.seq,
+                closed: true,
+            });
         }
         let entries = limit_bytes(&read);
         let upto = entries.last().map_or(since, |last| last.seq);
@@ -246,17 +254,19 @@ impl RoomLog {
         // Older chats that these entries change are read too. If entries follow the window, they may change its
         // chats.
         let (older, mut later) = (earlier_targets(entries), Vec::new());
+        let departures = entries.iter().filter(|entry| entry.kind == EntryKind::Left);
+        let left = departures.filter_map(|entry| entry.user).collect();
         let is_behind = read.len() as i64 == WINDOW_SIZE || entries.len() < read.len();
         let entries = || entries.iter().map(|entry| &**entry);
         if is_behind {
             later = self.revisions_in_range(entries().filter(|entry| entry.kind == EntryKind::Said)).await?;
         }
         if older.is_empty() {
-            return Ok(ChatUpdates { chats: fold(entries(), entries().chain(&later)), events, upto, closed });
+            return Ok(ChatUpdates { chats: fold(entries(), entries().chain(&later)), events, left, upto, closed });
         }
         later.extend(self.revisions_of(doc! { "of": { "$in": &older } }).await?);
         let older = self.find(doc! { "seq": { "$in": older } }).await?;
-        Ok(ChatUpdates { chats: fold(entries().chain(&older), entries().chain(&later)), events, upto, closed })
+        Ok(ChatUpdates { chats: fold(entries().chain(&older), entries().chain(&later)), events, left, upto, closed })
     }
 
     /// Returns the last edit and the removal of each chat in a window of `of`.

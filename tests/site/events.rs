@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use crate::helpers::browser::Browser;
-use crate::helpers::devtools::Device;
 use crate::helpers::eventually;
 use crate::helpers::page::Page;
 use crate::helpers::person::Person;
@@ -143,7 +142,6 @@ async fn events_in_a_row_are_folded_and_are_no_messages() {
     owner.say(&room, "one").await;
     owner.say(&room, "two").await;
     let browser = Browser::open(true).await;
-    browser.on(Device::Desktop).await;
     browser.be(&site.address, owner.cookie().as_ref()).await;
     browser.goto(&format!("{}{room}", site.address)).await;
     browser.find("#connection[data-state=connected]").await;

@@ -34,6 +34,7 @@ mod limits;
 mod live_list;
 mod log;
 mod lost_hints;
+mod members;
 mod memory;
 mod metrics;
 mod openapi;

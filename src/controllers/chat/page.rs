@@ -26,7 +26,7 @@ pub(super) async fn chat_page(
     let (can_edit, can_remove) = (chat.can_edit(user), chat.can_remove(user));
     let batch = ChatBatch { items: vec![FeedItem::Chat(article(ctx, chat).await?)], upto: seq, closed: false };
     let page = ChatPage {
-        room: room::view(ctx, room, user),
+        room: room::view(ctx, room, user).await?,
         no,
         seq,
         removed,

@@ -40,12 +40,12 @@ async fn stream_page(
     let _live = ctx.hub.open(room).await?;
     let page = ctx.hub.page(room, PageAnchor::Latest).await?;
     let page = &page.fragment;
-    let feed = ctx.hub.feed(room, Some(page.upto)).await?;
+    let feed = ctx.hub.feed(room, user.id, Some(page.upto)).await?;
     let first = page.items.first().map_or(page.upto + 1, FeedItem::seq);
     let (locale, mut end) = (ctx.locale(), PageEnd::default());
     let view = StreamPage {
         theme: user.theme.map(Theme::as_str),
-        room: room::view(ctx, room, user),
+        room: room::view(ctx, room, user).await?,
         upto: page.upto,
         elements: page.elements(ctx.views, locale, &mut end)?,
     };

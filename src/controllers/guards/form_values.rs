@@ -3,6 +3,8 @@
 use rocket::form::{self, FromFormField, ValueField};
 
 use crate::error::FieldError;
+use crate::models::UserId;
+use crate::models::room::RoomKind;
 use crate::models::user::Theme;
 use crate::models::values::{ChatText, Login, Nickname, Nonce, Password, RoomName, Topic};
 use crate::views::Locale;
@@ -24,7 +26,13 @@ macro_rules! form_value {
     )+ };
 }
 
-form_value!(ChatText, Login, Nickname, Nonce, Password, RoomName, Theme, Topic);
+form_value!(ChatText, Login, Nickname, Nonce, Password, RoomKind, RoomName, Theme, Topic);
+
+impl<'r> FromFormField<'r> for UserId {
+    fn from_value(field: ValueField<'r>) -> form::Result<'r, Self> {
+        field.value.parse().map_err(|()| invalid(FieldError::People))
+    }
+}
 
 impl<'r> FromFormField<'r> for Locale {
     fn from_value(field: ValueField<'r>) -> form::Result<'r, Self> {

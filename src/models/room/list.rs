@@ -1,4 +1,5 @@
-//! The list of open rooms: recently active rooms from memory, all others by number.
+//! The list of open rooms: recently active rooms from memory, all others by number. Closed and direct rooms are not in
+//! it: the pages of their members add them.
 //!
 //! The cost of a page must not depend on the number of rooms. The bundled engine reads a whole window before it
 //! applies `limit`, so windows over the time of activity have no bound. The list therefore has two parts:
@@ -11,7 +12,7 @@
 mod changed_rooms;
 mod recent_rooms;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ pub(crate) use changed_rooms::{ChangedRooms, PendingRooms};
 use recent_rooms::{ListedDocument, RECENT_ROOMS, RecentRooms};
 
 use super::name::NameReservation;
-use super::{Head, Room};
+use super::{Head, Room, RoomKind};
 use crate::error::Result;
 use crate::models::RoomId;
 use crate::models::values::RoomName;
@@ -48,6 +49,8 @@ const MAX_WINDOWS: usize = 24;
 /// How long a start waits for the recent set.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(20);
 const CONCURRENT_WINDOWS: usize = 16;
+/// About 400 KiB.
+const MAX_UNLISTED: usize = 8_192;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ListCursor {
@@ -72,6 +75,8 @@ pub(crate) struct RoomList {
     /// Held by the one request that reads documents.
     reading: tokio::sync::Mutex<()>,
     changed: ChangedRooms,
+    /// Closed and direct rooms that this instance has met lately.
+    unlisted: Mutex<HashSet<RoomId>>,
 }
 
 #[derive(Deserialize)]
@@ -80,6 +85,8 @@ struct RoomOutline {
     id: RoomId,
     no: i64,
     open: bool,
+    #[serde(default)]
+    kind: RoomKind,
     at: DateTime,
     #[serde(default)]
     last: Head,
@@ -89,7 +96,7 @@ struct RoomOutline {
 
 impl RoomOutline {
     fn fields() -> Document {
-        doc! { "no": 1, "open": 1, "at": 1, "last": 1, "active": 1 }
+        doc! { "no": 1, "open": 1, "kind": 1, "at": 1, "last": 1, "active": 1 }
     }
 
     fn activity(&self) -> i64 {
@@ -194,8 +201,28 @@ impl RoomList {
         self.store_trim(db);
     }
 
+    /// Records whether a room belongs in the list.
+    pub(crate) fn set_listed(&self, room: RoomId, is_listed: bool) {
+        let mut unlisted = self.unlisted.lock();
+        if is_listed {
+            unlisted.remove(&room);
+        } else if !unlisted.contains(&room) {
+            if unlisted.len() >= MAX_UNLISTED {
+                unlisted.clear();
+            }
+            unlisted.insert(room);
+        }
+    }
+
+    pub(crate) fn is_unlisted(&self, room: RoomId) -> bool {
+        self.unlisted.lock().contains(&room)
+    }
+
     /// Moves a room up, or removes it after *closed*.
     pub(crate) fn record_activity(&self, room: RoomId, top: Head) {
+        if self.is_unlisted(room) {
+            return;
+        }
         match top.at {
             _ if top.closed => self.recent().remove(room),
             Some(at) => _ = self.recent().insert(room, at.timestamp_millis()),
@@ -315,7 +342,7 @@ impl RoomList {
         width: i64,
     ) -> Result<i64> {
         let mut found: Vec<Room> = db.collection::<Room>().find_many(window(low, high)).await?;
-        found.retain(|room| room.open);
+        found.retain(|room| room.open && room.kind.is_open());
         let width = next_width(width, found.is_empty());
         found.sort_by_key(|room| std::cmp::Reverse(room.no));
         let recent = self.recent();
@@ -486,7 +513,7 @@ impl RoomList {
         }
         let missing = best.into_iter().rev().filter(|(.., is_stored)| !is_stored).map(|(active, room, _)| {
             let stored = doc! { "$max": { "active": DateTime::from_millis(active) } };
-            db.collection::<Room>().update(doc! { "_id": room, "open": true }, stored)
+            db.collection::<Room>().update(doc! { "_id": room, "open": true, "kind": null }, stored)
         });
         let stored: Vec<Result<bool>> = stream::iter(missing).buffered(CONCURRENT_WINDOWS).collect().await;
         let written = stored.len();
@@ -517,14 +544,17 @@ fn next_width(width: i64, is_empty: bool) -> i64 {
 async fn open_rooms(db: &Database, low: i64, high: i64) -> Result<Vec<RoomOutline>> {
     let mut found: Vec<RoomOutline> =
         db.collection::<Room>().find_projected(window(low, high), RoomOutline::fields()).await?;
-    found.retain(|room| room.open);
+    found.retain(|room| room.open && room.kind.is_open());
     Ok(found)
 }
 
 async fn open_rooms_by_id(db: &Database, rooms: &[RoomId]) -> Result<HashMap<RoomId, ListedDocument>> {
     let read = db.collection::<Room>().find_many(doc! { "_id": { "$in": rooms.to_vec() } }).await?;
     // The instance that closes a room stores that after the entry.
-    let open = read.into_iter().filter(|room| room.open && !room.has_ended(db));
+    for room in &read {
+        db.state::<RoomList>().set_listed(room.id, room.kind.is_open());
+    }
+    let open = read.into_iter().filter(|room| room.open && room.kind.is_open() && !room.has_ended(db));
     Ok(open.map(|room| (room.id, ListedDocument::new(room))).collect())
 }
 
