@@ -165,7 +165,7 @@ async fn events_in_a_row_are_folded_and_are_no_messages() {
     assert_eq!(owner.post(&format!("{room}/chat/{between}"), &[("_method", "delete")]).await.status, 303);
     shows(4, "Show more").await;
     add(&owner, &room, &user).await;
-    browser.find("#entry-8").await;
+    browser.find("#entry-9").await;
     shows(4, "Show more").await;
     browser.hover("#chat-2").await;
     browser.find(".chat-toolbar:not([hidden])").await;
@@ -178,12 +178,17 @@ async fn events_in_a_row_are_folded_and_are_no_messages() {
     // The latest message stays the last one for all that counts messages.
     let last = "return localStorage.getItem(Object.keys(localStorage).find((key) => key.startsWith('read ')));";
     let read = browser.run(last, json!([])).await;
-    assert!(read.as_str().unwrap().starts_with("9 "), "{read}");
+    assert!(read.as_str().unwrap().starts_with("10 "), "{read}");
     let no = read.as_str().unwrap().split(' ').nth(1).unwrap();
     assert_eq!(no, "3");
 
     // A reload folds again, before script runs as behind it; the link works by itself.
     browser.goto(&format!("{}{room}", site.address)).await;
+    shows(4, "Show more").await;
+    assert_eq!(browser.axe().await, [""; 0]);
+    browser.devtools("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
+    shows(6, "removed").await;
+    browser.devtools("Emulation.setEmulatedMedia", json!({ "media": "" })).await;
     shows(4, "Show more").await;
     browser.goto(&format!("{}{room}#entry-7", site.address)).await;
     browser.find("#connection[data-state=connected]").await;
