@@ -15,6 +15,7 @@
 pub mod chat;
 pub(crate) mod cluster;
 mod device;
+pub(crate) mod event;
 mod id;
 pub mod room;
 pub mod session;
@@ -38,6 +39,7 @@ use room::membership::Membership;
 
 pub use chat::Chat;
 pub(crate) use device::Device;
+pub use event::Event;
 pub use id::{RoomId, SessionId, UserId};
 pub use room::Room;
 pub use room::log::RoomLog;

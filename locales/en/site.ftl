@@ -144,6 +144,15 @@ pages = Pages
 page-previous = Previous
 page-next = Next
 
+# Who came and went. { $user } and { $author } are event-name or deleted-user.
+event-name = {"\u2068"}{ $name }{"\u2069"}
+event-joined = { $user } joined
+event-added = { $author } added { $user }
+event-left = { $user } left
+event-removed = { $author } removed { $user }
+event-beyond = And others joined or left
+event-more = Show more
+
 messages = Messages
 older-messages = Show older messages
 newer-messages = Show newer messages

@@ -161,6 +161,15 @@ pages = 페이지 이동
 page-previous = 이전
 page-next = 다음
 
+# 들어오고 나간 사람. { $user }와 { $author }는 event-name이거나 deleted-user입니다.
+event-name = {"\u2068"}{ $name }{"\u2069"}님
+event-joined = { $user }{ PARTICLE($user, "이") } 들어왔습니다
+event-added = { $author }{ PARTICLE($author, "이") } { $user }{ PARTICLE($user, "을") } 초대했습니다
+event-left = { $user }{ PARTICLE($user, "이") } 나갔습니다
+event-removed = { $author }{ PARTICLE($author, "이") } { $user }{ PARTICLE($user, "을") } 내보냈습니다
+event-beyond = 그 밖에 여러 명이 들어오거나 나갔습니다
+event-more = 더 보기
+
 messages = 메시지
 older-messages = 이전 메시지 보기
 newer-messages = 다음 메시지 보기

@@ -64,7 +64,7 @@ const onFragment = (fragment) => {
   const seen = Number(feed.dataset.upto);
   const upto = Number(fragment.dataset.upto);
   feed.dataset.upto = Math.max(seen, upto);
-  const isNew = ({ hidden, dataset }) => !hidden && Number(dataset.seq) > seen && dataset.author !== currentUser;
+  const isNew = ({ hidden, dataset }) => dataset.no && !hidden && Number(dataset.seq) > seen && dataset.author !== currentUser;
   const isOwnNew = ({ hidden, dataset }) => !hidden && Number(dataset.seq) > seen && dataset.author === currentUser;
   const isBulk = [...fragment.children].filter(isNew).length > MAX_READ_OUT;
   const outside = [...fragment.children].filter((chat) => isOutside(feed, chat));
@@ -252,7 +252,7 @@ outbox = new Outbox({
 const onLoaded = (chats, direction) => {
   added(chats);
   unread.drawDivider();
-  if (direction) announce(direction, chats.filter(({ hidden }) => !hidden).length);
+  if (direction) announce(direction, chats.filter(({ hidden, dataset }) => dataset.no && !hidden).length);
 };
 // On a device with a keyboard the composer gets the focus, unless the reader opened a link to a chat.
 if (!position && isLatest && !isTouch() && document.activeElement === document.body) {

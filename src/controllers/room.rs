@@ -19,6 +19,7 @@ use crate::models::room::membership::Membership;
 use crate::models::room::{Created, ListCursor, NewRoom, RoomChange, RoomKind, RoomListPage};
 use crate::models::values::{Nonce, RoomName, Topic};
 use crate::models::{self, RoomId, User, UserId};
+use crate::views::chat::PageEnd;
 use crate::views::room::{
     self as views, ComposerValues, ReadingView, RoomFormValues, RoomListItem, RoomPage, RoomView, RoomsPage,
 };
@@ -210,6 +211,7 @@ pub(super) async fn room_page(
         let feed = page.fragment.json();
         return Reply::json(&json!({
             "room": view, "upto": page.head, "before": page.before, "after": page.after, "chats": feed.chats,
+            "events": feed.events,
         }));
     }
     let locale = ctx.locale();
@@ -218,14 +220,18 @@ pub(super) async fn room_page(
         None => Default::default(),
     };
     let read = content.membership.as_ref().map(|membership| membership.read);
-    let first_unread = page.fragment.articles.iter().find(|chat| read.is_some_and(|read| chat.number() > read));
-    let line = first_unread.filter(|_| content.anchor != PageAnchor::Latest).map(|chat| chat.seq);
+    let is_history = content.anchor != PageAnchor::Latest;
+    let line = read.filter(|_| is_history).and_then(|read| page.fragment.first_unread(read));
     let page = RoomPage {
         connection_state: "",
         room: view,
         online: presence.count,
         upto: page.head,
-        elements: views::with_unread_line(page.fragment.elements(ctx.views, locale, &mut None)?, line, locale),
+        elements: views::with_unread_line(
+            page.fragment.elements(ctx.views, locale, &mut PageEnd::default())?,
+            line,
+            locale,
+        ),
         reading: content.membership.map(|Membership { read, rev, .. }| ReadingView {
             read,
             rev,
@@ -233,7 +239,7 @@ pub(super) async fn room_page(
         }),
         before: page.before,
         newer: page.after.map(|after| after + CHATS_PER_PAGE + 1),
-        is_history: content.anchor != PageAnchor::Latest,
+        is_history,
         presence: views::presence(&presence, ctx.views, locale)?.to_string(),
         typing: views::typing(&typing, ctx.views, locale)?.to_string(),
         composer: match content.composer {

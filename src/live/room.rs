@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::models::room::{Head, RoomList};
 use crate::models::{RoomId, RoomLog};
 use crate::store::with_timeout;
-use crate::views::chat::Fragment;
+use crate::views::chat::{FeedItem, Fragment};
 
 /// How long a lost hint may go unnoticed.
 const RESYNC_INTERVAL: Duration = Duration::from_secs(15);
@@ -135,13 +135,13 @@ impl LiveRoom {
             }
             loop {
                 let version = self.loader.names_version();
-                let articles = self.loader.with_authors(updates.chats.clone()).await?;
+                let items = self.loader.items(updates.chats.clone(), updates.events.clone()).await?;
                 // Rendered before the lock is taken.
-                articles.iter().for_each(|article| article.prepare());
+                items.iter().for_each(FeedItem::prepare);
                 let mut recent = self.recent();
                 // If a name changed meanwhile, read again. A later change clears what is pushed.
                 if self.loader.names_version() == version {
-                    recent.push(articles, updates.upto, updates.closed);
+                    recent.push(items, updates.upto, updates.closed);
                     break;
                 }
             }
@@ -171,9 +171,9 @@ impl LiveRoom {
             self.loader.db.metrics().catch_ups.inc();
             let updates = self.log.updates(since).await?;
             self.access.revoke(&updates.left);
-            let mut articles = self.loader.with_authors(updates.chats).await?;
-            articles.sort_unstable_by_key(|article| article.rev);
-            let feed = take_batch(articles.into_iter(), updates.upto, updates.closed);
+            let mut items = self.loader.items(updates.chats, updates.events).await?;
+            items.sort_unstable_by_key(FeedItem::rev);
+            let feed = take_batch(items.into_iter(), updates.upto, updates.closed);
             Ok(Arc::new(Fragment::new(feed).charged_to(self.loader.budget())))
         };
         let read = AbortOnDropHandle::new(tokio::spawn(read)).await;

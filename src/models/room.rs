@@ -268,6 +268,11 @@ impl Room {
         RoomLog::open(db, self.id, self.head_hint)
     }
 
+    /// Returns whether the log can have events that show as a line.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.kind.is_open()
+    }
+
     pub(crate) fn last_at(&self, db: &Database) -> Option<DateTime> {
         db.state::<LogRegistry>().head(self.id).and_then(|top| top.at).max(self.head_hint.at)
     }

@@ -23,6 +23,7 @@ mod database;
 mod documents;
 mod edits;
 mod engine;
+mod events;
 mod feeds;
 mod forms;
 mod fuzz;

@@ -87,7 +87,7 @@ async fn updates(
     match updates {
         Some(updates) if updates.closed => Err(Error::NotFound),
         Some(updates) => fragment_reply(ctx, &updates),
-        None => fragment_reply(ctx, &Fragment::new(ChatBatch { articles: Vec::new(), upto: since, closed: false })),
+        None => fragment_reply(ctx, &Fragment::new(ChatBatch { items: Vec::new(), upto: since, closed: false })),
     }
 }
 

@@ -595,6 +595,8 @@ mod tests {
             no: number as i64,
             rev: 0,
             name: RoomName::parse(name).unwrap(),
+            kind: RoomKind::Open,
+            people: Vec::new(),
             open: true,
             topic: Default::default(),
             owner: "0123456789abcdef01234567".parse().unwrap(),
