@@ -30,6 +30,9 @@ pub struct User {
     pub id: UserId,
     pub(crate) login: Login,
     pub nickname: Nickname,
+    /// [`Nickname::key`] of the nickname. A migration fills it in where it is missing.
+    #[serde(rename = "nicknameKey", default)]
+    pub(crate) nickname_key: String,
     /// The picture on the image server. `None`: an avatar is drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) picture: Option<PicturePath>,
@@ -65,6 +68,7 @@ impl StoredDocument for User {
             unique_index(doc! { "login": 1 }),
             partial_unique_index(doc! { "first": 1 }, "first"),
             index(doc! { "picture": 1 }),
+            index(doc! { "nicknameKey": 1 }),
         ]
     }
 }
@@ -127,6 +131,7 @@ impl User {
         let mut user = Self {
             id: UserId::new(),
             login,
+            nickname_key: nickname.key(),
             nickname,
             picture: None,
             password,

@@ -30,6 +30,7 @@ impl User {
         let (mut set, mut unset) = (Document::new(), Document::new());
         if let Some(nickname) = &profile.nickname {
             set.insert("nickname", nickname.as_str());
+            set.insert("nicknameKey", nickname.key());
         }
         let theme = profile.theme.map(|theme| theme.map(Theme::as_str));
         for (key, field) in [("locale", profile.locale), ("theme", theme)] {
