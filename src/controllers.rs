@@ -6,12 +6,15 @@ mod asset;
 mod catchers;
 mod chat;
 mod compression;
+mod direct;
 mod error_response;
 mod form_reply;
 mod guards;
 mod headers;
 mod health;
 mod live;
+mod member;
+mod membership;
 pub(crate) mod metrics;
 mod picture;
 mod pwa;
@@ -40,8 +43,11 @@ pub fn routes() -> Vec<Route> {
         account::routes(),
         asset::routes(),
         chat::routes(),
+        direct::routes(),
         health::routes(),
         live::routes(),
+        member::routes(),
+        membership::routes(),
         metrics::routes(),
         picture::routes(),
         pwa::routes(),

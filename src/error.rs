@@ -147,6 +147,16 @@ pub enum FieldError {
     WrongPassword,
     Language,
     Theme,
+    RoomKind,
+    Level,
+    /// The people of a direct room.
+    People,
+    /// A room has as many members as it can have.
+    RoomFull(usize),
+    /// So many people have visited a room that is about to be closed.
+    TooManyVisitors(usize),
+    /// Somebody who is no member.
+    NotMember,
     Number,
 }
 
@@ -167,6 +177,12 @@ impl FieldError {
             Self::WrongPassword => "wrong-password",
             Self::Language => "language",
             Self::Theme => "theme",
+            Self::RoomKind => "room-kind",
+            Self::Level => "level",
+            Self::People => "people",
+            Self::RoomFull(_) => "room-full",
+            Self::TooManyVisitors(_) => "too-many-visitors",
+            Self::NotMember => "not-member",
             Self::Number => "number",
         }
     }
@@ -174,7 +190,10 @@ impl FieldError {
     /// Returns the number in the sentence.
     pub fn limit(self) -> Option<usize> {
         match self {
-            Self::TooShort(limit) | Self::TooLong { limit, .. } => Some(limit),
+            Self::TooShort(limit)
+            | Self::TooLong { limit, .. }
+            | Self::RoomFull(limit)
+            | Self::TooManyVisitors(limit) => Some(limit),
             _ => None,
         }
     }

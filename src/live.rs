@@ -3,6 +3,7 @@
 //! A room is live while it has a reader: [`room::LiveRoom`] reads its log once for all readers and keeps the latest
 //! chats in [`recent_chats`]. A [`feed::Feed`] is one reader's cursor.
 
+mod access;
 mod chat_loader;
 pub mod feed;
 pub mod hub;
@@ -18,6 +19,8 @@ pub(crate) mod room_list;
 mod room_summaries;
 pub mod sessions;
 pub mod socket;
+pub(crate) mod unread;
+mod user_rooms;
 mod weak_map;
 mod websocket;
 

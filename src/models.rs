@@ -7,13 +7,15 @@
 //! | `room` | [`Room`] in `room.rs` |
 //! | `name` | `NameReservation` in `room/name.rs` |
 //! | `chat` | `Entry` in `room/log/entry.rs`; `chat.rs` folds entries into chats |
-//! | `job` | `Job` in `store/job.rs` with the work in `room/cleanup.rs` |
+//! | `membership` | `Membership` in `room/membership.rs` |
+//! | `job` | `Job` in `store/job.rs` with the work in `room/cleanup.rs` and `room/members.rs` |
 //! | `signal` | `Signal` in `store/cluster.rs` with the events in `cluster.rs` |
 //! | `lease`, `restore`, `setting` | `store/lease.rs`, `store/restore_marker.rs`, `store/site_id.rs` |
 
 pub mod chat;
 pub(crate) mod cluster;
 mod device;
+pub(crate) mod event;
 mod id;
 pub mod room;
 pub mod session;
@@ -32,9 +34,12 @@ use crate::store::{Database, Job, RestoreMarker, database_error, migrate};
 use room::RoomList;
 use room::cleanup::Cleanup;
 use room::log::{Entry, LogRegistry};
+use room::members::MembershipChange;
+use room::membership::Membership;
 
 pub use chat::Chat;
 pub(crate) use device::Device;
+pub use event::Event;
 pub use id::{RoomId, SessionId, UserId};
 pub use room::Room;
 pub use room::log::RoomLog;
@@ -67,7 +72,7 @@ pub(crate) async fn prepare(db: &Arc<Database>) -> Result<(), String> {
     ensure_indexes(db).await.map_err(database_error)?;
     migrate(db, values::key).await.map_err(database_error)?;
     db.load_site_id().await.map_err(database_error)?;
-    Job::<Cleanup>::resume_all(db).await.map_err(database_error)?;
+    resume_jobs(db).await.map_err(database_error)?;
     db.state::<RoomList>().load(db).await.map_err(database_error)?;
     // Last: the other instances count this one as running only while it sends heartbeats.
     db.join_cluster().await.map_err(database_error)?;
@@ -79,8 +84,15 @@ pub(crate) async fn ensure_indexes(db: &Database) -> Result<(), MongoError> {
     db.collection::<User>().ensure_indexes().await?;
     db.collection::<Session>().ensure_indexes().await?;
     db.collection::<Room>().ensure_indexes().await?;
+    db.collection::<Membership>().ensure_indexes().await?;
     db.collection::<Signal>().ensure_indexes().await?;
     db.collection::<Entry>().ensure_indexes().await
+}
+
+/// Runs the jobs that no instance runs.
+async fn resume_jobs(db: &Arc<Database>) -> Result<()> {
+    Job::<Cleanup>::resume_all(db).await?;
+    Job::<MembershipChange>::resume_all(db).await
 }
 
 /// Saves what is only in memory, when the site stops.
@@ -96,7 +108,7 @@ async fn maintain(db: Weak<Database>) {
     loop {
         ticks.tick().await;
         let Some(db) = db.upgrade() else { return };
-        if let Err(error) = Job::<Cleanup>::resume_all(&db).await {
+        if let Err(error) = resume_jobs(&db).await {
             log::debug!("jobs not taken over: error={error}");
         }
         if let Err(error) = db.state::<RoomList>().maintain(&db).await {

@@ -4,6 +4,7 @@ pub mod assets;
 pub mod chat;
 mod device_name;
 pub mod error;
+pub mod event;
 pub mod form;
 pub mod gzip;
 pub mod locale;

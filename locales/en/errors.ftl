@@ -57,6 +57,12 @@ field-error-credentials = Wrong ID or password.
 field-error-wrong-password = Wrong password.
 field-error-language = Choose a language from the list.
 field-error-theme = Choose a theme from the list.
+field-error-room-kind = Choose open or closed.
+field-error-level = Choose a level from the list.
+field-error-people = Choose up to 10 people who have an account here.
+field-error-room-full = A room has at most { $limit } members.
+field-error-too-many-visitors = { $limit } people have visited this room. Keep only the latest 1,000 to close it.
+field-error-not-member = Choose a member of this room.
 field-error-number = This number isn’t valid.
 
 character-space = a space

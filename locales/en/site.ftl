@@ -144,6 +144,15 @@ pages = Pages
 page-previous = Previous
 page-next = Next
 
+# Who came and went. { $user } and { $author } are event-name or deleted-user.
+event-name = {"\u2068"}{ $name }{"\u2069"}
+event-joined = { $user } joined
+event-added = { $author } added { $user }
+event-left = { $user } left
+event-removed = { $author } removed { $user }
+event-beyond = And others joined or left
+event-more = Show more
+
 messages = Messages
 older-messages = Show older messages
 newer-messages = Show newer messages
@@ -260,3 +269,54 @@ time-moment = { $month ->
    *[12] Dec
 } { $day }, { $year }, { $clock }
 time-full = { $date } at { $clock } ({ $zone })
+
+members = Members
+notes-to-self = Notes to self
+open-room-hint = Everybody can read and write in this room. There is no list of members.
+role-owner = Owner
+manage-member = Manage { $name }
+make-owner = Make owner
+remove-member = Remove from room
+add-members = Add members
+find-person = Find person
+add-selected = Add selected
+no-person-found = Nobody has this name.
+leave-room = Leave room
+leave-room-hint = You will no longer see this room or its messages.
+leave-owner-hint = You will no longer see this room. Its longest-standing member becomes the owner.
+leave-last-hint = You are the last member. The room and its messages will be deleted.
+leave-quietly = Leave without telling the room
+room-kind = Who can read it
+kind-open = Open
+kind-open-hint = Everybody on this site
+kind-closed = Closed
+kind-closed-hint = Only people you add
+open-room = Open to everybody
+close-room = Limit to members
+convert-to-open-hint = Everybody will be able to read all messages, also the old ones.
+convert-to-closed-hint = { $count ->
+    [0] Only you will see this room. Everybody else loses access until you add them.
+    [one] The person who has visited this room becomes its member. Everybody else loses access.
+   *[other] The { $count } people who have visited this room become its members. Everybody else loses access.
+ }
+keep-latest-visitors = Keep only the 1,000 people who visited last
+
+direct-messages = Direct messages
+write-to-somebody = Write to somebody
+unread-count = { $count ->
+    [one] 1 unread message
+   *[other] { $count } unread messages
+ }
+mark-room-read = Mark as read
+room-notifications = Notifications
+members-and-notifications = Members and notifications
+level = Tell me about
+level-all = Every message
+level-all-hint = The count of new messages stands out
+level-mentions = Mentions
+level-mentions-hint = Other messages are counted quietly
+level-none = Nothing
+level-none-hint = Neither a count nor a notification
+level-hidden = Hide room
+level-hidden-hint = It leaves your list; mentions still reach you
+mark-unread = Mark as unread

@@ -161,6 +161,15 @@ pages = 페이지 이동
 page-previous = 이전
 page-next = 다음
 
+# 들어오고 나간 사람. { $user }와 { $author }는 event-name이거나 deleted-user입니다.
+event-name = {"\u2068"}{ $name }{"\u2069"}님
+event-joined = { $user }{ PARTICLE($user, "이") } 들어왔습니다
+event-added = { $author }{ PARTICLE($author, "이") } { $user }{ PARTICLE($user, "을") } 초대했습니다
+event-left = { $user }{ PARTICLE($user, "이") } 나갔습니다
+event-removed = { $author }{ PARTICLE($author, "이") } { $user }{ PARTICLE($user, "을") } 내보냈습니다
+event-beyond = 그 밖에 여러 명이 들어오거나 나갔습니다
+event-more = 더 보기
+
 messages = 메시지
 older-messages = 이전 메시지 보기
 newer-messages = 다음 메시지 보기
@@ -225,3 +234,50 @@ time-date = { $year }년 { $month }월 { $day }일
 time-month-day = { $month }월 { $day }일
 time-moment = { $year }년 { $month }월 { $day }일 { $clock }
 time-full = { $date } { $clock } ({ $zone })
+
+members = 멤버
+notes-to-self = 나에게 쓰는 메모
+open-room-hint = 누구나 읽고 쓸 수 있는 방이라 멤버 목록이 없어요.
+role-owner = 방장
+manage-member = { $name } 관리
+make-owner = 방장 넘기기
+remove-member = 내보내기
+add-members = 멤버 추가
+find-person = 이름으로 찾기
+add-selected = 선택한 사람 추가
+no-person-found = 찾는 이름이 없어요.
+leave-room = 방 나가기
+leave-room-hint = 나가면 이 방과 메시지를 더 이상 볼 수 없어요.
+leave-owner-hint = 나가면 이 방을 볼 수 없고, 가장 오래된 멤버가 방장이 돼요.
+leave-last-hint = 마지막 멤버예요. 나가면 방과 메시지가 모두 삭제돼요.
+leave-quietly = 조용히 나가기
+room-kind = 공개 범위
+kind-open = 공개
+kind-open-hint = 이 사이트의 모든 사람
+kind-closed = 비공개
+kind-closed-hint = 내가 추가한 사람만
+open-room = 모두에게 공개
+close-room = 멤버만 보기
+convert-to-open-hint = 예전 메시지까지 누구나 읽을 수 있게 돼요.
+convert-to-closed-hint = { $count ->
+    [0] 나만 볼 수 있어요. 다른 사람은 추가하기 전까지 들어올 수 없어요.
+   *[other] 방문한 적이 있는 { $count }명은 멤버로 남고, 나머지는 더 이상 볼 수 없어요.
+ }
+keep-latest-visitors = 최근에 방문한 1,000명만 남기기
+
+direct-messages = 다이렉트 메시지
+write-to-somebody = 메시지 보낼 사람 찾기
+unread-count = 읽지 않은 메시지 { $count }개
+mark-room-read = 모두 읽음으로 표시
+room-notifications = 알림 설정
+members-and-notifications = 멤버와 알림
+level = 알림 받을 메시지
+level-all = 모든 메시지
+level-all-hint = 새 메시지 수를 눈에 띄게 표시해요
+level-mentions = 멘션만
+level-mentions-hint = 나머지는 조용히 세기만 해요
+level-none = 받지 않기
+level-none-hint = 숫자도 알림도 없어요
+level-hidden = 방 숨기기
+level-hidden-hint = 목록에서 사라지고 멘션만 받아요
+mark-unread = 읽지 않음으로 표시

@@ -7,7 +7,7 @@ import { stickyDay } from "./sticky_day.js";
 import { Toast } from "./toast.js";
 import { Removals } from "./undo.js";
 
-const isVisible = (chat) => !chat.hidden;
+const isVisible = (element) => element.matches("article:not([hidden])");
 const linksOf = (chat) => chat.querySelectorAll(".meta a");
 
 export class ChatTools {
@@ -52,6 +52,7 @@ export class ChatTools {
   /** Takes new elements of chats into account. */
   added(chats) {
     this.#removals.keepHidden(chats);
+    for (const chat of chats) if (chat.matches(".unfolded + .event")) chat.classList.add("unfolded");
     this.#editor.added(chats);
     // The element with the focus may have been replaced.
     const current = chats.find(({ id, hidden }) => id === this.#current?.id && !hidden);
@@ -66,6 +67,8 @@ export class ChatTools {
 
   /** A tap on a text opens the sheet, unless it selects words or only closes the keyboard. */
   tapped(event) {
+    const more = event.target.closest(".event .more");
+    if (more && event.type === "click") return this.#unfold(more, event);
     const chat = event.target.closest(".chat");
     const isText = event.target.closest(".text") && !event.target.closest("a, button, summary, pre");
     if ((event.pointerType ?? this.#pointer) !== "touch" || !isText || !getSelection().isCollapsed) return;
@@ -73,6 +76,14 @@ export class ChatTools {
     event.preventDefault();
     this.#menu.hide();
     this.#menu.open(chat, { isSheet: true });
+  }
+
+  /** Shows folded events. Without this script the link shows them. */
+  #unfold(link, click) {
+    click.preventDefault();
+    let event = link.parentElement;
+    if (document.activeElement === link) this.#scroller.focus({ preventScroll: true });
+    for (; event?.matches(".event, [hidden]"); event = event.nextElementSibling) event.classList.add("unfolded");
   }
 
   /** Edits a chat. */
@@ -164,6 +175,7 @@ export class ChatTools {
       delete: () => this.#remove(chat),
       link: () => this.copy(new URL(`/room/${room}?at=${no}#chat-${seq}`, location).href),
       copy: () => this.copy(chat.querySelector(".text").innerText),
+      unread: async () => (await import("./reading.js")).markUnread(no),
     };
     actions[action]();
   }

@@ -1,5 +1,5 @@
 // Groups the chats that one user posts in a row, and marks the first chat of each day. Both follow the order of the log:
-// when the server's clock is set back, no day begins again and no group reaches back.
+// when the server's clock is set back, no day begins again and no group reaches back. Events in a row are a group, too.
 
 import { dateOf, dayOf, setText, shortTimeOfDay, startOfDay, timeOfDay } from "./local_time.js";
 
@@ -11,8 +11,6 @@ const MIN_GROUP = 5;
 
 /** The latest day up to each visible chat. */
 const days = new WeakMap();
-/** How many chats of its author stand before each visible chat, at most `MIN_GROUP`. */
-const positions = new WeakMap();
 
 const timeOf = (chat) => new Date(chat.querySelector("time").dateTime);
 const minuteOf = (at) => Math.floor(at / MINUTE);
@@ -48,23 +46,27 @@ const drawDay = (chat, day) => {
   setText(line.firstChild, chat.dataset.day);
 };
 
-/** Groups one chat with the one before. Returns whether the next chats change with it. */
+/**
+ * Groups one chat with the one before. `data-position` is the number of those before it in the group, at most `MIN_GROUP`:
+ * style sheets fold events by it. Returns whether the next chats change with it.
+ */
 const groupOne = (chat) => {
   const before = neighbour(chat, "previousElementSibling");
   const at = timeOf(chat);
   const dayBefore = (before && days.get(before)) ?? -Infinity;
   const day = Math.max(startOfDay(at), dayBefore);
   const sameDay = day === dayBefore;
-  const isNext = sameDay && before.dataset.author === chat.dataset.author && continues(at, before);
-  const position = isNext && !chat.dataset.new ? Math.min((positions.get(before) ?? 0) + 1, MIN_GROUP) : 0;
+  const isEvent = !chat.dataset.no;
+  const isNext = sameDay && before.dataset.author === chat.dataset.author && (isEvent || continues(at, before));
+  const position = isNext && !chat.dataset.new ? Math.min(Number(before.dataset.position) + 1, MIN_GROUP) : 0;
   const isRepeated = position === MIN_GROUP && chat.dataset.no % REPEAT_EVERY === 0;
-  const isGrouped = position > 0 && !isRepeated;
+  const isGrouped = position > 0 && !isRepeated && !isEvent;
   chat.classList.toggle("grouped", isGrouped);
   setText(chat.querySelector("time"), isGrouped ? shortTimeOfDay(at) : timeOfDay(at));
   drawDay(chat, sameDay ? null : day);
-  const hasChanged = days.get(chat) !== day || positions.get(chat) !== position;
+  const hasChanged = days.get(chat) !== day || chat.dataset.position !== String(position);
   days.set(chat, day);
-  positions.set(chat, position);
+  chat.dataset.position = position;
   return hasChanged;
 };
 

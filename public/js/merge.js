@@ -1,10 +1,13 @@
-// The page's one rule: put each chat where its id says, replace it if its `rev` is older, else insert it by `seq`.
+// The page's one rule: put each element where its id says, replace it if its `rev` is older, else insert it by `seq`.
 // A fragment that arrives twice or out of order changes nothing. A chat that belongs where none are loaded is left out.
 
 /** A page holds at most about this many chats. */
 export const MAX_CHATS = 1_500;
 
 const number = (article, name) => Number(article.dataset[name]);
+
+/** Returns the chats of a feed, without the events between them. */
+export const chatsOf = (feed) => [...feed.querySelectorAll("article")];
 
 /** Returns whether chats follow those of the page that are not loaded. */
 export const hasNewer = () => Boolean(document.getElementById("load-newer"));
@@ -27,15 +30,11 @@ export function upsert(feed, article, near = null) {
     return isNewer;
   }
   const seq = number(article, "seq");
-  const first = feed.firstElementChild;
-  if (!first || number(first, "seq") > seq) {
-    feed.prepend(article);
-    return true;
-  }
   let before = near?.parentElement === feed ? near : feed.lastElementChild;
-  while (number(before, "seq") > seq) before = before.previousElementSibling;
-  while (before.nextElementSibling && number(before.nextElementSibling, "seq") < seq) before = before.nextElementSibling;
-  before.after(article);
+  while (before && number(before, "seq") > seq) before = before.previousElementSibling;
+  let next = before ? before.nextElementSibling : feed.firstElementChild;
+  while (next && number(next, "seq") < seq) next = next.nextElementSibling;
+  feed.insertBefore(article, next);
   return true;
 }
 

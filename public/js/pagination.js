@@ -1,7 +1,7 @@
 // Loads chats before and behind those of the page while the view stays where it is, and bounds how many the page holds.
 
 import { withoutAnnouncing } from "./announcements.js";
-import { MAX_CHATS, hasNewer, isOutside, merge, parse, upsert } from "./merge.js";
+import { MAX_CHATS, chatsOf, hasNewer, isOutside, merge, parse, upsert } from "./merge.js";
 import { request } from "./request.js";
 
 /** Chats in a fragment of the site. */
@@ -12,11 +12,13 @@ const AROUND = 25;
 const KEPT = MAX_CHATS - 300;
 
 const numberOf = (chat) => Number(chat?.dataset.no ?? 0);
+/** Returns the number of the first chat of a feed. Events stand before it only at the start of the log: then it is 0. */
+const firstOf = (feed) => numberOf(feed.firstElementChild);
+/** Returns the number of the last chat of a feed. Events may stand behind it. */
+const lastOf = (feed) => numberOf(chatsOf(feed).at(-1));
 
 /** Returns whether no chat lies between those of two feeds. */
-const adjoins = (one, other) =>
-  numberOf(one.firstElementChild) <= numberOf(other.lastElementChild) + 1 &&
-  numberOf(other.firstElementChild) <= numberOf(one.lastElementChild) + 1;
+const adjoins = (one, other) => firstOf(one) <= lastOf(other) + 1 && firstOf(other) <= lastOf(one) + 1;
 
 export class Pagination {
   #feed;
@@ -76,15 +78,15 @@ export class Pagination {
 
   #loadOlder() {
     const add = (fragment) => this.#add(merge(this.#feed, fragment), hasNewer(), "older");
-    return this.#fetch(`?before=${numberOf(this.#feed.firstElementChild)}`, (fragment) =>
+    return this.#fetch(`?before=${firstOf(this.#feed)}`, (fragment) =>
       this.#scroll.hold(() => add(fragment)),
     );
   }
 
   #loadNewer() {
-    const last = numberOf(this.#feed.lastElementChild) + PAGE;
+    const last = lastOf(this.#feed) + PAGE;
     return this.#fetch(`?before=${last + 1}`, (fragment) => {
-      const isFull = numberOf(fragment.lastElementChild) >= last;
+      const isFull = lastOf(fragment) >= last;
       this.#scroll.hold(() => this.#add(merge(this.#feed, fragment), isFull, "loaded"));
     });
   }
@@ -93,13 +95,13 @@ export class Pagination {
     while (this.#loading) await this.#loading;
     return this.#fetch(query, (fragment) => {
       if (adjoins(this.#feed, fragment)) {
-        const end = numberOf(fragment.lastElementChild);
-        const isFollowed = end > numberOf(this.#feed.lastElementChild) ? end >= last : hasNewer();
+        const end = lastOf(fragment);
+        const isFollowed = end > lastOf(this.#feed) ? end >= last : hasNewer();
         return this.#scroll.hold(() => this.#add(merge(this.#feed, fragment), isFollowed));
       }
       const chats = [...fragment.children].map((chat) => document.adoptNode(chat));
       this.#feed.replaceChildren(...chats);
-      this.#add(chats, numberOf(chats.at(-1)) >= last);
+      this.#add(chats, lastOf(this.#feed) >= last);
     });
   }
 
@@ -133,17 +135,19 @@ export class Pagination {
 
   #drop(dropsNewer) {
     const chats = [...this.#feed.children];
-    const excess = chats.length - KEPT;
-    const dropped = dropsNewer ? chats.slice(-excess) : chats.slice(0, excess);
+    let end = dropsNewer ? KEPT : chats.length - KEPT;
+    // Events stay with the chat before them: they are loaded with it.
+    while (chats[end] && !chats[end].matches("article")) end++;
+    const dropped = dropsNewer ? chats.slice(end) : chats.slice(0, end);
     dropped.forEach((chat) => chat.remove());
     this.#drawLinks(dropsNewer || hasNewer());
     this.#observe();
   }
 
   #drawLinks(isFollowed) {
-    const { firstElementChild: first, lastElementChild: last } = this.#feed;
-    this.#drawLink("older", numberOf(first) > 1 && `?before=${numberOf(first)}`, "before");
-    this.#drawLink("newer", isFollowed && `?before=${numberOf(last) + PAGE + 1}#feed`, "after");
+    const first = firstOf(this.#feed);
+    this.#drawLink("older", first > 1 && `?before=${first}`, "before");
+    this.#drawLink("newer", isFollowed && `?before=${lastOf(this.#feed) + PAGE + 1}#feed`, "after");
   }
 
   #drawLink(name, query, place) {

@@ -64,7 +64,7 @@ const onFragment = (fragment) => {
   const seen = Number(feed.dataset.upto);
   const upto = Number(fragment.dataset.upto);
   feed.dataset.upto = Math.max(seen, upto);
-  const isNew = ({ hidden, dataset }) => !hidden && Number(dataset.seq) > seen && dataset.author !== currentUser;
+  const isNew = ({ hidden, dataset }) => dataset.no && !hidden && Number(dataset.seq) > seen && dataset.author !== currentUser;
   const isOwnNew = ({ hidden, dataset }) => !hidden && Number(dataset.seq) > seen && dataset.author === currentUser;
   const isBulk = [...fragment.children].filter(isNew).length > MAX_READ_OUT;
   const outside = [...fragment.children].filter((chat) => isOutside(feed, chat));
@@ -105,7 +105,7 @@ const reloadPictures = () => {
 
 const onMessage = (message) => {
   const element = parse(message);
-  if (element?.id === "rooms-changes") updateRooms(element);
+  if (/^unread-|-changes$/.test(element?.id)) updateRooms(element);
   else if (element?.id) onElement(element);
   else if (element) onFragment(element);
 };
@@ -126,7 +126,7 @@ const onState = (state) => {
 const closeComposer = () => {
   form.elements.text.readOnly = true;
   form.querySelector(".send").hidden = true;
-  byId("leave-room").hidden = false;
+  byId("back-to-rooms").hidden = false;
   byId("room-empty").hidden = true;
   rooms.querySelector(`#room-${room}`)?.remove();
 };
@@ -137,6 +137,7 @@ const unread = new UnreadTracker({
   currentUser,
   key: `read ${currentUser} ${room}`,
   dividerText: link.dataset.divider,
+  onRead: async (no) => (await import("./reading.js")).readUpTo(no),
 });
 const navigation = performance.getEntriesByType("navigation")[0]?.type;
 const position = navigation === "back_forward" ? savedPosition() : null;
@@ -251,7 +252,7 @@ outbox = new Outbox({
 const onLoaded = (chats, direction) => {
   added(chats);
   unread.drawDivider();
-  if (direction) announce(direction, chats.filter(({ hidden }) => !hidden).length);
+  if (direction) announce(direction, chats.filter(({ hidden, dataset }) => dataset.no && !hidden).length);
 };
 // On a device with a keyboard the composer gets the focus, unless the reader opened a link to a chat.
 if (!position && isLatest && !isTouch() && document.activeElement === document.body) {

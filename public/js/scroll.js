@@ -1,6 +1,6 @@
 // Keeps the view of the log: at its end it follows new chats; further up nothing moves and a link leads to the latest.
 
-import { hasNewer } from "./merge.js";
+import { chatsOf, hasNewer } from "./merge.js";
 
 /** How far from the end, in pixels, still counts as the end. */
 const END_DISTANCE = 80;
@@ -54,7 +54,7 @@ export class ScrollManager {
 
   /** Shows chat number `no`, or the next visible one, at a distance from the top. Returns whether it is loaded. */
   show(no, top = this.#scroller.clientHeight / 4) {
-    const chats = [...this.#feed.children];
+    const chats = chatsOf(this.#feed);
     if (!chats.length || no < Number(chats[0].dataset.no) || no > Number(chats.at(-1).dataset.no)) return false;
     const chat = chats.find(({ hidden, dataset }) => !hidden && Number(dataset.no) >= no);
     this.#isAtEnd = false;
@@ -101,7 +101,7 @@ export class ScrollManager {
   #firstInView() {
     const { top } = this.#scroller.getBoundingClientRect();
     const isInView = (chat) => !chat.hidden && chat.getBoundingClientRect().bottom > top;
-    return [...this.#feed.children].find(isInView);
+    return chatsOf(this.#feed).find(isInView);
   }
 
   get #toEnd() {

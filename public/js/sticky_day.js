@@ -21,9 +21,9 @@ export function stickyDay({ feed, scroller }) {
     frame = 0;
     const { top } = scroller.getBoundingClientRect();
     const { left, width } = feed.getBoundingClientRect();
-    const chat = document.elementFromPoint(left + width / 2, top + 1)?.closest(".chat");
+    const chat = document.elementFromPoint(left + width / 2, top + 1)?.closest("#feed > *");
     // Between two chats nothing changes.
-    if (!chat || !feed.contains(chat)) return;
+    if (!chat) return;
     const isLineAbove = chat.getBoundingClientRect().top < top - LINE;
     const { scrollHeight, scrollTop, clientHeight } = scroller;
     const isAtEnd = scrollHeight - scrollTop - clientHeight < END_DISTANCE;

@@ -1,7 +1,7 @@
 // Marks what the reader has not read: a divider before the first unread chat, and a count in the title of a hidden page.
 
 import { group } from "./groups.js";
-import { hasNewer } from "./merge.js";
+import { chatsOf, hasNewer } from "./merge.js";
 import { local } from "./storage.js";
 
 export class UnreadTracker {
@@ -14,18 +14,20 @@ export class UnreadTracker {
   /** The last read entry before the divider, the number of its chat, and when it was read. */
   #lastRead;
   #hasUnread;
+  #onRead;
   #isDismissed = false;
   /** The highest known number of a chat. */
   #newest = 0;
 
   /** `key` is where the browser stores the last read entry. */
-  constructor({ feed, currentUser, key, dividerText }) {
+  constructor({ feed, currentUser, key, dividerText, onRead }) {
     this.#feed = feed;
     this.#currentUser = currentUser;
     this.#key = key;
     this.#dividerText = dividerText;
+    this.#onRead = onRead;
     this.#lastRead = this.#stored();
-    this.#hasUnread = hasNewer() || [...feed.children].some((chat) => this.#isUnread(chat));
+    this.#hasUnread = hasNewer() || chatsOf(feed).some((chat) => this.#isUnread(chat));
     // When all is read, chats that arrive later need no divider.
     if (!this.#hasUnread) this.#lastRead = null;
     this.drawDivider();
@@ -71,7 +73,7 @@ export class UnreadTracker {
     if (!hasNewer()) this.#newest = Math.max(this.#newest, this.#lastNumber());
     const drawn = this.#feed.querySelector("[data-new]");
     if (!this.#lastRead?.seq || (drawn && this.#isUnread(drawn))) return;
-    const chats = [...this.#feed.children];
+    const chats = chatsOf(this.#feed);
     const first = chats.findIndex((chat) => this.#isUnread(chat));
     const isKnown = first > 0 && Number(chats[0].dataset.seq) <= this.#lastRead.seq;
     drawn?.removeAttribute("data-new");
@@ -83,6 +85,7 @@ export class UnreadTracker {
   /** Stores that all is read, unless the page is hidden. */
   markRead() {
     if (document.hidden) return;
+    this.#onRead(this.#lastNumber());
     this.#hasUnread = false;
     const upto = Number(this.#feed.dataset.upto);
     const { seq, no } = this.#stored();
@@ -96,7 +99,7 @@ export class UnreadTracker {
   }
 
   #lastNumber() {
-    return Number(this.#feed.lastElementChild?.dataset.no ?? 0);
+    return Number(chatsOf(this.#feed).at(-1)?.dataset.no ?? 0);
   }
 
   #isUnread({ hidden, dataset }) {

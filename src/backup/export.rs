@@ -31,7 +31,7 @@ pub(super) const DATABASE_ERROR: &str = "Cannot use the database";
 pub(super) struct RoomExport {
     id: RoomId,
     document: Document,
-    name_key: String,
+    name_key: Option<String>,
     is_open: bool,
     head: Head,
     redacted: RedactedChats,
@@ -83,9 +83,10 @@ pub(super) async fn users(db: &Database, ids: &[UserId]) -> Result<Vec<StoredUse
 
 impl RoomExport {
     fn new(document: Document) -> Result<(Self, Head)> {
-        let Room { id, name, open, head_hint, .. } = decode(&document)?;
+        let room: Room = decode(&document)?;
+        let (id, open, head_hint) = (room.id, room.open, room.head_hint);
         let (head, redacted) = (Head::default(), RedactedChats::default());
-        Ok((Self { id, document, name_key: name.key(), is_open: open, head, redacted }, head_hint))
+        Ok((Self { id, document, name_key: room.reserved_key(), is_open: open, head, redacted }, head_hint))
     }
 
     /// Reads from the previous head to the current one and passes the entries to `write` in order.
@@ -148,7 +149,7 @@ impl RoomExport {
 
     /// Returns the key of the name, or `None` for a closed room.
     pub(super) fn name_key(&self) -> Option<&str> {
-        self.is_open.then_some(&self.name_key)
+        self.name_key.as_deref().filter(|_| self.is_open)
     }
 
     /// Reads the room again and returns the head of its log.

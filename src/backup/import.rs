@@ -72,8 +72,8 @@ impl Import {
     pub(super) async fn insert_rooms(&self, rooms: Vec<Document>) -> Result<u64> {
         for room in &rooms {
             let room: Room = decode(room)?;
-            if room.open {
-                NameReservation::acquire(&self.db, &room.name, room.id).await.context(DATABASE_ERROR)?;
+            if let Some(key) = room.reserved_key().filter(|_| room.open) {
+                NameReservation::acquire(&self.db, key, room.id).await.context(DATABASE_ERROR)?;
             }
         }
         insert::<Room>(&self.db, rooms).await

@@ -58,7 +58,7 @@ impl Validator {
         if room.no != self.rooms.len() as i64 + 1 {
             bail!("Invalid backup: room {} has number {}, out of sequence", room.id, room.no);
         }
-        if room.open && !self.name_keys.insert(room.name.key()) {
+        if room.open && room.reserved_key().is_some_and(|key| !self.name_keys.insert(key)) {
             bail!("Invalid backup: two rooms have the name \"{}\"", room.name.as_str());
         }
         let (head, redacted) = (Head::default(), RedactedChats::default());

@@ -62,6 +62,7 @@ async fn create(id: RoomId, form: Submission<'_, ChatForm>, ctx: RequestContext<
 async fn show(id: RoomId, seq: Seq, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
     let room = user.room(&ctx.db, id).await?;
     let chat = room.log(&ctx.db).chat(seq.0).await?;
+    room.ensure_readable(&ctx.db, user.id).await?;
     if ctx.wants_json() { chat_json(&ctx, chat).await } else { chat_page(&ctx, &user, &room, chat, None).await }
 }
 
@@ -105,6 +106,9 @@ async fn post(
     // The removed text is gone, so a retry cannot be told from a new text: ask the user. Programs go by the nonce.
     if posted.is_duplicate && posted.chat.removed && !ctx.wants_json() {
         return Err(Error::field("nonce", FieldError::NonceUsed));
+    }
+    if !posted.is_duplicate {
+        ctx.hub.has_said(room, user, posted.chat.no);
     }
     Ok(posted)
 }

@@ -33,7 +33,7 @@ async fn show(
 ) -> Result<WebSocketUpgrade> {
     let ctx = &request.ctx;
     let room = request.user.room(&ctx.db, id).await?;
-    let subscription = match ctx.hub.feed(&room, since.at_least(0)?).await {
+    let subscription = match ctx.hub.feed(&room, request.user.id, since.at_least(0)?).await {
         Ok(feed) => Subscription::Room(feed),
         // Browsers hide the status of a refused upgrade from scripts, so a close code tells them.
         Err(Error::CursorAhead) => Subscription::CursorAhead,

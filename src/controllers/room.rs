@@ -15,10 +15,14 @@ use super::request_context::RequestContext;
 use super::shell::shell_page;
 use crate::error::{Error, FieldError, FieldErrors, Result};
 use crate::models::chat::{CHATS_PER_PAGE, PageAnchor};
-use crate::models::room::{Created, ListCursor, RoomListPage};
+use crate::models::room::membership::Membership;
+use crate::models::room::{Created, ListCursor, NewRoom, RoomChange, RoomKind, RoomListPage};
 use crate::models::values::{Nonce, RoomName, Topic};
-use crate::models::{self, RoomId, User};
-use crate::views::room::{self as views, ComposerValues, RoomFormValues, RoomListItem, RoomPage, RoomView, RoomsPage};
+use crate::models::{self, RoomId, User, UserId};
+use crate::views::chat::PageEnd;
+use crate::views::room::{
+    self as views, ComposerValues, ReadingView, RoomFormValues, RoomListItem, RoomPage, RoomView, RoomsPage,
+};
 use crate::views::shell::Shell;
 use crate::views::user::UserView;
 
@@ -34,6 +38,7 @@ struct RoomForm {
     topic: Optional<Topic>,
     /// Makes a repeated request create one room.
     nonce: Optional<Nonce>,
+    kind: Optional<RoomKind>,
 }
 
 /// Absent fields do not change.
@@ -41,17 +46,27 @@ struct RoomForm {
 struct RoomChangeForm {
     name: Optional<RoomName>,
     topic: Optional<Topic>,
+    kind: Optional<RoomKind>,
+    owner: Optional<UserId>,
+    /// Present: a room that becomes closed keeps its latest visitors only, if it has too many.
+    latest: Optional<String>,
 }
 
 #[derive(FromForm)]
 struct PageQuery<'r> {
     before: QueryNumber<'r>,
+    /// A number, or `unread`.
     at: QueryNumber<'r>,
 }
 
 impl PageQuery<'_> {
-    fn anchor(&self) -> Result<PageAnchor> {
-        match (self.before.at_least(1)?, self.at.at_least(1)?) {
+    /// Returns the place of the page for a reader who has read up to chat `read`.
+    fn anchor(&self, read: i64) -> Result<PageAnchor> {
+        let at = match self.at.is("unread") {
+            true => Some(read + 1),
+            false => self.at.at_least(1)?,
+        };
+        match (self.before.at_least(1)?, at) {
             (None, None) => Ok(PageAnchor::Latest),
             (Some(before), None) => Ok(PageAnchor::Before(before)),
             (None, Some(at)) => Ok(PageAnchor::Around(at)),
@@ -100,7 +115,7 @@ async fn create(form: Submission<'_, RoomForm>, ctx: RequestContext<'_>) -> Resu
     let user = ctx.rate_limited_user(|limits| &limits.rooms).await?;
     let created = create_room(&form, user, &ctx).await;
     ctx.reply(created)
-        .json(async |(room, status)| Ok(Reply::json(&view(&ctx, &room, user))?.with_status(status)))
+        .json(async |(room, status)| Ok(Reply::json(&view(&ctx, &room, user).await?)?.with_status(status)))
         .redirect(|(room, _)| path(room.id))
         .invalid(async |errors| {
             let typed = typed(&form, RoomFormValues::default(), &errors, &ctx);
@@ -114,7 +129,12 @@ async fn create(form: Submission<'_, RoomForm>, ctx: RequestContext<'_>) -> Resu
 #[get("/room/<id>?<query..>")]
 async fn show(id: RoomId, query: PageQuery<'_>, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
     let room = user.room(&ctx.db, id).await?;
-    let content = RoomPageContent { anchor: query.anchor()?, ..RoomPageContent::default() };
+    let membership = room.visit(&ctx.db, &user).await?;
+    let content = RoomPageContent {
+        anchor: query.anchor(membership.read)?,
+        membership: Some(membership),
+        ..RoomPageContent::default()
+    };
     room_page(&ctx, &user, &room, content).await
 }
 
@@ -124,9 +144,10 @@ async fn update(id: RoomId, form: Submission<'_, RoomChangeForm>, ctx: RequestCo
     let user = ctx.rate_limited_user(|limits| &limits.edits).await?;
     let room = user.manageable_room(&ctx.db, id).await?;
     let updated = change_room(&form, &room, &ctx).await;
+    let next = if form.typed("back") == "member" { members_path(id) } else { path(id) };
     ctx.reply(updated)
-        .json(async |()| Reply::json(&view(&ctx, &user.room(&ctx.db, id).await?, user)))
-        .redirect(|()| path(id))
+        .json(async |()| Reply::json(&view(&ctx, &user.room(&ctx.db, id).await?, user).await?))
+        .redirect(|()| next)
         .invalid(async |errors| {
             let typed = Some(typed(&form, stored(&room), &errors, &ctx));
             room_page(&ctx, user, &room, RoomPageContent { typed, ..RoomPageContent::default() }).await
@@ -150,18 +171,31 @@ pub(super) fn path(id: RoomId) -> String {
     uri!(show(id = id, query = _)).to_string()
 }
 
+pub(super) fn members_path(id: RoomId) -> String {
+    format!("{}/member", path(id))
+}
+
 /// What a room's page shows beside the stored state.
 #[derive(Default)]
 pub(super) struct RoomPageContent {
     pub(super) anchor: PageAnchor,
     pub(super) composer: Option<ComposerValues>,
+    /// What the reader has read. `None` in the answer to a form.
+    pub(super) membership: Option<Membership>,
     /// The form that changes the room.
     pub(super) typed: Option<RoomFormValues>,
 }
 
 /// Shows a room to a reader.
-pub(super) fn view(ctx: &RequestContext<'_>, room: &models::Room, reader: &User) -> RoomView {
-    RoomView::new(room, reader, room.chat_count(&ctx.db), room.last_at(&ctx.db))
+pub(super) async fn view(ctx: &RequestContext<'_>, room: &models::Room, reader: &User) -> Result<RoomView> {
+    let name = match room.kind {
+        RoomKind::Open | RoomKind::Closed => room.name.as_str().to_owned(),
+        RoomKind::Direct => {
+            let names = ctx.hub.nicknames(&room.others(reader.id)).await?;
+            views::direct_room_name(room, reader.id, &names, ctx.locale())
+        }
+    };
+    Ok(RoomView::new(room, name, reader, (room.chat_count(&ctx.db), room.last_at(&ctx.db))))
 }
 
 pub(super) async fn room_page(
@@ -171,11 +205,13 @@ pub(super) async fn room_page(
     content: RoomPageContent,
 ) -> Result<Reply> {
     let page = ctx.hub.page(room, content.anchor).await?;
-    let view = view(ctx, room, user);
+    room.ensure_readable(&ctx.db, user.id).await?;
+    let view = view(ctx, room, user).await?;
     if ctx.wants_json() {
         let feed = page.fragment.json();
         return Reply::json(&json!({
             "room": view, "upto": page.head, "before": page.before, "after": page.after, "chats": feed.chats,
+            "events": feed.events,
         }));
     }
     let locale = ctx.locale();
@@ -183,15 +219,27 @@ pub(super) async fn room_page(
         Some(live) => (live.presence.online().borrow().clone(), live.presence.typing().borrow().clone()),
         None => Default::default(),
     };
+    let read = content.membership.as_ref().map(|membership| membership.read);
+    let is_history = content.anchor != PageAnchor::Latest;
+    let line = read.filter(|_| is_history).and_then(|read| page.fragment.first_unread(read));
     let page = RoomPage {
         connection_state: "",
         room: view,
         online: presence.count,
         upto: page.head,
-        elements: page.fragment.elements(ctx.views, locale, &mut None)?,
+        elements: views::with_unread_line(
+            page.fragment.elements(ctx.views, locale, &mut PageEnd::default())?,
+            line,
+            locale,
+        ),
+        reading: content.membership.map(|Membership { read, rev, .. }| ReadingView {
+            read,
+            rev,
+            unread: read < room.chat_count(&ctx.db),
+        }),
         before: page.before,
         newer: page.after.map(|after| after + CHATS_PER_PAGE + 1),
-        is_history: content.anchor != PageAnchor::Latest,
+        is_history,
         presence: views::presence(&presence, ctx.views, locale)?.to_string(),
         typing: views::typing(&typing, ctx.views, locale)?.to_string(),
         composer: match content.composer {
@@ -216,15 +264,18 @@ async fn rooms_page(
     let [previous, next] = [listing.previous, listing.next].map(|place| place.map(place_query));
     if ctx.wants_json() {
         let summaries = ctx.hub.summaries(&listing.rooms).await;
-        let rooms = listing.rooms.iter().map(|room| view(ctx, room, user)).zip(summaries).map(RoomListItem::from);
-        let rooms: Vec<_> = rooms.collect();
+        let mut rooms = Vec::with_capacity(listing.rooms.len());
+        for (room, summary) in listing.rooms.iter().zip(summaries) {
+            rooms.push(RoomListItem::from((view(ctx, room, user).await?, summary)));
+        }
         return Reply::json(&json!({ "rooms": rooms, "page": listing.page, "previous": previous, "next": next }));
     }
     let is_list_fixed = listing.page != Some(1) || !page.query.is_empty();
     let page = RoomsPage { previous, next, nonce: user.room_nonce(&ctx.db), ..page };
-    let rooms = ctx.hub.room_items(&listing.rooms, None, ctx.locale()).await?;
+    let lists = ctx.hub.user_rooms(user, &listing.rooms, (None, !is_list_fixed), ctx.locale()).await?;
     let current_user = UserView::from(&user.user);
-    ctx.page("rooms/index.html.tera", &Shell { current_user, rooms, list_cursor, is_list_fixed, page: &page })
+    let shell = Shell { current_user, lists, list_cursor, is_list_fixed, page: &page };
+    ctx.page("rooms/index.html.tera", &shell)
 }
 
 async fn create_room(
@@ -232,9 +283,10 @@ async fn create_room(
     user: &CurrentUser,
     ctx: &RequestContext<'_>,
 ) -> Result<(models::Room, Status)> {
-    let RoomForm { name, topic: Optional(topic), nonce: Optional(nonce) } = form.value()?;
+    let RoomForm { name, topic: Optional(topic), nonce: Optional(nonce), kind: Optional(kind) } = form.value()?;
     let topic = topic.clone().unwrap_or_default();
-    match user.create_room_once(&ctx.db, name.clone(), topic, nonce.as_ref()).await? {
+    let new = NewRoom { name: name.clone(), topic, kind: kind.unwrap_or_default() };
+    match user.create_room_once(&ctx.db, new, nonce.as_ref()).await? {
         Created::New(room) => {
             ctx.hub.room_changed(room.id);
             Ok((room, Status::Created))
@@ -248,14 +300,26 @@ async fn change_room(
     room: &models::Room,
     ctx: &RequestContext<'_>,
 ) -> Result<()> {
-    let RoomChangeForm { name: Optional(name), topic: Optional(topic) } = form.value()?;
-    room.update(&ctx.db, name.clone(), topic.clone()).await?;
+    let form = form.value()?;
+    let change = RoomChange {
+        name: form.name.0.clone(),
+        topic: form.topic.0.clone(),
+        kind: form.kind.0,
+        owner: form.owner.0,
+        keeps_latest: form.latest.0.is_some(),
+    };
+    room.update(&ctx.db, change).await?;
     ctx.hub.room_changed(room.id);
     Ok(())
 }
 
 fn stored(room: &models::Room) -> RoomFormValues {
-    RoomFormValues { name: room.name.as_str().into(), topic: room.topic.as_str().into(), ..RoomFormValues::default() }
+    RoomFormValues {
+        name: room.name.as_str().into(),
+        topic: room.topic.as_str().into(),
+        kind: room.kind.as_str().into(),
+        ..RoomFormValues::default()
+    }
 }
 
 /// Returns the form as it was typed; absent fields as in `stored`.
@@ -268,6 +332,7 @@ fn typed<T>(
     RoomFormValues {
         name: form.typed_or("name", &stored.name).to_owned(),
         topic: form.typed_or("topic", &stored.topic).to_owned(),
+        kind: form.typed_or("kind", &stored.kind).to_owned(),
         errors: ctx.field_messages(errors),
     }
 }

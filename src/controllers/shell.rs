@@ -26,7 +26,7 @@ pub(super) async fn shell_page(
     if let Some(current) = current.filter(|current| rooms.iter().all(|room| room.id != current.id)) {
         rooms.push(Arc::new(current.clone()));
     }
-    let rooms = ctx.hub.room_items(&rooms, current.map(|room| room.id), ctx.locale()).await?;
-    let current_user = UserView::from(&user.user);
-    ctx.page(template, &Shell { current_user, rooms, list_cursor, is_list_fixed: false, page })
+    let lists = ctx.hub.user_rooms(user, &rooms, (current, true), ctx.locale()).await?;
+    let shell = Shell { current_user: UserView::from(&user.user), lists, list_cursor, is_list_fixed: false, page };
+    ctx.page(template, &shell)
 }

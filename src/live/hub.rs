@@ -1,5 +1,6 @@
 //! What is live on this instance: rooms, sessions, and the sockets' tasks.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,15 +16,18 @@ use super::pages::{PageCache, RenderedPage};
 use super::room::{LiveRoom, LiveRooms};
 use super::room_list::LiveRoomList;
 use super::sessions::LiveSessions;
+use super::unread::UnreadRooms;
 use crate::error::Result;
 use crate::models::chat::PageAnchor;
 use crate::models::cluster::{self, ClusterEvent, ClusterNotice};
 use crate::models::room::RoomList;
-use crate::models::{self, Room, RoomId, Session, UserId};
+use crate::models::room::membership::Membership;
+use crate::models::values::Nickname;
+use crate::models::{self, Room, RoomId, Session, User, UserId};
 use crate::store::Database;
+use crate::views::Views;
 use crate::views::chat::Article;
-use crate::views::room::{RoomSummary, room_items};
-use crate::views::{Locale, Views};
+use crate::views::room::RoomSummary;
 
 /// How often presence is published to the other instances even if nothing changes.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(15);
@@ -34,8 +38,9 @@ pub(crate) struct Hub {
     pub(crate) db: Arc<Database>,
     pub(super) views: Views,
     rooms: Arc<LiveRooms>,
-    loader: Arc<ChatLoader>,
+    pub(super) loader: Arc<ChatLoader>,
     pub(super) list: LiveRoomList,
+    pub(super) unread: UnreadRooms,
     pages: Arc<PageCache>,
     pub(crate) sessions: LiveSessions,
     pub(super) database_up: watch::Sender<bool>,
@@ -48,6 +53,7 @@ impl Hub {
         let (loader, rooms) = (Arc::new(ChatLoader::new(&db)), Arc::default());
         Arc::new(Self {
             list: LiveRoomList::new(&loader, &rooms),
+            unread: UnreadRooms::new(&loader),
             pages: PageCache::new(db.budget()),
             loader,
             db,
@@ -61,9 +67,9 @@ impl Hub {
     }
 
     /// Opens a feed of a room after `since`, or at the head.
-    /// Fails with `CursorAhead` if the log does not reach to `since`.
-    pub(crate) async fn feed(self: &Arc<Self>, room: &Room, since: Option<i64>) -> Result<Feed> {
-        Feed::open(self.open(room).await?, since).await
+    /// Fails with `NotFound` if the reader may not see the room, `CursorAhead` if the log does not reach to `since`.
+    pub(crate) async fn feed(self: &Arc<Self>, room: &Room, reader: UserId, since: Option<i64>) -> Result<Feed> {
+        Feed::open(self.open(room).await?, &self.db, reader, since).await
     }
 
     /// Returns the live room, and starts it if necessary.
@@ -90,16 +96,6 @@ impl Hub {
         self.list.summaries(rooms).await
     }
 
-    /// Renders rooms as items of the list, and marks `current`.
-    pub(crate) async fn room_items(
-        &self,
-        rooms: &[Arc<Room>],
-        current: Option<RoomId>,
-        locale: Locale,
-    ) -> Result<String> {
-        room_items(&self.list.items(rooms).await, current, &self.views, locale)
-    }
-
     /// Returns the cursor of the live list, for a page that reads its rooms afterwards.
     pub(crate) fn list_cursor(&self) -> String {
         self.list.cursor()
@@ -110,9 +106,46 @@ impl Hub {
         self.list.position(cursor)
     }
 
-    /// Tells all instances that a room was created, or has another name or topic.
+    /// Tells all instances that a room was created, or has another name, topic or kind.
     pub(crate) fn room_changed(&self, room: RoomId) {
+        self.unread.forget_room(room);
+        self.check_readers(room);
         cluster::publish(&self.db, &ClusterEvent::RoomChanged { room });
+    }
+
+    /// Tells a user's sockets on all instances what the user has read, or wants to be told.
+    pub(crate) fn membership_changed(&self, membership: &Membership) {
+        self.unread.record(membership);
+        cluster::publish(&self.db, &ClusterEvent::MembershipChanged { user: membership.user });
+    }
+
+    /// Marks a room as read up to a chat that the user has said.
+    pub(crate) fn has_said(&self, room: &Room, user: &User, no: i64) {
+        self.unread.has_said(room.id, user.id, no);
+    }
+
+    /// Tells the sockets of users on all instances that they have become members of a room, or are none any more.
+    pub(crate) async fn memberships_changed(&self, users: &[UserId]) {
+        for user in users {
+            self.unread.refresh(*user).await;
+            cluster::publish(&self.db, &ClusterEvent::MembershipChanged { user: *user });
+        }
+    }
+
+    /// Makes the readers of a room that is not open check whether they may still read it.
+    fn check_readers(&self, room: RoomId) {
+        let Some(live) = self.get(room) else { return };
+        let db = Arc::clone(&self.db);
+        tokio::spawn(async move {
+            if !matches!(Room::by_id(&db, room).await, Ok(Some(room)) if room.kind.is_open()) {
+                live.revoke_all();
+            }
+        });
+    }
+
+    /// Returns nicknames, `None` for deleted accounts.
+    pub(crate) async fn nicknames(&self, users: &[UserId]) -> Result<HashMap<UserId, Option<Nickname>>> {
+        self.loader.names.get(users.iter().copied()).await
     }
 
     pub(crate) async fn with_authors(&self, chats: Vec<models::Chat>) -> Result<Vec<Arc<Article>>> {
@@ -151,6 +184,8 @@ impl Hub {
             () = self.loader.names.refresh(|user| self.invalidate_name(Some(user))) => {}
             () = Arc::clone(self.db.budget()).sweep() => {}
             () = self.list.follow(|| self.sockets.len()) => {}
+            () = self.unread.follow() => {}
+            () = self.unread.store_said(|membership| self.membership_changed(membership)) => {}
             () = self.shutdown() => {}
         }
     }
@@ -176,12 +211,18 @@ impl Hub {
         let ClusterNotice::Event(instance, event) = notice else {
             self.invalidate_name(None);
             self.list.clear();
+            self.unread.resync().await;
             return;
         };
         match event {
             ClusterEvent::SessionEnded { session } => self.sessions.end(&session),
-            ClusterEvent::RoomChanged { room } => self.db.state::<RoomList>().invalidate(room),
+            ClusterEvent::RoomChanged { room } => {
+                self.db.state::<RoomList>().invalidate(room);
+                self.unread.forget_room(room);
+                self.check_readers(room);
+            }
             ClusterEvent::UserChanged { user } => self.invalidate_name(Some(user)),
+            ClusterEvent::MembershipChanged { user } => self.unread.refresh(user).await,
             ClusterEvent::Presence { room, people, count } => {
                 self.list.set_remote(room, instance, usize::try_from(count).unwrap_or_default());
                 if let Some(live) = self.get(room) {

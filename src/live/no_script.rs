@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, stream};
-use jiff::civil::Date;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -17,7 +16,7 @@ use super::presence::PresenceGuard;
 use super::sessions::SessionGuard;
 use crate::models::{Session, User};
 use crate::views::Locale;
-use crate::views::chat::{self, Fragment};
+use crate::views::chat::{ChatBatch, Fragment, PageEnd};
 
 /// Proxies cut connections that are silent for a minute.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(20);
@@ -31,8 +30,8 @@ pub(crate) struct StreamReader {
     pub(crate) user: User,
     pub(crate) session: Session,
     pub locale: Locale,
-    /// The day of the last chat, for day separators.
-    pub(crate) day: Option<Date>,
+    /// The end of the page so far.
+    pub(crate) end: PageEnd,
     /// The notice at the end of each chunk, which the next one hides.
     pub(crate) disconnected: String,
 }
@@ -44,7 +43,7 @@ struct StreamingPage {
     hub: Arc<Hub>,
     session_guard: SessionGuard,
     locale: Locale,
-    day: Option<Date>,
+    end: PageEnd,
     disconnected: String,
     session: Session,
     /// The entries on the page.
@@ -71,7 +70,7 @@ pub(crate) fn stream_page(
         fragments: feed.into_stream(),
         hub: Arc::clone(&hub),
         locale: reading.locale,
-        day: reading.day,
+        end: reading.end,
         disconnected: reading.disconnected,
         first,
         chats: 0,
@@ -115,19 +114,19 @@ impl StreamingPage {
 
     fn write(&mut self, fragment: &Fragment) -> (String, bool) {
         let on_page = self.first..=self.upto;
-        let changed = fragment.articles.iter().any(|article| on_page.contains(&article.seq));
-        self.chats += fragment.articles.len();
+        let changed = fragment.items.iter().any(|item| on_page.contains(&item.seq()));
+        self.chats += fragment.items.len();
         if changed || fragment.closed || self.chats > MAX_CHATS {
             return (RELOAD_NOW.into(), false);
         }
         self.upto = fragment.upto;
         // Revisions of chats that are not on the page are skipped.
-        let articles: Vec<_> = fragment.articles.iter().filter(|article| article.seq >= self.first).cloned().collect();
-        if articles.is_empty() {
+        let items: Vec<_> = fragment.items.iter().filter(|item| item.seq() >= self.first).cloned().collect();
+        if items.is_empty() {
             return (self.disconnected.clone(), true);
         }
-        let batch = chat::ChatBatch { articles, upto: self.upto, closed: false };
-        match batch.fragment(&self.hub.views, self.locale, &mut self.day) {
+        let batch = ChatBatch { items, upto: self.upto, closed: false };
+        match batch.fragment(&self.hub.views, self.locale, &mut self.end) {
             Ok(element) => (format!("{element}\n{}", self.disconnected), true),
             Err(error) => {
                 log::error!("{error}");

@@ -15,7 +15,7 @@ use crate::models::chat::PageAnchor;
 use crate::models::room::Head;
 use crate::models::{Room, RoomId};
 use crate::store::with_timeout;
-use crate::views::chat::{ChatBatch, Fragment};
+use crate::views::chat::{ChatBatch, FeedItem, Fragment};
 
 const MAX_AGE: Duration = Duration::from_secs(30);
 /// Without the chats of a page, which are charged to the cache budget on their own.
@@ -87,11 +87,10 @@ impl PageCache {
         version: PageVersion,
     ) -> Result<Arc<RenderedPage>> {
         let cache_version = self.cache.version();
-        let page = room.log(&loader.db).page(head, anchor).await?;
-        let articles = loader.with_authors(page.chats).await?;
-        articles.iter().for_each(|article| article.prepare());
-        let fragment =
-            Fragment::new(ChatBatch { articles, upto: page.upto, closed: false }).charged_to(loader.budget());
+        let page = room.log(&loader.db).page(head, anchor, room.has_events()).await?;
+        let items = loader.items(page.chats, page.events).await?;
+        items.iter().for_each(FeedItem::prepare);
+        let fragment = Fragment::new(ChatBatch { items, upto: page.upto, closed: false }).charged_to(loader.budget());
         let page = Arc::new(RenderedPage { fragment, head: head.seq, before: page.before, after: page.after });
         let cached = CachedPage { version, page: Arc::clone(&page) };
         self.cache.insert(cache_version, (room.id, anchor), cached, 0);
@@ -134,7 +133,7 @@ mod tests {
     use PageAnchor::{Around, Before, Latest};
 
     fn page() -> Arc<RenderedPage> {
-        let feed = ChatBatch { articles: Vec::new(), upto: 0, closed: false };
+        let feed = ChatBatch { items: Vec::new(), upto: 0, closed: false };
         Arc::new(RenderedPage { fragment: Fragment::new(feed), head: 0, before: None, after: None })
     }
 

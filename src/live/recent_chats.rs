@@ -1,4 +1,4 @@
-//! The latest chats of a live room, ordered by the last entry about each.
+//! The latest chats and events of a live room, ordered by the last entry about each.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::cache::Budget;
-use crate::views::chat::{Article, ChatBatch, Fragment};
+use crate::views::chat::{ChatBatch, FeedItem, Fragment};
 
 const MAX_CHATS: usize = 256;
 /// Approximate, but always one chat.
@@ -16,20 +16,20 @@ const MAX_FRAGMENT_BYTES: usize = 64 << 10;
 /// Readers stand at few different cursors.
 const CACHED_FRAGMENTS: usize = 16;
 
-/// The chats that the last entries are about, each once, in its latest form. What was removed is never handed out
+/// The events among the last entries, and the chats that these are about, each once, in its latest form. What was removed is never handed out
 /// again.
 pub(super) struct RecentChats {
     /// Readers with a cursor from here on are served from memory.
     oldest: i64,
     upto: i64,
     closed: bool,
-    articles: BTreeMap<i64, Arc<Article>>,
-    /// The revision, which is the key in `articles`, by chat.
+    items: BTreeMap<i64, FeedItem>,
+    /// The revision, which is the key in `items`, by chat.
     revisions: HashMap<i64, i64>,
     bytes: usize,
     /// Fragments by cursor, valid until the next push.
     fragments: VecDeque<(i64, Arc<Fragment>)>,
-    /// Charged with the fragments. The articles are charged already.
+    /// Charged with the fragments. The items are charged already.
     budget: Arc<Budget>,
     used: Instant,
 }
@@ -48,7 +48,7 @@ impl RecentChats {
             oldest: upto,
             upto,
             closed,
-            articles: BTreeMap::new(),
+            items: BTreeMap::new(),
             revisions: HashMap::new(),
             bytes: 0,
             fragments: VecDeque::new(),
@@ -59,31 +59,31 @@ impl RecentChats {
 
     /// `None` if it is empty.
     pub(super) fn last_used(&self) -> Option<Instant> {
-        (!self.articles.is_empty()).then_some(self.used)
+        (!self.items.is_empty()).then_some(self.used)
     }
 
     pub(super) fn upto(&self) -> i64 {
         self.upto
     }
 
-    /// Adds the chats that the next entries, up to `upto`, are about.
-    pub(super) fn push(&mut self, articles: Vec<Arc<Article>>, upto: i64, closed: bool) {
-        for article in articles {
-            let (seq, rev) = (article.seq, article.rev);
-            if let Some(old) = self.revisions.insert(seq, rev).and_then(|place| self.articles.remove(&place)) {
+    /// Adds what the next entries, up to `upto`, are about.
+    pub(super) fn push(&mut self, items: Vec<FeedItem>, upto: i64, closed: bool) {
+        for item in items {
+            let (seq, rev) = (item.seq(), item.rev());
+            if let Some(old) = self.revisions.insert(seq, rev).and_then(|place| self.items.remove(&place)) {
                 self.bytes -= old.approximate_size();
             }
-            self.bytes += article.approximate_size();
-            self.articles.insert(rev, article);
+            self.bytes += item.approximate_size();
+            self.items.insert(rev, item);
         }
         self.upto = upto;
         self.used = Instant::now();
         self.closed |= closed;
         self.fragments.clear();
-        while self.articles.len() > MAX_CHATS || (self.bytes > MAX_BYTES && self.articles.len() > 1) {
-            let Some((rev, article)) = self.articles.pop_first() else { break };
-            self.revisions.remove(&article.seq);
-            self.bytes -= article.approximate_size();
+        while self.items.len() > MAX_CHATS || (self.bytes > MAX_BYTES && self.items.len() > 1) {
+            let Some((rev, item)) = self.items.pop_first() else { break };
+            self.revisions.remove(&item.seq());
+            self.bytes -= item.approximate_size();
             self.oldest = rev;
         }
     }
@@ -104,8 +104,8 @@ impl RecentChats {
         if let Some((_, fragment)) = self.fragments.iter().find(|(cursor, _)| *cursor == seq) {
             return NextFragment::Ready(Arc::clone(fragment));
         }
-        let articles = self.articles.range(seq + 1..).map(|(_, article)| Arc::clone(article));
-        let feed = take_batch(articles, self.upto, self.closed);
+        let items = self.items.range(seq + 1..).map(|(_, item)| item.clone());
+        let feed = take_batch(items, self.upto, self.closed);
         let fragment = Arc::new(Fragment::new(feed).charged_to(&self.budget));
         self.used = Instant::now();
         self.fragments.truncate(CACHED_FRAGMENTS - 1);
@@ -114,21 +114,21 @@ impl RecentChats {
     }
 }
 
-/// Returns the first chats by revision that fit into one fragment: at most [`MAX_FRAGMENT_BYTES`], but at least one.
+/// Returns the first items by revision that fit into one fragment: at most [`MAX_FRAGMENT_BYTES`], but at least one.
 /// `upto` and `closed` hold for all of them.
-pub(super) fn take_batch(articles: impl Iterator<Item = Arc<Article>>, mut upto: i64, mut closed: bool) -> ChatBatch {
+pub(super) fn take_batch(items: impl Iterator<Item = FeedItem>, mut upto: i64, mut closed: bool) -> ChatBatch {
     let (mut part, mut bytes) = (Vec::new(), 0);
-    for article in articles {
-        bytes += article.approximate_size();
+    for item in items {
+        bytes += item.approximate_size();
         if bytes > MAX_FRAGMENT_BYTES && !part.is_empty() {
-            // Stop before this chat's revision. A chat may carry a newer revision than `upto`.
-            (upto, closed) = (upto.min(article.rev - 1), false);
+            // Stop before this item's revision. A chat may carry a newer revision than `upto`.
+            (upto, closed) = (upto.min(item.rev() - 1), false);
             break;
         }
-        part.push(article);
+        part.push(item);
     }
-    part.sort_unstable_by_key(|article| article.seq);
-    ChatBatch { articles: part, upto, closed }
+    part.sort_unstable_by_key(FeedItem::seq);
+    ChatBatch { items: part, upto, closed }
 }
 
 #[cfg(test)]
@@ -137,9 +137,11 @@ mod tests {
 
     use super::*;
     use crate::models;
-    use crate::views::chat::ChatView;
+    use crate::models::room::log::EntryKind;
+    use crate::views::chat::{Article, ChatView};
+    use crate::views::event::{EventLine, EventNames, EventView};
 
-    fn article(seq: i64, rev: i64, text: &str) -> Arc<Article> {
+    fn article(seq: i64, rev: i64, text: &str) -> FeedItem {
         let chat = models::Chat {
             room: "0123456789abcdef01234567".parse().unwrap(),
             seq,
@@ -150,7 +152,7 @@ mod tests {
             at: DateTime::now(),
             removed: text.is_empty(),
         };
-        Arc::new(Article::new(ChatView::new(chat, None)))
+        FeedItem::Chat(Arc::new(Article::new(ChatView::new(chat, None))))
     }
 
     /// The seqs and revs that a reader gets; `None` when the log has to be asked.
@@ -158,9 +160,7 @@ mod tests {
         match recent.after(seq) {
             NextFragment::TooOld => None,
             NextFragment::UpToDate => Some(Vec::new()),
-            NextFragment::Ready(fragment) => {
-                Some(fragment.articles.iter().map(|article| (article.seq, article.rev)).collect())
-            }
+            NextFragment::Ready(fragment) => Some(fragment.items.iter().map(|item| (item.seq(), item.rev())).collect()),
         }
     }
 
@@ -168,10 +168,10 @@ mod tests {
     fn all_updates(recent: &mut RecentChats, mut seq: i64) -> Vec<i64> {
         let mut seqs = Vec::new();
         while let NextFragment::Ready(fragment) = recent.after(seq) {
-            let weight: usize = fragment.articles.iter().map(|article| article.approximate_size()).sum();
-            assert!(weight <= MAX_FRAGMENT_BYTES || fragment.articles.len() == 1, "{weight} bytes at once");
+            let weight: usize = fragment.items.iter().map(FeedItem::approximate_size).sum();
+            assert!(weight <= MAX_FRAGMENT_BYTES || fragment.items.len() == 1, "{weight} bytes at once");
             assert!(fragment.upto > seq, "it goes on");
-            seqs.extend(fragment.articles.iter().map(|article| article.seq));
+            seqs.extend(fragment.items.iter().map(FeedItem::seq));
             seq = fragment.upto;
         }
         seqs
@@ -195,6 +195,22 @@ mod tests {
         recent.push(vec![article(1, 3, "")], 3, false);
         assert_eq!(updates(&mut recent, 0), Some(vec![(1, 3), (2, 2)]), "what was removed is not sent again");
         assert_eq!(updates(&mut recent, 2), Some(vec![(1, 3)]));
+    }
+
+    #[test]
+    fn an_event_travels_among_the_chats_and_without_any() {
+        let event = |seq| {
+            let user = "0123456789abcdef01234567".parse().unwrap();
+            let (kind, at) = (EntryKind::Joined, DateTime::now());
+            let event = models::Event { seq, kind, author: user, user, at, is_beyond: false };
+            let names = EventNames { user: None, author: None };
+            FeedItem::Event(Arc::new(EventLine::new(EventView::new(&event, names))))
+        };
+        let mut recent = RecentChats::new(0, false, Arc::default());
+        recent.push(vec![article(1, 1, "a"), event(2)], 2, false);
+        recent.push(vec![article(3, 3, "b"), event(4)], 4, false);
+        assert_eq!(updates(&mut recent, 0), Some(vec![(1, 1), (2, 2), (3, 3), (4, 4)]));
+        assert_eq!(updates(&mut recent, 3), Some(vec![(4, 4)]));
     }
 
     #[test]
@@ -247,6 +263,6 @@ mod tests {
         recent.push(vec![article(1_001, 1_001, &long)], 1_001, false);
         assert_eq!(updates(&mut recent, 1_000), Some(vec![(1_001, 1_001)]), "one chat always");
         assert_eq!(updates(&mut recent, 999), None);
-        assert_eq!((recent.articles.len(), recent.revisions.len()), (1, 1));
+        assert_eq!((recent.items.len(), recent.revisions.len()), (1, 1));
     }
 }

@@ -12,6 +12,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::access::RoomAccess;
 use super::chat_loader::ChatLoader;
 use super::presence::Presence;
 use super::recent_chats::{RecentChats, take_batch};
@@ -21,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::models::room::{Head, RoomList};
 use crate::models::{RoomId, RoomLog};
 use crate::store::with_timeout;
-use crate::views::chat::Fragment;
+use crate::views::chat::{FeedItem, Fragment};
 
 /// How long a lost hint may go unnoticed.
 const RESYNC_INTERVAL: Duration = Duration::from_secs(15);
@@ -56,6 +57,7 @@ pub(crate) struct LiveRoom {
     /// Changes with every update for sockets, so that a socket waits on one thing only.
     changed: watch::Sender<()>,
     pub(crate) presence: Presence,
+    pub(super) access: RoomAccess,
     follower: Mutex<Option<AbortHandle>>,
 }
 
@@ -68,6 +70,7 @@ impl LiveRoom {
             recent: Mutex::new(RecentChats::new(head.seq, head.closed, Arc::clone(loader.budget()))),
             upto: watch::Sender::new(head.seq),
             catch_ups: Mutex::default(),
+            access: RoomAccess::default(),
             follower: Mutex::default(),
             loader: Arc::clone(loader),
             rooms: Arc::clone(rooms),
@@ -103,6 +106,13 @@ impl LiveRoom {
         }
     }
 
+    /// Makes all readers check whether they may still read the room.
+    pub(super) fn revoke_all(&self) {
+        self.access.revoke_all();
+        self.upto.send_modify(|_| {});
+        self.notify();
+    }
+
     pub(super) fn recent(&self) -> MutexGuard<'_, RecentChats> {
         self.recent.lock()
     }
@@ -115,6 +125,7 @@ impl LiveRoom {
             if updates.upto == since {
                 return Ok(());
             }
+            self.access.revoke(&updates.left);
             for chat in &updates.chats {
                 self.presence.stop_typing(chat.author);
             }
@@ -124,13 +135,13 @@ impl LiveRoom {
             }
             loop {
                 let version = self.loader.names_version();
-                let articles = self.loader.with_authors(updates.chats.clone()).await?;
+                let items = self.loader.items(updates.chats.clone(), updates.events.clone()).await?;
                 // Rendered before the lock is taken.
-                articles.iter().for_each(|article| article.prepare());
+                items.iter().for_each(FeedItem::prepare);
                 let mut recent = self.recent();
                 // If a name changed meanwhile, read again. A later change clears what is pushed.
                 if self.loader.names_version() == version {
-                    recent.push(articles, updates.upto, updates.closed);
+                    recent.push(items, updates.upto, updates.closed);
                     break;
                 }
             }
@@ -159,9 +170,10 @@ impl LiveRoom {
             let _turn = self.loader.catch_ups.acquire().await;
             self.loader.db.metrics().catch_ups.inc();
             let updates = self.log.updates(since).await?;
-            let mut articles = self.loader.with_authors(updates.chats).await?;
-            articles.sort_unstable_by_key(|article| article.rev);
-            let feed = take_batch(articles.into_iter(), updates.upto, updates.closed);
+            self.access.revoke(&updates.left);
+            let mut items = self.loader.items(updates.chats, updates.events).await?;
+            items.sort_unstable_by_key(FeedItem::rev);
+            let feed = take_batch(items.into_iter(), updates.upto, updates.closed);
             Ok(Arc::new(Fragment::new(feed).charged_to(self.loader.budget())))
         };
         let read = AbortOnDropHandle::new(tokio::spawn(read)).await;

@@ -52,6 +52,8 @@ pub(crate) struct LiveRoomList {
     wake: Notify,
     /// Wakes the sockets outside rooms.
     changed: watch::Sender<()>,
+    /// Wakes nobody.
+    never: watch::Sender<()>,
 }
 
 /// What sockets were last told about each room.
@@ -87,6 +89,7 @@ impl LiveRoomList {
             is_check_due: AtomicBool::new(false),
             wake: Notify::new(),
             changed: watch::Sender::default(),
+            never: watch::Sender::default(),
             loader: Arc::clone(loader),
             rooms: Arc::clone(rooms),
         }
@@ -107,6 +110,11 @@ impl LiveRoomList {
 
     pub(super) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
+    }
+
+    /// Returns a receiver that is never told of a change.
+    pub(super) fn never(&self) -> watch::Receiver<()> {
+        self.never.subscribe()
     }
 
     /// Returns the elements for a socket, and moves its position behind them.
@@ -269,8 +277,10 @@ impl LiveRoomList {
             published.insert(item.room, item);
         }
         for room in closed {
-            published.remove(&room);
-            if !self.recent().is_closed(room) {
+            // Of closed and direct rooms nobody is told, except that an open one has become one.
+            let is_known = published.remove(&room).is_some();
+            let is_hidden = !is_known && self.loader.db.state::<RoomList>().is_unlisted(room);
+            if !is_hidden && !self.recent().is_closed(room) {
                 changes.push(RoomChange::Closed(room));
             }
         }

@@ -15,8 +15,9 @@ use super::feed::{Feed, RETRY_DELAY};
 use super::hub::Hub;
 use super::presence::PeopleReceiver;
 use super::recent_chats::NextFragment;
+use super::unread::{LiveUser, UserChange};
 use super::websocket::{ClientMessage, CloseReason, WebSocket};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::limits::SocketPermit;
 use crate::models::{Session, User};
 use crate::views::chat::Fragment;
@@ -50,7 +51,16 @@ pub(crate) enum Subscription {
 /// Serves an upgraded connection until it ends.
 pub(crate) async fn serve(io: IoStream, hub: Arc<Hub>, visitor: SocketClient, subscription: Subscription) {
     let (websocket, wake) = (WebSocket::new(io).await, Instant::now() + PING_INTERVAL);
-    let mut socket = Socket { websocket, hub, client: visitor, heartbeat_at: wake, ping_pending: false, sent: 0 };
+    let mut socket = Socket {
+        websocket,
+        hub,
+        client: visitor,
+        user_rooms: None,
+        user_position: 0,
+        heartbeat_at: wake,
+        ping_pending: false,
+        sent: 0,
+    };
     let room = match &subscription {
         Subscription::Room(feed) => feed.room().id.to_string(),
         Subscription::ListOnly | Subscription::CursorAhead => "-".into(),
@@ -94,6 +104,10 @@ struct Socket {
     websocket: WebSocket<IoStream>,
     hub: Arc<Hub>,
     client: SocketClient,
+    /// `None` if the database did not tell. Then the socket sends no counts.
+    user_rooms: Option<Arc<LiveUser>>,
+    /// The last change of the user's rooms that was sent.
+    user_position: u64,
     /// When the next ping is due, or while one is pending, its answer.
     heartbeat_at: Instant,
     ping_pending: bool,
@@ -130,7 +144,17 @@ impl Socket {
         if let Ok(false) = self.client.session.is_open(&hub.db).await {
             return CloseReason::SignedOut;
         }
+        match hub.unread.connect(self.client.user.id).await {
+            Ok(user) => {
+                self.user_position = user.last_change();
+                self.user_rooms = Some(user);
+            }
+            Err(error) => log::debug!("memberships not read: user={} error={error}", self.client.user.id),
+        }
         let run = async {
+            if let Err(end) = self.send_unread_rooms().await {
+                return end;
+            }
             match subscription {
                 Subscription::Room(feed) => self.follow_room(feed).await,
                 Subscription::ListOnly | Subscription::CursorAhead => self.follow_list().await,
@@ -146,9 +170,11 @@ impl Socket {
     async fn follow_list(&mut self) -> CloseReason {
         let (mut changes, mut ping_timer) = (self.hub.list.changes(), pin!(sleep_until(self.heartbeat_at)));
         changes.mark_changed();
+        let mut user_changes = self.user_changes();
         loop {
             let step = tokio::select! {
                 heard = self.websocket.receive() => heard,
+                _ = user_changes.changed() => self.send_user_changes().await.map(|()| ClientMessage::Other),
                 // The sender lives in the hub.
                 _ = changes.changed() => self.send_list_changes().await.map(|()| ClientMessage::Other),
                 () = &mut ping_timer => {
@@ -181,6 +207,7 @@ impl Socket {
             receivers.database_up.mark_changed();
         }
         let (mut feed_state, mut ping_timer) = (FeedState::InMemory, pin!(sleep_until(self.heartbeat_at)));
+        let mut user_changes = self.user_changes();
         loop {
             if feed_state == FeedState::InMemory {
                 changes.mark_changed();
@@ -190,6 +217,9 @@ impl Socket {
                 heard = self.websocket.receive() => heard.map(SocketEvent::Received),
                 // The sender lives in the room, which this feed holds.
                 _ = changes.changed() => self.send_pending(&mut receivers).await.map(SocketEvent::Sent),
+                _ = user_changes.changed() => {
+                    self.send_user_changes().await.map(|()| SocketEvent::Received(ClientMessage::Other))
+                }
                 read = receivers.feed.poll(), if feed_state == FeedState::NeedsRead => {
                     self.send_fragment(read, &receivers.feed).await.map(SocketEvent::Sent)
                 }
@@ -229,6 +259,35 @@ impl Socket {
         if *message == ClientMessage::Pong && self.ping_pending {
             (self.heartbeat_at, self.ping_pending) = (Instant::now() + PING_INTERVAL, false);
         }
+    }
+
+    /// Returns what wakes the socket for the user's rooms. Without them it never does.
+    fn user_changes(&self) -> watch::Receiver<()> {
+        match &self.user_rooms {
+            Some(user) => user.changes(),
+            None => self.hub.list.never(),
+        }
+    }
+
+    /// Sends the counts of rooms that may be newer than the page.
+    async fn send_unread_rooms(&mut self) -> Result<(), CloseReason> {
+        let Some(user) = self.user_rooms.clone() else { return Ok(()) };
+        let unread = user.unread(&self.hub.db);
+        self.send_changes_of_rooms(unread).await
+    }
+
+    async fn send_user_changes(&mut self) -> Result<(), CloseReason> {
+        let Some(user) = self.user_rooms.clone() else { return Ok(()) };
+        let changes = user.advance(&mut self.user_position);
+        self.send_changes_of_rooms(changes).await
+    }
+
+    async fn send_changes_of_rooms(&mut self, changes: Vec<UserChange>) -> Result<(), CloseReason> {
+        let hub = Arc::clone(&self.hub);
+        for element in hub.user_elements(self.client.user.id, changes, self.client.locale).await {
+            self.send(element.map(Arc::from)).await?;
+        }
+        Ok(())
     }
 
     async fn send_list_changes(&mut self) -> Result<(), CloseReason> {
@@ -280,6 +339,7 @@ impl Socket {
             }
             // The database may lag behind a hint of another instance.
             Ok(None) => return Ok(FeedState::UpToDate),
+            Err(Error::NotFound) => return Err(CloseReason::RoomGone),
             Err(error) => {
                 log::debug!("a feed waits for the database: {error}");
                 return Ok(FeedState::RetryAt(Instant::now() + RETRY_DELAY));

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use futures_util::future::try_join;
 use mongodb::bson::{DateTime, Document, doc};
 
 use super::room::Head;
 use super::room::cleanup::Cleanup;
-use super::room::log::{Appended, Draft, Entry, EntryKind, RoomLog, WINDOW_SIZE};
+use super::room::log::{Appended, Draft, Entry, EntryKind, EventPlace, RoomLog, WINDOW_SIZE};
 use super::values::{ChatText, Nonce};
-use super::{RoomId, User, UserId};
+use super::{Event, RoomId, User, UserId};
 use crate::error::{Error, FieldError, Result};
 use crate::store::Job;
 
@@ -47,6 +48,8 @@ pub enum PageAnchor {
 
 pub struct ChatWindow {
     pub chats: Vec<Chat>,
+    /// The events behind each of the chats. Those before the first chat of the room belong to it too.
+    pub events: Vec<Event>,
     /// The cursor of a feed that continues after this window.
     pub upto: i64,
     /// The `before` of the previous window. `None` on the first one.
@@ -58,6 +61,9 @@ pub struct ChatWindow {
 /// The chats that a window of entries is about.
 pub struct ChatUpdates {
     pub chats: Vec<Chat>,
+    pub events: Vec<Event>,
+    /// Whose memberships ended.
+    pub(crate) left: Vec<UserId>,
     pub upto: i64,
     pub closed: bool,
 }
@@ -174,14 +180,20 @@ impl RoomLog {
         if head.closed { Err(Error::NotFound) } else { Ok(head) }
     }
 
-    /// Returns the chats of a page, up to a head.
-    pub async fn page(self: &Arc<Self>, head: Head, anchor: PageAnchor) -> Result<ChatWindow> {
+    /// Returns the chats of a page, up to a head, and the events between them if the log `has_events`.
+    pub async fn page(self: &Arc<Self>, head: Head, anchor: PageAnchor, has_events: bool) -> Result<ChatWindow> {
         let (first, last) = anchor.window(head.no);
         let said = match last {
             0 => Vec::new(),
             _ => self.find(doc! { "no": { "$gte": first, "$lte": last } }).await?,
         };
-        let about = self.revisions_in_range(said.iter()).await?;
+        let events = async {
+            match has_events {
+                true => self.events(head, anchor).await,
+                false => Ok(Vec::new()),
+            }
+        };
+        let (about, events) = try_join(self.revisions_in_range(said.iter()), events).await?;
         let chats = fold(said.iter(), about.iter());
         // The cursor of an older window must not skip the chats between it and the head.
         let upto = match anchor {
@@ -189,7 +201,16 @@ impl RoomLog {
             PageAnchor::Before(_) | PageAnchor::Around(_) => chats.last().map_or(0, |chat| chat.seq),
         };
         let (before, after) = ((first > 1).then_some(first), (last < head.no).then_some(last));
-        Ok(ChatWindow { chats, upto, before, after })
+        Ok(ChatWindow { chats, events, upto, before, after })
+    }
+
+    /// Returns the events behind the chats of a page, up to a head.
+    async fn events(&self, head: Head, anchor: PageAnchor) -> Result<Vec<Event>> {
+        let (first, last) = anchor.window(head.no);
+        // Before the first chat of the room stands number 0.
+        let (first, last) = EventPlace::window(if first > 1 { first } else { 0 }, last);
+        let entries = self.find(doc! { "place": { "$gte": first, "$lte": last } }).await?;
+        Ok(entries.iter().filter(|entry| entry.seq <= head.seq).filter_map(Event::from_entry).collect())
     }
 
     /// Returns the last visible chat, found in at most two windows of the last entries.
@@ -209,7 +230,7 @@ impl RoomLog {
         Ok(LastChat { chat: chat.filter(|_| end.kind != EntryKind::Closed), upto: end.seq })
     }
 
-    /// Returns the chats that the entries after `since` are about: at most [`WINDOW_SIZE`] entries and
+    /// Returns the chats that the entries after `since` are about, and the events among them: at most [`WINDOW_SIZE`] entries and
     /// [`MAX_BATCH_BYTES`] of text.
     pub async fn updates(self: &Arc<Self>, since: i64) -> Result<ChatUpdates> {
         let read = self.read(since).await?;
@@ -217,26 +238,35 @@ impl RoomLog {
             && let Some(end) = self.head().filter(|head| head.closed && head.seq > since)
         {
             // The log was purged. All that is left to report is its end.
-            return Ok(ChatUpdates { chats: Vec::new(), upto: end.seq, closed: true });
+            return Ok(ChatUpdates {
+                chats: Vec::new(),
+                events: Vec::new(),
+                left: Vec::new(),
+                upto: end.seq,
+                closed: true,
+            });
         }
         let entries = limit_bytes(&read);
         let upto = entries.last().map_or(since, |last| last.seq);
         let closed = entries.last().is_some_and(|last| last.kind == EntryKind::Closed);
+        let events = entries.iter().filter_map(|entry| Event::from_entry(entry)).collect();
 
         // Older chats that these entries change are read too. If entries follow the window, they may change its
         // chats.
         let (older, mut later) = (earlier_targets(entries), Vec::new());
+        let departures = entries.iter().filter(|entry| entry.kind == EntryKind::Left);
+        let left = departures.filter_map(|entry| entry.user).collect();
         let is_behind = read.len() as i64 == WINDOW_SIZE || entries.len() < read.len();
         let entries = || entries.iter().map(|entry| &**entry);
         if is_behind {
             later = self.revisions_in_range(entries().filter(|entry| entry.kind == EntryKind::Said)).await?;
         }
         if older.is_empty() {
-            return Ok(ChatUpdates { chats: fold(entries(), entries().chain(&later)), upto, closed });
+            return Ok(ChatUpdates { chats: fold(entries(), entries().chain(&later)), events, left, upto, closed });
         }
         later.extend(self.revisions_of(doc! { "of": { "$in": &older } }).await?);
         let older = self.find(doc! { "seq": { "$in": older } }).await?;
-        Ok(ChatUpdates { chats: fold(entries().chain(&older), entries().chain(&later)), upto, closed })
+        Ok(ChatUpdates { chats: fold(entries().chain(&older), entries().chain(&later)), events, left, upto, closed })
     }
 
     /// Returns the last edit and the removal of each chat in a window of `of`.

@@ -28,7 +28,10 @@ pub(crate) enum ClusterEvent {
     /// A user has another name or picture, or was deleted.
     #[serde(rename = "changed")]
     UserChanged { user: UserId },
-    /// A room was created, or has another name or topic.
+    /// A user has read on, has become a member of a room, or is none any more.
+    #[serde(rename = "member")]
+    MembershipChanged { user: UserId },
+    /// A room was created, or has another name, topic or kind.
     #[serde(rename = "room")]
     RoomChanged { room: RoomId },
     /// The people of a room who are connected to the sending instance.

@@ -56,6 +56,15 @@ impl RoomId {
         hash.update(nonce.as_str());
         hash.update("\n");
         hash.update(name);
+        Self::of_hash(hash)
+    }
+
+    /// Returns the id of the room that a key stands for.
+    pub(crate) fn of_key(key: &str) -> Self {
+        Self::of_hash(Sha256::new().chain_update(key))
+    }
+
+    fn of_hash(hash: Sha256) -> Self {
         let mut id = [0; 12];
         id.iter_mut().zip(hash.finalize()).for_each(|(byte, hashed)| *byte = hashed);
         Self(ObjectId::from_bytes(id))

@@ -1,16 +1,25 @@
 //! Collection `room`. Rooms are numbered without gaps, by compare-and-set, so that the list is read in bounded
-//! windows. A closed room keeps its number; its name is free again.
+//! windows. A deleted room keeps its number; its name is free again.
+//!
+//! The [`RoomKind`] says who may see a room. Only open rooms are in the room list and reserve their names.
 
 pub(crate) mod cleanup;
+mod direct;
 mod head;
+mod kind;
+mod level;
 mod list;
 pub(crate) mod log;
+pub(crate) mod members;
+pub(crate) mod membership;
 mod name;
+mod reading;
+mod update;
 
 use std::sync::Arc;
 
 use mongodb::IndexModel;
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
 
 use super::values::{Nonce, RoomName, Topic};
@@ -19,10 +28,14 @@ use crate::error::{Error, FieldError, Result};
 use crate::store::{Database, Job, StoredDocument, exponential_search, partial_index, unique_index};
 use cleanup::Cleanup;
 use log::{LogRegistry, RoomLog};
+use membership::Membership;
 
 pub(crate) use head::Head;
+pub use kind::RoomKind;
+pub use level::Level;
 pub(crate) use list::{ListCursor, PendingRooms, RoomList, RoomListPage};
 pub(crate) use name::NameReservation;
+pub use update::RoomChange;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Room {
@@ -31,6 +44,12 @@ pub struct Room {
     pub no: i64,
     rev: i64,
     pub name: RoomName,
+    #[serde(default, skip_serializing_if = "RoomKind::is_open")]
+    pub kind: RoomKind,
+    /// Of a direct room: the people of its key, also those whose accounts are deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) people: Vec<UserId>,
+    /// `false` once the room is deleted. Every kind of room has it.
     pub open: bool,
     pub topic: Topic,
     pub(crate) owner: UserId,
@@ -44,6 +63,14 @@ pub struct Room {
     /// The time of the last activity, only while the room is in the recent set of the list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     active: Option<DateTime>,
+}
+
+/// What a user chooses of a new room.
+#[derive(Clone, Debug)]
+pub(crate) struct NewRoom {
+    pub(crate) name: RoomName,
+    pub(crate) topic: Topic,
+    pub(crate) kind: RoomKind,
 }
 
 pub(crate) enum Created {
@@ -70,7 +97,7 @@ impl User {
             room.finish_closing(db).await?;
             return Err(Error::NotFound);
         }
-        Ok(room)
+        if room.is_readable(db, self.id).await? { Ok(room) } else { Err(Error::NotFound) }
     }
 
     /// Returns a room that the user may manage.
@@ -91,6 +118,18 @@ impl User {
         Ok(RoomListPage { rooms, page: Some(1), previous: None, next: None })
     }
 
+    /// Returns the closed and the direct rooms among those that the user has a membership of, by latest activity.
+    pub(crate) async fn own_rooms(&self, db: &Database, memberships: &[Membership]) -> Result<Vec<Arc<Room>>> {
+        let rooms = db.state::<RoomList>().not_recent(memberships.iter().map(|membership| membership.room));
+        if rooms.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut rooms = db.collection::<Room>().find_many(doc! { "_id": { "$in": rooms } }).await?;
+        rooms.retain(|room| room.open && !room.kind.is_open() && !room.has_ended(db));
+        rooms.sort_by_key(|room| std::cmp::Reverse(room.activity(db)));
+        Ok(rooms.into_iter().map(Arc::new).collect())
+    }
+
     /// Returns the first rooms of the list, at most ten seconds old. Returns fewer instead of failing.
     pub(crate) async fn cached_rooms(&self, db: &Database, count: usize) -> Vec<Arc<Room>> {
         db.state::<RoomList>().first_known(db, count).await
@@ -102,82 +141,117 @@ impl User {
         format!("{}-{}", self.id, db.state::<RoomList>().highest_number())
     }
 
-    /// Creates a room.
+    /// Creates an open room.
     /// Fails with `name: Taken`.
     pub async fn create_room(&self, db: &Database, name: RoomName, topic: Topic) -> Result<Room> {
-        match self.create_room_once(db, name, topic, None).await? {
+        match self.create_room_once(db, NewRoom { name, topic, kind: RoomKind::Open }, None).await? {
             Created::New(room) | Created::Existing(room) => Ok(room),
         }
     }
 
-    /// Creates a room. Requests with the same nonce, name and topic create one room.
+    /// Creates an open or a closed room. Requests with the same nonce and values create one room.
     /// Fails with `name: Taken`.
-    pub(crate) async fn create_room_once(
-        &self,
-        db: &Database,
-        name: RoomName,
-        topic: Topic,
-        nonce: Option<&Nonce>,
-    ) -> Result<Created> {
-        let mut id = nonce.map(|nonce| RoomId::of_request(self.id, nonce, &name.key()));
+    pub(crate) async fn create_room_once(&self, db: &Database, new: NewRoom, nonce: Option<&Nonce>) -> Result<Created> {
+        let mut id = nonce.map(|nonce| RoomId::of_request(self.id, nonce, &new.name.key()));
         if let Some(requested) = id {
             match Room::by_id(db, requested).await? {
-                Some(room) if room.matches(&name, &topic) => return Ok(Created::Existing(room)),
-                // The room was closed or changed since, or the form was sent with other values.
+                Some(room) if room.matches(&new) => return Ok(Created::Existing(room)),
+                // The room was deleted or changed since, or the form was sent with other values.
                 Some(_) => id = None,
                 None => {}
             }
         }
-        let (at, last) = (DateTime::now(), Head::default());
-        let mut room = Room {
-            id: id.unwrap_or_else(RoomId::new),
-            no: 0,
-            rev: 0,
-            name,
-            open: true,
-            topic,
-            owner: self.id,
-            at,
-            head_hint: last,
-            purged: false,
-            active: Some(at),
-        };
-        let Some(name) = NameReservation::acquire(db, &room.name, room.id).await? else {
-            return Err(Error::field("name", FieldError::Taken));
-        };
-        // Another room may take the number at the same moment. Then the next number is tried.
-        loop {
-            room.no = match Room::highest_number(db).await {
-                Ok(top) => top + 1,
-                Err(error) => {
-                    // The same request may be running twice, and the other one needs the name. An unused reservation
-                    // expires.
-                    if id.is_none() {
-                        let _ = NameReservation::release(Some(name), db).await;
-                    }
-                    return Err(error);
-                }
-            };
-            if db.collection::<Room>().insert(room.clone()).await? {
-                db.state::<RoomList>().add(db, &room);
-                return Ok(Created::New(room));
+        let room = Room::new(id.unwrap_or_else(RoomId::new), self.id, new.clone());
+        let name = match room.kind {
+            RoomKind::Open => Some(
+                NameReservation::acquire(db, room.name.key(), room.id)
+                    .await?
+                    .ok_or_else(|| Error::field("name", FieldError::Taken))?,
+            ),
+            // Before the room, which nobody could see otherwise.
+            RoomKind::Closed | RoomKind::Direct => {
+                Membership::create(db, &room, self.id, self.id).await?;
+                None
             }
-            if let Some(id) = id
-                && let Some(there) = Room::by_id(db, id).await?
-            {
-                // The other request holds the name.
-                return match there.matches(&room.name, &room.topic) {
-                    true => Ok(Created::Existing(there)),
-                    false => Err(Error::field("name", FieldError::Taken)),
-                };
+        };
+        match room.insert(db).await {
+            // The other request holds the name.
+            Ok(Created::Existing(there)) if !there.matches(&new) => Err(Error::field("name", FieldError::Taken)),
+            Ok(created) => Ok(created),
+            Err(error) => {
+                // The same request may be running twice, and the other one needs the name. An unused reservation
+                // expires.
+                if id.is_none() {
+                    let _ = NameReservation::release(name, db).await;
+                }
+                Err(error)
             }
         }
     }
 }
 
 impl Room {
+    fn new(id: RoomId, owner: UserId, new: NewRoom) -> Self {
+        let at = DateTime::now();
+        let NewRoom { name, topic, kind } = new;
+        Self {
+            id,
+            no: 0,
+            rev: 0,
+            name,
+            kind,
+            people: Vec::new(),
+            open: true,
+            topic,
+            owner,
+            at,
+            head_hint: Head::default(),
+            purged: false,
+            active: kind.is_open().then_some(at),
+        }
+    }
+
+    /// Inserts the room with the next number, unless a room has its id.
+    async fn insert(mut self, db: &Database) -> Result<Created> {
+        // Another room may take the number at the same moment. Then the next number is tried.
+        loop {
+            self.no = Room::highest_number(db).await? + 1;
+            if db.collection::<Room>().insert(self.clone()).await? {
+                if self.kind.is_open() {
+                    db.state::<RoomList>().add(db, &self);
+                } else {
+                    db.state::<RoomList>().raise_highest_number(self.no);
+                }
+                return Ok(Created::New(self));
+            }
+            if let Some(there) = Room::by_id(db, self.id).await? {
+                return Ok(Created::Existing(there));
+            }
+        }
+    }
+}
+
+impl Room {
+    /// Returns whether the user may change the room, its members and its chats. Nobody changes a direct room.
     pub(crate) fn can_manage(&self, user: &User) -> bool {
-        user.admin || user.id == self.owner
+        self.kind != RoomKind::Direct && (user.admin || user.id == self.owner)
+    }
+
+    /// Returns whether a user may see the room.
+    pub(crate) async fn is_readable(&self, db: &Database, user: UserId) -> Result<bool> {
+        Ok(self.kind.is_open() || Membership::find(db, self.id, user).await?.is_some())
+    }
+
+    /// Fails with `NotFound` if there is no such room or the user may not see it.
+    pub(crate) async fn ensure_readable_by(db: &Database, id: RoomId, user: UserId) -> Result<()> {
+        let room = db.collection::<Self>().find_by_id_cached(id).await?.filter(|room| room.open);
+        room.ok_or(Error::NotFound)?.ensure_readable(db, user).await
+    }
+
+    /// Fails with `NotFound` if the user may not see the room any more: a request that began before somebody was removed
+    /// must not show what was said since.
+    pub(crate) async fn ensure_readable(&self, db: &Database, user: UserId) -> Result<()> {
+        if self.is_readable(db, user).await? { Ok(()) } else { Err(Error::NotFound) }
     }
 
     /// Returns whether the log ends with *closed*, as far as this instance has seen.
@@ -185,12 +259,18 @@ impl Room {
         db.state::<LogRegistry>().head(self.id).is_some_and(|top| top.closed)
     }
 
-    fn matches(&self, name: &RoomName, topic: &Topic) -> bool {
-        self.open && self.name == *name && self.topic == *topic
+    fn matches(&self, new: &NewRoom) -> bool {
+        self.open && self.name == new.name && self.topic == new.topic && self.kind == new.kind
     }
 
     pub fn log(&self, db: &Arc<Database>) -> Arc<RoomLog> {
+        db.state::<RoomList>().set_listed(self.id, self.kind.is_open());
         RoomLog::open(db, self.id, self.head_hint)
+    }
+
+    /// Returns whether the log can have events that show as a line.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.kind.is_open()
     }
 
     pub(crate) fn last_at(&self, db: &Database) -> Option<DateTime> {
@@ -213,43 +293,6 @@ impl Room {
 
     pub(crate) fn chat_count(&self, db: &Database) -> i64 {
         db.state::<LogRegistry>().head(self.id).map_or(self.head_hint.no, |top| top.no.max(self.head_hint.no))
-    }
-
-    /// Updates name and topic. `None` keeps the stored value.
-    /// Fails with `name: Taken`, `NotFound` if the room was closed meanwhile.
-    pub async fn update(&self, db: &Database, name: Option<RoomName>, topic: Option<Topic>) -> Result<()> {
-        let mut set = Document::new();
-        set.extend(name.as_ref().map(|name| ("name".to_owned(), name.as_str().into())));
-        set.extend(topic.as_ref().map(|topic| ("topic".to_owned(), topic.as_str().into())));
-        if set.is_empty() {
-            return Ok(());
-        }
-        let mut room = self.clone();
-        loop {
-            // A name with the same key needs no reservation.
-            let (mut old, mut new) = (None, None);
-            if let Some(name) = name.as_ref().filter(|name| room.name.key() != name.key()) {
-                old = NameReservation::find(db, &room.name, room.id).await?;
-                new = NameReservation::acquire(db, name, room.id).await?;
-                if new.is_none() {
-                    return Err(Error::field("name", FieldError::Taken));
-                }
-            }
-            // Fails if the room was updated meanwhile, so that each update releases the name it replaced.
-            let as_seen = doc! { "_id": room.id, "open": true, "rev": room.rev };
-            let change = doc! { "$set": set.clone(), "$inc": { "rev": 1_i64 } };
-            if db.collection::<Room>().update(as_seen, change).await? {
-                db.state::<RoomList>().invalidate(room.id);
-                return NameReservation::release(old, db).await;
-            }
-            match Self::by_id(db, room.id).await? {
-                Some(now) if now.open => room = now,
-                _ => {
-                    NameReservation::release(new, db).await?;
-                    return Err(Error::NotFound);
-                }
-            }
-        }
     }
 
     /// Closes the room permanently: appends *closed* and releases the name. A job purges the log later.
@@ -276,14 +319,24 @@ impl Room {
         db.collection::<Room>().update(doc! { "_id": self.id }, closed).await?;
         db.state::<RoomList>().remove(self.id);
         // The room may have been renamed since it was read.
-        let name = Self::by_id(db, self.id).await?.map_or_else(|| self.name.clone(), |room| room.name);
-        NameReservation::release(NameReservation::find(db, &name, self.id).await?, db).await
+        let room = Self::by_id(db, self.id).await?.unwrap_or_else(|| self.clone());
+        Membership::delete_all(db, self.id).await?;
+        let Some(key) = room.reserved_key() else { return Ok(()) };
+        NameReservation::release(NameReservation::find(db, &key, self.id).await?, db).await
     }
 
-    /// Returns the name that a deleted room had. Any user may ask: it must not name rooms for members only, once they
-    /// exist.
+    /// Returns the key of an open room's name or a direct room's people in collection `name`.
+    pub(crate) fn reserved_key(&self) -> Option<String> {
+        match self.kind {
+            RoomKind::Open => Some(self.name.key()),
+            RoomKind::Closed => None,
+            RoomKind::Direct => Some(direct::key(&self.people)),
+        }
+    }
+
+    /// Returns the name that a deleted open room had. Any user may ask.
     pub(crate) async fn deleted_name(db: &Database, id: RoomId) -> Result<Option<String>> {
-        let room = Self::by_id(db, id).await?.filter(|room| !room.open);
+        let room = Self::by_id(db, id).await?.filter(|room| !room.open && room.kind.is_open());
         Ok(room.map(|room| room.name.as_str().to_owned()))
     }
 

@@ -26,6 +26,9 @@ const MAX_IDLE: Duration = Duration::from_secs(60);
 const MAX_TAKEN_OVER: usize = 256;
 
 pub(crate) trait Work: Serialize + DeserializeOwned + Clone + Unpin + Send + Sync + 'static {
+    /// The kind that jobs of this work are stored with. Jobs of version 0.1 have none.
+    const KIND: Option<&'static str>;
+
     fn run(&self, db: &Arc<Database>) -> impl Future<Output = Result<()>> + Send;
 }
 
@@ -36,6 +39,8 @@ pub(crate) struct Job<W> {
     /// The instance that runs it. Version 0.1 did not always store it.
     #[serde(default, rename = "site", skip_serializing_if = "Option::is_none")]
     instance: Option<InstanceId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
     #[serde(flatten)]
     work: W,
 }
@@ -73,7 +78,8 @@ impl Drop for RunningGuard {
 
 impl<W: Work> Job<W> {
     pub(crate) async fn create(db: &Database, work: W) -> Result<Self> {
-        let job = Self { id: ObjectId::new(), instance: Some(db.members().own()), work };
+        let job =
+            Self { id: ObjectId::new(), instance: Some(db.members().own()), kind: W::KIND.map(str::to_owned), work };
         db.collection::<Self>().insert(job.clone()).await?;
         Ok(job)
     }
@@ -112,7 +118,7 @@ impl<W: Work> Job<W> {
 
     /// Runs the jobs that no instance runs.
     pub(crate) async fn resume_all(db: &Arc<Database>) -> Result<()> {
-        let jobs = db.collection::<Self>().find_many(doc! {}).await?;
+        let jobs = db.collection::<Self>().find_many(doc! { "kind": W::KIND }).await?;
         for job in jobs.into_iter().filter(|job| job.is_abandoned(db)).take(MAX_TAKEN_OVER) {
             if job.claim(db).await? {
                 // The instance that stored it may be about to append the entry.

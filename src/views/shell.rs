@@ -4,12 +4,21 @@ use serde::Serialize;
 
 use super::user::UserView;
 
+/// The elements of the lists in the sidebar.
+#[derive(Serialize)]
+pub struct ShellLists {
+    pub rooms: String,
+    pub directs: String,
+    /// How many rooms have unread chats.
+    pub unread_rooms: usize,
+}
+
 /// A page with the sidebar's rooms and the current user.
 #[derive(Serialize)]
 pub struct Shell<'a, P> {
     pub current_user: UserView,
-    /// The elements of the rooms.
-    pub rooms: String,
+    #[serde(flatten)]
+    pub lists: ShellLists,
     /// The last change of the list that these rooms show.
     pub list_cursor: String,
     /// Rooms of a later page or a search change in place only.

@@ -404,6 +404,7 @@ async fn any_order_and_any_repetition_make_the_same_page() {
             const chat = (seq, rev) => `<article class="chat" id="chat-${seq}" data-seq="${seq}" data-rev="${rev}">${rev}</article>`;
             const all = [];
             for (let seq = 1; seq <= 12; seq++) for (let rev = seq; rev <= 36; rev += 12) all.push(chat(seq, rev));
+            for (const seq of [0, 13, 14]) all.push(`<p class="event" id="entry-${seq}" data-seq="${seq}"></p>`);
             const pages = new Set();
             let random = 42;
             const next = (n) => (random = (random * 1103515245 + 12345) % 2147483648) % n;
@@ -423,7 +424,10 @@ async fn any_order_and_any_repetition_make_the_same_page() {
     let pages = pages.as_array().unwrap();
     assert_eq!(pages.len(), 1, "{pages:?}");
     let last = |seq: i64| format!("data-seq=\"{seq}\" data-rev=\"{}\"", seq + 24);
-    assert!((1..=12).all(|seq| pages[0].as_str().unwrap().contains(&last(seq))), "{pages:?}");
+    let page = pages[0].as_str().unwrap();
+    assert!((1..=12).all(|seq| page.contains(&last(seq))), "{pages:?}");
+    let places: Vec<_> = page.split("data-seq=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(places, (0..=14).map(|seq| seq.to_string()).collect::<Vec<_>>());
     browser.close().await;
 }
 

@@ -75,7 +75,7 @@ async fn writers_who_vanish_at_any_moment_leave_a_log_that_all_read_alike() {
         let mut pages = Vec::new();
         let mut anchor = PageAnchor::Latest;
         loop {
-            let page = log.page(log.current_head().await.unwrap(), anchor).await.unwrap();
+            let page = log.page(log.current_head().await.unwrap(), anchor, true).await.unwrap();
             pages.splice(0..0, page.chats);
             match page.before {
                 Some(before) => anchor = PageAnchor::Before(before),

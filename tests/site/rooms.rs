@@ -9,6 +9,7 @@ use mongodb::Client;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use sarangbang::models::User;
+use sarangbang::models::room::RoomChange;
 use sarangbang::models::values::{Login, Nickname, Password, RoomName, Topic};
 use sarangbang::process::Engine;
 
@@ -389,6 +390,10 @@ async fn a_room_that_another_site_changes_or_closes_is_listed_as_it_is() {
     listed(&["renamed"]).await;
 }
 
+fn renamed(to: &str) -> RoomChange {
+    RoomChange { name: Some(RoomName::parse(to).unwrap()), ..RoomChange::default() }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_is_renamed_and_edited_at_once_has_one_name_and_holds_it() {
     let database = new_database();
@@ -407,7 +412,7 @@ async fn a_room_that_is_renamed_and_edited_at_once_has_one_name_and_holds_it() {
         let made = owner.create_room(&here, name(&old), Topic::default()).await.unwrap();
         // All of them have the room as it was made.
         let changes = [(&here, &new), (&there, &old), (&here, &old), (&there, &new)];
-        let changes = changes.map(|(db, to)| made.update(db, Some(name(to)), None));
+        let changes = changes.map(|(db, to)| made.update(db, renamed(to)));
         join_all(changes).await.into_iter().for_each(|changed| changed.unwrap());
 
         let now = owner.room(&here, made.id).await.unwrap().name.as_str().to_owned();
@@ -432,9 +437,9 @@ async fn a_change_of_a_name_keeps_a_topic_that_was_changed_meanwhile() {
     let (name, topic) = (|text| RoomName::parse(text).unwrap(), |text| Topic::parse(text).unwrap());
     // Both changes begin with the room as it was created.
     let made = owner.create_room(&here, name("old"), topic("old")).await.unwrap();
-    made.update(&there, None, Some(topic("new"))).await.unwrap();
-    made.update(&here, Some(name("new")), None).await.unwrap();
-    made.update(&there, None, None).await.unwrap();
+    made.update(&there, RoomChange { topic: Some(topic("new")), ..RoomChange::default() }).await.unwrap();
+    made.update(&here, renamed("new")).await.unwrap();
+    made.update(&there, RoomChange::default()).await.unwrap();
     let room = owner.room(&here, made.id).await.unwrap();
     assert_eq!((room.name.as_str(), room.topic.as_str()), ("new", "new"));
 }

@@ -53,7 +53,11 @@ pub(super) async fn index(
 ) -> Result<Unbuffered<Reply>> {
     let room = user.room(&ctx.db, id).await?;
     let reply = match query.range()? {
-        ChatRange::Page(anchor) => fragment_reply(&ctx, &ctx.hub.page(&room, anchor).await?.fragment),
+        ChatRange::Page(anchor) => {
+            let page = ctx.hub.page(&room, anchor).await?;
+            room.ensure_readable(&ctx.db, user.id).await?;
+            fragment_reply(&ctx, &page.fragment)
+        }
         ChatRange::Updates { since, wait } => updates(&ctx, user, &room, since, wait).await,
     };
     reply.map(Unbuffered)
@@ -67,7 +71,7 @@ async fn updates(
     since: i64,
     wait: Option<Duration>,
 ) -> Result<Reply> {
-    let mut feed = ctx.hub.feed(room, Some(since)).await?;
+    let mut feed = ctx.hub.feed(room, user.id, Some(since)).await?;
     let mut updates = with_timeout(feed.poll()).await??;
     if let (None, Some(wait)) = (&updates, wait) {
         let session_guard = ctx.hub.sessions.register(user.session.id.clone());
@@ -83,7 +87,7 @@ async fn updates(
     match updates {
         Some(updates) if updates.closed => Err(Error::NotFound),
         Some(updates) => fragment_reply(ctx, &updates),
-        None => fragment_reply(ctx, &Fragment::new(ChatBatch { articles: Vec::new(), upto: since, closed: false })),
+        None => fragment_reply(ctx, &Fragment::new(ChatBatch { items: Vec::new(), upto: since, closed: false })),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::controllers::room;
 use crate::controllers::shell::shell_page;
 use crate::error::{Error, Result};
 use crate::models::{self, Chat};
-use crate::views::chat::{Article, ChatBatch};
+use crate::views::chat::{Article, ChatBatch, FeedItem, PageEnd};
 use crate::views::form::FieldMessages;
 use crate::views::room::ChatPage;
 
@@ -24,15 +24,15 @@ pub(super) async fn chat_page(
     let (text, errors) = typed.unwrap_or_else(|| (chat.text.clone(), FieldMessages::default()));
     let (seq, no, removed) = (chat.seq, chat.no, chat.removed);
     let (can_edit, can_remove) = (chat.can_edit(user), chat.can_remove(user));
-    let batch = ChatBatch { articles: vec![article(ctx, chat).await?], upto: seq, closed: false };
+    let batch = ChatBatch { items: vec![FeedItem::Chat(article(ctx, chat).await?)], upto: seq, closed: false };
     let page = ChatPage {
-        room: room::view(ctx, room, user),
+        room: room::view(ctx, room, user).await?,
         no,
         seq,
         removed,
         can_edit: can_edit && !removed,
         can_remove: can_remove && !removed,
-        element: batch.elements(ctx.views, ctx.locale(), &mut None)?,
+        element: batch.elements(ctx.views, ctx.locale(), &mut PageEnd::default())?,
         text,
         errors,
     };

@@ -16,6 +16,7 @@ use crate::live::no_script::{self, StreamReader};
 use crate::models::chat::PageAnchor;
 use crate::models::user::Theme;
 use crate::models::{self, RoomId};
+use crate::views::chat::{FeedItem, PageEnd};
 use crate::views::room::{StreamPage, disconnected_notice};
 
 /// Returns the latest chats, then new ones as they are posted.
@@ -39,17 +40,17 @@ async fn stream_page(
     let _live = ctx.hub.open(room).await?;
     let page = ctx.hub.page(room, PageAnchor::Latest).await?;
     let page = &page.fragment;
-    let feed = ctx.hub.feed(room, Some(page.upto)).await?;
-    let first = page.articles.first().map_or(page.upto + 1, |article| article.seq);
-    let (locale, mut day) = (ctx.locale(), None);
+    let feed = ctx.hub.feed(room, user.id, Some(page.upto)).await?;
+    let first = page.items.first().map_or(page.upto + 1, FeedItem::seq);
+    let (locale, mut end) = (ctx.locale(), PageEnd::default());
     let view = StreamPage {
         theme: user.theme.map(Theme::as_str),
-        room: room::view(ctx, room, user),
+        room: room::view(ctx, room, user).await?,
         upto: page.upto,
-        elements: page.elements(ctx.views, locale, &mut day)?,
+        elements: page.elements(ctx.views, locale, &mut end)?,
     };
     let disconnected = disconnected_notice(room.id, ctx.views, locale)?;
     let head = ctx.views.render("chats/stream.html.tera", locale, &view)? + &disconnected;
-    let reader = StreamReader { user: user.user.clone(), session: user.session.clone(), locale, day, disconnected };
+    let reader = StreamReader { user: user.user.clone(), session: user.session.clone(), locale, end, disconnected };
     Ok(no_script::stream_page(head, feed, first, reader, Arc::clone(ctx.hub)))
 }

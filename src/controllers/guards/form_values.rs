@@ -3,6 +3,8 @@
 use rocket::form::{self, FromFormField, ValueField};
 
 use crate::error::FieldError;
+use crate::models::UserId;
+use crate::models::room::{Level, RoomKind};
 use crate::models::user::Theme;
 use crate::models::values::{ChatText, Login, Nickname, Nonce, Password, RoomName, Topic};
 use crate::views::Locale;
@@ -14,6 +16,10 @@ pub(crate) struct Optional<T>(pub(crate) Option<T>);
 #[derive(Clone, Copy)]
 pub(crate) struct Choice<T>(pub(crate) Option<T>);
 
+/// A number from 0.
+#[derive(Clone, Copy)]
+pub(crate) struct FormNumber(pub(crate) i64);
+
 macro_rules! form_value {
     ($($type:ty),+) => { $(
         impl<'r> FromFormField<'r> for $type {
@@ -24,7 +30,20 @@ macro_rules! form_value {
     )+ };
 }
 
-form_value!(ChatText, Login, Nickname, Nonce, Password, RoomName, Theme, Topic);
+form_value!(ChatText, Level, Login, Nickname, Nonce, Password, RoomKind, RoomName, Theme, Topic);
+
+impl<'r> FromFormField<'r> for FormNumber {
+    fn from_value(field: ValueField<'r>) -> form::Result<'r, Self> {
+        let number = field.value.parse().ok().filter(|number| *number >= 0);
+        number.map(Self).ok_or_else(|| invalid(FieldError::Number))
+    }
+}
+
+impl<'r> FromFormField<'r> for UserId {
+    fn from_value(field: ValueField<'r>) -> form::Result<'r, Self> {
+        field.value.parse().map_err(|()| invalid(FieldError::People))
+    }
+}
 
 impl<'r> FromFormField<'r> for Locale {
     fn from_value(field: ValueField<'r>) -> form::Result<'r, Self> {

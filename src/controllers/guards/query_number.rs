@@ -11,6 +11,11 @@ use crate::models::room::ListCursor;
 pub(crate) struct QueryNumber<'r>(Option<(&'r str, &'r str)>);
 
 impl QueryNumber<'_> {
+    /// Returns whether the text is a word.
+    pub(crate) fn is(self, word: &str) -> bool {
+        self.0.is_some_and(|(_, text)| text == word)
+    }
+
     /// Returns the number, which must not be below `min`.
     pub(crate) fn at_least(self, min: i64) -> Result<Option<i64>> {
         self.parsed(|text| text.parse().ok().filter(|number| *number >= min))

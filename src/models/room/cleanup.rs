@@ -39,6 +39,8 @@ impl Cleanup {
 }
 
 impl Work for Cleanup {
+    const KIND: Option<&'static str> = None;
+
     async fn run(&self, db: &Arc<Database>) -> Result<()> {
         let Some(room) = Room::by_id(db, self.room).await? else { return Ok(()) };
         let log = room.log(db);

@@ -1,4 +1,5 @@
-//! The list of open rooms: recently active rooms from memory, all others by number.
+//! The list of open rooms: recently active rooms from memory, all others by number. Closed and direct rooms are not in
+//! it: the pages of their members add them.
 //!
 //! The cost of a page must not depend on the number of rooms. The bundled engine reads a whole window before it
 //! applies `limit`, so windows over the time of activity have no bound. The list therefore has two parts:
@@ -11,7 +12,7 @@
 mod changed_rooms;
 mod recent_rooms;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ pub(crate) use changed_rooms::{ChangedRooms, PendingRooms};
 use recent_rooms::{ListedDocument, RECENT_ROOMS, RecentRooms};
 
 use super::name::NameReservation;
-use super::{Head, Room};
+use super::{Head, Room, RoomKind};
 use crate::error::Result;
 use crate::models::RoomId;
 use crate::models::values::RoomName;
@@ -48,6 +49,8 @@ const MAX_WINDOWS: usize = 24;
 /// How long a start waits for the recent set.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(20);
 const CONCURRENT_WINDOWS: usize = 16;
+/// About 400 KiB.
+const MAX_UNLISTED: usize = 8_192;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ListCursor {
@@ -72,6 +75,10 @@ pub(crate) struct RoomList {
     /// Held by the one request that reads documents.
     reading: tokio::sync::Mutex<()>,
     changed: ChangedRooms,
+    /// Rooms of every kind in whose logs something was appended.
+    active: ChangedRooms,
+    /// Closed and direct rooms that this instance has met lately.
+    unlisted: Mutex<HashSet<RoomId>>,
 }
 
 #[derive(Deserialize)]
@@ -80,6 +87,8 @@ struct RoomOutline {
     id: RoomId,
     no: i64,
     open: bool,
+    #[serde(default)]
+    kind: RoomKind,
     at: DateTime,
     #[serde(default)]
     last: Head,
@@ -89,7 +98,7 @@ struct RoomOutline {
 
 impl RoomOutline {
     fn fields() -> Document {
-        doc! { "no": 1, "open": 1, "at": 1, "last": 1, "active": 1 }
+        doc! { "no": 1, "open": 1, "kind": 1, "at": 1, "last": 1, "active": 1 }
     }
 
     fn activity(&self) -> i64 {
@@ -194,8 +203,29 @@ impl RoomList {
         self.store_trim(db);
     }
 
+    /// Records whether a room belongs in the list.
+    pub(crate) fn set_listed(&self, room: RoomId, is_listed: bool) {
+        let mut unlisted = self.unlisted.lock();
+        if is_listed {
+            unlisted.remove(&room);
+        } else if !unlisted.contains(&room) {
+            if unlisted.len() >= MAX_UNLISTED {
+                unlisted.clear();
+            }
+            unlisted.insert(room);
+        }
+    }
+
+    pub(crate) fn is_unlisted(&self, room: RoomId) -> bool {
+        self.unlisted.lock().contains(&room)
+    }
+
     /// Moves a room up, or removes it after *closed*.
     pub(crate) fn record_activity(&self, room: RoomId, top: Head) {
+        self.active.add(room);
+        if self.is_unlisted(room) {
+            return;
+        }
         match top.at {
             _ if top.closed => self.recent().remove(room),
             Some(at) => _ = self.recent().insert(room, at.timestamp_millis()),
@@ -217,6 +247,17 @@ impl RoomList {
     /// Returns the rooms whose items may have changed, to the one task that follows them.
     pub(crate) fn changed(&self) -> &ChangedRooms {
         &self.changed
+    }
+
+    /// Returns the rooms in which something was said or changed, to the one task that counts what is unread.
+    pub(crate) fn active(&self) -> &ChangedRooms {
+        &self.active
+    }
+
+    /// Returns the rooms of a list that are not among the recently active open rooms.
+    pub(crate) fn not_recent(&self, rooms: impl Iterator<Item = RoomId>) -> Vec<RoomId> {
+        let recent = self.recent();
+        rooms.filter(|room| !recent.rooms.contains_key(room)).collect()
     }
 
     /// Returns those of some rooms that are open, each at most as old as the sidebar may be.
@@ -315,7 +356,7 @@ impl RoomList {
         width: i64,
     ) -> Result<i64> {
         let mut found: Vec<Room> = db.collection::<Room>().find_many(window(low, high)).await?;
-        found.retain(|room| room.open);
+        found.retain(|room| room.open && room.kind.is_open());
         let width = next_width(width, found.is_empty());
         found.sort_by_key(|room| std::cmp::Reverse(room.no));
         let recent = self.recent();
@@ -486,7 +527,7 @@ impl RoomList {
         }
         let missing = best.into_iter().rev().filter(|(.., is_stored)| !is_stored).map(|(active, room, _)| {
             let stored = doc! { "$max": { "active": DateTime::from_millis(active) } };
-            db.collection::<Room>().update(doc! { "_id": room, "open": true }, stored)
+            db.collection::<Room>().update(doc! { "_id": room, "open": true, "kind": null }, stored)
         });
         let stored: Vec<Result<bool>> = stream::iter(missing).buffered(CONCURRENT_WINDOWS).collect().await;
         let written = stored.len();
@@ -517,14 +558,17 @@ fn next_width(width: i64, is_empty: bool) -> i64 {
 async fn open_rooms(db: &Database, low: i64, high: i64) -> Result<Vec<RoomOutline>> {
     let mut found: Vec<RoomOutline> =
         db.collection::<Room>().find_projected(window(low, high), RoomOutline::fields()).await?;
-    found.retain(|room| room.open);
+    found.retain(|room| room.open && room.kind.is_open());
     Ok(found)
 }
 
 async fn open_rooms_by_id(db: &Database, rooms: &[RoomId]) -> Result<HashMap<RoomId, ListedDocument>> {
     let read = db.collection::<Room>().find_many(doc! { "_id": { "$in": rooms.to_vec() } }).await?;
     // The instance that closes a room stores that after the entry.
-    let open = read.into_iter().filter(|room| room.open && !room.has_ended(db));
+    for room in &read {
+        db.state::<RoomList>().set_listed(room.id, room.kind.is_open());
+    }
+    let open = read.into_iter().filter(|room| room.open && room.kind.is_open() && !room.has_ended(db));
     Ok(open.map(|room| (room.id, ListedDocument::new(room))).collect())
 }
 
@@ -551,6 +595,8 @@ mod tests {
             no: number as i64,
             rev: 0,
             name: RoomName::parse(name).unwrap(),
+            kind: RoomKind::Open,
+            people: Vec::new(),
             open: true,
             topic: Default::default(),
             owner: "0123456789abcdef01234567".parse().unwrap(),

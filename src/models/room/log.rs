@@ -6,6 +6,7 @@
 
 mod append;
 mod entry;
+mod outline;
 mod recent;
 mod registry;
 mod supersede;
@@ -30,7 +31,8 @@ use crate::store::{Database, exponential_search};
 use append::AppendQueue;
 pub(crate) use append::{Appended, Draft};
 pub(crate) use entry::RevisionHeader;
-pub(crate) use entry::{Entry, EntryKind};
+pub(crate) use entry::{Entry, EntryKind, EventPlace};
+pub(crate) use outline::{LogOutline, UnreadCount};
 use recent::RecentEntries;
 pub(crate) use registry::LogRegistry;
 

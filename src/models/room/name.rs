@@ -1,4 +1,4 @@
-//! Collection `name`: reserves room names. The `_id` is the name's key. A document is inserted or deleted, never
+//! Collection `name`: reserves the names of open rooms, and the sets of people of direct rooms. The `_id` is the key. A document is inserted or deleted, never
 //! changed to another key: the engine keeps an old unique key after an update.
 //!
 //! A room that is created or renamed reserves its name first. A crash leaves a reservation whose room does not have
@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use super::Room;
 use crate::error::Result;
 use crate::models::RoomId;
-use crate::models::values::RoomName;
 use crate::store::{Database, StoredDocument};
 
 /// Longer than the creation of a room takes: a request and the queries that outlive it.
@@ -36,8 +35,8 @@ impl StoredDocument for NameReservation {
 
 impl NameReservation {
     /// Returns `None` if another room has the name.
-    pub async fn acquire(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
-        let wanted = Self { key: name.key(), room, token: ObjectId::new() };
+    pub async fn acquire(db: &Database, key: String, room: RoomId) -> Result<Option<Self>> {
+        let wanted = Self { key, room, token: ObjectId::new() };
         loop {
             if db.collection::<NameReservation>().insert(wanted.clone()).await? {
                 return Ok(Some(wanted));
@@ -62,11 +61,11 @@ impl NameReservation {
     /// Returns the open room with the key `key`.
     pub(crate) async fn room(db: &Database, key: &str) -> Result<Option<Room>> {
         let Some(Self { room, .. }) = Self::read(db, key).await? else { return Ok(None) };
-        Ok(Room::by_id(db, room).await?.filter(|room| room.open && room.name.key() == key))
+        Ok(Room::by_id(db, room).await?.filter(|room| room.open && room.kind.is_open() && room.name.key() == key))
     }
 
-    pub async fn find(db: &Database, name: &RoomName, room: RoomId) -> Result<Option<Self>> {
-        Ok(Self::read(db, &name.key()).await?.filter(|hold| hold.room == room))
+    pub async fn find(db: &Database, key: &str, room: RoomId) -> Result<Option<Self>> {
+        Ok(Self::read(db, key).await?.filter(|hold| hold.room == room))
     }
 
     /// Releases a reservation, unless it was acquired again for the same room.
@@ -85,6 +84,6 @@ impl NameReservation {
             return Ok(true);
         }
         let room = Room::by_id(db, self.room).await?;
-        Ok(room.is_some_and(|room| room.open && room.name.key() == self.key))
+        Ok(room.is_some_and(|room| room.open && room.reserved_key().as_ref() == Some(&self.key)))
     }
 }

@@ -16,6 +16,11 @@ impl RoomName {
         Ok(Self(name))
     }
 
+    /// Returns the stored name of direct rooms, which nobody sees.
+    pub(crate) fn of_direct_room() -> Self {
+        Self("direct".into())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,17 +1,21 @@
 //! A room as an item of the list: the same element on all pages and for all readers of a language.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use mongodb::bson::DateTime;
 use serde::Serialize;
 
-use super::{LastChatView, RoomSummary};
+use super::{LastChatView, RoomSummary, Unread};
 use crate::error::Result;
-use crate::models::{Room, RoomId};
+use crate::models::room::RoomKind;
+use crate::models::values::initial;
+use crate::models::{Room, RoomId, UserId};
 use crate::views::{Locale, PerLocale, Views, picture, time};
 
 /// The start of the link to the room.
 const LINK: &str = "<a ";
+const LINK_END: &str = "</a>";
 
 #[derive(PartialEq, Serialize)]
 pub struct RoomItemView {
@@ -28,6 +32,10 @@ pub struct RoomItemView {
     at: String,
     last_chat: Option<LastChatView>,
     online: usize,
+    /// Whose picture a direct room has.
+    person: Option<String>,
+    /// Whether only members see the room.
+    is_closed: bool,
 }
 
 pub type RoomItem = PerLocale<RoomItemView>;
@@ -66,8 +74,20 @@ impl RoomItemView {
             at,
             last_chat: summary.last_chat,
             online: summary.online,
+            person: None,
+            is_closed: room.kind == RoomKind::Closed,
             id,
         }
+    }
+
+    /// Shows a direct room to one of its people.
+    pub(crate) fn of_direct(self, name: String, person: Option<UserId>) -> Self {
+        let initial = initial(&name).to_owned();
+        Self { name, initial, person: person.map(|person| person.to_string()), ..self }
+    }
+
+    pub(crate) fn active(&self) -> i64 {
+        self.active
     }
 }
 
@@ -92,19 +112,44 @@ impl RoomItem {
     }
 }
 
-/// Renders the items of a page. The current room differs by page, so its mark is no part of the shared rendering.
-pub fn room_items(items: &[Arc<RoomItem>], current: Option<RoomId>, views: &Views, locale: Locale) -> Result<String> {
+/// Renders the items of a page. The mark of the current room and the counts of unread chats differ by page, so they are
+/// no part of the shared rendering.
+pub fn room_items(
+    items: &[Arc<RoomItem>],
+    current: Option<RoomId>,
+    unread: &HashMap<RoomId, Unread>,
+    views: &Views,
+    locale: Locale,
+) -> Result<String> {
     let mut elements = String::new();
     for item in items {
         let element = item.element(views, locale)?;
-        match element.split_once(LINK) {
-            Some((start, link)) if current == Some(item.room) => {
-                elements.extend([start, LINK, "aria-current=\"page\" ", link]);
-            }
-            _ => elements.push_str(&element),
-        }
+        let (start, rest) = element.split_once(LINK).unwrap_or((&element, ""));
+        let (link, end) = rest.rsplit_once(LINK_END).unwrap_or((rest, ""));
+        let mark = if current == Some(item.room) { "aria-current=\"page\" " } else { "" };
+        let count = unread.get(&item.room).map_or("", |unread| unread.element.as_str());
+        elements.extend([start, LINK, mark, link, count, LINK_END, end]);
     }
     Ok(elements)
+}
+
+/// Renders changes of rooms that only one user is told of, as the element `id`.
+pub(crate) fn own_room_changes(
+    id: &str,
+    shown: &[Arc<RoomItem>],
+    gone: &[RoomId],
+    views: &Views,
+    locale: Locale,
+) -> Result<String> {
+    let mut element = format!("<ul id=\"{id}\">");
+    for item in shown {
+        element.push_str(&item.element(views, locale)?);
+    }
+    for room in gone {
+        element.push_str(&format!("<li id=\"room-{room}\" hidden></li>"));
+    }
+    element.push_str("</ul>");
+    Ok(element)
 }
 
 /// Renders the element that sockets send. It is `#rooms-changes`.

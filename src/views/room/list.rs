@@ -29,6 +29,8 @@ pub struct RoomsPage {
 pub struct RoomFormValues {
     pub name: String,
     pub topic: String,
+    /// Empty for the default.
+    pub kind: String,
     pub errors: FieldMessages,
 }
 

@@ -24,6 +24,17 @@ pub struct RoomPage {
     pub typing: String,
     pub composer: ComposerValues,
     pub form: RoomFormValues,
+    /// `None` on a page that answers a form.
+    pub reading: Option<ReadingView>,
+}
+
+/// What the reader has read of the room.
+#[derive(Serialize)]
+pub struct ReadingView {
+    pub read: i64,
+    pub rev: i64,
+    /// Whether something was said since.
+    pub unread: bool,
 }
 
 #[derive(Default, Serialize)]

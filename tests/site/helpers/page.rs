@@ -9,6 +9,8 @@ use scraper::{ElementRef, Html, Selector};
 pub struct Page {
     /// By `data-seq`.
     pub chats: BTreeMap<i64, Article>,
+    /// What the lines between them say, by `data-seq`.
+    pub events: BTreeMap<i64, String>,
     /// The feed's cursor.
     pub upto: i64,
     /// The link to the page before.
@@ -59,10 +61,19 @@ impl Page {
     fn place_all(&mut self, feed: ElementRef<'_>) {
         let mut last = 0;
         for element in feed.child_elements() {
-            assert_eq!(element.value().name(), "article");
             let seq = number(&element, "data-seq");
             assert!(seq > last, "in order of data-seq");
             last = seq;
+            if element.value().name() == "p" {
+                assert_eq!(
+                    (attribute(&element, "class"), attribute(&element, "id")),
+                    ("event".into(), format!("entry-{seq}"))
+                );
+                assert!(attribute(&one_in(element, "time"), "datetime").ends_with('Z'));
+                self.events.entry(seq).or_insert(one_in(element, "span").text().collect());
+                continue;
+            }
+            assert_eq!(element.value().name(), "article");
             assert_eq!(attribute(&element, "id"), format!("chat-{seq}"));
             let article = Article::read(element);
             match self.chats.get(&seq) {
@@ -119,6 +130,10 @@ pub fn attribute_of(html: &str, css: &str, name: &str) -> Option<String> {
 
 fn one<'a>(document: &'a Html, css: &str) -> ElementRef<'a> {
     document.select(&selector(css)).next().unwrap_or_else(|| panic!("no {css} in {}", document.html()))
+}
+
+fn one_in<'a>(element: ElementRef<'a>, css: &str) -> ElementRef<'a> {
+    element.select(&selector(css)).next().unwrap_or_else(|| panic!("no {css} in {}", element.html()))
 }
 
 fn attribute(element: &ElementRef<'_>, name: &str) -> String {

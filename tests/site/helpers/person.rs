@@ -101,6 +101,7 @@ impl Person {
             let more = self.open(&older).await;
             page.older = more.older.clone();
             page.chats.extend(more.chats);
+            page.events.extend(more.events);
         }
         page
     }

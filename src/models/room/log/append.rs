@@ -384,10 +384,11 @@ impl RoomLog {
         let Some(head) = self.head() else { return Ok(()) };
         let last = doc! { "last.seq": head.seq, "last.no": head.no, "last.at": head.at };
         if let Some(at) = head.at.filter(|_| !head.closed) {
-            let (mut moved, open) = (last.clone(), doc! { "_id": self.room, "open": true });
+            // Closed and direct rooms have a kind.
+            let (mut moved, listed) = (last.clone(), doc! { "_id": self.room, "open": true, "kind": null });
             moved.insert("active", at);
-            // The room list is ordered by `active`. It omits closed rooms.
-            if self.db.collection::<Room>().update(open, doc! { "$max": moved }).await? {
+            // The room list is ordered by `active`. It omits deleted rooms.
+            if self.db.collection::<Room>().update(listed, doc! { "$max": moved }).await? {
                 return Ok(());
             }
         }

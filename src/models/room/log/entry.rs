@@ -62,7 +62,7 @@ pub struct Entry {
     pub(crate) user: Option<UserId>,
     /// On events that show as a line: their place among the events behind one chat. See [`EventPlace`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) place: Option<EventPlace>,
+    pub(crate) place: Option<EventPlace>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) nonce: Option<Nonce>,
     /// On *said* and *edited*, until it is wiped.
@@ -148,6 +148,24 @@ impl From<&Entry> for Head {
             at: Some(entry.at),
             events: entry.events.unwrap_or_default(),
             closed: entry.kind == EntryKind::Closed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_holds_the_lines_behind_its_chats_and_no_others() {
+        let lines = |no| (0..40).filter_map(move |number| EventPlace::new(no, number));
+        assert_eq!(lines(7).count() as i64, EventPlace::MAX_LINES + 1);
+        assert_eq!(lines(7).filter(|place| place.is_beyond()).count(), 1, "one stands for all others");
+        assert!(lines(7).is_sorted());
+        let (first, last) = EventPlace::window(5, 8);
+        for no in 0..12 {
+            let is_inside = (5..=8).contains(&no);
+            assert!(lines(no).all(|place| (first..=last).contains(&place.0) == is_inside), "{no}");
         }
     }
 }

@@ -1,0 +1,354 @@
+//! What each user has not read, and the sockets that are told.
+//!
+//! The latest chats of a room are outlined once for all its members. A user with a socket has the positions of all rooms
+//! in memory, so a new chat costs no query a member.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
+
+use super::chat_loader::ChatLoader;
+use super::weak_map::WeakMap;
+use crate::cache::{Cache, Charge, Lookup};
+use crate::error::Result;
+use crate::models::room::log::{LogOutline, LogRegistry, UnreadCount};
+use crate::models::room::membership::Membership;
+use crate::models::room::{Level, PendingRooms, RoomList};
+use crate::models::{Room, RoomId, UserId};
+use crate::store::Database;
+use crate::views::Locale;
+use crate::views::room::{Unread, unread_element};
+
+const OUTLINE_AGE: Duration = Duration::from_secs(30);
+const OUTLINE_BYTES: usize = 4 << 20;
+/// All members of a room share one reading of its document.
+const ROOM_AGE: Duration = Duration::from_secs(2);
+const ROOM_BYTES: usize = 1 << 20;
+/// The time between two updates of the same count.
+const INTERVAL: Duration = Duration::from_millis(800);
+/// How long the position behind an own chat may lag.
+const SAID_INTERVAL: Duration = Duration::from_secs(1);
+const MAX_FIRST_CHANGES: usize = 64;
+/// How long a page waits for a count.
+const COUNT_TIMEOUT: Duration = Duration::from_millis(500);
+
+pub(super) type LiveUsers = WeakMap<UserId, LiveUser>;
+
+pub(super) struct UnreadRooms {
+    loader: Arc<ChatLoader>,
+    outlines: Arc<Cache<RoomId, Arc<LogOutline>>>,
+    rooms: Arc<Cache<RoomId, Arc<Room>>>,
+    users: Arc<LiveUsers>,
+    /// Positions behind own chats that are not stored yet.
+    said: Mutex<HashMap<(RoomId, UserId), i64>>,
+    said_added: Notify,
+}
+
+/// A user with sockets on this instance. It is dropped with the last one.
+pub(crate) struct LiveUser {
+    pub(super) id: UserId,
+    users: Arc<LiveUsers>,
+    state: Mutex<UserState>,
+    /// Wakes the user's sockets.
+    changed: watch::Sender<()>,
+    /// The bytes of the positions.
+    charge: Mutex<Option<Charge>>,
+}
+
+#[derive(Default)]
+struct UserState {
+    positions: HashMap<RoomId, Position>,
+    /// Counts changes. Sockets remember the last one that they have sent.
+    last: u64,
+    /// The last change by room. A removed room has one, but no position.
+    changes: HashMap<RoomId, u64>,
+}
+
+/// How far a user has read in a room.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) struct Position {
+    read: i64,
+    rev: i64,
+    level: Option<&'static str>,
+}
+
+/// A room in which something has changed for a user.
+pub(super) enum UserChange {
+    Unread(RoomId, Position),
+    /// The user is no member any more.
+    Left(RoomId),
+}
+
+impl From<&Membership> for Position {
+    fn from(membership: &Membership) -> Self {
+        let level = membership.chosen_level().map(|level| level.as_str());
+        Self { read: membership.read, rev: membership.rev, level }
+    }
+}
+
+impl Position {
+    pub(super) fn is_hidden(self) -> bool {
+        self.level == Some(Level::Hidden.as_str())
+    }
+}
+
+impl UnreadRooms {
+    pub(super) fn new(loader: &Arc<ChatLoader>) -> Self {
+        Self {
+            outlines: Cache::new(loader.budget(), OUTLINE_AGE, OUTLINE_BYTES),
+            rooms: Cache::new(loader.budget(), ROOM_AGE, ROOM_BYTES),
+            users: Arc::default(),
+            said: Mutex::default(),
+            said_added: Notify::new(),
+            loader: Arc::clone(loader),
+        }
+    }
+
+    /// Marks a room as read up to a chat that the user has said, at the latest in [`SAID_INTERVAL`].
+    pub(super) fn has_said(&self, room: RoomId, user: UserId, no: i64) {
+        let mut said = self.said.lock();
+        let position = said.entry((room, user)).or_default();
+        *position = no.max(*position);
+        drop(said);
+        self.said_added.notify_one();
+    }
+
+    /// Stores the positions behind own chats. Never returns. Each is stored with its `rev` unchanged.
+    pub(super) async fn store_said(&self, changed: impl Fn(&Membership)) {
+        loop {
+            self.said_added.notified().await;
+            sleep(SAID_INTERVAL).await;
+            let said = std::mem::take(&mut *self.said.lock());
+            for ((room, user), no) in said {
+                match Membership::read_up_to(&self.loader.db, room, user, no).await {
+                    Ok(Some(membership)) => changed(&membership),
+                    Ok(None) => {}
+                    Err(error) => log::debug!("position not stored: room={room} user={user} error={error}"),
+                }
+            }
+        }
+    }
+
+    /// Returns a user as long as one of the user's sockets is open, with all positions.
+    pub(super) async fn connect(&self, user: UserId) -> Result<Arc<LiveUser>> {
+        if let Some(live) = self.users.get(&user) {
+            return Ok(live);
+        }
+        let live = self.users.get_or_insert(user, || {
+            Arc::new(LiveUser {
+                id: user,
+                users: Arc::clone(&self.users),
+                state: Mutex::default(),
+                changed: watch::Sender::default(),
+                charge: Mutex::default(),
+            })
+        });
+        // Registered first, so that no change is missed.
+        self.reload(&live).await?;
+        Ok(live)
+    }
+
+    async fn reload(&self, live: &LiveUser) -> Result<()> {
+        let memberships = Membership::of_user(&self.loader.db, live.id).await?;
+        let bytes = memberships.len() * 2 * size_of::<(RoomId, Position)>();
+        *live.charge.lock() = Some(self.loader.budget().charge(bytes));
+        live.replace(memberships.iter().map(|membership| (membership.room, Position::from(membership))).collect());
+        Ok(())
+    }
+
+    /// Takes note of a membership that has changed on this instance.
+    pub(super) fn record(&self, membership: &Membership) {
+        if let Some(live) = self.users.get(&membership.user) {
+            live.set(membership.room, membership.into());
+        }
+    }
+
+    /// Reads the memberships of a user again if the user has sockets here.
+    pub(super) async fn refresh(&self, user: UserId) {
+        if let Some(live) = self.users.get(&user)
+            && let Err(error) = self.reload(&live).await
+        {
+            log::debug!("memberships not read: user={user} error={error}");
+        }
+    }
+
+    /// Tells users of new chats, at intervals. Never returns.
+    pub(super) async fn follow(&self) {
+        let active = self.loader.db.state::<RoomList>().active();
+        loop {
+            active.added().await;
+            let PendingRooms { rooms, is_overflowed } = active.take();
+            if self.users.is_empty() {
+                continue;
+            }
+            for user in self.users.all() {
+                user.touch(|room| is_overflowed || rooms.contains(room), rooms.len());
+            }
+            sleep(INTERVAL).await;
+        }
+    }
+
+    /// Reads all memberships again: hints may have been lost.
+    pub(super) async fn resync(&self) {
+        for live in self.users.all() {
+            self.refresh(live.id).await;
+        }
+    }
+
+    pub(super) async fn count(&self, room: &Room, user: UserId, position: Position) -> Result<UnreadCount> {
+        if room.chat_count(&self.loader.db) <= position.read {
+            return Ok(UnreadCount::default());
+        }
+        Ok(self.outline(room).await?.unread(position.read, user))
+    }
+
+    /// Returns the elements of those of some rooms that the user has a membership of. A count that the database does not
+    /// tell in time is left out.
+    pub(super) async fn elements(
+        &self,
+        rooms: &[Arc<Room>],
+        user: UserId,
+        positions: &HashMap<RoomId, Position>,
+        locale: Locale,
+    ) -> HashMap<RoomId, Unread> {
+        let counted =
+            rooms.iter().filter_map(|room| Some((room, *positions.get(&room.id)?))).map(async |(room, position)| {
+                let count = timeout(COUNT_TIMEOUT, self.count(room, user, position)).await.ok()?.ok()?;
+                Some((room.id, Unread { count, element: self.element(room.id, count, position, locale) }))
+            });
+        join_all(counted).await.into_iter().flatten().collect()
+    }
+
+    pub(super) fn element(&self, room: RoomId, count: UnreadCount, position: Position, locale: Locale) -> String {
+        let Position { read, rev, level } = position;
+        unread_element(room, count, (read, rev), level, locale)
+    }
+
+    /// Returns a room that a user is told of, `None` if it was deleted.
+    pub(super) async fn room(&self, id: RoomId) -> Result<Option<Arc<Room>>> {
+        let version = match self.rooms.get(&id) {
+            Lookup::Hit(room) => return Ok(Some(room)),
+            Lookup::Miss(version) => version,
+        };
+        let room = Room::by_id(&self.loader.db, id).await?.filter(|room| room.open).map(Arc::new);
+        if let Some(room) = &room {
+            self.rooms.insert(version, id, Arc::clone(room), size_of::<Room>() + room.topic.as_str().len());
+        }
+        Ok(room)
+    }
+
+    pub(super) fn forget_room(&self, id: RoomId) {
+        self.rooms.invalidate(Some(&id));
+    }
+
+    async fn outline(&self, room: &Room) -> Result<Arc<LogOutline>> {
+        let known = match self.outlines.get(&room.id) {
+            Lookup::Hit(known) if known.upto >= room.last_seq(&self.loader.db) => return Ok(known),
+            Lookup::Hit(known) => Some(known),
+            Lookup::Miss(_) => None,
+        };
+        let outline = Arc::new(room.log(&self.loader.db).outline(known.as_deref()).await?);
+        let bytes = outline.approximate_size();
+        self.outlines.insert_if(room.id, Arc::clone(&outline), bytes, |before| before.upto < outline.upto);
+        Ok(outline)
+    }
+}
+
+impl LiveUser {
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Returns the number of the last change.
+    pub(super) fn last_change(&self) -> u64 {
+        self.state().last
+    }
+
+    /// Returns the rooms in which more was said than the user has read, as far as this instance has seen. A socket begins
+    /// with them: its page may be older than they are.
+    pub(super) fn unread(&self, db: &Database) -> Vec<UserChange> {
+        let registry = db.state::<LogRegistry>();
+        let state = self.state();
+        let is_unread =
+            |room: &RoomId, position: &Position| registry.head(*room).is_some_and(|head| head.no > position.read);
+        let unread = state.positions.iter().filter(|(room, position)| is_unread(room, position));
+        unread.take(MAX_FIRST_CHANGES).map(|(room, position)| UserChange::Unread(*room, *position)).collect()
+    }
+
+    /// Returns the changes after a number, and moves it behind them.
+    pub(super) fn advance(&self, position: &mut u64) -> Vec<UserChange> {
+        let state = self.state();
+        let changed = state.changes.iter().filter(|(_, number)| **number > *position);
+        let change = |(room, _): (&RoomId, &u64)| match state.positions.get(room) {
+            Some(position) => UserChange::Unread(*room, *position),
+            None => UserChange::Left(*room),
+        };
+        let changes = changed.map(change).collect();
+        *position = state.last;
+        changes
+    }
+
+    fn set(&self, room: RoomId, position: Position) {
+        {
+            let mut state = self.state();
+            if state.positions.insert(room, position) == Some(position) {
+                return;
+            }
+            state.record(room);
+        }
+        self.changed.send_replace(());
+    }
+
+    fn replace(&self, positions: HashMap<RoomId, Position>) {
+        {
+            let mut state = self.state();
+            let before = std::mem::replace(&mut state.positions, positions);
+            let gone: Vec<RoomId> = before.keys().filter(|room| !state.positions.contains_key(room)).copied().collect();
+            let known = &before;
+            let new = state.positions.iter().filter(|(room, position)| known.get(room) != Some(position));
+            let new: Vec<RoomId> = new.map(|(room, _)| *room).collect();
+            // The first positions are those of the page.
+            if before.is_empty() && state.last == 0 {
+                return;
+            }
+            gone.into_iter().chain(new).for_each(|room| state.record(room));
+        }
+        self.changed.send_replace(());
+    }
+
+    /// Marks the rooms in which something was said.
+    fn touch(&self, is_active: impl Fn(&RoomId) -> bool, count: usize) {
+        {
+            let mut state = self.state();
+            let touched: Vec<RoomId> =
+                state.positions.keys().filter(|room| is_active(room)).take(count.max(1)).copied().collect();
+            if touched.is_empty() {
+                return;
+            }
+            touched.into_iter().for_each(|room| state.record(room));
+        }
+        self.changed.send_replace(());
+    }
+
+    fn state(&self) -> MutexGuard<'_, UserState> {
+        self.state.lock()
+    }
+}
+
+impl UserState {
+    fn record(&mut self, room: RoomId) {
+        self.last += 1;
+        self.changes.insert(room, self.last);
+    }
+}
+
+impl Drop for LiveUser {
+    fn drop(&mut self) {
+        self.users.remove_dropped(&self.id);
+    }
+}

@@ -1,0 +1,145 @@
+//! The lists of one user: open rooms with the user's closed rooms among them, and direct rooms.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::hub::Hub;
+use super::unread::{Position, UserChange};
+use crate::error::Result;
+use crate::models::room::membership::Membership;
+use crate::models::room::{Level, RoomKind};
+use crate::models::{Room, RoomId, User, UserId};
+use crate::views::Locale;
+use crate::views::room::{RoomItem, RoomItemView, Unread, direct_room_name, own_room_changes, room_items};
+use crate::views::shell::ShellLists;
+
+/// Direct rooms beside a page.
+const LISTED_DIRECTS: usize = 30;
+/// Closed rooms among the open ones.
+const LISTED_CLOSED: usize = 100;
+
+impl Hub {
+    /// Renders the lists of a user: some open rooms, with `has_own` also the user's closed and direct rooms.
+    pub(crate) async fn user_rooms(
+        &self,
+        user: &User,
+        listed: &[Arc<Room>],
+        (current, has_own): (Option<&Room>, bool),
+        locale: Locale,
+    ) -> Result<ShellLists> {
+        let memberships = Membership::of_user(&self.db, user.id).await.unwrap_or_default();
+        let positions: HashMap<RoomId, Position> =
+            memberships.iter().map(|membership| (membership.room, membership.into())).collect();
+        let hidden: HashSet<RoomId> = memberships
+            .iter()
+            .filter(|membership| membership.chosen_level() == Some(Level::Hidden))
+            .map(|membership| membership.room)
+            .collect();
+        let current = current.map(|room| room.id);
+        let is_shown = |room: &Arc<Room>| !hidden.contains(&room.id) || current == Some(room.id);
+        let own = if has_own { user.own_rooms(&self.db, &memberships).await.unwrap_or_default() } else { Vec::new() };
+        let (directs, closed): (Vec<_>, Vec<_>) = own.into_iter().partition(|room| room.kind == RoomKind::Direct);
+        let is_listed = |room: &Arc<Room>| listed.iter().all(|known| known.id != room.id);
+        let mut rooms: Vec<Arc<Room>> = listed.iter().filter(|room| is_shown(room)).cloned().collect();
+        rooms.extend(closed.into_iter().filter(|room| is_shown(room) && is_listed(room)).take(LISTED_CLOSED));
+        let read =
+            |room: &Room| memberships.iter().find(|membership| membership.room == room.id).map(|known| known.read);
+        // A chat brings a hidden direct room back.
+        let is_back =
+            |room: &Arc<Room>| is_shown(room) || read(room).is_none_or(|read| read < room.chat_count(&self.db));
+        let directs: Vec<_> = directs.into_iter().filter(is_back).take(LISTED_DIRECTS).collect();
+
+        let (named, own_directs): (Vec<_>, Vec<_>) = rooms.into_iter().partition(|room| room.kind != RoomKind::Direct);
+        let directs: Vec<_> = own_directs
+            .into_iter()
+            .filter(|room| directs.iter().all(|known| known.id != room.id))
+            .chain(directs.clone())
+            .collect();
+        let mut unread = self.unread.elements(&named, user.id, &positions, locale).await;
+        unread.extend(self.unread.elements(&directs, user.id, &positions, locale).await);
+        let mut items = self.list.items(&named).await;
+        if has_own {
+            items.sort_by_key(|item| std::cmp::Reverse(item.active()));
+        }
+        let direct_items = self.direct_items(&directs, user.id, locale).await?;
+        let total = unread.values().filter(|unread: &&Unread| unread.count.chats > 0).count();
+        Ok(ShellLists {
+            rooms: room_items(&items, current, &unread, &self.views, locale)?,
+            directs: room_items(&direct_items, current, &unread, &self.views, locale)?,
+            unread_rooms: total,
+        })
+    }
+
+    /// Returns the items of direct rooms for one of their people.
+    pub(super) async fn direct_items(
+        &self,
+        rooms: &[Arc<Room>],
+        reader: UserId,
+        locale: Locale,
+    ) -> Result<Vec<Arc<RoomItem>>> {
+        if rooms.is_empty() {
+            return Ok(Vec::new());
+        }
+        let others: Vec<UserId> = rooms.iter().flat_map(|room| room.others(reader)).collect();
+        let names = self.nicknames(&others).await?;
+        let summaries = self.list.summaries(rooms).await;
+        let item = |(room, summary): (&Arc<Room>, _)| {
+            let person = match room.others(reader).as_slice() {
+                [single] => Some(*single),
+                _ => None,
+            };
+            let name = direct_room_name(room, reader, &names, locale);
+            let view = RoomItemView::new(room, room.activity(&self.db), summary).of_direct(name, person);
+            Arc::new(RoomItem::new(view))
+        };
+        Ok(rooms.iter().zip(summaries).map(item).collect())
+    }
+
+    /// Returns the elements that tell a user of changes: counts, and the items of closed and direct rooms.
+    pub(super) async fn user_elements(
+        &self,
+        user: UserId,
+        changes: Vec<UserChange>,
+        locale: Locale,
+    ) -> Vec<Result<String>> {
+        let (mut elements, mut closed, mut directs, mut gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for change in changes {
+            let UserChange::Unread(id, position) = change else {
+                let UserChange::Left(id) = change else { continue };
+                gone.push(id);
+                continue;
+            };
+            let room = match self.unread.room(id).await {
+                Ok(Some(room)) => room,
+                Ok(None) => {
+                    gone.push(id);
+                    continue;
+                }
+                Err(error) => {
+                    log::debug!("unread chats not counted: room={id} error={error}");
+                    continue;
+                }
+            };
+            match self.unread.count(&room, user, position).await {
+                Ok(count) => elements.push(Ok(self.unread.element(id, count, position, locale))),
+                Err(error) => log::debug!("unread chats not counted: room={id} error={error}"),
+            }
+            match room.kind {
+                _ if position.is_hidden() => gone.push(id),
+                RoomKind::Open => {}
+                RoomKind::Closed => closed.push(room),
+                RoomKind::Direct => directs.push(room),
+            }
+        }
+        let mut lists = Vec::new();
+        if !(closed.is_empty() && gone.is_empty()) {
+            lists.push(own_room_changes("rooms-changes", &self.list.items(&closed).await, &gone, &self.views, locale));
+        }
+        if !(directs.is_empty() && gone.is_empty()) {
+            let items = self.direct_items(&directs, user, locale).await;
+            lists.push(items.and_then(|items| own_room_changes("directs-changes", &items, &gone, &self.views, locale)));
+        }
+        // The items first: a count belongs to an item.
+        lists.into_iter().chain(elements).collect()
+    }
+}

@@ -1,0 +1,159 @@
+//! Members of closed rooms: who is one, and how people become and cease to be one.
+//!
+//! A membership and its log entry belong together. A job is stored first, so that after a crash either both exist or
+//! neither. A member who leaves loses the membership before *left* is appended: nobody reads what follows that entry.
+
+use std::sync::Arc;
+
+use mongodb::bson::doc;
+use mongodb::bson::oid::ObjectId;
+use serde::{Deserialize, Serialize};
+
+use super::log::{Draft, RoomLog};
+use super::membership::{MAX_MEMBERS, Membership};
+use super::{Room, RoomChange, RoomKind};
+use crate::error::{Error, FieldError, Result};
+use crate::models::values::Nonce;
+use crate::models::{RoomId, User, UserId};
+use crate::store::{Database, Job, Work};
+
+/// People who become members, or cease to be members, of one room.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct MembershipChange {
+    room: RoomId,
+    /// Identifies the entries of this change.
+    change: ObjectId,
+    by: UserId,
+    #[serde(default)]
+    joined: Vec<UserId>,
+    #[serde(default)]
+    left: Vec<UserId>,
+    /// Whether *left* shows no line.
+    #[serde(default)]
+    quiet: bool,
+}
+
+impl MembershipChange {
+    fn new(room: &Room, by: &User) -> Self {
+        let (joined, left) = (Vec::new(), Vec::new());
+        Self { room: room.id, change: ObjectId::new(), by: by.id, joined, left, quiet: false }
+    }
+
+    fn nonce(&self, user: UserId) -> Result<Nonce> {
+        Nonce::parse(&format!("job-{}-{user}", self.change)).map_err(|error| Error::Internal(error.to_string()))
+    }
+
+    /// Returns whether an interrupted run has appended the entry.
+    async fn is_logged(&self, log: &RoomLog, nonce: &Nonce) -> Result<bool> {
+        Ok(!log.find(doc! { "author": self.by, "nonce": nonce.as_str() }).await?.is_empty())
+    }
+
+    async fn apply(self, db: &Arc<Database>) -> Result<()> {
+        let job = Job::create(db, self.clone()).await?;
+        match self.run(db).await {
+            Ok(()) => job.complete(db).await,
+            Err(error) => {
+                job.spawn_delayed(db);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Work for MembershipChange {
+    const KIND: Option<&'static str> = Some("membership");
+
+    async fn run(&self, db: &Arc<Database>) -> Result<()> {
+        let Some(room) = Room::by_id(db, self.room).await?.filter(|room| room.open) else { return Ok(()) };
+        let log = room.log(db);
+        for user in &self.joined {
+            let nonce = self.nonce(*user)?;
+            if !self.is_logged(&log, &nonce).await? && Membership::create(db, &room, *user, self.by).await? {
+                log.append(Draft::joined(*user, self.by, nonce)).await?;
+            }
+        }
+        for user in &self.left {
+            let nonce = self.nonce(*user)?;
+            if !self.is_logged(&log, &nonce).await? {
+                Membership::delete(db, room.id, *user).await?;
+                log.append(Draft::left(*user, self.by, self.quiet, nonce)).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Room {
+    /// Returns the memberships of a closed or direct room, the oldest first.
+    pub(crate) async fn members(&self, db: &Database) -> Result<Vec<Membership>> {
+        let mut members = Membership::of_room(db, self.id).await?;
+        members.sort_by_key(|member| (member.joined, member.user));
+        Ok(members)
+    }
+
+    /// Adds members to a closed room. Those who are members already stay so.
+    /// Fails with `Forbidden` for other kinds of rooms, `user: People` for unknown users, `user: RoomFull`.
+    pub(crate) async fn add_members(&self, db: &Arc<Database>, by: &User, users: &[UserId]) -> Result<()> {
+        if self.kind != RoomKind::Closed {
+            return Err(Error::Forbidden);
+        }
+        let known = User::find_all(db, users).await?;
+        if users.is_empty() || users.iter().any(|user| !known.contains_key(user)) {
+            return Err(Error::field("user", FieldError::People));
+        }
+        let members = Membership::of_room(db, self.id).await?;
+        let is_member = |user: &UserId| members.iter().any(|member| member.user == *user);
+        let mut joined: Vec<UserId> = users.iter().copied().filter(|user| !is_member(user)).collect();
+        joined.sort_unstable();
+        joined.dedup();
+        if members.len() + joined.len() > MAX_MEMBERS {
+            return Err(Error::field("user", FieldError::RoomFull(MAX_MEMBERS)));
+        }
+        if joined.is_empty() {
+            return Ok(());
+        }
+        MembershipChange { joined, ..MembershipChange::new(self, by) }.apply(db).await
+    }
+
+    /// Removes a member from a closed room, or lets the user leave it. The oldest other member becomes the owner of a
+    /// room whose owner leaves; the last member closes it.
+    /// Fails with `Forbidden` for other kinds of rooms, `NotFound` if the user is no member.
+    pub(crate) async fn remove_member(
+        &self,
+        db: &Arc<Database>,
+        by: &User,
+        user: UserId,
+        is_quiet: bool,
+    ) -> Result<()> {
+        if self.kind != RoomKind::Closed || !(self.can_manage(by) || by.id == user) {
+            return Err(Error::Forbidden);
+        }
+        self.end_membership(db, by, user, is_quiet).await
+    }
+
+    async fn end_membership(&self, db: &Arc<Database>, by: &User, user: UserId, quiet: bool) -> Result<()> {
+        let members = self.members(db).await?;
+        if members.iter().all(|member| member.user != user) {
+            return Err(Error::NotFound);
+        }
+        let Some(heir) = members.iter().find(|member| member.user != user) else { return self.close(db, by).await };
+        if self.owner == user && self.kind == RoomKind::Closed {
+            self.update(db, RoomChange { owner: Some(heir.user), ..RoomChange::default() }).await?;
+        }
+        MembershipChange { left: vec![user], quiet, ..MembershipChange::new(self, by) }.apply(db).await
+    }
+}
+
+impl User {
+    /// Ends all memberships of an account that is about to be deleted.
+    pub(crate) async fn leave_all(&self, db: &Arc<Database>) -> Result<()> {
+        for membership in Membership::of_user(db, self.id).await? {
+            let room = Room::by_id(db, membership.room).await?.filter(|room| room.open);
+            match room {
+                Some(room) if !room.kind.is_open() => room.end_membership(db, self, self.id, false).await?,
+                _ => Membership::delete(db, membership.room, self.id).await?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! Collection `membership`: the members of closed and direct rooms, and the visitors of open rooms.
+//!
+//! In a closed or direct room a document gives access. In an open room it holds what a visitor has read; it is created
+//! at the first visit, so that newcomers have nothing unread and rooms cost no document a user.
+
+use mongodb::IndexModel;
+use mongodb::bson::{Bson, DateTime, Document, doc};
+use serde::{Deserialize, Serialize};
+
+use super::{Level, Room};
+use crate::error::Result;
+use crate::models::{RoomId, UserId};
+use crate::store::{Database, StoredDocument, index, unique_index};
+
+/// Members of a closed room.
+pub(crate) const MAX_MEMBERS: usize = 1_000;
+/// Rooms of a user.
+pub(crate) const MAX_ROOMS: usize = 2_000;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Membership {
+    /// Room and user, so that one query by a unique key finds it.
+    #[serde(rename = "_id")]
+    id: String,
+    pub(crate) room: RoomId,
+    pub(crate) user: UserId,
+    /// `None`: the default of the kind of room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) level: Option<Level>,
+    /// The number of the last chat that the user has read.
+    #[serde(default)]
+    pub(crate) read: i64,
+    /// Grows when the user marks chats as unread, so that an older page cannot undo that.
+    #[serde(default)]
+    pub(crate) rev: i64,
+    pub(crate) joined: DateTime,
+    /// Who added the member.
+    pub(crate) by: UserId,
+    /// The last visit, to the day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    visited: Option<DateTime>,
+}
+
+impl StoredDocument for Membership {
+    const COLLECTION: &'static str = "membership";
+
+    fn indexes() -> Vec<IndexModel> {
+        vec![unique_index(doc! { "room": 1, "user": 1 }), index(doc! { "user": 1 })]
+    }
+}
+
+impl Membership {
+    /// Makes a user a member who has read everything so far. Returns whether the user was none before.
+    pub(super) async fn create(db: &Database, room: &Room, user: UserId, by: UserId) -> Result<bool> {
+        let now = DateTime::now();
+        let membership = Self {
+            id: id(room.id, user),
+            room: room.id,
+            user,
+            level: None,
+            read: room.chat_count(db),
+            rev: 0,
+            joined: now,
+            by,
+            visited: Some(now),
+        };
+        db.collection::<Self>().insert(membership).await
+    }
+
+    /// Returns the membership of a user in a room.
+    pub(crate) async fn find(db: &Database, room: RoomId, user: UserId) -> Result<Option<Self>> {
+        db.collection::<Self>().find_by_id_cached(id(room, user)).await
+    }
+
+    /// Returns the members of a closed or direct room, or the visitors of an open one.
+    pub(crate) async fn of_room(db: &Database, room: RoomId) -> Result<Vec<Self>> {
+        db.collection::<Self>().find_many(doc! { "room": room }).await
+    }
+
+    /// Returns the memberships of a user, at most about [`MAX_ROOMS`].
+    pub(crate) async fn of_user(db: &Database, user: UserId) -> Result<Vec<Self>> {
+        db.collection::<Self>().find_many(doc! { "user": user }).await
+    }
+
+    pub(super) async fn delete(db: &Database, room: RoomId, user: UserId) -> Result<()> {
+        db.collection::<Self>().delete(doc! { "_id": id(room, user) }).await
+    }
+
+    pub(super) async fn delete_many(db: &Database, memberships: &[Self]) -> Result<()> {
+        let ids: Vec<Bson> = memberships.iter().map(|membership| Bson::from(membership.id.as_str())).collect();
+        db.collection::<Self>().delete_many(doc! { "_id": { "$in": ids } }).await
+    }
+
+    pub(super) async fn delete_all(db: &Database, room: RoomId) -> Result<()> {
+        db.collection::<Self>().delete_many(doc! { "room": room }).await
+    }
+
+    pub(crate) fn chosen_level(&self) -> Option<Level> {
+        self.level
+    }
+
+    pub(super) fn visited_at(&self) -> DateTime {
+        self.visited.unwrap_or(self.joined)
+    }
+
+    /// Returns the filter of one membership.
+    pub(crate) fn key(room: RoomId, user: UserId) -> Document {
+        doc! { "_id": id(room, user) }
+    }
+}
+
+fn id(room: RoomId, user: UserId) -> String {
+    format!("{room}-{user}")
+}

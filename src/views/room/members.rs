@@ -1,0 +1,45 @@
+//! The members of a room.
+
+use serde::Serialize;
+
+use super::RoomView;
+use crate::models::Room;
+use crate::models::room::membership::Membership;
+use crate::models::values::Nickname;
+use crate::views::form::FieldMessages;
+use crate::views::time;
+
+/// One member. The JSON calls `is_owner` "owner".
+#[derive(Serialize)]
+pub struct MemberView {
+    id: String,
+    /// `None` for a deleted user.
+    nickname: Option<String>,
+    #[serde(rename = "owner")]
+    is_owner: bool,
+    joined: String,
+}
+
+#[derive(Serialize)]
+pub struct MembersPage {
+    pub room: RoomView,
+    /// Empty for an open room.
+    pub members: Vec<MemberView>,
+    /// How many people stay when an open room becomes closed.
+    pub visitors: usize,
+    /// What the reader wants to be told of the room.
+    pub level: &'static str,
+    /// The errors of the form that adds members.
+    pub errors: FieldMessages,
+}
+
+impl MemberView {
+    pub(crate) fn new(member: &Membership, room: &Room, nickname: Option<&Option<Nickname>>) -> Self {
+        Self {
+            id: member.user.to_string(),
+            nickname: nickname.and_then(Option::as_ref).map(|nickname| nickname.as_str().to_owned()),
+            is_owner: member.user == room.owner,
+            joined: time::rfc3339(member.joined),
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Closed and direct rooms: who is in them, and that nobody else learns anything of them.
+
+use futures_util::future::join_all;
+
+use crate::helpers::page::text_of;
+use crate::helpers::person::{Answer, PASSWORD, Person};
+use crate::helpers::site::{Site, new_database};
+use crate::helpers::within_timeout;
+
+/// The id of a room that nobody has made.
+const NO_ROOM: &str = "0123456789abcdef01234567";
+
+async fn id_of(person: &Person) -> String {
+    person.get_json("/user/me").await.json()["id"].as_str().unwrap().to_owned()
+}
+
+async fn make_closed_room(person: &Person, name: &str) -> String {
+    let made = person.post("/room", &[("name", name), ("topic", ""), ("kind", "closed")]).await;
+    assert_eq!(made.status, 303, "{}", made.body);
+    made.location.unwrap()
+}
+
+async fn add(owner: &Person, room: &str, user: &str) -> Answer {
+    owner.post(&format!("{room}/member"), &[("user", user)]).await
+}
+
+async fn remove(person: &Person, room: &str, user: &str) -> Answer {
+    person.post(&format!("{room}/member/{user}"), &[("_method", "delete")]).await
+}
+
+async fn members(person: &Person, room: &str) -> Vec<String> {
+    let members = person.get_json(&format!("{room}/member")).await.json();
+    members["members"].as_array().unwrap().iter().map(|member| member["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The answers of all routes about a room to a person, as far as they may differ by room.
+async fn answers(person: &Person, room: &str, member: &str) -> Vec<(u16, String)> {
+    let id = room.strip_prefix("/room/").unwrap().to_owned();
+    let paths = ["", "?before=3", "?at=1", "/chat", "/chat?since=0", "/chat?since=0&wait=1", "/chat?stream", "/chat/1"];
+    let mut answers = Vec::new();
+    for path in paths.into_iter().chain(["/member"]) {
+        let path = format!("{room}{path}");
+        answers.push(person.get(&path).await);
+        answers.push(person.get_json(&path).await);
+    }
+    for (path, form) in [
+        ("/chat", &[("text", "x"), ("nonce", "n")][..]),
+        ("/chat/1", &[("_method", "put"), ("text", "y")][..]),
+        ("/chat/1", &[("_method", "delete")][..]),
+        ("", &[("_method", "put"), ("name", "z")][..]),
+        ("", &[("_method", "delete")][..]),
+        ("/member", &[("user", member)][..]),
+    ] {
+        answers.push(person.post(&format!("{room}{path}"), form).await);
+        answers.push(person.post_for_json(&format!("{room}{path}"), form).await);
+    }
+    answers.push(remove(person, room, member).await);
+    let answers = answers.into_iter().map(|answer| (answer.status, without_request_id(&answer).replace(&id, "ID")));
+    let mut answers: Vec<_> = answers.collect();
+    let refused = person.try_follow(room, "?since=0", None).await.err();
+    answers.push((refused.unwrap_or_default(), String::new()));
+    answers
+}
+
+/// The body without the one part that differs by request.
+fn without_request_id(answer: &Answer) -> String {
+    let request_id = text_of(&answer.body, ".request-id code");
+    request_id.map_or_else(|| answer.body.clone(), |request_id| answer.body.replace(&request_id, "-"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn for_others_a_closed_or_direct_room_does_not_exist() {
+    let site = Site::start().await;
+    let (owner, other, stranger) =
+        (site.person("owner").await, site.person("other").await, site.person("stranger").await);
+    let (owner_id, other_id) = (id_of(&owner).await, id_of(&other).await);
+    let closed = make_closed_room(&owner, "비밀 이야기").await;
+    let direct = owner.post("/direct", &[("with", &other_id)]).await.location.unwrap();
+    for room in [&closed, &direct] {
+        owner.say(room, "only for us").await;
+        let nothing = answers(&stranger, &format!("/room/{NO_ROOM}"), &owner_id).await;
+        for (answer, expected) in answers(&stranger, room, &owner_id).await.into_iter().zip(&nothing) {
+            assert_eq!(answer, *expected);
+        }
+        assert!(nothing.iter().all(|(status, _)| *status == 404), "{nothing:?}");
+    }
+    // Neither do lists, searches and the page after a deletion name it.
+    let id = closed.strip_prefix("/room/").unwrap();
+    for path in ["/room", "/room?q=비밀", &format!("/room?deleted={id}"), "/user/me"] {
+        let page = stranger.get(path).await.body;
+        assert!(!page.contains("비밀 이야기") && !page.contains(id) && !page.contains("only for us"), "{path}");
+    }
+    // An admin who is no member is a stranger too, and so is everybody once the room is deleted.
+    assert_eq!(owner.post(&closed, &[("_method", "delete")]).await.status, 303);
+    let page = stranger.get(&format!("/room?deleted={id}")).await.body;
+    assert!(!page.contains("비밀 이야기"));
+    // Its name is nobody's.
+    make_closed_room(&owner, "one name").await;
+    make_closed_room(&other, "one name").await;
+    other.make_room("one name").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_are_added_leave_and_hand_the_room_over() {
+    let site = Site::start().await;
+    let _admin = site.person("admin").await;
+    let (owner, friend, guest) = (site.person("owner").await, site.person("friend").await, site.person("guest").await);
+    let [owner_id, friend_id, guest_id] = [id_of(&owner).await, id_of(&friend).await, id_of(&guest).await];
+    let room = make_closed_room(&owner, "book club").await;
+    assert_eq!(members(&owner, &room).await, [owner_id.as_str()]);
+    let unknown = add(&owner, &room, NO_ROOM).await;
+    assert_eq!((unknown.status, unknown.fault("user").is_some()), (422, true));
+    let both = [("user", friend_id.as_str()), ("user", guest_id.as_str()), ("user", friend_id.as_str())];
+    let added = owner.post(&format!("{room}/member"), &both).await;
+    assert_eq!((added.status, added.location), (303, Some(format!("{room}/member"))));
+    assert_eq!(members(&friend, &room).await.len(), 3);
+    friend.say(&room, "thank you").await;
+
+    // Members may leave; only the owner manages.
+    assert_eq!(add(&friend, &room, &guest_id).await.status, 403);
+    assert_eq!(remove(&friend, &room, &guest_id).await.status, 403);
+    assert_eq!(friend.post(&room, &[("_method", "put"), ("name", "mine")]).await.status, 403);
+    let left = remove(&guest, &room, &guest_id).await;
+    assert_eq!((left.status, left.location.as_deref()), (303, Some("/room")));
+    assert_eq!(guest.get(&room).await.status, 404);
+    let to_nobody = owner.post(&room, &[("_method", "put"), ("owner", &guest_id)]).await;
+    assert_eq!(to_nobody.status, 422);
+    assert_eq!(owner.post(&room, &[("_method", "put"), ("owner", &friend_id)]).await.status, 303);
+    assert_eq!(add(&owner, &room, &guest_id).await.status, 403);
+    assert_eq!(add(&friend, &room, &guest_id).await.status, 303);
+
+    // The owner who leaves without doing so is followed by the oldest member, the last one by nobody.
+    assert_eq!(remove(&friend, &room, &friend_id).await.status, 303);
+    let view = owner.get_json(&room).await.json();
+    assert_eq!(view["room"]["owner"].as_str(), Some(owner_id.as_str()));
+    assert_eq!(view["room"]["kind"], "closed");
+    assert_eq!(remove(&owner, &room, &guest_id).await.status, 303);
+    assert_eq!(remove(&owner, &room, &owner_id).await.status, 303);
+    assert_eq!(owner.get(&room).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_removed_is_disconnected_everywhere_and_reads_nothing_more() {
+    let database = new_database();
+    let (here, there) = (Site::following(&database).await, Site::following(&database).await);
+    let (owner, member) = (here.person("owner").await, here.person("member").await);
+    let twin = there.visitor();
+    twin.sign_in("member", PASSWORD).await;
+    let member_id = id_of(&member).await;
+    let room = make_closed_room(&owner, "club").await;
+    add(&owner, &room, &member_id).await;
+    owner.say(&room, "before").await;
+    let (mut live, mut other) = (member.follow(&room, 0).await, twin.follow(&room, 0).await);
+    live.fragment().await;
+    other.fragment().await;
+    let news = format!("{room}/chat?since=2&wait=30");
+    let path = format!("{room}/chat?stream");
+    let removal = async {
+        assert_eq!(remove(&owner, &room, &member_id).await.status, 303);
+        owner.say(&room, "after").await
+    };
+    let (polled, polled_there, streamed, _) = within_timeout("the end of all", async {
+        tokio::join!(member.get(&news), twin.get(&news), twin.get(&path), removal)
+    })
+    .await;
+    for ended in [&polled, &polled_there] {
+        assert_eq!(ended.status, 404, "{}", ended.body);
+    }
+    assert!(!streamed.body.contains("after"));
+    for socket in [&mut live, &mut other] {
+        loop {
+            match socket.hear().await {
+                Ok(message) => assert!(!message.contains("after"), "{message}"),
+                Err(code) => break assert_eq!(code, Some(4404)),
+            }
+        }
+    }
+    for person in [&member, &twin] {
+        assert_eq!(person.get(&format!("{room}/chat?since=0")).await.status, 404);
+    }
+    // Who comes back reads on from any cursor.
+    add(&owner, &room, &member_id).await;
+    let mut live = member.follow(&room, 0).await;
+    loop {
+        if live.fragment().await.contains("after") {
+            break;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_set_of_people_has_one_direct_room() {
+    let database = new_database();
+    let (here, there) = (Site::following(&database).await, Site::following(&database).await);
+    let (one, other) = (here.person("one").await, there.person("other").await);
+    let (one_id, other_id) = (id_of(&one).await, id_of(&other).await);
+    let tries = (0..100).map(|n| {
+        let (who, with) = if n % 2 == 0 { (&one, &other_id) } else { (&other, &one_id) };
+        async move { who.post("/direct", &[("with", with)]).await }
+    });
+    let rooms: Vec<_> = join_all(tries).await.into_iter().map(|answer| (answer.status, answer.location)).collect();
+    assert!(rooms.iter().all(|room| *room == rooms[0] && room.0 == 303), "{rooms:?}");
+    let room = rooms[0].1.clone().unwrap();
+    // Naming oneself or somebody twice changes nothing.
+    let again = other.post("/direct", &[("with", &one_id), ("with", &other_id), ("with", &one_id)]).await;
+    assert_eq!(again.location.as_deref(), Some(room.as_str()));
+    let seq = one.say(&room, "hello").await["seq"].as_i64().unwrap();
+    let page = other.open(&room).await;
+    assert_eq!(page.texts(), ["hello"], "{seq}");
+    assert_eq!(text_of(&other.get(&room).await.body, "#room-name").as_deref(), Some("one"));
+    // A direct room stays as it is.
+    for answer in [
+        one.post(&room, &[("_method", "put"), ("name", "x")]).await,
+        one.post(&room, &[("_method", "put"), ("kind", "closed")]).await,
+        one.post(&room, &[("_method", "delete")]).await,
+        add(&one, &room, &other_id).await,
+        remove(&one, &room, &one_id).await,
+    ] {
+        assert_eq!(answer.status, 403);
+    }
+    // Notes to oneself.
+    let notes = one.post("/direct", &[]).await.location.unwrap();
+    assert_eq!(one.post("/direct", &[("with", &one_id)]).await.location.as_deref(), Some(notes.as_str()));
+    assert_ne!(notes, room);
+    assert_eq!(one.post("/direct", &[("with", NO_ROOM)]).await.status, 422);
+    // A deleted account leaves; the other one reads on.
+    let deleted = other.post("/user/me", &[("_method", "delete"), ("userPassword", PASSWORD)]).await;
+    assert_eq!(deleted.status, 303, "{}", deleted.body);
+    assert_eq!(one.open(&room).await.texts(), ["hello"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_is_closed_to_others_and_opened_again() {
+    let site = Site::start().await;
+    let (owner, other) = (site.person("owner").await, site.person("other").await);
+    let room = owner.make_room("plaza").await;
+    let mut live = other.follow(&room, 0).await;
+    let closed = owner.post(&room, &[("_method", "put"), ("kind", "closed")]).await;
+    assert_eq!(closed.status, 303);
+    while live.hear().await.is_ok() {}
+    assert_eq!(other.get(&room).await.status, 404);
+    assert!(!other.get("/room").await.body.contains("plaza"));
+    // Its name is free, so it may not become open again.
+    let taker = other.make_room("plaza").await;
+    let taken = owner.post(&room, &[("_method", "put"), ("kind", "open")]).await;
+    assert_eq!((taken.status, taken.fault("name").is_some()), (422, true));
+    assert_eq!(other.post(&taker, &[("_method", "delete")]).await.status, 303);
+    assert_eq!(owner.post(&room, &[("_method", "put"), ("kind", "open")]).await.status, 303);
+    assert_eq!(other.open(&room).await.texts(), Vec::<&str>::new());
+    assert!(other.get("/room").await.body.contains("plaza"));
+}
