@@ -2,6 +2,7 @@
 
 mod account;
 mod hasher;
+mod name_match;
 mod throttle;
 
 use std::collections::HashMap;
