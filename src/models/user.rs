@@ -1,6 +1,7 @@
 //! Collection `user`.
 
 mod account;
+mod directory;
 mod hasher;
 mod name_match;
 mod throttle;
@@ -16,9 +17,10 @@ use serde::{Deserialize, Serialize};
 use super::values::{Login, Nickname, Nonce, Password, PicturePath};
 use super::{Device, SessionId, UserId};
 use crate::error::{Error, FieldError, Result};
-use crate::store::{Database, StoredDocument, index, partial_unique_index, unique_index};
+use crate::store::{Database, StoredDocument, index, partial_index, partial_unique_index, unique_index};
 use crate::ticket::Secret;
 pub use account::Profile;
+pub(crate) use directory::{Directory, PeoplePage};
 use hasher::{Lane, PasswordHasher};
 use throttle::Throttle;
 
@@ -69,7 +71,7 @@ impl StoredDocument for User {
             unique_index(doc! { "login": 1 }),
             partial_unique_index(doc! { "first": 1 }, "first"),
             index(doc! { "picture": 1 }),
-            index(doc! { "nicknameKey": 1 }),
+            partial_index(doc! { "nicknameKey": 1 }, "nicknameKey"),
         ]
     }
 }
@@ -145,6 +147,7 @@ impl User {
             nonce,
             at: DateTime::now(),
         };
+        let _listed = db.state::<Directory>().change(user.id);
         if first && !db.collection::<User>().insert(user.clone()).await? {
             // Another user was first at the same moment, or the id is taken. The second insert tells.
             (user.admin, user.first) = (false, None);
