@@ -16,6 +16,7 @@ mod live;
 mod member;
 mod membership;
 pub(crate) mod metrics;
+mod people;
 mod picture;
 mod pwa;
 mod reply;
@@ -49,6 +50,7 @@ pub fn routes() -> Vec<Route> {
         member::routes(),
         membership::routes(),
         metrics::routes(),
+        people::routes(),
         picture::routes(),
         pwa::routes(),
         room::routes(),

@@ -70,7 +70,7 @@ pub async fn open_exclusive(url: &str) -> Result<Arc<Database>, String> {
 pub(crate) async fn prepare(db: &Arc<Database>) -> Result<(), String> {
     RestoreMarker::ensure_absent(db).await?;
     ensure_indexes(db).await.map_err(database_error)?;
-    migrate(db).await.map_err(database_error)?;
+    migrate(db, values::key).await.map_err(database_error)?;
     db.load_site_id().await.map_err(database_error)?;
     resume_jobs(db).await.map_err(database_error)?;
     db.state::<RoomList>().load(db).await.map_err(database_error)?;

@@ -10,6 +10,7 @@ pub mod gzip;
 pub mod locale;
 mod markup;
 mod particle;
+pub mod people;
 mod per_locale;
 pub mod picture;
 pub mod pwa;

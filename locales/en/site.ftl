@@ -144,6 +144,16 @@ pages = Pages
 page-previous = Previous
 page-next = Next
 
+people = People
+people-find = Find people by name
+people-search = Search
+people-show-all = Show all people
+people-none = No one matches.
+people-need-query = Too many people to list. Search by name.
+write-to = Message
+write-to-person = Message {"\u2068"}{ $person }{"\u2069"}
+write-to-yourself = Message yourself
+
 # Who came and went. { $user } and { $author } are event-name or deleted-user.
 event-name = {"\u2068"}{ $name }{"\u2069"}
 event-joined = { $user } joined

@@ -161,6 +161,16 @@ pages = 페이지 이동
 page-previous = 이전
 page-next = 다음
 
+people = 사람들
+people-find = 이름이나 초성으로 검색
+people-search = 검색
+people-show-all = 모두 보기
+people-none = 일치하는 사람이 없어요.
+people-need-query = 사람이 많아요. 이름으로 검색해 주세요.
+write-to = 메시지 보내기
+write-to-person = {"\u2068"}{ $person }{"\u2069"}님에게 메시지 보내기
+write-to-yourself = 나에게 메시지 보내기
+
 # 들어오고 나간 사람. { $user }와 { $author }는 event-name이거나 deleted-user입니다.
 event-name = {"\u2068"}{ $name }{"\u2069"}님
 event-joined = { $user }{ PARTICLE($user, "이") } 들어왔습니다

@@ -128,6 +128,7 @@ async fn sign_up(form: &Submission<'_, SignUpForm>, ctx: &RequestContext<'_>) ->
     let SignUpForm { login, password, nickname, nonce: Optional(nonce) } = form.value()?;
     let (login, password, nickname) = (login.clone(), password.clone(), nickname.clone());
     let created = User::sign_up_once(&ctx.db, login.clone(), password.clone(), nickname, nonce.clone()).await;
+    created.iter().for_each(|user| ctx.hub.user_signed_up(user.id));
     let user = match (created, nonce) {
         (Err(Error::Invalid(taken)), Some(nonce)) => {
             let earlier = User::signed_up_before(&ctx.db, login, password, nonce, ctx.client_address()).await?;

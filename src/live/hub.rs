@@ -22,6 +22,7 @@ use crate::models::chat::PageAnchor;
 use crate::models::cluster::{self, ClusterEvent, ClusterNotice};
 use crate::models::room::RoomList;
 use crate::models::room::membership::Membership;
+use crate::models::user::Directory;
 use crate::models::values::Nickname;
 use crate::models::{self, Room, RoomId, Session, User, UserId};
 use crate::store::Database;
@@ -158,6 +159,11 @@ impl Hub {
         cluster::publish(&self.db, &ClusterEvent::UserChanged { user });
     }
 
+    /// Tells all instances that there is another user.
+    pub(crate) fn user_signed_up(&self, user: UserId) {
+        cluster::publish(&self.db, &ClusterEvent::UserSignedUp { user });
+    }
+
     /// Checks while sockets are open whether the database answers and whether their sessions still exist: another
     /// instance may have ended them.
     pub(crate) async fn monitor(self: Arc<Self>) {
@@ -209,6 +215,7 @@ impl Hub {
 
     async fn handle_event(&self, notice: ClusterNotice) {
         let ClusterNotice::Event(instance, event) = notice else {
+            self.db.state::<Directory>().clear();
             self.invalidate_name(None);
             self.list.clear();
             self.unread.resync().await;
@@ -221,7 +228,11 @@ impl Hub {
                 self.unread.forget_room(room);
                 self.check_readers(room);
             }
-            ClusterEvent::UserChanged { user } => self.invalidate_name(Some(user)),
+            ClusterEvent::UserChanged { user } => {
+                self.db.state::<Directory>().invalidate(user);
+                self.invalidate_name(Some(user));
+            }
+            ClusterEvent::UserSignedUp { user } => self.db.state::<Directory>().invalidate(user),
             ClusterEvent::MembershipChanged { user } => self.unread.refresh(user).await,
             ClusterEvent::Presence { room, people, count } => {
                 self.list.set_remote(room, instance, usize::try_from(count).unwrap_or_default());

@@ -28,6 +28,8 @@ pub(crate) enum ClusterEvent {
     /// A user has another name or picture, or was deleted.
     #[serde(rename = "changed")]
     UserChanged { user: UserId },
+    #[serde(rename = "signed-up")]
+    UserSignedUp { user: UserId },
     /// A user has read on, has become a member of a room, or is none any more.
     #[serde(rename = "member")]
     MembershipChanged { user: UserId },

@@ -1,7 +1,9 @@
 //! Collection `user`.
 
 mod account;
+mod directory;
 mod hasher;
+mod name_match;
 mod throttle;
 
 use std::collections::HashMap;
@@ -15,9 +17,10 @@ use serde::{Deserialize, Serialize};
 use super::values::{Login, Nickname, Nonce, Password, PicturePath};
 use super::{Device, SessionId, UserId};
 use crate::error::{Error, FieldError, Result};
-use crate::store::{Database, StoredDocument, index, partial_unique_index, unique_index};
+use crate::store::{Database, StoredDocument, index, partial_index, partial_unique_index, unique_index};
 use crate::ticket::Secret;
 pub use account::Profile;
+pub(crate) use directory::{Directory, PeoplePage};
 use hasher::{Lane, PasswordHasher};
 use throttle::Throttle;
 
@@ -30,6 +33,9 @@ pub struct User {
     pub id: UserId,
     pub(crate) login: Login,
     pub nickname: Nickname,
+    /// [`Nickname::key`] of the nickname. A migration fills it in where it is missing.
+    #[serde(rename = "nicknameKey", default)]
+    pub(crate) nickname_key: String,
     /// The picture on the image server. `None`: an avatar is drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) picture: Option<PicturePath>,
@@ -65,6 +71,7 @@ impl StoredDocument for User {
             unique_index(doc! { "login": 1 }),
             partial_unique_index(doc! { "first": 1 }, "first"),
             index(doc! { "picture": 1 }),
+            partial_index(doc! { "nicknameKey": 1 }, "nicknameKey"),
         ]
     }
 }
@@ -127,6 +134,7 @@ impl User {
         let mut user = Self {
             id: UserId::new(),
             login,
+            nickname_key: nickname.key(),
             nickname,
             picture: None,
             password,
@@ -139,6 +147,7 @@ impl User {
             nonce,
             at: DateTime::now(),
         };
+        let _listed = db.state::<Directory>().change(user.id);
         if first && !db.collection::<User>().insert(user.clone()).await? {
             // Another user was first at the same moment, or the id is taken. The second insert tells.
             (user.admin, user.first) = (false, None);

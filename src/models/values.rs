@@ -17,7 +17,7 @@ pub use nickname::Nickname;
 pub use nonce::Nonce;
 pub use password::Password;
 pub use room_name::RoomName;
-pub(crate) use text::{initial, is_visible};
+pub(crate) use text::{collapse, initial, is_visible, key};
 pub use topic::Topic;
 
 pub use crate::picture_path::PicturePath;

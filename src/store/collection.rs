@@ -25,6 +25,9 @@ pub(crate) const HARD_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_AGE: Duration = Duration::from_secs(5);
 const CACHED_BYTES: usize = 4 << 20;
 const MAX_CONCURRENT_QUERIES: usize = 256;
+const SCAN_TIMEOUT: Duration = Duration::from_secs(60);
+/// Documents that a scan holds at once.
+const SCAN_BATCH: u32 = 1_000;
 
 pub(crate) trait StoredDocument: Serialize + DeserializeOwned + Clone + Unpin + Send + Sync + 'static {
     const COLLECTION: &'static str;
@@ -152,6 +155,42 @@ impl<T: StoredDocument> Collection<T> {
         let found = self.run(find).await?;
         self.runner.metrics.documents_read.inc_by(found.len() as u64);
         Ok(found)
+    }
+
+    /// Returns a part of a bounded window in the order of an index.
+    pub(crate) async fn find_slice(
+        &self,
+        window: Document,
+        order: Document,
+        (skip, limit): (u64, i64),
+    ) -> Result<Vec<T>> {
+        let find = |collection: MongoCollection<T>| async move {
+            collection.find(window).sort(order).skip(skip).limit(limit).await?.try_collect::<Vec<T>>().await
+        };
+        let found = self.run(find).await?;
+        self.runner.metrics.documents_read.inc_by(found.len() as u64);
+        Ok(found)
+    }
+
+    /// Passes the named fields of all documents to `each`, until it returns `false`. Runs for up to [`SCAN_TIMEOUT`] and
+    /// must not be cancelled.
+    pub(crate) async fn scan<P>(&self, fields: Document, mut each: impl FnMut(P) -> bool) -> Result<()>
+    where
+        P: DeserializeOwned + Send + Sync + 'static,
+    {
+        let collection = self.inner.clone_with_type::<P>();
+        let scan = async {
+            let mut documents = collection.find(doc! {}).projection(fields).batch_size(SCAN_BATCH).await?;
+            while let Some(document) = documents.try_next().await? {
+                self.runner.metrics.documents_read.inc();
+                if !each(document) {
+                    break;
+                }
+            }
+            Ok::<_, MongoError>(())
+        };
+        let late = |_| Error::Unavailable("the database did not answer in time".into());
+        timeout(SCAN_TIMEOUT, scan).await.map_err(late)?.map_err(Error::from)
     }
 
     /// Inserts a document. Returns `false` if one of its unique keys exists.

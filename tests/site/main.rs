@@ -20,6 +20,7 @@ mod composer;
 mod compression;
 mod connection;
 mod database;
+mod directory;
 mod documents;
 mod edits;
 mod engine;

@@ -2,12 +2,15 @@
 //! behind when it was killed: two users, one with a picture, a room with an edited and a removed chat, a closed room. Its
 //! engine is the bundled one, which a machine with `mongod` may lack.
 
+use futures_util::TryStreamExt;
+use mongodb::Client;
+use mongodb::bson::{Document, doc};
 use reqwest::header::HeaderValue;
 use sarangbang::process::Engine;
 
 use crate::helpers::person::Person;
 use crate::helpers::process::Process;
-use crate::helpers::site::folder;
+use crate::helpers::site::{Site, folder, new_database};
 
 const ROOM: &str = "/room/6b097f6e51322797d5d06be1";
 const CLOSED: &str = "/room/6b097f6f51322797d5d06bed";
@@ -44,4 +47,24 @@ async fn a_data_folder_of_version_0_1_0_is_read_as_before() {
     assert!(friend.get(ROOM).await.body.contains("홍길동"));
     let freed = friend.make_room("closed").await;
     assert_ne!(freed, CLOSED, "the name of the closed room is free");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_without_a_folded_name_get_one_at_the_next_start() {
+    let database = new_database();
+    let users = Client::with_uri_str(&database).await.unwrap().default_database().unwrap().collection("user");
+    let old = (0..1_100).map(|n| doc! { "login": format!("old{n}"), "nickname": format!("Ｏｌｄ {n}") });
+    users.insert_many(old).await.unwrap();
+    // An earlier start was interrupted.
+    let done = doc! { "$set": { "nicknameKey": "old 7" } };
+    users.update_one(doc! { "login": "old7" }, done).await.unwrap();
+    for _ in 0..2 {
+        Site::on(&database).await.stop().await;
+        let found: Vec<Document> = users.find(doc! {}).await.unwrap().try_collect().await.unwrap();
+        assert_eq!(found.len(), 1_100);
+        for user in found {
+            let name = user.get_str("login").unwrap().replace("old", "old ");
+            assert_eq!(user.get_str("nicknameKey").ok(), Some(name.as_str()));
+        }
+    }
 }

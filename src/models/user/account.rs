@@ -2,7 +2,7 @@ use mongodb::bson::{Document, doc};
 
 use super::hasher::{Lane, PasswordHasher};
 use super::throttle::Throttle;
-use super::{Theme, User};
+use super::{Directory, Theme, User};
 use crate::error::{Error, FieldError, Result};
 use crate::models::values::{Nickname, Password, PicturePath};
 use crate::models::{SessionId, UserId};
@@ -30,6 +30,7 @@ impl User {
         let (mut set, mut unset) = (Document::new(), Document::new());
         if let Some(nickname) = &profile.nickname {
             set.insert("nickname", nickname.as_str());
+            set.insert("nicknameKey", nickname.key());
         }
         let theme = profile.theme.map(|theme| theme.map(Theme::as_str));
         for (key, field) in [("locale", profile.locale), ("theme", theme)] {
@@ -44,6 +45,7 @@ impl User {
         if change.is_empty() {
             return Ok(false);
         }
+        let _listed = profile.nickname.as_ref().map(|_| db.state::<Directory>().change(self.id));
         let before = db.collection::<User>().find_one_and_update(doc! { "_id": self.id }, change).await?;
         Ok(before.is_some_and(|before| profile.nickname.as_ref().is_some_and(|now| *now != before.nickname)))
     }
@@ -132,6 +134,7 @@ impl User {
 
     /// Deletes the account. Its chats stay.
     pub(crate) async fn delete_account(&self, db: &Database) -> Result<()> {
+        let _listed = db.state::<Directory>().change(self.id);
         db.collection::<User>().delete(doc! { "_id": self.id }).await
     }
 

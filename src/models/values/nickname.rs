@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::text::{initial, line, within};
+use super::text::{initial, key, line, within};
 use crate::error::FieldError;
 
 /// A displayed name: 1–40 graphemes on one line.
@@ -21,6 +21,11 @@ impl Nickname {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Returns the folded name. Names that read alike have the same one.
+    pub(crate) fn key(&self) -> String {
+        key(&self.0)
     }
 
     /// Returns the first character that is seen.

@@ -103,6 +103,8 @@ impl Gallery {
                 &[("_method", "put"), ("oldPassword", "not mine at all"), ("userPassword", "short")],
             ),
             at("card", &card, author),
+            at("people", "/people", author),
+            at("people-not-found", "/people?q=nothing", author),
             at("not-found", "/nowhere", author),
             at("forbidden", &room, guest).sends(&room, &[("_method", "put"), ("name", "mine now"), ("topic", "")]),
         ];
