@@ -120,7 +120,7 @@ async fn own_chats_are_edited_and_deleted_by_mouse_and_keyboard_and_both_can_be_
 
     // Others' chats are not offered to be changed, and no chat is below the toolbar for longer than it is used.
     browser.opens_menu("#chat-4").await;
-    assert_eq!(browser.run(OFFERED, json!([])).await, json!(["link", "copy", "details"]));
+    assert_eq!(browser.run(OFFERED, json!([])).await, json!(["link", "copy", "unread", "details"]));
     browser.press(ESCAPE).await;
     browser.hover("#composer textarea").await;
     browser.find(".chat-toolbar[hidden]").await;
@@ -198,7 +198,7 @@ async fn an_edit_or_a_deletion_that_fails_loses_no_words() {
 
     // An admin deletes what others have said, but does not change it.
     browser.opens_menu("#chat-4").await;
-    assert_eq!(browser.run(OFFERED, json!([])).await, json!(["link", "copy", "details", "delete"]));
+    assert_eq!(browser.run(OFFERED, json!([])).await, json!(["link", "copy", "unread", "details", "delete"]));
     browser.press(ESCAPE).await;
 
     // A deletion that cannot be sent is no deletion.

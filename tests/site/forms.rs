@@ -92,7 +92,8 @@ async fn no_route_takes_a_form_from_the_page_of_another_user() {
     let form: Vec<_> = form.into_iter().chain([("userPassword", PASSWORD), ("author", &other)]).collect();
     let mut seen = 0;
     for route in controllers::routes().iter().filter(|route| route.method != Method::Get) {
-        let path = route.uri.path().replace("/room/<id>", &room).replace("<seq>", "1").replace("<id>", &me);
+        let path = route.uri.path().replace("/room/<id>", &room).replace("<seq>", "1");
+        let path = path.replace("<id>", &me).replace("<user>", &me);
         let path = path.replace("/user/me/session/<session>", &session);
         let request = || person.request(route.method.as_str(), &path).form(&form);
         let json = Answer::read(request().header("Accept", "application/json")).await;
