@@ -132,6 +132,7 @@ async fn show(id: RoomId, query: PageQuery<'_>, user: PageUser<'_>, ctx: Request
     let membership = room.visit(&ctx.db, &user).await?;
     let content = RoomPageContent {
         anchor: query.anchor(membership.read)?,
+        is_at_unread: query.at.is("unread"),
         membership: Some(membership),
         ..RoomPageContent::default()
     };
@@ -180,6 +181,8 @@ pub(super) fn members_path(id: RoomId) -> String {
 pub(super) struct RoomPageContent {
     pub(super) anchor: PageAnchor,
     pub(super) composer: Option<ComposerValues>,
+    /// Whether a line marks where the unread chats begin.
+    pub(super) is_at_unread: bool,
     /// What the reader has read. `None` in the answer to a form.
     pub(super) membership: Option<Membership>,
     /// The form that changes the room.
@@ -221,7 +224,7 @@ pub(super) async fn room_page(
     };
     let read = content.membership.as_ref().map(|membership| membership.read);
     let is_history = content.anchor != PageAnchor::Latest;
-    let line = read.filter(|_| is_history).and_then(|read| page.fragment.first_unread(read));
+    let line = read.filter(|_| content.is_at_unread).and_then(|read| page.fragment.first_unread(read));
     let page = RoomPage {
         connection_state: "",
         room: view,

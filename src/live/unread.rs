@@ -62,6 +62,7 @@ pub(crate) struct LiveUser {
 
 #[derive(Default)]
 struct UserState {
+    is_loaded: bool,
     positions: HashMap<RoomId, Position>,
     /// Counts changes. Sockets remember the last one that they have sent.
     last: u64,
@@ -313,7 +314,7 @@ impl LiveUser {
             let new = state.positions.iter().filter(|(room, position)| known.get(room) != Some(position));
             let new: Vec<RoomId> = new.map(|(room, _)| *room).collect();
             // The first positions are those of the page.
-            if before.is_empty() && state.last == 0 {
+            if !std::mem::replace(&mut state.is_loaded, true) {
                 return;
             }
             gone.into_iter().chain(new).for_each(|room| state.record(room));

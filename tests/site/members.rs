@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 
+use crate::helpers::eventually;
 use crate::helpers::page::text_of;
 use crate::helpers::person::{Answer, PASSWORD, Person};
 use crate::helpers::site::{Site, new_database};
@@ -21,11 +22,17 @@ async fn make_closed_room(person: &Person, name: &str) -> String {
 }
 
 async fn add(owner: &Person, room: &str, user: &str) -> Answer {
-    owner.post(&format!("{room}/member"), &[("user", user)]).await
+    post(owner, &format!("{room}/member"), &[("user", user)]).await
 }
 
 async fn remove(person: &Person, room: &str, user: &str) -> Answer {
-    person.post(&format!("{room}/member/{user}"), &[("_method", "delete")]).await
+    post(person, &format!("{room}/member/{user}"), &[("_method", "delete")]).await
+}
+
+/// Sends a form until the database has answered in time.
+async fn post(person: &Person, path: &str, form: &[(&str, &str)]) -> Answer {
+    eventually("an answer", || async { Some(person.post(path, form).await).filter(|answer| answer.status != 503) })
+        .await
 }
 
 async fn members(person: &Person, room: &str) -> Vec<String> {
@@ -196,7 +203,7 @@ async fn one_set_of_people_has_one_direct_room() {
     let (one_id, other_id) = (id_of(&one).await, id_of(&other).await);
     let tries = (0..100).map(|n| {
         let (who, with) = if n % 2 == 0 { (&one, &other_id) } else { (&other, &one_id) };
-        async move { who.post("/direct", &[("with", with)]).await }
+        async move { post(who, "/direct", &[("with", with)]).await }
     });
     let rooms: Vec<_> = join_all(tries).await.into_iter().map(|answer| (answer.status, answer.location)).collect();
     assert!(rooms.iter().all(|room| *room == rooms[0] && room.0 == 303), "{rooms:?}");
