@@ -158,6 +158,7 @@ pub enum FieldError {
     /// Somebody who is no member.
     NotMember,
     Number,
+    TooManyPeople(usize),
 }
 
 impl FieldError {
@@ -184,6 +185,7 @@ impl FieldError {
             Self::TooManyVisitors(_) => "too-many-visitors",
             Self::NotMember => "not-member",
             Self::Number => "number",
+            Self::TooManyPeople(_) => "too-many-people",
         }
     }
 
@@ -193,7 +195,8 @@ impl FieldError {
             Self::TooShort(limit)
             | Self::TooLong { limit, .. }
             | Self::RoomFull(limit)
-            | Self::TooManyVisitors(limit) => Some(limit),
+            | Self::TooManyVisitors(limit)
+            | Self::TooManyPeople(limit) => Some(limit),
             _ => None,
         }
     }

@@ -13,7 +13,7 @@
 //! store        how the site talks to MongoDB; knows no model
 //! internal_api, limits, metrics
 //! http         reading requests, for both servers
-//! cache, config, error, file, picture_path, process, ticket: the ground
+//! cache, config, error, file, markup, picture_path, process, ticket: the ground
 //! ```
 
 pub mod backup;
@@ -28,6 +28,7 @@ pub mod images;
 mod internal_api;
 mod limits;
 mod live;
+mod markup;
 mod metrics;
 pub mod models;
 mod picture_path;

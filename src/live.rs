@@ -19,6 +19,7 @@ pub(crate) mod room_list;
 mod room_summaries;
 pub mod sessions;
 pub mod socket;
+mod suggestions;
 pub(crate) mod unread;
 mod user_rooms;
 mod weak_map;

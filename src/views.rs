@@ -9,6 +9,7 @@ pub mod form;
 pub mod gzip;
 pub mod locale;
 mod markup;
+pub mod member;
 mod particle;
 pub mod people;
 mod per_locale;

@@ -64,6 +64,7 @@ field-error-room-full = A room has at most { $limit } members.
 field-error-too-many-visitors = { $limit } people have visited this room. Keep only the latest 1,000 to close it.
 field-error-not-member = Choose a member of this room.
 field-error-number = This number isn’t valid.
+field-error-too-many-people = Choose up to { $limit } people.
 
 character-space = a space
 character-tab = a tab

@@ -192,6 +192,13 @@ save-message = Save
 delete-message = Delete message
 delete-message-hint = Deletes the message for everyone. This can’t be undone.
 message-deleted = This message was deleted.
+mention-suggestions = People to mention
+mention-suggestion-count = { $count ->
+    [one] { $count } suggestion
+   *[other] { $count } suggestions
+}
+mention-everybody = Everyone in this room
+mention-everybody-name = all
 people-online = People online
 online-count = { $count } online
 typing = typing…

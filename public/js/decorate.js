@@ -19,4 +19,5 @@ export function decorate(feed, chats) {
   }
   group(chats);
   decorateCode(chats);
+  if (feed.querySelector(".mention")) import("./mention_marks.js");
 }

@@ -8,9 +8,10 @@ const keptKey = ({ address }) => `edit ${document.body.dataset.currentUser} ${ad
 const elementOf = (seq) => document.getElementById(`chat-${seq}`);
 
 /** Sends a text. Returns the chat, or why it was refused. */
-async function put(address, text) {
+async function put(address, text, mention = []) {
   try {
     const body = new URLSearchParams({ text, author: document.body.dataset.currentUser });
+    for (const id of mention) body.append("mention", id);
     const response = await request(address, { method: "PUT", body, json: true });
     const json = await response.json();
     return response.ok ? { chat: json } : { reason: json.error?.fields?.text ?? json.error?.message };
@@ -71,6 +72,7 @@ export class ChatEditor {
     this.#leave();
     this.#edit = { seq, address, text, onClose, savedRev: null, isSaving: false };
     this.#form.elements.text.readOnly = false;
+    this.#form.reset();
     this.#show(element);
     this.#field.clearError();
     this.#field.setText(this.#unsaved.get(seq) ?? session.get(keptKey(this.#edit)) ?? text);
@@ -179,7 +181,7 @@ export class ChatEditor {
     if (edit.isSaving) return;
     edit.isSaving = input.readOnly = true;
     this.#field.clearError();
-    const { chat, reason = this.#toast.texts.editFailed } = await put(edit.address, text);
+    const { chat, reason = this.#toast.texts.editFailed } = await put(edit.address, text, new FormData(this.#form).getAll("mention"));
     edit.isSaving = false;
     if (chat) return this.#saved(edit, text, chat.rev);
     if (this.#edit !== edit) return this.#toast.show(reason, { isError: true });

@@ -72,6 +72,7 @@ export class MessageField {
     const fits = this.#count();
     // What was wrong may be right now.
     if (isTyped && fits) this.clearError();
+    if (isTyped && this.text.includes("@")) import("./mention_picker.js").then(({ suggest }) => suggest(this.#input));
     this.#onChange(isTyped);
   }
 

@@ -120,8 +120,9 @@ export class Outbox {
     return this.#store.items.length > 0;
   }
 
-  add(text) {
-    this.#store.add({ nonce: newNonce(), text, at: Date.now(), refusals: 0, why: "" });
+  /** `mention` are the ids of people who are meant. */
+  add(text, mention) {
+    this.#store.add({ nonce: newNonce(), text, mention, at: Date.now(), refusals: 0, why: "" });
     this.#render();
     this.flush();
   }
@@ -171,6 +172,7 @@ export class Outbox {
     this.#inFlight = item.nonce;
     try {
       const body = new URLSearchParams({ text: item.text, nonce: item.nonce, author: this.#author });
+      for (const id of item.mention ?? []) body.append("mention", id);
       response = await request(this.#action, { method: "POST", body, json: true });
     } catch {
       this.#landed(item.nonce);

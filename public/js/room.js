@@ -212,7 +212,7 @@ for (const button of document.querySelectorAll(".copy-room-link")) {
 const composer = new Composer(form, {
   draftKey: `draft ${currentUser} ${room}`,
   send: (text) => {
-    outbox.add(text);
+    outbox.add(text, new FormData(form).getAll("mention"));
     isGoingToEnd = hasNewer();
     if (isGoingToEnd) goToEnd();
     else scroll.scrollToEnd();
@@ -226,7 +226,7 @@ document.addEventListener("click", (event) => {
   const chat = event.target.closest(".chat");
   const link = event.target.matches(".chat .picture")
     ? chat.querySelector(".nickname")
-    : event.target.closest('.chat .nickname, #presence a[href^="/user/"]');
+    : event.target.closest(':is(.chat, #presence) a[href^="/user/"]');
   if (!link || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
   import("./person_card.js").then(({ showCard }) => showCard(link)).catch(() => location.assign(link.href));

@@ -122,6 +122,7 @@ impl Validator {
         }
         if self.removed.contains(&(entry.room(), entry.target().unwrap_or(entry.seq))) {
             document.remove("text");
+            document.remove("mentions");
         }
         Ok(Some(document))
     }

@@ -4,8 +4,6 @@ mod fragments;
 mod page;
 mod stream;
 
-use std::sync::Arc;
-
 use rocket::http::Status;
 use rocket::{FromForm, Route, delete, get, post, put, routes};
 
@@ -18,11 +16,13 @@ use super::reply::Reply;
 use super::request_context::RequestContext;
 use super::room::{self, RoomPageContent, room_page};
 use crate::error::{Error, FieldError, FieldErrors, Result};
-use crate::models::chat::PostedChat;
+use crate::models::chat::{ChatInput, PostedChat};
 use crate::models::values::{ChatText, Nonce};
-use crate::models::{self, Chat, RoomId, RoomLog};
+use crate::models::{self, Chat, RoomId, RoomLog, UserId};
 use crate::views::room::ComposerValues;
 use page::{chat_json, chat_page};
+
+const MAX_PICKED: usize = 50;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![fragments::index, stream::stream, create, show, update, destroy]
@@ -32,12 +32,15 @@ pub(super) fn routes() -> Vec<Route> {
 struct ChatForm {
     text: ChatText,
     nonce: Nonce,
+    /// The people who are meant where several have the same name.
+    mention: Vec<UserId>,
 }
 
 /// An absent text does not change.
 #[derive(FromForm)]
 struct EditForm {
     text: Optional<ChatText>,
+    mention: Vec<UserId>,
 }
 
 #[post("/room/<id>/chat", data = "<form>")]
@@ -71,7 +74,7 @@ async fn update(id: RoomId, seq: Seq, form: Submission<'_, EditForm>, ctx: Reque
     let user = ctx.rate_limited_user(|limits| &limits.edits).await?;
     let room = user.room(&ctx.db, id).await?;
     let log = room.log(&ctx.db);
-    let edited = edit(user, &log, seq.0, &form).await;
+    let edited = edit(&ctx, user, &room, seq.0, &form).await;
     ctx.reply(edited)
         .json(async |chat| chat_json(&ctx, chat).await)
         .redirect(|chat| room_path_at(&log, &chat))
@@ -101,8 +104,9 @@ async fn post(
     room: &models::Room,
     form: &Submission<'_, ChatForm>,
 ) -> Result<PostedChat> {
-    let ChatForm { text, nonce } = form.value()?;
-    let posted = room.log(&ctx.db).post(user, text.clone(), nonce.clone()).await?;
+    let ChatForm { text, nonce, mention } = form.value()?;
+    let input = ChatInput::in_room(text.clone(), room, picked(mention)?);
+    let posted = room.log(&ctx.db).post(user, input, nonce.clone()).await?;
     // The removed text is gone, so a retry cannot be told from a new text: ask the user. Programs go by the nonce.
     if posted.is_duplicate && posted.chat.removed && !ctx.wants_json() {
         return Err(Error::field("nonce", FieldError::NonceUsed));
@@ -113,10 +117,27 @@ async fn post(
     Ok(posted)
 }
 
-async fn edit(user: &CurrentUser, log: &Arc<RoomLog>, seq: i64, form: &Submission<'_, EditForm>) -> Result<Chat> {
-    match &form.value()?.text {
-        Optional(Some(text)) => log.edit(user, seq, text.clone()).await,
+async fn edit(
+    ctx: &RequestContext<'_>,
+    user: &CurrentUser,
+    room: &models::Room,
+    seq: i64,
+    form: &Submission<'_, EditForm>,
+) -> Result<Chat> {
+    let (log, EditForm { text, mention }) = (room.log(&ctx.db), form.value()?);
+    match text {
+        Optional(Some(text)) => log.edit(user, seq, ChatInput::in_room(text.clone(), room, picked(mention)?)).await,
         Optional(None) => log.editable(user, seq).await,
+    }
+}
+
+/// Returns the people whom an author picked.
+/// Fails with `mention: TooManyPeople` if there are too many.
+fn picked(people: &[UserId]) -> Result<&[UserId]> {
+    if people.len() > MAX_PICKED {
+        Err(Error::field("mention", FieldError::TooManyPeople(MAX_PICKED)))
+    } else {
+        Ok(people)
     }
 }
 

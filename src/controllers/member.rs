@@ -14,10 +14,11 @@ use crate::error::Result;
 use crate::models::room::RoomKind;
 use crate::models::{self, RoomId, UserId};
 use crate::views::form::FieldMessages;
+use crate::views::member::Suggestions;
 use crate::views::room::{MemberView, MembersPage};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![index, create, destroy]
+    routes![index, suggest, create, destroy]
 }
 
 #[derive(FromForm)]
@@ -30,6 +31,15 @@ struct MembersForm {
 async fn index(id: RoomId, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
     let room = user.room(&ctx.db, id).await?;
     members_page(&ctx, &user, &room, FieldMessages::default()).await
+}
+
+/// Suggests people whom a message may mention.
+#[get("/room/<id>/member?<q>")]
+async fn suggest(id: RoomId, q: &str, user: &CurrentUser, ctx: RequestContext<'_>) -> Result<Reply> {
+    let room = user.room(&ctx.db, id).await?;
+    let suggestions = ctx.hub.suggestions(user, &room, q).await?;
+    room.ensure_readable(&ctx.db, user.id).await?;
+    suggestions_reply(&ctx, &suggestions)
 }
 
 /// Adds members to a closed room.
@@ -67,6 +77,13 @@ async fn add(
     room.add_members(&ctx.db, user, users).await?;
     ctx.hub.memberships_changed(users).await;
     Ok(())
+}
+
+fn suggestions_reply(ctx: &RequestContext<'_>, suggestions: &Suggestions) -> Result<Reply> {
+    if ctx.wants_json() {
+        return Reply::json(suggestions);
+    }
+    Ok(Reply::fragment(&suggestions.element(ctx.views, ctx.locale())?))
 }
 
 /// Shows the members; `errors` are those of the form that adds some.

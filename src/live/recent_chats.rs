@@ -149,6 +149,7 @@ mod tests {
             rev,
             author: "0123456789abcdef01234567".parse().unwrap(),
             text: text.into(),
+            mentions: Vec::new(),
             at: DateTime::now(),
             removed: text.is_empty(),
         };

@@ -1,5 +1,7 @@
 //! Chats: *said* entries folded with the last entries about them.
 
+mod mentions;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -9,10 +11,11 @@ use mongodb::bson::{DateTime, Document, doc};
 use super::room::Head;
 use super::room::cleanup::Cleanup;
 use super::room::log::{Appended, Draft, Entry, EntryKind, EventPlace, RoomLog, WINDOW_SIZE};
-use super::values::{ChatText, Nonce};
-use super::{Event, RoomId, User, UserId};
+use super::values::Nonce;
+use super::{Event, Mention, RoomId, User, UserId};
 use crate::error::{Error, FieldError, Result};
 use crate::store::Job;
+pub use mentions::ChatInput;
 
 pub(crate) const CHATS_PER_PAGE: i64 = 50;
 /// Chats on each side of the one that a page is around.
@@ -33,6 +36,8 @@ pub struct Chat {
     pub(crate) author: UserId,
     /// Empty once the chat is removed.
     pub text: String,
+    /// In order of their places in the text. Empty once the chat is removed.
+    pub mentions: Vec<Mention>,
     pub(crate) at: DateTime,
     pub removed: bool,
 }
@@ -84,8 +89,16 @@ impl RoomLog {
     /// Posts a chat. Returns once it is durable.
     /// Fails with `nonce: NonceUsed` if the nonce belongs to another text, `NotFound` if the room is closed. After
     /// `Unavailable` the chat may exist; posting again with the same nonce creates no second one.
-    pub async fn post(self: &Arc<Self>, author: &User, text: ChatText, nonce: Nonce) -> Result<PostedChat> {
-        match self.append(Draft::said(author.id, text.clone(), nonce)).await? {
+    pub async fn post(
+        self: &Arc<Self>,
+        author: &User,
+        input: impl Into<ChatInput<'_>>,
+        nonce: Nonce,
+    ) -> Result<PostedChat> {
+        let input = input.into();
+        let mentions = input.mentions(self.db(), author, &[]).await?;
+        let text = input.text;
+        match self.append(Draft::said(author.id, text.clone(), nonce).mentioning(mentions)).await? {
             Appended::New(entry) => {
                 Chat::from_entry(&entry).map(|chat| PostedChat { chat, is_duplicate: false }).ok_or(Error::NotFound)
             }
@@ -104,14 +117,17 @@ impl RoomLog {
 
     /// Replaces the text of the user's own chat. Returns once the edit is durable.
     /// Fails with `Forbidden` unless `by` is the author, `NotFound` if the chat is missing or removed, `text: EditedOften`.
-    pub async fn edit(self: &Arc<Self>, by: &User, seq: i64, text: ChatText) -> Result<Chat> {
+    pub async fn edit(self: &Arc<Self>, by: &User, seq: i64, input: impl Into<ChatInput<'_>>) -> Result<Chat> {
+        let input = input.into();
         let mut chat = self.editable(by, seq).await?;
-        if chat.text == text.as_str() {
+        let mentions = input.mentions(self.db(), by, &chat.mentions).await?;
+        let text = input.text;
+        if chat.text == text.as_str() && chat.mentions == mentions {
             // This may be a retry of an edit whose answer was lost.
             self.db().ensure_durable().await?;
             return Ok(chat);
         }
-        match self.append(Draft::edited(seq, by.id, text)).await? {
+        match self.append(Draft::edited(seq, by.id, text).mentioning(mentions)).await? {
             Appended::New(entry) | Appended::Duplicate(entry) => {
                 chat.apply(&entry);
                 Ok(chat)
@@ -330,6 +346,7 @@ impl Chat {
             rev: entry.seq,
             author: entry.author,
             text: text(entry),
+            mentions: entry.mentions.clone().unwrap_or_default(),
             at: entry.at,
             removed: false,
         })
@@ -349,8 +366,12 @@ impl Chat {
             EntryKind::Removed => {
                 self.removed = true;
                 self.text.clear();
+                self.mentions.clear();
             }
-            EntryKind::Edited if entry.seq > self.rev && !self.removed => self.text = text(entry),
+            EntryKind::Edited if entry.seq > self.rev && !self.removed => {
+                self.text = text(entry);
+                self.mentions = entry.mentions.clone().unwrap_or_default();
+            }
             EntryKind::Edited => {}
             EntryKind::Said | EntryKind::Joined | EntryKind::Left | EntryKind::Closed | EntryKind::Unknown => return,
         }

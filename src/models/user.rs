@@ -22,6 +22,7 @@ use crate::ticket::Secret;
 pub use account::Profile;
 pub(crate) use directory::{Directory, PeoplePage};
 use hasher::{Lane, PasswordHasher};
+pub(crate) use name_match::{NamePattern, Rank};
 use throttle::Throttle;
 
 /// How long after a sign-up a repeated form signs in.

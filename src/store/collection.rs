@@ -157,6 +157,20 @@ impl<T: StoredDocument> Collection<T> {
         Ok(found)
     }
 
+    /// Returns the named fields of at most `count` documents of some keys, in no order.
+    pub(crate) async fn find_some_projected<P>(&self, filter: Document, fields: Document, count: i64) -> Result<Vec<P>>
+    where
+        P: DeserializeOwned + Send + Sync + 'static,
+    {
+        let find = move |collection: MongoCollection<T>| async move {
+            let found = collection.clone_with_type::<P>().find(filter).projection(fields).limit(count).await?;
+            found.try_collect::<Vec<P>>().await
+        };
+        let found = self.run(find).await?;
+        self.runner.metrics.documents_read.inc_by(found.len() as u64);
+        Ok(found)
+    }
+
     /// Returns a part of a bounded window in the order of an index.
     pub(crate) async fn find_slice(
         &self,

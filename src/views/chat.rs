@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::event::{EventLine, EventView};
 use super::time::{self, TimeFormat};
@@ -32,12 +32,29 @@ pub struct ChatView {
     /// `None` for a deleted user.
     nickname: Option<String>,
     text: String,
+    #[serde(serialize_with = "mentions_json")]
+    mentions: Vec<models::Mention>,
     #[serde(skip)]
     html: OnceLock<String>,
     at: String,
     #[serde(skip)]
     time: Timestamp,
     removed: bool,
+}
+
+/// Writes the mentions of a chat. `user` is null for everybody in the room.
+fn mentions_json<S: Serializer>(mentions: &[models::Mention], json: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct MentionJson {
+        user: Option<String>,
+        at: u32,
+        len: u32,
+    }
+    json.collect_seq(mentions.iter().map(|&models::Mention { user, at, len }| MentionJson {
+        user: user.map(|user| user.to_string()),
+        at,
+        len,
+    }))
 }
 
 pub type Article = PerLocale<ChatView>;
@@ -87,6 +104,7 @@ impl ChatView {
             nickname: nickname.map(|nickname| nickname.as_str().to_owned()),
             html: OnceLock::new(),
             text: chat.text,
+            mentions: chat.mentions,
             at: time::rfc3339(chat.at),
             time: time::timestamp(chat.at),
             removed: chat.removed,
@@ -95,11 +113,11 @@ impl ChatView {
 
     /// Returns about how many bytes the chat occupies with its HTML. Renders nothing.
     pub fn approximate_size(&self) -> usize {
-        self.text.len() + markup::approximate_html_size(&self.text) + OVERHEAD
+        self.text.len() + markup::approximate_html_size(&self.text, self.mentions.len()) + OVERHEAD
     }
 
     fn html(&self) -> &str {
-        self.html.get_or_init(|| markup::to_html(&self.text))
+        self.html.get_or_init(|| markup::to_html(&self.text, &self.mentions))
     }
 }
 
@@ -183,6 +201,14 @@ impl PageEnd {
 }
 
 impl ChatBatch {
+    /// Returns the ids of the authors of all chats.
+    pub fn authors(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.items.iter().filter_map(|item| match item {
+            FeedItem::Chat(article) => Some(article.author.as_str()),
+            FeedItem::Event(_) => None,
+        })
+    }
+
     /// Returns the first chat behind number `read`.
     pub(crate) fn first_unread(&self, read: i64) -> Option<i64> {
         self.items.iter().find_map(|item| match item {
@@ -266,6 +292,7 @@ mod tests {
             rev: seq,
             author: author.parse().unwrap(),
             text: text.into(),
+            mentions: Vec::new(),
             at: DateTime::from_millis(0),
             removed: text.is_empty(),
         };

@@ -1,37 +1,51 @@
-//! Renders the text of a chat: emphasis, `code`, blocks of code, quotes, lists and links. All else is escaped, and only
-//! this file writes tags. The style sheet keeps line breaks.
-//!
-//! Why no crate: CommonMark reads `홍*동, 김*수`, `^_^ ^_^` and `2*3*4` as emphasis, but not `**"사랑"**은`. It reads dates
-//! (`2024. 3. 1.`) as nested lists and `~~~` as a fence, continues quotes on the next line, and drops the backslashes of
-//! `¯\_(ツ)_/¯`, entities and `[a]: b`. `pulldown-cmark` and `comrak` cannot switch these off, and `markdown` cannot
-//! switch off the first three. Undoing them takes more code than these rules. Each character is read a bounded number
-//! of times.
+//! Renders the text of a chat, as `crate::markup` parses it, and its mentions. All else is escaped, and only this file
+//! writes tags. The style sheet keeps line breaks.
 
-mod block;
 mod emoji;
-mod inline;
-mod link;
+
+use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use block::{Block, Item, blocks};
-use inline::{Mark, Piece, pieces};
+use crate::markup::{Block, Item, MAX_DEPTH, Mark, Piece, Source, blocks, missing_scheme, pieces};
+use crate::models::Mention;
 
 const ELLIPSIS: char = '…';
 /// The bytes of a link's tags and attributes.
 const LINK_MARKUP: usize = 100;
-/// How deep quotes and lists nest. Marks beyond it are shown as typed.
-const MAX_DEPTH: usize = 3;
+/// The bytes of a mention's tags and attributes.
+const MENTION_MARKUP: usize = 120;
 
 /// Returns whether the text is only a few emoji. They are shown large.
 pub(super) fn is_all_emoji(text: &str) -> bool {
     emoji::is_all(text)
 }
 
-pub(super) fn to_html(text: &str) -> String {
-    let mut html = String::with_capacity(text.len() + text.len() / 8);
-    write_blocks(&mut html, text, 0);
+pub(super) fn to_html(text: &str, mentions: &[Mention]) -> String {
+    let mut html = String::with_capacity(text.len() + text.len() / 8 + mentions.len() * MENTION_MARKUP);
+    write_blocks(&mut html, &Content { source: Source::new(text), mentions }, 0);
     html
+}
+
+/// A text with the mentions of the whole chat.
+struct Content<'a> {
+    source: Source<'a>,
+    mentions: &'a [Mention],
+}
+
+impl Content<'_> {
+    /// Returns the places of the mentions in a line.
+    fn mentions_in(&self, line: &str) -> Vec<Range<usize>> {
+        if self.mentions.is_empty() {
+            return Vec::new();
+        }
+        let typed = self.source.range(line);
+        let is_within = |place: &Range<usize>| place.start >= typed.start && place.end <= typed.end;
+        let places = self.mentions.iter().map(Mention::place).filter(is_within);
+        let mut places: Vec<_> = places.map(|place| place.start - typed.start..place.end - typed.start).collect();
+        places.dedup();
+        places
+    }
 }
 
 /// Shortens a text to one line of at most `limit` characters. A longer text is cut between graphemes.
@@ -53,18 +67,19 @@ pub(super) fn excerpt(text: &str, limit: usize) -> String {
     cut
 }
 
-fn write_blocks(html: &mut String, text: &str, depth: usize) {
+fn write_blocks(html: &mut String, content: &Content<'_>, depth: usize) {
     if depth > MAX_DEPTH {
-        return write_lines(html, text.split('\n'));
+        return write_lines(html, content, content.source.text.split('\n'));
     }
-    for block in blocks(text) {
+    for block in blocks(content.source.text) {
         match block {
-            Block::Paragraph(text) => write_lines(html, text.split('\n')),
+            Block::Paragraph(text) => write_lines(html, content, text.split('\n')),
             Block::Code { language, code } => write_code(html, language, code),
-            Block::List(items) => write_list(html, &items),
-            Block::Quote(text) => {
+            Block::List(items) => write_list(html, content, &items),
+            Block::Quote(quoted) => {
                 html.push_str("<blockquote>");
-                write_blocks(html, &text, depth + 1);
+                let quoted = Content { source: content.source.quoted(&quoted), mentions: content.mentions };
+                write_blocks(html, &quoted, depth + 1);
                 html.push_str("</blockquote>");
             }
         }
@@ -88,7 +103,7 @@ fn write_code(html: &mut String, language: Option<&str>, code: &str) {
 }
 
 /// Writes lists within lists: an item that is indented by two more columns begins a list within the item before it.
-fn write_list(html: &mut String, items: &[Item<'_>]) {
+fn write_list(html: &mut String, content: &Content<'_>, items: &[Item<'_>]) {
     let mut open: Vec<(usize, bool)> = Vec::new();
     for item in items {
         let is_ordered = item.number.is_some();
@@ -114,26 +129,27 @@ fn write_list(html: &mut String, items: &[Item<'_>]) {
             Some(number) => html.extend(["<li value=\"", number, "\">"]),
             None => html.push_str("<li>"),
         }
-        write_lines(html, item.lines.iter().copied());
+        write_lines(html, content, item.lines.iter().copied());
     }
     for (_, ordered) in open.iter().rev() {
         html.push_str(if *ordered { "</li></ol>" } else { "</li></ul>" });
     }
 }
 
-fn write_lines<'a>(html: &mut String, lines: impl Iterator<Item = &'a str>) {
+fn write_lines<'a>(html: &mut String, content: &Content<'_>, lines: impl Iterator<Item = &'a str>) {
     for (n, line) in lines.enumerate() {
         if n > 0 {
             html.push('\n');
         }
-        for piece in pieces(line) {
-            write_piece(html, piece);
+        for piece in pieces(line, &content.mentions_in(line)) {
+            write_piece(html, content, piece);
         }
     }
 }
 
-fn write_piece(html: &mut String, piece: Piece<'_>) {
+fn write_piece(html: &mut String, content: &Content<'_>, piece: Piece<'_>) {
     match piece {
+        Piece::Mention(name) => write_mention(html, content, name),
         Piece::Text(text) => escape(html, text),
         Piece::Code(code) => {
             html.push_str("<code>");
@@ -141,7 +157,7 @@ fn write_piece(html: &mut String, piece: Piece<'_>) {
             html.push_str("</code>");
         }
         Piece::Link(link) => {
-            html.extend(["<a href=\"", link::missing_scheme(link)]);
+            html.extend(["<a href=\"", missing_scheme(link)]);
             escape(html, link);
             html.push_str("\" rel=\"nofollow noopener noreferrer ugc\" target=\"_blank\">");
             escape(html, link);
@@ -150,6 +166,30 @@ fn write_piece(html: &mut String, piece: Piece<'_>) {
         Piece::Open(mark) => html.extend(["<", element(mark), ">"]),
         Piece::Close(mark) => html.extend(["</", element(mark), ">"]),
     }
+}
+
+/// Writes a mention of one person, of several with the same name, or of everybody.
+fn write_mention(html: &mut String, content: &Content<'_>, name: &str) {
+    let place = content.source.range(name);
+    let users: Vec<String> = content
+        .mentions
+        .iter()
+        .filter(|it| it.place() == place)
+        .filter_map(|it| it.user)
+        .map(|it| it.to_string())
+        .collect();
+    let Some(first) = users.first() else {
+        html.push_str("<b class=\"mention\" data-user=\"all\">");
+        escape(html, name);
+        return html.push_str("</b>");
+    };
+    html.extend(["<a class=\"mention\" href=\"/user/", first, "\" data-user=\"", first, "\""]);
+    if users.len() > 1 {
+        html.extend([" data-users=\"", &users.join(" "), "\""]);
+    }
+    html.push('>');
+    escape(html, name);
+    html.push_str("</a>");
 }
 
 fn element(mark: Mark) -> &'static str {
@@ -163,7 +203,7 @@ fn element(mark: Mark) -> &'static str {
 /// Writes the words without marks, each block on lines of its own.
 fn write_plain(out: &mut String, text: &str, depth: usize) {
     let write = |out: &mut String, line: &str| {
-        for piece in pieces(line) {
+        for piece in pieces(line, &[]) {
             if let Piece::Text(text) | Piece::Code(text) | Piece::Link(text) = piece {
                 out.push_str(text);
             }
@@ -177,7 +217,7 @@ fn write_plain(out: &mut String, text: &str, depth: usize) {
         match block {
             Block::Paragraph(text) => text.split('\n').for_each(|line| write(out, line)),
             Block::Code { code, .. } => out.extend([code, "\n"]),
-            Block::Quote(text) => write_plain(out, &text, depth + 1),
+            Block::Quote(quoted) => write_plain(out, &quoted.text, depth + 1),
             Block::List(items) => {
                 for item in items {
                     out.extend(item.number.into_iter().flat_map(|number| [number, ". "]));
@@ -203,9 +243,9 @@ pub(super) fn escape(html: &mut String, text: &str) {
 }
 
 /// Returns about how many bytes of HTML a text becomes, without rendering it. The tags of marks are counted with the marks.
-pub(super) fn approximate_html_size(text: &str) -> usize {
+pub(super) fn approximate_html_size(text: &str, mentions: usize) -> usize {
     let links = text.matches("://").count() + text.matches("www.").count();
-    text.chars().map(written_length).sum::<usize>() + links * LINK_MARKUP
+    text.chars().map(written_length).sum::<usize>() + links * LINK_MARKUP + mentions * MENTION_MARKUP
 }
 
 fn written_length(c: char) -> usize {
@@ -225,6 +265,10 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
+
+    fn to_html(text: &str) -> String {
+        super::to_html(text, &[])
+    }
 
     const LINK: &str = "\" rel=\"nofollow noopener noreferrer ugc\" target=\"_blank\">";
 
@@ -333,6 +377,62 @@ mod tests {
         assert_eq!(deep.matches("<blockquote>").count(), MAX_DEPTH + 1);
         let deep: String = (0..9).map(|n| format!("{}- a\n", "  ".repeat(n))).collect();
         assert_eq!(to_html(&deep).matches("<ul>").count(), MAX_DEPTH);
+    }
+
+    /// Returns mentions of person `n` at each place of a name.
+    fn mentions(text: &str, name: &str, n: usize) -> Vec<Mention> {
+        let user = Some(format!("{n:024x}").parse().unwrap());
+        let place = |(at, _)| Mention { user, at: at as u32, len: name.len() as u32 };
+        text.match_indices(name).map(place).collect()
+    }
+
+    #[test]
+    fn a_mention_is_a_link_wherever_it_stands() {
+        let user = format!("{:024x}", 7);
+        let link = format!("<a class=\"mention\" href=\"/user/{user}\" data-user=\"{user}\">@a&lt;_b</a>");
+        for (text, seen) in [
+            ("@a<_b @a<_b님", "@ @님"),
+            ("**@a<_b** _@a<_b_ ~~x @a<_b~~", "<strong>@</strong> <em>@</em> <del>x @</del>"),
+            (
+                "> 가 @a<_b\n> > - @a<_b\n- x\n  @a<_b\n@a<_b",
+                "<blockquote>가 @<blockquote><ul><li>@</li></ul></blockquote></blockquote><ul><li>x\n@</li></ul>@",
+            ),
+            (
+                "> > > > > @a<_b",
+                "<blockquote><blockquote><blockquote><blockquote>&gt; @</blockquote></blockquote></blockquote></blockquote>",
+            ),
+        ] {
+            let html = super::to_html(text, &mentions(text, "@a<_b", 7));
+            assert_eq!(html.replace(&link, "@"), seen, "{text}");
+        }
+        let code = "`@a<_b` ```\n@a<_b\n```";
+        assert_eq!(super::to_html(code, &mentions(code, "@a<_b", 7)), to_html(code));
+    }
+
+    #[test]
+    fn a_mention_is_of_several_people_or_of_everybody() {
+        let (one, two) = (format!("{:024x}", 1), format!("{:024x}", 2));
+        let both = [mentions("@a", "@a", 1), mentions("@a", "@a", 2)].concat();
+        assert_eq!(
+            super::to_html("@a", &both),
+            format!("<a class=\"mention\" href=\"/user/{one}\" data-user=\"{one}\" data-users=\"{one} {two}\">@a</a>")
+        );
+        let all = [Mention { user: None, at: 0, len: 4 }];
+        assert_eq!(super::to_html("@all", &all), "<b class=\"mention\" data-user=\"all\">@all</b>");
+    }
+
+    #[test]
+    fn no_place_of_a_mention_breaks_a_text() {
+        let text = "가 `b` > c\n> d *e* @f\n> ```\n> g\n> ```\n- https://a.kr h";
+        for at in 0..text.len() + 2 {
+            for len in [0, 1, 2, 5, 40, u32::MAX] {
+                let mention = Mention { user: None, at: at as u32, len };
+                let html = super::to_html(text, &[mention.clone(), mention]);
+                assert_eq!(html.matches("<b ").count(), html.matches("</b>").count());
+                let words = |html: &str| read(html).replace(['\n', '*'], "");
+                assert_eq!(words(&html), words(&to_html(text)), "{at} {len}");
+            }
+        }
     }
 
     #[test]
@@ -496,7 +596,7 @@ mod tests {
             "www.a.kr <b>",
             "https://a.kr/b",
         ] {
-            let (size, about) = (to_html(text).len(), approximate_html_size(text));
+            let (size, about) = (to_html(text).len(), approximate_html_size(text, 0));
             assert!((size..=3 * size).contains(&(about + 8)), "{text:?}: {size}, estimated {about}");
         }
     }

@@ -13,7 +13,7 @@ const FOLDERS: [&str; 12] =
 const CHAT_WALK: &[(&str, &str)] = &[
     ("templates/rooms/_composer.html.tera", "<form id=\"composer\""),
     ("public/js/composer.js", "this.#send("),
-    ("public/js/room.js", "outbox.add(text)"),
+    ("public/js/room.js", "outbox.add(text, "),
     ("public/js/outbox.js", "request(this.#action"),
     ("public/js/request.js", "fetch("),
     ("src/http/head.rs", "accepts_host(request)"),

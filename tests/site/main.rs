@@ -37,6 +37,7 @@ mod log;
 mod lost_hints;
 mod members;
 mod memory;
+mod mentions;
 mod metrics;
 mod openapi;
 mod origins;

@@ -66,7 +66,7 @@ impl RoomLog {
         let edits = revisions.iter().filter(|revision| revision.kind == EntryKind::Edited);
         for seq in edits.map(|edit| edit.seq).chain([seq]) {
             let key = doc! { "room": self.room, "seq": seq };
-            self.db().collection::<Entry>().update(key, doc! { "$unset": { "text": "" } }).await?;
+            self.db().collection::<Entry>().update(key, doc! { "$unset": { "text": "", "mentions": "" } }).await?;
         }
         Ok(())
     }

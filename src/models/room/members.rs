@@ -3,6 +3,7 @@
 //! A membership and its log entry belong together. A job is stored first, so that after a crash either both exist or
 //! neither. A member who leaves loses the membership before *left* is appended: nobody reads what follows that entry.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use mongodb::bson::doc;
@@ -16,6 +17,9 @@ use crate::error::{Error, FieldError, Result};
 use crate::models::values::Nonce;
 use crate::models::{RoomId, User, UserId};
 use crate::store::{Database, Job, Work};
+
+/// In a room of so few members everybody may mention everybody.
+const MAX_SMALL_ROOM: usize = 20;
 
 /// People who become members, or cease to be members, of one room.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -89,6 +93,23 @@ impl Room {
         let mut members = Membership::of_room(db, self.id).await?;
         members.sort_by_key(|member| (member.joined, member.user));
         Ok(members)
+    }
+
+    /// Returns those of some users who may see the room.
+    pub(crate) async fn readers_among(&self, db: &Database, users: &[UserId]) -> Result<HashSet<UserId>> {
+        if self.kind.is_open() {
+            return Ok(users.iter().copied().collect());
+        }
+        Ok(Membership::of_users(db, self.id, users).await?.into_iter().map(|member| member.user).collect())
+    }
+
+    /// Returns whether a user may mention everybody in the room.
+    pub(crate) async fn may_mention_everybody(&self, db: &Database, user: &User) -> Result<bool> {
+        match self.kind {
+            _ if self.can_manage(user) => Ok(true),
+            RoomKind::Open => Ok(false),
+            RoomKind::Closed | RoomKind::Direct => Ok(Membership::of_room(db, self.id).await?.len() <= MAX_SMALL_ROOM),
+        }
     }
 
     /// Adds members to a closed room. Those who are members already stay so.

@@ -77,6 +77,12 @@ impl Membership {
         db.collection::<Self>().find_many(doc! { "room": room }).await
     }
 
+    /// Returns the memberships of some users in a room.
+    pub(super) async fn of_users(db: &Database, room: RoomId, users: &[UserId]) -> Result<Vec<Self>> {
+        let ids: Vec<Bson> = users.iter().map(|user| id(room, *user).into()).collect();
+        db.collection::<Self>().find_many(doc! { "_id": { "$in": ids } }).await
+    }
+
     /// Returns the memberships of a user, at most about [`MAX_ROOMS`].
     pub(crate) async fn of_user(db: &Database, user: UserId) -> Result<Vec<Self>> {
         db.collection::<Self>().find_many(doc! { "user": user }).await

@@ -141,7 +141,6 @@ impl User {
     }
 
     /// Returns the users whose names match best.
-    #[expect(dead_code, reason = "suggestions will use it")]
     pub(crate) async fn search_people(db: &Arc<Database>, typed: &str, count: usize) -> Result<Vec<UserId>> {
         let Some(names) = db.state::<Directory>().names(db).await? else {
             let found = Self::people_by_index(db, typed, 1, count).await?;

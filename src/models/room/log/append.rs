@@ -21,7 +21,7 @@ use super::{Entry, EntryKind, MAX_HEAD_AGE, RoomLog, WINDOW_SIZE};
 use crate::error::{Error, Result};
 use crate::models::room::{Head, Room};
 use crate::models::values::{ChatText, Nonce};
-use crate::models::{RoomId, UserId};
+use crate::models::{Mention, RoomId, UserId};
 use crate::store::{HARD_TIMEOUT, QUERY_TIMEOUT, with_timeout};
 
 /// At most 512 × 16 KB: half of the largest message that MongoDB takes.
@@ -49,6 +49,7 @@ pub(crate) struct Draft {
     is_event: bool,
     nonce: Option<Nonce>,
     text: Option<ChatText>,
+    mentions: Vec<Mention>,
     /// On *edited*: its number among the chat's edits, set by the writer.
     edit_number: Option<i64>,
     at: DateTime,
@@ -84,6 +85,11 @@ impl Draft {
         Self { of: Some(of), text: Some(text), ..Self::new(EntryKind::Edited, author) }
     }
 
+    /// Adds the mentions of the text.
+    pub(crate) fn mentioning(self, mentions: Vec<Mention>) -> Self {
+        Self { mentions, ..self }
+    }
+
     pub fn removed(of: i64, author: UserId) -> Self {
         Self { of: Some(of), ..Self::new(EntryKind::Removed, author) }
     }
@@ -114,13 +120,14 @@ impl Draft {
             is_event: false,
             nonce: None,
             text: None,
+            mentions: Vec::new(),
             edit_number: None,
             at: DateTime::now(),
         }
     }
 
     fn bytes(&self) -> usize {
-        self.text.as_ref().map_or(0, |text| text.as_str().len())
+        self.text.as_ref().map_or(0, |text| text.as_str().len()) + self.mentions.len() * size_of::<Mention>()
     }
 
     fn entry(&self, room: RoomId, head: Head) -> Entry {
@@ -142,6 +149,7 @@ impl Draft {
             user: self.user,
             nonce: self.nonce.clone(),
             text: self.text.clone(),
+            mentions: Some(self.mentions.clone()).filter(|mentions| !mentions.is_empty()),
             at: self.at,
         }
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::models::room::Head;
 use crate::models::values::{ChatText, Nonce};
-use crate::models::{RoomId, UserId};
+use crate::models::{Mention, RoomId, UserId};
 use crate::store::{StoredDocument, partial_index, partial_unique_index, unique_index};
 
 /// Bytes of an entry in memory, without its text.
@@ -68,6 +68,9 @@ pub struct Entry {
     /// On *said* and *edited*, until it is wiped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<ChatText>,
+    /// Of the text, until it is wiped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mentions: Option<Vec<Mention>>,
     pub(crate) at: DateTime,
 }
 
@@ -128,7 +131,8 @@ impl StoredDocument for Entry {
 
 impl Entry {
     pub(super) fn bytes(&self) -> usize {
-        ENTRY_OVERHEAD + self.text.as_ref().map_or(0, |text| text.as_str().len())
+        let mentions = self.mentions.as_ref().map_or(0, |mentions| mentions.len() * size_of::<Mention>());
+        ENTRY_OVERHEAD + self.text.as_ref().map_or(0, |text| text.as_str().len()) + mentions
     }
 
     pub(crate) fn target(&self) -> Option<i64> {

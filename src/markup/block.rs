@@ -8,11 +8,10 @@ const MAX_LANGUAGE: usize = 32;
 const MAX_DIGITS: usize = 3;
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Block<'a> {
+pub(crate) enum Block<'a> {
     /// Lines as they were typed, without the line ends next to another block.
     Paragraph(&'a str),
-    /// The quoted lines without their marks.
-    Quote(String),
+    Quote(Quoted),
     List(Vec<Item<'a>>),
     Code {
         language: Option<&'a str>,
@@ -20,16 +19,24 @@ pub(super) enum Block<'a> {
     },
 }
 
+/// The quoted lines without their marks.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Item<'a> {
-    pub(super) indent: usize,
-    /// The typed number. `None` in a list of bullets.
-    pub(super) number: Option<&'a str>,
-    /// The item's lines, without indentation.
-    pub(super) lines: Vec<&'a str>,
+pub(crate) struct Quoted {
+    pub(crate) text: String,
+    /// Where lines begin, here and in the text that has the quote.
+    pub(crate) lines: Vec<(usize, usize)>,
 }
 
-pub(super) fn blocks(text: &str) -> Vec<Block<'_>> {
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Item<'a> {
+    pub(crate) indent: usize,
+    /// The typed number. `None` in a list of bullets.
+    pub(crate) number: Option<&'a str>,
+    /// The item's lines, without indentation.
+    pub(crate) lines: Vec<&'a str>,
+}
+
+pub(crate) fn blocks(text: &str) -> Vec<Block<'_>> {
     let (mut blocks, mut plain, mut at) = (Vec::new(), 0, 0);
     while at < text.len() {
         let is_line_start = at == 0 || text[..at].ends_with('\n');
@@ -77,14 +84,15 @@ fn lines(text: &str, start: usize) -> impl Iterator<Item = (&str, usize)> {
 fn quote(text: &str, start: usize) -> Option<(Block<'_>, usize)> {
     let (first, _) = lines(text, start).next()?;
     first.strip_prefix("> ").filter(|line| !line.trim().is_empty())?;
-    let (mut quoted, mut end) = (String::new(), start);
-    for (line, next) in lines(text, start) {
-        let Some(line) = line.strip_prefix("> ").or((line == ">").then_some("")) else { break };
-        quoted.push_str(line);
-        quoted.push('\n');
+    let (mut quoted, mut end) = (Quoted { text: String::new(), lines: Vec::new() }, start);
+    for (typed, next) in lines(text, start) {
+        let Some(line) = typed.strip_prefix("> ").or((typed == ">").then_some("")) else { break };
+        quoted.lines.push((quoted.text.len(), end + typed.len() - line.len()));
+        quoted.text.push_str(line);
+        quoted.text.push('\n');
         end = next;
     }
-    quoted.truncate(quoted.trim_end().len());
+    quoted.text.truncate(quoted.text.trim_end().len());
     Some((Block::Quote(quoted), end))
 }
 

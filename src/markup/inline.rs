@@ -3,22 +3,25 @@
 //! Marks of emphasis open before a word and close behind one, so `2*3*4`, `홍*동`, `snake_case` and `^_^` are text.
 //! A particle may follow: `**"사랑"**은`. Within a word `**` marks letters only: `이것**만**은`.
 
+use std::ops::Range;
+
 use super::link::{self, Link};
 
 /// Marks of one kind that are remembered while they are open. It limits how deep elements nest.
 const MAX_OPEN: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Piece<'a> {
+pub(crate) enum Piece<'a> {
     Text(&'a str),
     Code(&'a str),
     Link(&'a str),
+    Mention(&'a str),
     Open(Mark),
     Close(Mark),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(crate) enum Mark {
     Emphasis,
     Strong,
     Strike,
@@ -31,8 +34,9 @@ struct Found<'a> {
     piece: Piece<'a>,
 }
 
-pub(super) fn pieces(line: &str) -> Vec<Piece<'_>> {
-    let mut found = code_and_links(line);
+/// Splits a line. `mentions` are the places of its mentions, in order.
+pub(crate) fn pieces<'a>(line: &'a str, mentions: &[Range<usize>]) -> Vec<Piece<'a>> {
+    let mut found = code_links_and_mentions(line, mentions);
     let marks = marks(line, &found);
     found.extend(marks);
     found.sort_by_key(|found| found.start);
@@ -69,17 +73,30 @@ pub(super) fn code(line: &str, start: usize, ticks: usize) -> Option<(&str, usiz
     }
 }
 
-fn code_and_links(line: &str) -> Vec<Found<'_>> {
+fn code_links_and_mentions<'a>(line: &'a str, mentions: &[Range<usize>]) -> Vec<Found<'a>> {
     let (mut found, mut plain, mut at) = (Vec::new(), 0, 0);
     while let Some((start, ticks)) = next_backticks(line, at) {
         at = start + ticks;
         let Some((code, end)) = code(line, at, ticks) else { continue };
-        push_links(&mut found, line, plain, start);
+        push_plain(&mut found, line, plain..start, mentions);
         found.push(Found { start, end, piece: Piece::Code(code) });
         (plain, at) = (end, end);
     }
-    push_links(&mut found, line, plain, line.len());
+    push_plain(&mut found, line, plain..line.len(), mentions);
     found
+}
+
+/// Finds links and mentions where no code is.
+fn push_plain<'a>(found: &mut Vec<Found<'a>>, line: &'a str, plain: Range<usize>, mentions: &[Range<usize>]) {
+    let mut at = plain.start;
+    for mention in mentions {
+        let fits = mention.start >= at && mention.start < mention.end && mention.end <= plain.end;
+        let Some(name) = line.get(mention.clone()).filter(|_| fits) else { continue };
+        push_links(found, line, at, mention.start);
+        found.push(Found { start: mention.start, end: mention.end, piece: Piece::Mention(name) });
+        at = mention.end;
+    }
+    push_links(found, line, at, plain.end);
 }
 
 fn push_links<'a>(found: &mut Vec<Found<'a>>, line: &'a str, from: usize, to: usize) {
@@ -307,7 +324,7 @@ mod tests {
     /// Writes strong text between 〔〕, emphasis between ⟨⟩ and struck text between ⟦⟧.
     fn marked(line: &str) -> String {
         let bracket = |piece: &Piece<'_>| match *piece {
-            Piece::Text(text) | Piece::Code(text) | Piece::Link(text) => text.to_owned(),
+            Piece::Text(text) | Piece::Code(text) | Piece::Link(text) | Piece::Mention(text) => text.to_owned(),
             Piece::Open(Mark::Strong) => "〔".into(),
             Piece::Close(Mark::Strong) => "〕".into(),
             Piece::Open(Mark::Emphasis) => "⟨".into(),
@@ -315,7 +332,7 @@ mod tests {
             Piece::Open(Mark::Strike) => "⟦".into(),
             Piece::Close(Mark::Strike) => "⟧".into(),
         };
-        pieces(line).iter().map(bracket).collect()
+        pieces(line, &[]).iter().map(bracket).collect()
     }
 
     #[test]

@@ -45,7 +45,7 @@ fn link_length(text: &str, before: &str) -> Option<usize> {
 }
 
 /// Returns what the address of a link begins with where the text leaves it out.
-pub(super) fn missing_scheme(link: &str) -> &'static str {
+pub(crate) fn missing_scheme(link: &str) -> &'static str {
     if link.contains("://") && !link[..WWW.len()].eq_ignore_ascii_case(WWW) { "" } else { SCHEMES[0] }
 }
 
@@ -105,7 +105,7 @@ fn is_path(c: char) -> bool {
     !(c.is_whitespace() || c.is_control() || is_unseen || is_mark || matches!(c, '<' | '>' | '"' | '`'))
 }
 
-fn is_hangul(c: char) -> bool {
+pub(crate) fn is_hangul(c: char) -> bool {
     matches!(c, '가'..='힣' | '\u{1100}'..='\u{11ff}' | '\u{3131}'..='\u{318e}')
 }
 
