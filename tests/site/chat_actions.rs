@@ -243,7 +243,7 @@ async fn on_a_touch_screen_a_tap_opens_what_can_be_done() {
     browser.tap("#chat-2 .text").await;
     browser.find(".chat-menu.sheet[open]").await;
     let rows = "return [...document.querySelectorAll('.chat-menu li:not([hidden]) > *')].map((row) => row.offsetHeight >= 44);";
-    assert_eq!(browser.run(rows, json!([])).await, json!([true, true, true, true, true]));
+    assert_eq!(browser.run(rows, json!([])).await, json!([true, true, true, true, true, true]));
     browser.tap(".chat-menu [data-action=edit]").await;
     browser.find(&format!("#chat-2 {FIELD}:focus")).await;
     browser.press(ENTER).await;
