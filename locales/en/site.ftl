@@ -337,3 +337,5 @@ level-none-hint = Neither a count nor a notification
 level-hidden = Hide room
 level-hidden-hint = It leaves your list; mentions still reach you
 mark-unread = Mark as unread
+mark-all-read = Mark all as read
+mark-all-read-hint = All messages in all rooms count as read then.

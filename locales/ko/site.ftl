@@ -295,3 +295,5 @@ level-none-hint = 숫자도 알림도 없어요
 level-hidden = 방 숨기기
 level-hidden-hint = 목록에서 사라지고 멘션만 받아요
 mark-unread = 읽지 않음으로 표시
+mark-all-read = 모두 읽음 처리
+mark-all-read-hint = 모든 방의 메시지를 읽은 것으로 표시해요.

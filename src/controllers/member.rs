@@ -12,10 +12,13 @@ use super::room;
 use super::shell::shell_page;
 use crate::error::Result;
 use crate::models::room::RoomKind;
-use crate::models::{self, RoomId, UserId};
-use crate::views::form::FieldMessages;
+use crate::models::{self, RoomId, User, UserId};
 use crate::views::member::Suggestions;
 use crate::views::room::{MemberView, MembersPage};
+use crate::views::user::UserJson;
+
+/// People who are offered to be added.
+const MAX_FOUND: usize = 20;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![index, suggest, create, destroy]
@@ -26,11 +29,12 @@ struct MembersForm {
     user: Vec<UserId>,
 }
 
-/// Shows the members of a room with the forms to add and remove them.
+/// Shows the members of a room with the forms to add and remove them. `find` finds people to add.
 #[get("/room/<id>/member")]
 async fn index(id: RoomId, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
     let room = user.room(&ctx.db, id).await?;
-    members_page(&ctx, &user, &room, FieldMessages::default()).await
+    let find = ctx.query_text("find").map(str::trim).unwrap_or_default().to_owned();
+    members_page(&ctx, &user, &room, MembersPage { find, ..MembersPage::default() }).await
 }
 
 /// Suggests people whom a message may mention.
@@ -51,7 +55,10 @@ async fn create(id: RoomId, form: Submission<'_, MembersForm>, ctx: RequestConte
     ctx.reply(added)
         .json(async |()| Ok(Reply::no_content()))
         .redirect(|()| room::members_path(id))
-        .invalid(async |errors| members_page(&ctx, user, &room, ctx.field_messages(&errors)).await)
+        .invalid(async |errors| {
+            let errors = ctx.field_messages(&errors);
+            members_page(&ctx, user, &room, MembersPage { errors, ..MembersPage::default() }).await
+        })
         .await
 }
 
@@ -86,18 +93,19 @@ fn suggestions_reply(ctx: &RequestContext<'_>, suggestions: &Suggestions) -> Res
     Ok(Reply::fragment(&suggestions.element(ctx.views, ctx.locale())?))
 }
 
-/// Shows the members; `errors` are those of the form that adds some.
+/// Shows the members. `page` has what was typed.
 async fn members_page(
     ctx: &RequestContext<'_>,
     user: &CurrentUser,
     room: &models::Room,
-    errors: FieldMessages,
+    page: MembersPage,
 ) -> Result<Reply> {
     let members = room.members(&ctx.db).await?;
     let visitors = members.len();
     // The visitors of an open room are no members.
     let members = if room.kind == RoomKind::Open { Vec::new() } else { members };
-    let names = ctx.hub.nicknames(&members.iter().map(|member| member.user).collect::<Vec<_>>()).await?;
+    let ids: Vec<UserId> = members.iter().map(|member| member.user).collect();
+    let names = ctx.hub.nicknames(&ids).await?;
     room.ensure_readable(&ctx.db, user.id).await?;
     let members: Vec<MemberView> =
         members.iter().map(|member| MemberView::new(member, room, names.get(&member.user))).collect();
@@ -106,6 +114,12 @@ async fn members_page(
     }
     let room_view = room::view(ctx, room, user).await?;
     let level = room.visit(&ctx.db, user).await?.level(room).as_str();
-    let page = MembersPage { room: room_view, members, visitors, level, errors };
+    let found = match page.find.as_str() {
+        "" => Vec::new(),
+        find => User::people(&ctx.db, find, 1, MAX_FOUND).await?.people,
+    };
+    let is_member = |user: &User| ids.contains(&user.id);
+    let found = found.iter().filter(|user| !is_member(user)).map(UserJson::from).collect();
+    let page = MembersPage { room: Some(room_view), members, visitors, level, found, ..page };
     shell_page(ctx, user, Some(room), "rooms/members.html.tera", &page).await
 }

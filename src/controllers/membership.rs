@@ -2,6 +2,7 @@
 
 use rocket::{FromForm, Route, put, routes};
 
+use super::guards::form_fields::FormFields;
 use super::guards::form_values::{FormNumber, Optional};
 use super::guards::submission::Submission;
 use super::reply::Reply;
@@ -12,7 +13,7 @@ use crate::models::RoomId;
 use crate::models::room::Level;
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![update_level, update_reading]
+    routes![update_level, update_reading, update_all]
 }
 
 #[derive(FromForm)]
@@ -54,4 +55,13 @@ async fn update_reading(id: RoomId, form: Submission<'_, ReadingForm>, ctx: Requ
     // Who marks chats as unread leaves the room, which would show them.
     let next = if unread.0.is_some() { room::index_path() } else { room::path(id) };
     Ok(ctx.no_content_or_redirect(next))
+}
+
+/// Marks everything in all rooms as read.
+#[put("/user/me/reading", data = "<_form>")]
+async fn update_all(_form: &FormFields, ctx: RequestContext<'_>) -> Result<Reply> {
+    let user = ctx.rate_limited_user(|limits| &limits.edits).await?;
+    user.mark_all_read(&ctx.db).await?;
+    ctx.hub.memberships_changed(&[user.id]).await;
+    Ok(ctx.no_content_or_redirect(room::index_path()))
 }

@@ -64,6 +64,11 @@ impl<'r> RequestContext<'r> {
         client_address(self.request)
     }
 
+    /// Returns a text in the query. For actions whose route is told from another one by a parameter.
+    pub(crate) fn query_text(&self, name: &str) -> Option<&'r str> {
+        self.request.query_value(name).and_then(std::result::Result::ok)
+    }
+
     pub(crate) fn user_agent(&self) -> &'r str {
         self.request.headers().get_one("User-Agent").unwrap_or_default()
     }

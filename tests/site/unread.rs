@@ -181,5 +181,26 @@ async fn many_missed_chats_cost_a_page_no_more_than_few() {
     let id = room.strip_prefix("/room/").unwrap();
     assert!(text_of(&person.get("/room").await.body, &format!("#unread-{id}")).unwrap().contains("99+"));
     let page = person.get(&format!("{room}?at=unread")).await.body;
+    assert!(person.get("/room").await.body.contains("id=\"mark-all-read\""));
     assert!(page.contains("id=\"chat-1\"") && !page.contains("id=\"chat-100\""));
+    assert_eq!(person.post("/user/me/reading", &[("_method", "put")]).await.status, 303);
+    assert_eq!(unread(&person, &room).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mentions_are_counted_apart() {
+    let site = Site::start().await;
+    let (person, other) = (site.person("gildong").await, site.person("other").await);
+    let room = other.make_room("plaza").await;
+    person.open(&room).await;
+    other.say(&room, "hello").await;
+    let chat = other.say(&room, "@gildong look").await["seq"].as_i64().unwrap();
+    let counts = async || (unread(&person, &room).await, attribute(&person, &room, "data-mentions").await);
+    assert_eq!(counts().await, (2, 1));
+    other.post(&format!("{room}/chat/{chat}"), &[("_method", "put"), ("text", "nobody")]).await;
+    assert_eq!(counts().await, (2, 0));
+    other.post(&format!("{room}/chat/{chat}"), &[("_method", "put"), ("text", "@gildong again")]).await;
+    assert_eq!(counts().await, (2, 1));
+    other.post(&format!("{room}/chat/{chat}"), &[("_method", "delete")]).await;
+    assert_eq!(counts().await, (1, 0));
 }

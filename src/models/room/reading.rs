@@ -4,7 +4,9 @@
 //! of it cannot undo it.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::bson::{DateTime, doc};
 
 use super::membership::{MAX_ROOMS, Membership};
@@ -12,6 +14,8 @@ use super::{Level, Room};
 use crate::error::{Error, Result};
 use crate::models::{RoomId, User, UserId};
 use crate::store::Database;
+
+const CONCURRENT_WRITES: usize = 16;
 
 impl Room {
     /// Returns the membership of a user who visits the room. The first visit of an open room creates it: everything that
@@ -74,6 +78,21 @@ impl Room {
         let change = doc! { "$set": { "level": level.as_str() } };
         db.collection::<Membership>().update(Membership::key(self.id, user.id), change).await?;
         self.visit(db, user).await
+    }
+}
+
+impl User {
+    /// Marks everything in all rooms as read.
+    pub(crate) async fn mark_all_read(&self, db: &Database) -> Result<()> {
+        let memberships = Membership::of_user(db, self.id).await?;
+        let ids: Vec<RoomId> = memberships.iter().map(|membership| membership.room).collect();
+        let rooms = db.collection::<Room>().find_many(doc! { "_id": { "$in": ids } }).await?;
+        let counts: HashMap<RoomId, i64> = rooms.iter().map(|room| (room.id, room.chat_count(db))).collect();
+        let unread = memberships.iter().filter_map(|membership| {
+            let count = counts.get(&membership.room).copied().filter(|count| *count > membership.read)?;
+            Some(Membership::read_up_to(db, membership.room, self.id, count))
+        });
+        stream::iter(unread).buffer_unordered(CONCURRENT_WRITES).try_collect::<Vec<_>>().await.map(drop)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::models::room::membership::Membership;
 use crate::models::values::Nickname;
 use crate::views::form::FieldMessages;
 use crate::views::time;
+use crate::views::user::UserJson;
 
 /// One member. The JSON calls `is_owner` "owner".
 #[derive(Serialize)]
@@ -20,15 +21,18 @@ pub struct MemberView {
     joined: String,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub struct MembersPage {
-    pub room: RoomView,
+    pub room: Option<RoomView>,
     /// Empty for an open room.
     pub members: Vec<MemberView>,
     /// How many people stay when an open room becomes closed.
     pub visitors: usize,
     /// What the reader wants to be told of the room.
     pub level: &'static str,
+    /// What was typed to find people to add, and who was found.
+    pub find: String,
+    pub found: Vec<UserJson>,
     /// The errors of the form that adds members.
     pub errors: FieldMessages,
 }
