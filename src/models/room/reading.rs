@@ -88,11 +88,13 @@ impl User {
         let ids: Vec<RoomId> = memberships.iter().map(|membership| membership.room).collect();
         let rooms = db.collection::<Room>().find_many(doc! { "_id": { "$in": ids } }).await?;
         let counts: HashMap<RoomId, i64> = rooms.iter().map(|room| (room.id, room.chat_count(db))).collect();
-        let unread = memberships.iter().filter_map(|membership| {
+        let unread = memberships.into_iter().filter_map(|membership| {
             let count = counts.get(&membership.room).copied().filter(|count| *count > membership.read)?;
-            Some(Membership::read_up_to(db, membership.room, self.id, count))
+            Some((membership.room, count))
         });
-        stream::iter(unread).buffer_unordered(CONCURRENT_WRITES).try_collect::<Vec<_>>().await.map(drop)
+        let unread: Vec<(RoomId, i64)> = unread.collect();
+        let marked = unread.into_iter().map(|(room, count)| Membership::read_up_to(db, room, self.id, count));
+        stream::iter(marked).buffer_unordered(CONCURRENT_WRITES).try_collect::<Vec<_>>().await.map(drop)
     }
 }
 
