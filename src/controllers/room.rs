@@ -189,15 +189,18 @@ pub(super) struct RoomPageContent {
     pub(super) typed: Option<RoomFormValues>,
 }
 
+/// Returns the name of a room for a reader: of a direct room those of the others.
+pub(super) async fn name_for(ctx: &RequestContext<'_>, room: &models::Room, reader: &User) -> Result<String> {
+    if room.kind != RoomKind::Direct {
+        return Ok(room.name.as_str().to_owned());
+    }
+    let names = ctx.hub.nicknames(&room.others(reader.id)).await?;
+    Ok(views::direct_room_name(room, reader.id, &names, ctx.locale()))
+}
+
 /// Shows a room to a reader.
 pub(super) async fn view(ctx: &RequestContext<'_>, room: &models::Room, reader: &User) -> Result<RoomView> {
-    let name = match room.kind {
-        RoomKind::Open | RoomKind::Closed => room.name.as_str().to_owned(),
-        RoomKind::Direct => {
-            let names = ctx.hub.nicknames(&room.others(reader.id)).await?;
-            views::direct_room_name(room, reader.id, &names, ctx.locale())
-        }
-    };
+    let name = name_for(ctx, room, reader).await?;
     Ok(RoomView::new(room, name, reader, (room.chat_count(&ctx.db), room.last_at(&ctx.db))))
 }
 

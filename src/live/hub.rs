@@ -20,6 +20,7 @@ use super::unread::UnreadRooms;
 use crate::error::Result;
 use crate::models::chat::PageAnchor;
 use crate::models::cluster::{self, ClusterEvent, ClusterNotice};
+use crate::models::inbox::Inboxes;
 use crate::models::room::RoomList;
 use crate::models::room::membership::Membership;
 use crate::models::user::Directory;
@@ -120,6 +121,16 @@ impl Hub {
         cluster::publish(&self.db, &ClusterEvent::MembershipChanged { user: membership.user });
     }
 
+    /// Tells users on all instances that their inboxes have changed. Never returns.
+    async fn follow_inboxes(&self) {
+        loop {
+            for user in self.db.state::<Inboxes>().changed().await {
+                self.unread.touch_inbox(user);
+                cluster::publish(&self.db, &ClusterEvent::MembershipChanged { user });
+            }
+        }
+    }
+
     /// Marks a room as read up to a chat that the user has said.
     pub(crate) fn has_said(&self, room: &Room, user: &User, no: i64) {
         self.unread.has_said(room.id, user.id, no);
@@ -191,6 +202,7 @@ impl Hub {
             () = Arc::clone(self.db.budget()).sweep() => {}
             () = self.list.follow(|| self.sockets.len()) => {}
             () = self.unread.follow() => {}
+            () = self.follow_inboxes() => {}
             () = self.unread.store_said(|membership| self.membership_changed(membership)) => {}
             () = self.shutdown() => {}
         }
@@ -233,7 +245,10 @@ impl Hub {
                 self.invalidate_name(Some(user));
             }
             ClusterEvent::UserSignedUp { user } => self.db.state::<Directory>().invalidate(user),
-            ClusterEvent::MembershipChanged { user } => self.unread.refresh(user).await,
+            ClusterEvent::MembershipChanged { user } => {
+                self.unread.refresh(user).await;
+                self.unread.touch_inbox(user);
+            }
             ClusterEvent::Presence { room, people, count } => {
                 self.list.set_remote(room, instance, usize::try_from(count).unwrap_or_default());
                 if let Some(live) = self.get(room) {

@@ -66,6 +66,8 @@ struct UserState {
     positions: HashMap<RoomId, Position>,
     /// Counts changes. Sockets remember the last one that they have sent.
     last: u64,
+    /// The last change of the inbox.
+    inbox: u64,
     /// The last change by room. A removed room has one, but no position.
     changes: HashMap<RoomId, u64>,
 }
@@ -80,6 +82,7 @@ pub(crate) struct Position {
 
 /// A room in which something has changed for a user.
 pub(super) enum UserChange {
+    Inbox,
     Unread(RoomId, Position),
     /// The user is no member any more.
     Left(RoomId),
@@ -166,6 +169,13 @@ impl UnreadRooms {
     pub(super) fn record(&self, membership: &Membership) {
         if let Some(live) = self.users.get(&membership.user) {
             live.set(membership.room, membership.into());
+        }
+    }
+
+    /// Tells a user's sockets that the inbox has changed.
+    pub(super) fn touch_inbox(&self, user: UserId) {
+        if let Some(live) = self.users.get(&user) {
+            live.touch_inbox();
         }
     }
 
@@ -289,7 +299,10 @@ impl LiveUser {
             Some(position) => UserChange::Unread(*room, *position),
             None => UserChange::Left(*room),
         };
-        let changes = changed.map(change).collect();
+        let mut changes: Vec<UserChange> = changed.map(change).collect();
+        if state.inbox > *position {
+            changes.push(UserChange::Inbox);
+        }
         *position = state.last;
         changes
     }
@@ -318,6 +331,15 @@ impl LiveUser {
                 return;
             }
             gone.into_iter().chain(new).for_each(|room| state.record(room));
+        }
+        self.changed.send_replace(());
+    }
+
+    fn touch_inbox(&self) {
+        {
+            let mut state = self.state();
+            state.last += 1;
+            state.inbox = state.last;
         }
         self.changed.send_replace(());
     }

@@ -10,6 +10,7 @@ use crate::models::room::membership::Membership;
 use crate::models::room::{Level, RoomKind};
 use crate::models::{Room, RoomId, User, UserId};
 use crate::views::Locale;
+use crate::views::inbox::inbox_count;
 use crate::views::room::{RoomItem, RoomItemView, Unread, direct_room_name, own_room_changes, room_items};
 use crate::views::shell::ShellLists;
 
@@ -66,8 +67,15 @@ impl Hub {
         Ok(ShellLists {
             rooms: room_items(&items, current, &unread, &self.views, locale)?,
             directs: room_items(&direct_items, current, &unread, &self.views, locale)?,
+            inbox_count: self.inbox_element(user.id, locale).await.ok().flatten().unwrap_or_default(),
             unread_rooms: total,
         })
+    }
+
+    /// Returns the element `#inbox-count`, unless the database does not tell.
+    async fn inbox_element(&self, user: UserId, locale: Locale) -> Result<Option<String>> {
+        let user = User::find(&self.db, user).await?;
+        Ok(user.unread_inbox(&self.db).await.ok().map(|count| inbox_count(count, locale)))
     }
 
     /// Returns the items of direct rooms for one of their people.
@@ -104,10 +112,16 @@ impl Hub {
     ) -> Vec<Result<String>> {
         let (mut elements, mut closed, mut directs, mut gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for change in changes {
-            let UserChange::Unread(id, position) = change else {
-                let UserChange::Left(id) = change else { continue };
-                gone.push(id);
-                continue;
+            let (id, position) = match change {
+                UserChange::Unread(id, position) => (id, position),
+                UserChange::Left(id) => {
+                    gone.push(id);
+                    continue;
+                }
+                UserChange::Inbox => {
+                    elements.extend(self.inbox_element(user, locale).await.transpose());
+                    continue;
+                }
             };
             let room = match self.unread.room(id).await {
                 Ok(Some(room)) => room,

@@ -14,6 +14,7 @@ use super::log::{Draft, RoomLog};
 use super::membership::{MAX_MEMBERS, Membership};
 use super::{Room, RoomChange, RoomKind};
 use crate::error::{Error, FieldError, Result};
+use crate::models::inbox::{InboxEntry, InboxKind, InboxNews};
 use crate::models::values::Nonce;
 use crate::models::{RoomId, User, UserId};
 use crate::store::{Database, Job, Work};
@@ -74,6 +75,11 @@ impl Work for MembershipChange {
             let nonce = self.nonce(*user)?;
             if !self.is_logged(&log, &nonce).await? && Membership::create(db, &room, *user, self.by).await? {
                 log.append(Draft::joined(*user, self.by, nonce)).await?;
+            }
+            if *user != self.by {
+                let nonce = format!("job-{}", self.change);
+                let news = InboxNews { kind: InboxKind::Invited, nonce, room: self.room, seq: None, by: self.by };
+                InboxEntry::append(db, *user, &news).await?;
             }
         }
         for user in &self.left {
