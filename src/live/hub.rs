@@ -42,7 +42,7 @@ pub(crate) struct Hub {
     rooms: Arc<LiveRooms>,
     pub(super) loader: Arc<ChatLoader>,
     pub(super) list: LiveRoomList,
-    pub(super) unread: UnreadRooms,
+    pub(super) unread: Arc<UnreadRooms>,
     pages: Arc<PageCache>,
     pub(crate) sessions: LiveSessions,
     pub(super) database_up: watch::Sender<bool>,
@@ -55,7 +55,7 @@ impl Hub {
         let (loader, rooms) = (Arc::new(ChatLoader::new(&db)), Arc::default());
         Arc::new(Self {
             list: LiveRoomList::new(&loader, &rooms),
-            unread: UnreadRooms::new(&loader),
+            unread: Arc::new(UnreadRooms::new(&loader)),
             pages: PageCache::new(db.budget()),
             loader,
             db,
@@ -121,6 +121,11 @@ impl Hub {
         cluster::publish(&self.db, &ClusterEvent::MembershipChanged { user: membership.user });
     }
 
+    /// Forgets that a chat of the user's own has moved the position, because the user has moved it back.
+    pub(crate) fn forget_said(&self, room: RoomId, user: UserId) {
+        self.unread.forget_said(room, user);
+    }
+
     /// Tells users on all instances that their inboxes have changed. Never returns.
     async fn follow_inboxes(&self) {
         loop {
@@ -146,13 +151,9 @@ impl Hub {
 
     /// Makes the readers of a room that is not open check whether they may still read it.
     fn check_readers(&self, room: RoomId) {
-        let Some(live) = self.get(room) else { return };
-        let db = Arc::clone(&self.db);
-        tokio::spawn(async move {
-            if !matches!(Room::by_id(&db, room).await, Ok(Some(room)) if room.kind.is_open()) {
-                live.revoke_all();
-            }
-        });
+        if let Some(live) = self.get(room) {
+            tokio::spawn(async move { live.check_kind().await });
+        }
     }
 
     /// Returns nicknames, `None` for deleted accounts.
@@ -230,7 +231,9 @@ impl Hub {
             self.db.state::<Directory>().clear();
             self.invalidate_name(None);
             self.list.clear();
-            self.unread.resync().await;
+            self.rooms.all().iter().for_each(|room| room.revoke_all());
+            let unread = Arc::clone(&self.unread);
+            tokio::spawn(async move { unread.resync().await });
             return;
         };
         match event {
@@ -246,8 +249,12 @@ impl Hub {
             }
             ClusterEvent::UserSignedUp { user } => self.db.state::<Directory>().invalidate(user),
             ClusterEvent::MembershipChanged { user } => {
-                self.unread.refresh(user).await;
-                self.unread.touch_inbox(user);
+                let unread = Arc::clone(&self.unread);
+                // Entries and revocations must not wait for it.
+                tokio::spawn(async move {
+                    unread.refresh(user).await;
+                    unread.touch_inbox(user);
+                });
             }
             ClusterEvent::Presence { room, people, count } => {
                 self.list.set_remote(room, instance, usize::try_from(count).unwrap_or_default());

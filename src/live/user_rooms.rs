@@ -20,7 +20,7 @@ const LISTED_DIRECTS: usize = 30;
 const LISTED_CLOSED: usize = 100;
 
 impl Hub {
-    /// Renders the lists of a user: some open rooms, with `has_own` also the user's closed and direct rooms.
+    /// Renders the lists of a user: some open rooms, with `has_own` the user's closed rooms among them, and the direct rooms.
     pub(crate) async fn user_rooms(
         &self,
         user: &User,
@@ -38,11 +38,12 @@ impl Hub {
             .collect();
         let current = current.map(|room| room.id);
         let is_shown = |room: &Arc<Room>| !hidden.contains(&room.id) || current == Some(room.id);
-        let own = if has_own { user.own_rooms(&self.db, &memberships).await.unwrap_or_default() } else { Vec::new() };
+        let own = user.own_rooms(&self.db, &memberships).await.unwrap_or_default();
         let (directs, closed): (Vec<_>, Vec<_>) = own.into_iter().partition(|room| room.kind == RoomKind::Direct);
         let is_listed = |room: &Arc<Room>| listed.iter().all(|known| known.id != room.id);
         let mut rooms: Vec<Arc<Room>> = listed.iter().filter(|room| is_shown(room)).cloned().collect();
-        rooms.extend(closed.into_iter().filter(|room| is_shown(room) && is_listed(room)).take(LISTED_CLOSED));
+        let listed_closed = if has_own { LISTED_CLOSED } else { 0 };
+        rooms.extend(closed.into_iter().filter(|room| is_shown(room) && is_listed(room)).take(listed_closed));
         let read =
             |room: &Room| memberships.iter().find(|membership| membership.room == room.id).map(|known| known.read);
         // A chat brings a hidden direct room back.
@@ -134,12 +135,26 @@ impl Hub {
                     continue;
                 }
             };
+            // The positions may be older than the end of a membership.
+            match room.is_readable(&self.db, user).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    gone.push(id);
+                    continue;
+                }
+                Err(_) => continue,
+            }
+            let mut is_unread = false;
             match self.unread.count(&room, user, position).await {
-                Ok(count) => elements.push(Ok(self.unread.element(id, count, position, locale))),
+                Ok(count) => {
+                    is_unread = count.chats > 0;
+                    elements.push(Ok(self.unread.element(id, count, position, locale)));
+                }
                 Err(error) => log::debug!("unread chats not counted: room={id} error={error}"),
             }
             match room.kind {
-                _ if position.is_hidden() => gone.push(id),
+                // A chat brings a hidden direct room back.
+                _ if position.is_hidden() && !(is_unread && room.kind == RoomKind::Direct) => gone.push(id),
                 RoomKind::Open => {}
                 RoomKind::Closed => closed.push(room),
                 RoomKind::Direct => directs.push(room),

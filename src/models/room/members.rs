@@ -22,6 +22,9 @@ use crate::store::{Database, Job, Work};
 /// In a room of so few members everybody may mention everybody.
 const MAX_SMALL_ROOM: usize = 20;
 
+/// People who are added at once.
+const MAX_ADDED: usize = 50;
+
 /// People who become members, or cease to be members, of one room.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct MembershipChange {
@@ -73,7 +76,10 @@ impl Work for MembershipChange {
         let log = room.log(db);
         for user in &self.joined {
             let nonce = self.nonce(*user)?;
-            if !self.is_logged(&log, &nonce).await? && Membership::create(db, &room, *user, self.by).await? {
+            let is_own = || Membership::is_of_change(db, room.id, *user, self.change);
+            if !self.is_logged(&log, &nonce).await?
+                && (Membership::create(db, &room, *user, self.by, Some(self.change)).await? || is_own().await?)
+            {
                 log.append(Draft::joined(*user, self.by, nonce)).await?;
             }
             if *user != self.by {
@@ -88,6 +94,10 @@ impl Work for MembershipChange {
                 Membership::delete(db, room.id, *user).await?;
                 log.append(Draft::left(*user, self.by, self.quiet, nonce)).await?;
             }
+        }
+        // The last two members may have left at the same moment.
+        if !self.left.is_empty() && Membership::of_room(db, room.id).await?.is_empty() {
+            return room.close(db, self.by).await;
         }
         Ok(())
     }
@@ -125,6 +135,9 @@ impl Room {
             return Err(Error::Forbidden);
         }
         let known = User::find_all(db, users).await?;
+        if users.len() > MAX_ADDED {
+            return Err(Error::field("user", FieldError::TooManyPeople(MAX_ADDED)));
+        }
         if users.is_empty() || users.iter().any(|user| !known.contains_key(user)) {
             return Err(Error::field("user", FieldError::People));
         }
@@ -139,6 +152,7 @@ impl Room {
         if joined.is_empty() {
             return Ok(());
         }
+        Membership::ensure_place(db, &joined, "user").await?;
         MembershipChange { joined, ..MembershipChange::new(self, by) }.apply(db).await
     }
 
@@ -163,7 +177,7 @@ impl Room {
         if members.iter().all(|member| member.user != user) {
             return Err(Error::NotFound);
         }
-        let Some(heir) = members.iter().find(|member| member.user != user) else { return self.close(db, by).await };
+        let Some(heir) = members.iter().find(|member| member.user != user) else { return self.close(db, by.id).await };
         if self.owner == user && self.kind == RoomKind::Closed {
             self.update(db, RoomChange { owner: Some(heir.user), ..RoomChange::default() }).await?;
         }
