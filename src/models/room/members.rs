@@ -6,8 +6,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use mongodb::bson::doc;
 use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
 
 use super::log::{Draft, RoomLog};
@@ -27,6 +27,9 @@ pub(crate) struct MembershipChange {
     room: RoomId,
     /// Identifies the entries of this change.
     change: ObjectId,
+    /// When the new memberships begin.
+    #[serde(default = "DateTime::now")]
+    at: DateTime,
     by: UserId,
     #[serde(default)]
     joined: Vec<UserId>,
@@ -40,7 +43,7 @@ pub(crate) struct MembershipChange {
 impl MembershipChange {
     fn new(room: &Room, by: &User) -> Self {
         let (joined, left) = (Vec::new(), Vec::new());
-        Self { room: room.id, change: ObjectId::new(), by: by.id, joined, left, quiet: false }
+        Self { room: room.id, change: ObjectId::new(), at: DateTime::now(), by: by.id, joined, left, quiet: false }
     }
 
     fn nonce(&self, user: UserId) -> Result<Nonce> {
@@ -50,6 +53,15 @@ impl MembershipChange {
     /// Returns whether an interrupted run has appended the entry.
     async fn is_logged(&self, log: &RoomLog, nonce: &Nonce) -> Result<bool> {
         Ok(!log.find(doc! { "author": self.by, "nonce": nonce.as_str() }).await?.is_empty())
+    }
+
+    /// Makes a user a member. Returns whether this change did, in this run or in an interrupted one.
+    async fn join(&self, db: &Database, room: &Room, user: UserId) -> Result<bool> {
+        if Membership::create_at(db, room, user, self.by, self.at).await? {
+            return Ok(true);
+        }
+        let membership = Membership::find(db, room.id, user).await?;
+        Ok(membership.is_some_and(|membership| (membership.joined, membership.by) == (self.at, self.by)))
     }
 
     async fn apply(self, db: &Arc<Database>) -> Result<()> {
@@ -72,7 +84,7 @@ impl Work for MembershipChange {
         let log = room.log(db);
         for user in &self.joined {
             let nonce = self.nonce(*user)?;
-            if !self.is_logged(&log, &nonce).await? && Membership::create(db, &room, *user, self.by).await? {
+            if !self.is_logged(&log, &nonce).await? && self.join(db, &room, *user).await? {
                 log.append(Draft::joined(*user, self.by, nonce)).await?;
             }
         }

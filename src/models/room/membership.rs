@@ -52,7 +52,17 @@ impl StoredDocument for Membership {
 impl Membership {
     /// Makes a user a member who has read everything so far. Returns whether the user was none before.
     pub(super) async fn create(db: &Database, room: &Room, user: UserId, by: UserId) -> Result<bool> {
-        let now = DateTime::now();
+        Self::create_at(db, room, user, by, DateTime::now()).await
+    }
+
+    /// Does the same with a given time of joining.
+    pub(super) async fn create_at(
+        db: &Database,
+        room: &Room,
+        user: UserId,
+        by: UserId,
+        joined: DateTime,
+    ) -> Result<bool> {
         let membership = Self {
             id: id(room.id, user),
             room: room.id,
@@ -60,9 +70,9 @@ impl Membership {
             level: None,
             read: room.chat_count(db),
             rev: 0,
-            joined: now,
+            joined,
             by,
-            visited: Some(now),
+            visited: Some(joined),
         };
         db.collection::<Self>().insert(membership).await
     }
