@@ -12,6 +12,7 @@ mod form_reply;
 mod guards;
 mod headers;
 mod health;
+mod inbox;
 mod live;
 mod member;
 mod membership;
@@ -46,6 +47,7 @@ pub fn routes() -> Vec<Route> {
         chat::routes(),
         direct::routes(),
         health::routes(),
+        inbox::routes(),
         live::routes(),
         member::routes(),
         membership::routes(),

@@ -155,6 +155,8 @@ pub enum FieldError {
     RoomFull(usize),
     /// So many people have visited a room that is about to be closed.
     TooManyVisitors(usize),
+    /// Somebody has as many rooms as possible.
+    TooManyRooms(usize),
     /// Somebody who is no member.
     NotMember,
     Number,
@@ -183,6 +185,7 @@ impl FieldError {
             Self::People => "people",
             Self::RoomFull(_) => "room-full",
             Self::TooManyVisitors(_) => "too-many-visitors",
+            Self::TooManyRooms(_) => "too-many-rooms",
             Self::NotMember => "not-member",
             Self::Number => "number",
             Self::TooManyPeople(_) => "too-many-people",
@@ -196,7 +199,8 @@ impl FieldError {
             | Self::TooLong { limit, .. }
             | Self::RoomFull(limit)
             | Self::TooManyVisitors(limit)
-            | Self::TooManyPeople(limit) => Some(limit),
+            | Self::TooManyPeople(limit)
+            | Self::TooManyRooms(limit) => Some(limit),
             _ => None,
         }
     }

@@ -7,8 +7,9 @@
 //! | `room` | [`Room`] in `room.rs` |
 //! | `name` | `NameReservation` in `room/name.rs` |
 //! | `chat` | `Entry` in `room/log/entry.rs`; `chat.rs` folds entries into chats |
+//! | `inbox` | `InboxEntry` in `inbox.rs` |
 //! | `membership` | `Membership` in `room/membership.rs` |
-//! | `job` | `Job` in `store/job.rs` with the work in `room/cleanup.rs` and `room/members.rs` |
+//! | `job` | `Job` in `store/job.rs` with the work in `room/cleanup.rs`, `room/members.rs` and `chat/delivery.rs` |
 //! | `signal` | `Signal` in `store/cluster.rs` with the events in `cluster.rs` |
 //! | `lease`, `restore`, `setting` | `store/lease.rs`, `store/restore_marker.rs`, `store/site_id.rs` |
 
@@ -17,6 +18,7 @@ pub(crate) mod cluster;
 mod device;
 pub(crate) mod event;
 mod id;
+pub(crate) mod inbox;
 pub(crate) mod mention;
 pub mod room;
 pub mod session;
@@ -32,6 +34,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::error::Result;
 use crate::store::cluster::Signal;
 use crate::store::{Database, Job, RestoreMarker, database_error, migrate};
+use chat::Delivery;
+use inbox::InboxEntry;
 use room::RoomList;
 use room::cleanup::Cleanup;
 use room::log::{Entry, LogRegistry};
@@ -86,6 +90,7 @@ pub(crate) async fn ensure_indexes(db: &Database) -> Result<(), MongoError> {
     db.collection::<User>().ensure_indexes().await?;
     db.collection::<Session>().ensure_indexes().await?;
     db.collection::<Room>().ensure_indexes().await?;
+    db.collection::<InboxEntry>().ensure_indexes().await?;
     db.collection::<Membership>().ensure_indexes().await?;
     db.collection::<Signal>().ensure_indexes().await?;
     db.collection::<Entry>().ensure_indexes().await
@@ -94,7 +99,8 @@ pub(crate) async fn ensure_indexes(db: &Database) -> Result<(), MongoError> {
 /// Runs the jobs that no instance runs.
 async fn resume_jobs(db: &Arc<Database>) -> Result<()> {
     Job::<Cleanup>::resume_all(db).await?;
-    Job::<MembershipChange>::resume_all(db).await
+    Job::<MembershipChange>::resume_all(db).await?;
+    Job::<Delivery>::resume_all(db).await
 }
 
 /// Saves what is only in memory, when the site stops.

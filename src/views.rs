@@ -7,6 +7,7 @@ pub mod error;
 pub mod event;
 pub mod form;
 pub mod gzip;
+pub mod inbox;
 pub mod locale;
 mod markup;
 pub mod member;

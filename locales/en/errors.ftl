@@ -62,6 +62,7 @@ field-error-level = Choose a level from the list.
 field-error-people = Choose up to 10 people who have an account here.
 field-error-room-full = A room has at most { $limit } members.
 field-error-too-many-visitors = { $limit } people have visited this room. Keep only the latest 1,000 to close it.
+field-error-too-many-rooms = Somebody is in { $limit } rooms already.
 field-error-not-member = Choose a member of this room.
 field-error-number = This number isn’t valid.
 field-error-too-many-people = Choose up to { $limit } people.

@@ -339,3 +339,13 @@ level-hidden-hint = It leaves your list; mentions still reach you
 mark-unread = Mark as unread
 mark-all-read = Mark all as read
 mark-all-read-hint = All messages in all rooms count as read then.
+inbox = Inbox
+inbox-empty = Nobody has mentioned you yet.
+inbox-count = { $count ->
+    [0] Nothing new
+    [one] 1 new notice
+   *[other] { $count } new notices
+ }
+inbox-mentioned = { $person } mentioned you in { $room }
+inbox-invited = { $person } added you to { $room }
+inbox-room-gone = { $person } wrote in a room that you can’t open any more.

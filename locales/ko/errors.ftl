@@ -58,6 +58,7 @@ field-error-level = 목록에서 알림 수준을 선택해 주세요.
 field-error-people = 계정이 있는 사람을 10명까지 선택해 주세요.
 field-error-room-full = 멤버는 { $limit }명까지 추가할 수 있어요.
 field-error-too-many-visitors = { $limit }명이 방문했어요. 최근 1,000명만 남겨야 비공개로 바꿀 수 있어요.
+field-error-too-many-rooms = 이미 방이 { $limit }개인 사람이 있어요.
 field-error-not-member = 이 방의 멤버를 선택해 주세요.
 field-error-number = 올바른 숫자가 아니에요.
 field-error-too-many-people = { $limit }명까지 선택할 수 있어요.

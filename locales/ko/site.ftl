@@ -297,3 +297,12 @@ level-hidden-hint = 목록에서 사라지고 멘션만 받아요
 mark-unread = 읽지 않음으로 표시
 mark-all-read = 모두 읽음 처리
 mark-all-read-hint = 모든 방의 메시지를 읽은 것으로 표시해요.
+inbox = 알림함
+inbox-empty = 아직 나를 멘션한 사람이 없어요.
+inbox-count = { $count ->
+    [0] 새 알림 없음
+   *[other] 새 알림 { $count }개
+ }
+inbox-mentioned = { $person }님이 { $room }에서 나를 멘션했어요
+inbox-invited = { $person }님이 { $room }에 나를 추가했어요
+inbox-room-gone = { $person }님이 쓴 방은 이제 볼 수 없어요.

@@ -17,7 +17,8 @@ const minuteOf = (at) => Math.floor(at / MINUTE);
 
 const neighbour = (chat, direction) => {
   let next = chat[direction];
-  while (next?.hidden) next = next[direction];
+  // The line of unread messages has no number.
+  while (next && (next.hidden || !next.dataset.seq)) next = next[direction];
   return next;
 };
 
@@ -81,7 +82,7 @@ export function group(chats) {
     touched.add(next);
   };
   for (const chat of chats) {
-    if (!chat.hidden) touched.add(chat);
+    if (!chat.hidden && chat.dataset.seq) touched.add(chat);
     touchNext(chat);
   }
   let dayStart = null;
@@ -94,7 +95,7 @@ export function group(chats) {
 }
 
 export function regroup(feed) {
-  const chats = [...feed.children].filter((chat) => !chat.hidden);
+  const chats = [...feed.children].filter((chat) => !chat.hidden && chat.dataset.seq);
   for (const chat of chats) days.delete(chat);
   chats.forEach(groupOne);
 }

@@ -18,7 +18,7 @@ const isChanged = (field) => {
 const live = new LiveSocket(() => `/user/me/live?list=${list.dataset.upto}`, {
   message: (text) => {
     const element = parse(text);
-    if (/^unread-|-changes$/.test(element?.id)) applyChanges(element);
+    if (/^unread-|-changes$|^inbox/.test(element?.id)) applyChanges(element);
   },
   closed: (code) => {
     if (code !== SIGNED_OUT) return live.retry();

@@ -23,11 +23,13 @@ async function flush() {
   if (wanted <= sent) return;
   const no = wanted;
   try {
-    if ((await send({ no })).ok) sent = no;
+    // After a failure the next message tries again.
+    if (!(await send({ no })).ok) return;
+    sent = no;
+    if (wanted > sent) timer ||= setTimeout(flush, INTERVAL);
   } catch {
-    // The next message or visit tries again.
+    // The site cannot be reached.
   }
-  if (wanted > sent && !timer) timer = setTimeout(flush, INTERVAL);
 }
 
 /** Marks the messages up to number `no` as read. */

@@ -105,7 +105,7 @@ const reloadPictures = () => {
 
 const onMessage = (message) => {
   const element = parse(message);
-  if (/^unread-|-changes$/.test(element?.id)) updateRooms(element);
+  if (/^unread-|-changes$|^inbox/.test(element?.id)) updateRooms(element);
   else if (element?.id) onElement(element);
   else if (element) onFragment(element);
 };

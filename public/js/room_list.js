@@ -61,6 +61,13 @@ class RoomList {
     return this.#list.querySelector(`#${CSS.escape(id)}`);
   }
 
+  /** Removes a room that is not the current one. */
+  hide(id) {
+    this.#waiting.delete(id);
+    const item = this.find(id);
+    if (item && !isCurrent(item)) item.remove();
+  }
+
   /** Returns a room of the list, or one that waits. */
   known(id) {
     return this.find(id) ?? this.#waiting.get(id);
@@ -115,6 +122,8 @@ class RoomList {
 const lists = Object.fromEntries(["rooms", "directs"].map((id) => [id, new RoomList(document.getElementById(id))]));
 
 function applyUnread(element) {
+  // The changes of open rooms are those of all readers, also of rooms that this one hides.
+  if (element.dataset.level === "hidden") lists.rooms.hide(element.id.replace("unread", "room"));
   const old = document.getElementById(element.id);
   if (old) return old.replaceWith(element);
   const room = element.id.replace("unread", "room");

@@ -21,7 +21,7 @@ export function stickyDay({ feed, scroller }) {
     frame = 0;
     const { top } = scroller.getBoundingClientRect();
     const { left, width } = feed.getBoundingClientRect();
-    const chat = document.elementFromPoint(left + width / 2, top + 1)?.closest("#feed > *");
+    const chat = document.elementFromPoint(left + width / 2, top + 1)?.closest("#feed > [data-seq]");
     // Between two chats nothing changes.
     if (!chat) return;
     const isLineAbove = chat.getBoundingClientRect().top < top - LINE;

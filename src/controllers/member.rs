@@ -68,8 +68,10 @@ async fn destroy(id: RoomId, user: UserId, form: &FormFields, ctx: RequestContex
     let current_user = ctx.rate_limited_user(|limits| &limits.edits).await?;
     let room = current_user.room(&ctx.db, id).await?;
     let is_quiet = form.values("quiet").next().is_some();
-    room.remove_member(&ctx.db, current_user, user, is_quiet).await?;
+    let removed = room.remove_member(&ctx.db, current_user, user, is_quiet).await;
+    // The membership may have ended even after an error.
     ctx.hub.memberships_changed(&[user]).await;
+    removed?;
     let next = if user == current_user.id { room::index_path() } else { room::members_path(id) };
     Ok(ctx.no_content_or_redirect(next))
 }
@@ -81,9 +83,9 @@ async fn add(
     form: &Submission<'_, MembersForm>,
 ) -> Result<()> {
     let users = &form.value()?.user;
-    room.add_members(&ctx.db, user, users).await?;
+    let added = room.add_members(&ctx.db, user, users).await;
     ctx.hub.memberships_changed(users).await;
-    Ok(())
+    added
 }
 
 fn suggestions_reply(ctx: &RequestContext<'_>, suggestions: &Suggestions) -> Result<Reply> {
@@ -100,10 +102,12 @@ async fn members_page(
     room: &models::Room,
     page: MembersPage,
 ) -> Result<Reply> {
-    let members = room.members(&ctx.db).await?;
-    let visitors = members.len();
-    // The visitors of an open room are no members.
-    let members = if room.kind == RoomKind::Open { Vec::new() } else { members };
+    // The visitors of an open room are no members. Who may close it is told how many they are.
+    let (members, visitors) = match room.kind {
+        RoomKind::Open if room.can_manage(user) => (Vec::new(), room.members(&ctx.db).await?.len()),
+        RoomKind::Open => (Vec::new(), 0),
+        RoomKind::Closed | RoomKind::Direct => (room.members(&ctx.db).await?, 0),
+    };
     let ids: Vec<UserId> = members.iter().map(|member| member.user).collect();
     let names = ctx.hub.nicknames(&ids).await?;
     room.ensure_readable(&ctx.db, user.id).await?;

@@ -47,7 +47,10 @@ async fn update_reading(id: RoomId, form: Submission<'_, ReadingForm>, ctx: Requ
     let room = user.room(&ctx.db, id).await?;
     let ReadingForm { no, rev, unread } = form.value()?;
     let membership = match (&no.0, &unread.0) {
-        (_, Some(unread)) => room.mark_unread(&ctx.db, user, unread.0).await?,
+        (_, Some(unread)) => {
+            ctx.hub.forget_said(id, user.id);
+            room.mark_unread(&ctx.db, user, unread.0).await?
+        }
         (Some(no), None) => room.mark_read(&ctx.db, user, no.0, rev.0.as_ref().map(|rev| rev.0)).await?,
         (None, None) => return Err(Error::field("no", FieldError::Empty)),
     };

@@ -144,7 +144,7 @@ async fn show(id: RoomId, query: PageQuery<'_>, user: PageUser<'_>, ctx: Request
 async fn update(id: RoomId, form: Submission<'_, RoomChangeForm>, ctx: RequestContext<'_>) -> Result<Reply> {
     let user = ctx.rate_limited_user(|limits| &limits.edits).await?;
     let room = user.manageable_room(&ctx.db, id).await?;
-    let updated = change_room(&form, &room, &ctx).await;
+    let updated = change_room(&form, user, &room, &ctx).await;
     let next = if form.typed("back") == "member" { members_path(id) } else { path(id) };
     ctx.reply(updated)
         .json(async |()| Reply::json(&view(&ctx, &user.room(&ctx.db, id).await?, user).await?))
@@ -160,7 +160,7 @@ async fn update(id: RoomId, form: Submission<'_, RoomChangeForm>, ctx: RequestCo
 #[delete("/room/<id>", data = "<_form>")]
 async fn destroy(id: RoomId, user: &CurrentUser, _form: &FormFields, ctx: RequestContext<'_>) -> Result<Reply> {
     let room = user.manageable_room(&ctx.db, id).await?;
-    room.close(&ctx.db, user).await?;
+    room.close(&ctx.db, user.id).await?;
     Ok(ctx.no_content_or_redirect(format!("{}?deleted={id}", index_path())))
 }
 
@@ -189,15 +189,18 @@ pub(super) struct RoomPageContent {
     pub(super) typed: Option<RoomFormValues>,
 }
 
+/// Returns the name of a room for a reader: of a direct room those of the others.
+pub(super) async fn name_for(ctx: &RequestContext<'_>, room: &models::Room, reader: &User) -> Result<String> {
+    if room.kind != RoomKind::Direct {
+        return Ok(room.name.as_str().to_owned());
+    }
+    let names = ctx.hub.nicknames(&room.others(reader.id)).await?;
+    Ok(views::direct_room_name(room, reader.id, &names, ctx.locale()))
+}
+
 /// Shows a room to a reader.
 pub(super) async fn view(ctx: &RequestContext<'_>, room: &models::Room, reader: &User) -> Result<RoomView> {
-    let name = match room.kind {
-        RoomKind::Open | RoomKind::Closed => room.name.as_str().to_owned(),
-        RoomKind::Direct => {
-            let names = ctx.hub.nicknames(&room.others(reader.id)).await?;
-            views::direct_room_name(room, reader.id, &names, ctx.locale())
-        }
-    };
+    let name = name_for(ctx, room, reader).await?;
     Ok(RoomView::new(room, name, reader, (room.chat_count(&ctx.db), room.last_at(&ctx.db))))
 }
 
@@ -300,6 +303,7 @@ async fn create_room(
 
 async fn change_room(
     form: &Submission<'_, RoomChangeForm>,
+    user: &CurrentUser,
     room: &models::Room,
     ctx: &RequestContext<'_>,
 ) -> Result<()> {
@@ -311,9 +315,14 @@ async fn change_room(
         owner: form.owner.0,
         keeps_latest: form.latest.0.is_some(),
     };
-    room.update(&ctx.db, change).await?;
+    if change.kind == Some(RoomKind::Closed) {
+        // Who closes a room stays in it.
+        room.visit(&ctx.db, user).await?;
+    }
+    let updated = room.update(&ctx.db, change).await;
+    // The change may be stored even after an error.
     ctx.hub.room_changed(room.id);
-    Ok(())
+    updated
 }
 
 fn stored(room: &models::Room) -> RoomFormValues {

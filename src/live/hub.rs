@@ -20,6 +20,7 @@ use super::unread::UnreadRooms;
 use crate::error::Result;
 use crate::models::chat::PageAnchor;
 use crate::models::cluster::{self, ClusterEvent, ClusterNotice};
+use crate::models::inbox::Inboxes;
 use crate::models::room::RoomList;
 use crate::models::room::membership::Membership;
 use crate::models::user::Directory;
@@ -41,7 +42,7 @@ pub(crate) struct Hub {
     rooms: Arc<LiveRooms>,
     pub(super) loader: Arc<ChatLoader>,
     pub(super) list: LiveRoomList,
-    pub(super) unread: UnreadRooms,
+    pub(super) unread: Arc<UnreadRooms>,
     pages: Arc<PageCache>,
     pub(crate) sessions: LiveSessions,
     pub(super) database_up: watch::Sender<bool>,
@@ -54,7 +55,7 @@ impl Hub {
         let (loader, rooms) = (Arc::new(ChatLoader::new(&db)), Arc::default());
         Arc::new(Self {
             list: LiveRoomList::new(&loader, &rooms),
-            unread: UnreadRooms::new(&loader),
+            unread: Arc::new(UnreadRooms::new(&loader)),
             pages: PageCache::new(db.budget()),
             loader,
             db,
@@ -120,6 +121,21 @@ impl Hub {
         cluster::publish(&self.db, &ClusterEvent::MembershipChanged { user: membership.user });
     }
 
+    /// Forgets that a chat of the user's own has moved the position, because the user has moved it back.
+    pub(crate) fn forget_said(&self, room: RoomId, user: UserId) {
+        self.unread.forget_said(room, user);
+    }
+
+    /// Tells users on all instances that their inboxes have changed. Never returns.
+    async fn follow_inboxes(&self) {
+        loop {
+            for user in self.db.state::<Inboxes>().changed().await {
+                self.unread.touch_inbox(user);
+                cluster::publish(&self.db, &ClusterEvent::MembershipChanged { user });
+            }
+        }
+    }
+
     /// Marks a room as read up to a chat that the user has said.
     pub(crate) fn has_said(&self, room: &Room, user: &User, no: i64) {
         self.unread.has_said(room.id, user.id, no);
@@ -135,13 +151,9 @@ impl Hub {
 
     /// Makes the readers of a room that is not open check whether they may still read it.
     fn check_readers(&self, room: RoomId) {
-        let Some(live) = self.get(room) else { return };
-        let db = Arc::clone(&self.db);
-        tokio::spawn(async move {
-            if !matches!(Room::by_id(&db, room).await, Ok(Some(room)) if room.kind.is_open()) {
-                live.revoke_all();
-            }
-        });
+        if let Some(live) = self.get(room) {
+            tokio::spawn(async move { live.check_kind().await });
+        }
     }
 
     /// Returns nicknames, `None` for deleted accounts.
@@ -191,6 +203,7 @@ impl Hub {
             () = Arc::clone(self.db.budget()).sweep() => {}
             () = self.list.follow(|| self.sockets.len()) => {}
             () = self.unread.follow() => {}
+            () = self.follow_inboxes() => {}
             () = self.unread.store_said(|membership| self.membership_changed(membership)) => {}
             () = self.shutdown() => {}
         }
@@ -218,7 +231,9 @@ impl Hub {
             self.db.state::<Directory>().clear();
             self.invalidate_name(None);
             self.list.clear();
-            self.unread.resync().await;
+            self.rooms.all().iter().for_each(|room| room.revoke_all());
+            let unread = Arc::clone(&self.unread);
+            tokio::spawn(async move { unread.resync().await });
             return;
         };
         match event {
@@ -233,7 +248,14 @@ impl Hub {
                 self.invalidate_name(Some(user));
             }
             ClusterEvent::UserSignedUp { user } => self.db.state::<Directory>().invalidate(user),
-            ClusterEvent::MembershipChanged { user } => self.unread.refresh(user).await,
+            ClusterEvent::MembershipChanged { user } => {
+                let unread = Arc::clone(&self.unread);
+                // Entries and revocations must not wait for it.
+                tokio::spawn(async move {
+                    unread.refresh(user).await;
+                    unread.touch_inbox(user);
+                });
+            }
             ClusterEvent::Presence { room, people, count } => {
                 self.list.set_remote(room, instance, usize::try_from(count).unwrap_or_default());
                 if let Some(live) = self.get(room) {

@@ -104,7 +104,11 @@ impl StreamingPage {
     /// Returns the next chunk and whether more may follow.
     async fn next(&mut self) -> (String, bool) {
         tokio::select! {
-            Some(fragment) = self.fragments.next() => self.write(&fragment),
+            fragment = self.fragments.next() => match fragment {
+                Some(fragment) => self.write(&fragment),
+                // The reader may not see the room any more.
+                None => (RELOAD_NOW.into(), false),
+            },
             () = sleep(HEARTBEAT_INTERVAL) => (self.disconnected.clone(), true),
             () = sleep_until(self.ends_at) => (RELOAD_NOW.into(), false),
             () = self.session_guard.ended() => (RELOAD_NOW.into(), false),

@@ -20,7 +20,7 @@ use super::weak_map::WeakMap;
 use crate::cache::{Evict, IDLE};
 use crate::error::{Error, Result};
 use crate::models::room::{Head, RoomList};
-use crate::models::{RoomId, RoomLog};
+use crate::models::{Room, RoomId, RoomLog};
 use crate::store::with_timeout;
 use crate::views::chat::{FeedItem, Fragment};
 
@@ -103,6 +103,13 @@ impl LiveRoom {
         let mut upto = self.upto();
         if with_timeout(upto.wait_for(|upto| *upto >= seq)).await.is_err() {
             log::warn!("live room behind: room={} seq={seq}", self.id);
+        }
+    }
+
+    /// Makes the readers of a room that is not open check whether they may still read it.
+    pub(super) async fn check_kind(&self) {
+        if !matches!(Room::by_id(&self.loader.db, self.id).await, Ok(Some(room)) if room.kind.is_open()) {
+            self.revoke_all();
         }
     }
 
@@ -256,6 +263,7 @@ async fn follow_log(room: Weak<LiveRoom>, mut head: watch::Receiver<Head>) {
                 let Some(live) = room.upgrade() else { return };
                 // Advances the head if a hint was lost.
                 let _ = live.log.fetch_head().await;
+                live.check_kind().await;
             }
         }
     }

@@ -66,6 +66,8 @@ struct UserState {
     positions: HashMap<RoomId, Position>,
     /// Counts changes. Sockets remember the last one that they have sent.
     last: u64,
+    /// The last change of the inbox.
+    inbox: u64,
     /// The last change by room. A removed room has one, but no position.
     changes: HashMap<RoomId, u64>,
 }
@@ -80,6 +82,7 @@ pub(crate) struct Position {
 
 /// A room in which something has changed for a user.
 pub(super) enum UserChange {
+    Inbox,
     Unread(RoomId, Position),
     /// The user is no member any more.
     Left(RoomId),
@@ -117,6 +120,11 @@ impl UnreadRooms {
         *position = no.max(*position);
         drop(said);
         self.said_added.notify_one();
+    }
+
+    /// Forgets a position that a *mark unread* has replaced.
+    pub(super) fn forget_said(&self, room: RoomId, user: UserId) {
+        self.said.lock().remove(&(room, user));
     }
 
     /// Stores the positions behind own chats. Never returns. Each is stored with its `rev` unchanged.
@@ -169,6 +177,13 @@ impl UnreadRooms {
         }
     }
 
+    /// Tells a user's sockets that the inbox has changed.
+    pub(super) fn touch_inbox(&self, user: UserId) {
+        if let Some(live) = self.users.get(&user) {
+            live.touch_inbox();
+        }
+    }
+
     /// Reads the memberships of a user again if the user has sockets here.
     pub(super) async fn refresh(&self, user: UserId) {
         if let Some(live) = self.users.get(&user)
@@ -184,11 +199,21 @@ impl UnreadRooms {
         loop {
             active.added().await;
             let PendingRooms { rooms, is_overflowed } = active.take();
-            if self.users.is_empty() {
+            let users = self.users.all();
+            if users.is_empty() {
                 continue;
             }
-            for user in self.users.all() {
-                user.touch(|room| is_overflowed || rooms.contains(room), rooms.len());
+            // Read once, before all members ask for it.
+            let read = rooms.iter().filter(|room| users.iter().any(|user| user.has(room))).map(async |room| {
+                if let Ok(Some(room)) = self.room(*room).await
+                    && let Err(error) = self.outline(&room).await
+                {
+                    log::debug!("unread chats not read: room={} error={error}", room.id);
+                }
+            });
+            join_all(read).await;
+            for user in users {
+                user.touch(|room| is_overflowed || rooms.contains(room));
             }
             sleep(INTERVAL).await;
         }
@@ -233,10 +258,13 @@ impl UnreadRooms {
     /// Returns a room that a user is told of, `None` if it was deleted.
     pub(super) async fn room(&self, id: RoomId) -> Result<Option<Arc<Room>>> {
         let version = match self.rooms.get(&id) {
-            Lookup::Hit(room) => return Ok(Some(room)),
+            Lookup::Hit(room) => return Ok(Some(room).filter(|room| !room.has_ended(&self.loader.db))),
             Lookup::Miss(version) => version,
         };
-        let room = Room::by_id(&self.loader.db, id).await?.filter(|room| room.open).map(Arc::new);
+        let room = Room::by_id(&self.loader.db, id)
+            .await?
+            .filter(|room| room.open && !room.has_ended(&self.loader.db))
+            .map(Arc::new);
         if let Some(room) = &room {
             self.rooms.insert(version, id, Arc::clone(room), size_of::<Room>() + room.topic.as_str().len());
         }
@@ -255,7 +283,7 @@ impl UnreadRooms {
         };
         let outline = Arc::new(room.log(&self.loader.db).outline(known.as_deref()).await?);
         let bytes = outline.approximate_size();
-        self.outlines.insert_if(room.id, Arc::clone(&outline), bytes, |before| before.upto < outline.upto);
+        self.outlines.insert_if(room.id, Arc::clone(&outline), bytes, |before| before.upto <= outline.upto);
         Ok(outline)
     }
 }
@@ -289,7 +317,10 @@ impl LiveUser {
             Some(position) => UserChange::Unread(*room, *position),
             None => UserChange::Left(*room),
         };
-        let changes = changed.map(change).collect();
+        let mut changes: Vec<UserChange> = changed.map(change).collect();
+        if state.inbox > *position {
+            changes.push(UserChange::Inbox);
+        }
         *position = state.last;
         changes
     }
@@ -305,9 +336,17 @@ impl LiveUser {
         self.changed.send_replace(());
     }
 
-    fn replace(&self, positions: HashMap<RoomId, Position>) {
+    fn replace(&self, mut positions: HashMap<RoomId, Position>) {
         {
             let mut state = self.state();
+            // What was recorded while the rows were read is newer.
+            for (room, position) in &mut positions {
+                if let Some(known) = state.positions.get(room)
+                    && (known.rev, known.read) > (position.rev, position.read)
+                {
+                    *position = Position { level: position.level, ..*known };
+                }
+            }
             let before = std::mem::replace(&mut state.positions, positions);
             let gone: Vec<RoomId> = before.keys().filter(|room| !state.positions.contains_key(room)).copied().collect();
             let known = &before;
@@ -322,12 +361,24 @@ impl LiveUser {
         self.changed.send_replace(());
     }
 
-    /// Marks the rooms in which something was said.
-    fn touch(&self, is_active: impl Fn(&RoomId) -> bool, count: usize) {
+    fn has(&self, room: &RoomId) -> bool {
+        self.state().positions.contains_key(room)
+    }
+
+    fn touch_inbox(&self) {
         {
             let mut state = self.state();
-            let touched: Vec<RoomId> =
-                state.positions.keys().filter(|room| is_active(room)).take(count.max(1)).copied().collect();
+            state.last += 1;
+            state.inbox = state.last;
+        }
+        self.changed.send_replace(());
+    }
+
+    /// Marks the rooms in which something was said.
+    fn touch(&self, is_active: impl Fn(&RoomId) -> bool) {
+        {
+            let mut state = self.state();
+            let touched: Vec<RoomId> = state.positions.keys().filter(|room| is_active(room)).copied().collect();
             if touched.is_empty() {
                 return;
             }

@@ -10,6 +10,7 @@ use crate::models::room::membership::Membership;
 use crate::models::room::{Level, RoomKind};
 use crate::models::{Room, RoomId, User, UserId};
 use crate::views::Locale;
+use crate::views::inbox::inbox_count;
 use crate::views::room::{RoomItem, RoomItemView, Unread, direct_room_name, own_room_changes, room_items};
 use crate::views::shell::ShellLists;
 
@@ -19,7 +20,7 @@ const LISTED_DIRECTS: usize = 30;
 const LISTED_CLOSED: usize = 100;
 
 impl Hub {
-    /// Renders the lists of a user: some open rooms, with `has_own` also the user's closed and direct rooms.
+    /// Renders the lists of a user: some open rooms, with `has_own` the user's closed rooms among them, and the direct rooms.
     pub(crate) async fn user_rooms(
         &self,
         user: &User,
@@ -37,11 +38,12 @@ impl Hub {
             .collect();
         let current = current.map(|room| room.id);
         let is_shown = |room: &Arc<Room>| !hidden.contains(&room.id) || current == Some(room.id);
-        let own = if has_own { user.own_rooms(&self.db, &memberships).await.unwrap_or_default() } else { Vec::new() };
+        let own = user.own_rooms(&self.db, &memberships).await.unwrap_or_default();
         let (directs, closed): (Vec<_>, Vec<_>) = own.into_iter().partition(|room| room.kind == RoomKind::Direct);
         let is_listed = |room: &Arc<Room>| listed.iter().all(|known| known.id != room.id);
         let mut rooms: Vec<Arc<Room>> = listed.iter().filter(|room| is_shown(room)).cloned().collect();
-        rooms.extend(closed.into_iter().filter(|room| is_shown(room) && is_listed(room)).take(LISTED_CLOSED));
+        let listed_closed = if has_own { LISTED_CLOSED } else { 0 };
+        rooms.extend(closed.into_iter().filter(|room| is_shown(room) && is_listed(room)).take(listed_closed));
         let read =
             |room: &Room| memberships.iter().find(|membership| membership.room == room.id).map(|known| known.read);
         // A chat brings a hidden direct room back.
@@ -66,8 +68,15 @@ impl Hub {
         Ok(ShellLists {
             rooms: room_items(&items, current, &unread, &self.views, locale)?,
             directs: room_items(&direct_items, current, &unread, &self.views, locale)?,
+            inbox_count: self.inbox_element(user.id, locale).await.ok().flatten().unwrap_or_default(),
             unread_rooms: total,
         })
+    }
+
+    /// Returns the element `#inbox-count`, unless the database does not tell.
+    async fn inbox_element(&self, user: UserId, locale: Locale) -> Result<Option<String>> {
+        let user = User::find(&self.db, user).await?;
+        Ok(user.unread_inbox(&self.db).await.ok().map(|count| inbox_count(count, locale)))
     }
 
     /// Returns the items of direct rooms for one of their people.
@@ -104,10 +113,16 @@ impl Hub {
     ) -> Vec<Result<String>> {
         let (mut elements, mut closed, mut directs, mut gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for change in changes {
-            let UserChange::Unread(id, position) = change else {
-                let UserChange::Left(id) = change else { continue };
-                gone.push(id);
-                continue;
+            let (id, position) = match change {
+                UserChange::Unread(id, position) => (id, position),
+                UserChange::Left(id) => {
+                    gone.push(id);
+                    continue;
+                }
+                UserChange::Inbox => {
+                    elements.extend(self.inbox_element(user, locale).await.transpose());
+                    continue;
+                }
             };
             let room = match self.unread.room(id).await {
                 Ok(Some(room)) => room,
@@ -120,12 +135,26 @@ impl Hub {
                     continue;
                 }
             };
+            // The positions may be older than the end of a membership.
+            match room.is_readable(&self.db, user).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    gone.push(id);
+                    continue;
+                }
+                Err(_) => continue,
+            }
+            let mut is_unread = false;
             match self.unread.count(&room, user, position).await {
-                Ok(count) => elements.push(Ok(self.unread.element(id, count, position, locale))),
+                Ok(count) => {
+                    is_unread = count.chats > 0;
+                    elements.push(Ok(self.unread.element(id, count, position, locale)));
+                }
                 Err(error) => log::debug!("unread chats not counted: room={id} error={error}"),
             }
             match room.kind {
-                _ if position.is_hidden() => gone.push(id),
+                // A chat brings a hidden direct room back.
+                _ if position.is_hidden() && !(is_unread && room.kind == RoomKind::Direct) => gone.push(id),
                 RoomKind::Open => {}
                 RoomKind::Closed => closed.push(room),
                 RoomKind::Direct => directs.push(room),

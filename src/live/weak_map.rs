@@ -28,10 +28,6 @@ impl<K: Eq + Hash, V> WeakMap<K, V> {
         value
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.lock().is_empty()
-    }
-
     pub(super) fn all(&self) -> Vec<Arc<V>> {
         self.0.lock().values().filter_map(Weak::upgrade).collect()
     }

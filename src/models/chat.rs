@@ -1,5 +1,6 @@
 //! Chats: *said* entries folded with the last entries about them.
 
+mod delivery;
 mod mentions;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -15,6 +16,7 @@ use super::values::Nonce;
 use super::{Event, Mention, RoomId, User, UserId};
 use crate::error::{Error, FieldError, Result};
 use crate::store::Job;
+pub(crate) use delivery::Delivery;
 pub use mentions::ChatInput;
 
 pub(crate) const CHATS_PER_PAGE: i64 = 50;
@@ -98,7 +100,12 @@ impl RoomLog {
         let input = input.into();
         let mentions = input.mentions(self.db(), author, &[]).await?;
         let text = input.text;
-        match self.append(Draft::said(author.id, text.clone(), nonce).mentioning(mentions)).await? {
+        let delivery = match mentions.is_empty() {
+            true => None,
+            false => Some(Job::create(self.db(), Delivery::of_new(self.room, author.id, nonce.clone())).await?),
+        };
+        let appended = self.append(Draft::said(author.id, text.clone(), nonce).mentioning(mentions)).await;
+        match self.deliver_after(delivery, appended)? {
             Appended::New(entry) => {
                 Chat::from_entry(&entry).map(|chat| PostedChat { chat, is_duplicate: false }).ok_or(Error::NotFound)
             }
@@ -127,7 +134,12 @@ impl RoomLog {
             self.db().ensure_durable().await?;
             return Ok(chat);
         }
-        match self.append(Draft::edited(seq, by.id, text).mentioning(mentions)).await? {
+        let delivery = match mentions.is_empty() {
+            true => None,
+            false => Some(Job::create(self.db(), Delivery::of_edited(self.room, by.id, seq)).await?),
+        };
+        let appended = self.append(Draft::edited(seq, by.id, text).mentioning(mentions)).await;
+        match self.deliver_after(delivery, appended)? {
             Appended::New(entry) | Appended::Duplicate(entry) => {
                 chat.apply(&entry);
                 Ok(chat)
@@ -135,6 +147,16 @@ impl RoomLog {
             Appended::ChatRemoved | Appended::Closed => Err(Error::NotFound),
             Appended::TooManyEdits => Err(Error::field("text", FieldError::EditedOften)),
         }
+    }
+
+    /// Starts the job of an append. After an error it waits: the entry may exist.
+    fn deliver_after(&self, delivery: Option<Job<Delivery>>, appended: Result<Appended>) -> Result<Appended> {
+        match (delivery, &appended) {
+            (None, _) => {}
+            (Some(job), Ok(_)) => job.spawn(self.db()),
+            (Some(job), Err(_)) => job.spawn_delayed(self.db()),
+        }
+        appended
     }
 
     /// Returns a chat that the user may edit.

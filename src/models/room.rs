@@ -155,7 +155,9 @@ impl User {
         let mut id = nonce.map(|nonce| RoomId::of_request(self.id, nonce, &new.name.key()));
         if let Some(requested) = id {
             match Room::by_id(db, requested).await? {
-                Some(room) if room.matches(&new) => return Ok(Created::Existing(room)),
+                Some(room) if room.matches(&new) && room.is_readable(db, self.id).await? => {
+                    return Ok(Created::Existing(room));
+                }
                 // The room was deleted or changed since, or the form was sent with other values.
                 Some(_) => id = None,
                 None => {}
@@ -170,7 +172,7 @@ impl User {
             ),
             // Before the room, which nobody could see otherwise.
             RoomKind::Closed | RoomKind::Direct => {
-                Membership::create(db, &room, self.id, self.id).await?;
+                Membership::create(db, &room, self.id, self.id, None).await?;
                 None
             }
         };
@@ -255,7 +257,7 @@ impl Room {
     }
 
     /// Returns whether the log ends with *closed*, as far as this instance has seen.
-    fn has_ended(&self, db: &Database) -> bool {
+    pub(crate) fn has_ended(&self, db: &Database) -> bool {
         db.state::<LogRegistry>().head(self.id).is_some_and(|top| top.closed)
     }
 
@@ -297,10 +299,10 @@ impl Room {
 
     /// Closes the room permanently: appends *closed* and releases the name. A job purges the log later.
     /// After an error the next visitor of the room completes the closing.
-    pub async fn close(&self, db: &Arc<Database>, by: &User) -> Result<()> {
+    pub async fn close(&self, db: &Arc<Database>, by: UserId) -> Result<()> {
         let (log, job) = (self.log(db), Job::create(db, Cleanup::of_room(self.id)).await?);
         let closed = async {
-            log.close(by.id).await?;
+            log.close(by).await?;
             self.finish_closing(db).await
         };
         match closed.await {

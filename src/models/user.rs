@@ -55,6 +55,9 @@ pub struct User {
     pub theme: Option<Theme>,
     #[serde(default)]
     pub(crate) admin: bool,
+    /// The last entry of the inbox that the user has read.
+    #[serde(default, rename = "inboxRead")]
+    pub(crate) inbox_read: i64,
     /// Its unique index decides between concurrent sign-ups on an empty site.
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<bool>,
@@ -144,6 +147,7 @@ impl User {
             locale: None,
             theme: None,
             admin: first,
+            inbox_read: 0,
             first: first.then_some(true),
             nonce,
             at: DateTime::now(),

@@ -272,7 +272,7 @@ impl<T: StoredDocument> Collection<T> {
         A: Send + 'static,
         F: Future<Output = Result<A, MongoError>> + Send + 'static,
     {
-        let change = self.cache.change(filter.get("_id").map(Bson::to_string));
+        let change = self.cache.change(filter.get("_id").filter(|id| id.as_document().is_none()).map(Bson::to_string));
         let writing = write(self.inner.clone(), filter);
         let written = async move {
             let written = writing.await;

@@ -9,6 +9,8 @@ use super::user::UserView;
 pub struct ShellLists {
     pub rooms: String,
     pub directs: String,
+    /// The element with the number of unread entries of the inbox.
+    pub inbox_count: String,
     /// How many rooms have unread chats.
     pub unread_rooms: usize,
 }

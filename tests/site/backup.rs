@@ -466,19 +466,33 @@ async fn kept(person: &Person, room: &str) -> String {
     format!("{room} {position:?} {level} {:?} {:?}", page.chats, page.events)
 }
 
-/// Makes a backup look like one of format 1, which knows no memberships.
-fn make_format_1(backup: &Path) {
-    let name = "membership.jsonl.gz";
-    fs::remove_file(backup.join(name)).unwrap();
+/// Changes the manifest of a backup and corrects all checksums.
+fn reseal(backup: &Path, change: impl FnOnce(&mut serde_json::Value)) {
+    let sum = |bytes: &[u8]| -> String { Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect() };
     let sums = fs::read_to_string(backup.join("SHA256SUMS")).unwrap();
-    let sums: String = sums.lines().filter(|line| !line.ends_with(name)).map(|line| format!("{line}\n")).collect();
-    let sum: String = Sha256::digest(&sums).iter().map(|byte| format!("{byte:02x}")).collect();
+    let names = sums.lines().map(|line| line.split_once("  ").unwrap().1);
+    let files = names.filter_map(|name| Some((name, fs::read(backup.join(name)).ok()?)));
+    let sums: String = files.map(|(name, bytes)| format!("{}  {name}\n", sum(&bytes))).collect();
+    let mut manifest = serde_json::from_slice(&fs::read(backup.join("manifest.json")).unwrap()).unwrap();
+    change(&mut manifest);
+    manifest["sha256sums"] = sum(sums.as_bytes()).into();
     fs::write(backup.join("SHA256SUMS"), sums).unwrap();
-    let manifest = fs::read(backup.join("manifest.json")).unwrap();
-    let mut manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
-    assert!(manifest.as_object_mut().unwrap().remove("memberships").is_some());
-    (manifest["format"], manifest["sha256sums"]) = (1.into(), sum.into());
     fs::write(backup.join("manifest.json"), manifest.to_string()).unwrap();
+}
+
+/// Adds a membership to a backup.
+fn add_to_backup(backup: &Path, room: &str, user: &str) {
+    let room = room.strip_prefix("/room/").unwrap();
+    let ids = [room, user].map(|id| id.parse::<mongodb::bson::oid::ObjectId>().unwrap());
+    let id = format!("{room}-{user}");
+    let joined = mongodb::bson::DateTime::now();
+    let row = mongodb::bson::doc! { "_id": id, "room": ids[0], "user": ids[1], "joined": joined, "by": ids[1] };
+    let line = format!("{}\n", mongodb::bson::Bson::Document(row).into_canonical_extjson());
+    let file = fs::OpenOptions::new().append(true).open(backup.join("membership.jsonl.gz")).unwrap();
+    let mut file = flate2::write::GzEncoder::new(file, flate2::Compression::default());
+    std::io::Write::write_all(&mut file, line.as_bytes()).unwrap();
+    file.finish().unwrap();
+    reseal(backup, |manifest| manifest["memberships"] = (manifest["memberships"].as_i64().unwrap() + 1).into());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -565,7 +579,24 @@ async fn members_find_their_rooms_and_positions_again_and_nobody_else_does() {
     assert_eq!(friend.post("/direct", &[("with", &id(&owner).await)]).await.location, Some(direct.clone()));
     assert_eq!(friend.open(&direct).await.texts().len(), 5);
 
-    make_format_1(&backup);
+    // A backup may also have memberships of deleted rooms and accounts.
+    let friend_id = id(&friend).await;
+    add_to_backup(&backup, &gone, &friend_id);
+    add_to_backup(&backup, &club, "0123456789abcdef01234567");
+    let again = new_database();
+    run(on(&again, &var), ["restore", text(&backup)]).await.assert_right();
+    let client = mongodb::Client::with_uri_str(&again).await.unwrap().default_database().unwrap();
+    let rows = client.collection::<mongodb::bson::Document>("membership");
+    assert_eq!(rows.count_documents(mongodb::bson::doc! {}).await.unwrap(), 9);
+    add_to_backup(&backup, &club, &friend_id);
+    run(on(&new_database(), &var), ["restore", text(&backup)]).await.assert_wrong("occurs twice");
+
+    // Format 1 has no memberships.
+    fs::remove_file(backup.join("membership.jsonl.gz")).unwrap();
+    reseal(&backup, |manifest| {
+        manifest.as_object_mut().unwrap().remove("memberships").unwrap();
+        manifest["format"] = 1.into();
+    });
     let old = new_database();
     run(on(&old, &var), ["restore", text(&backup)]).await.assert_right();
     let restored = Site::on(&old).await;

@@ -82,7 +82,7 @@ async fn a_closed_log_takes_nothing_more_on_any_site() {
                         Err(error) => panic!("{error}"),
                     }
                     if n == 0 && said.len() == 3 {
-                        room.close(db, author).await.unwrap();
+                        room.close(db, author.id).await.unwrap();
                     }
                 }
             }
@@ -93,7 +93,7 @@ async fn a_closed_log_takes_nothing_more_on_any_site() {
         let top = room.log(&there).fetch_head().await.unwrap();
         assert!(top.closed);
         assert_eq!(said, (1..top.seq).collect::<Vec<_>>(), "all that was acknowledged stands before the end");
-        room.close(&there, &author).await.unwrap();
+        room.close(&there, author.id).await.unwrap();
         assert_eq!(room.log(&here).fetch_head().await.unwrap(), top, "closing again adds nothing");
     }
 }

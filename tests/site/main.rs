@@ -30,6 +30,7 @@ mod forms;
 mod fuzz;
 mod heads;
 mod images;
+mod inbox;
 mod languages;
 mod limits;
 mod live_list;

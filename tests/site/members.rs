@@ -164,9 +164,11 @@ async fn who_is_removed_is_disconnected_everywhere_and_reads_nothing_more() {
     let path = format!("{room}/chat?stream");
     let removal = async {
         assert_eq!(remove(&owner, &room, &member_id).await.status, 303);
-        owner.say(&room, "after").await
+        let removed = std::time::Instant::now();
+        owner.say(&room, "after").await;
+        removed
     };
-    let (polled, polled_there, streamed, _) = within_timeout("the end of all", async {
+    let (polled, polled_there, streamed, removed) = within_timeout("the end of all", async {
         tokio::join!(member.get(&news), twin.get(&news), twin.get(&path), removal)
     })
     .await;

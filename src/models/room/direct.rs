@@ -28,22 +28,23 @@ impl User {
         }
         let key = key(&people);
         let id = RoomId::of_key(&key);
+        let found = User::find_all(db, &people).await?;
+        if found.len() != people.len() {
+            return Err(refused());
+        }
         if let Some(room) = Room::by_id(db, id).await?.filter(|room| room.open)
             && room.is_readable(db, self.id).await?
         {
             return Ok(room);
         }
-        let found = User::find_all(db, &people).await?;
-        if found.len() != people.len() {
-            return Err(refused());
-        }
+        Membership::ensure_place(db, &people, "with").await?;
         NameReservation::acquire(db, key, id).await?.ok_or_else(refused)?;
         let name = RoomName::of_direct_room();
         let new = NewRoom { name, topic: Topic::default(), kind: RoomKind::Direct };
         let room = Room { people: people.clone(), ..Room::new(id, self.id, new) };
         // Before the room, which nobody could see otherwise.
         for user in people {
-            Membership::create(db, &room, user, self.id).await?;
+            Membership::create(db, &room, user, self.id, None).await?;
         }
         match room.insert(db).await? {
             Created::New(room) | Created::Existing(room) => Ok(room),

@@ -235,6 +235,7 @@ impl RoomList {
     }
 
     pub fn remove(&self, room: RoomId) {
+        self.active.add(room);
         self.recent().remove(room);
         self.changed.add(room);
     }
@@ -257,7 +258,9 @@ impl RoomList {
     /// Returns the rooms of a list that are not among the recently active open rooms.
     pub(crate) fn not_recent(&self, rooms: impl Iterator<Item = RoomId>) -> Vec<RoomId> {
         let recent = self.recent();
-        rooms.filter(|room| !recent.rooms.contains_key(room)).collect()
+        // A room whose document is not read yet may be a closed one.
+        let is_listed = |room: &RoomId| recent.rooms.get(room).is_some_and(|listed| listed.document.is_some());
+        rooms.filter(|room| !is_listed(room)).collect()
     }
 
     /// Returns those of some rooms that are open, each at most as old as the sidebar may be.

@@ -6,14 +6,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use mongodb::bson::doc;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
 
 use super::log::{Draft, RoomLog};
 use super::membership::{MAX_MEMBERS, Membership};
 use super::{Room, RoomChange, RoomKind};
 use crate::error::{Error, FieldError, Result};
+use crate::models::inbox::{InboxEntry, InboxKind, InboxNews};
 use crate::models::values::Nonce;
 use crate::models::{RoomId, User, UserId};
 use crate::store::{Database, Job, Work};
@@ -21,15 +22,15 @@ use crate::store::{Database, Job, Work};
 /// In a room of so few members everybody may mention everybody.
 const MAX_SMALL_ROOM: usize = 20;
 
+/// People who are added at once.
+const MAX_ADDED: usize = 50;
+
 /// People who become members, or cease to be members, of one room.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct MembershipChange {
     room: RoomId,
     /// Identifies the entries of this change.
     change: ObjectId,
-    /// When the new memberships begin.
-    #[serde(default = "DateTime::now")]
-    at: DateTime,
     by: UserId,
     #[serde(default)]
     joined: Vec<UserId>,
@@ -43,7 +44,7 @@ pub(crate) struct MembershipChange {
 impl MembershipChange {
     fn new(room: &Room, by: &User) -> Self {
         let (joined, left) = (Vec::new(), Vec::new());
-        Self { room: room.id, change: ObjectId::new(), at: DateTime::now(), by: by.id, joined, left, quiet: false }
+        Self { room: room.id, change: ObjectId::new(), by: by.id, joined, left, quiet: false }
     }
 
     fn nonce(&self, user: UserId) -> Result<Nonce> {
@@ -53,15 +54,6 @@ impl MembershipChange {
     /// Returns whether an interrupted run has appended the entry.
     async fn is_logged(&self, log: &RoomLog, nonce: &Nonce) -> Result<bool> {
         Ok(!log.find(doc! { "author": self.by, "nonce": nonce.as_str() }).await?.is_empty())
-    }
-
-    /// Makes a user a member. Returns whether this change did, in this run or in an interrupted one.
-    async fn join(&self, db: &Database, room: &Room, user: UserId) -> Result<bool> {
-        if Membership::create_at(db, room, user, self.by, self.at).await? {
-            return Ok(true);
-        }
-        let membership = Membership::find(db, room.id, user).await?;
-        Ok(membership.is_some_and(|membership| (membership.joined, membership.by) == (self.at, self.by)))
     }
 
     async fn apply(self, db: &Arc<Database>) -> Result<()> {
@@ -84,8 +76,16 @@ impl Work for MembershipChange {
         let log = room.log(db);
         for user in &self.joined {
             let nonce = self.nonce(*user)?;
-            if !self.is_logged(&log, &nonce).await? && self.join(db, &room, *user).await? {
+            let is_own = || Membership::is_of_change(db, room.id, *user, self.change);
+            if !self.is_logged(&log, &nonce).await?
+                && (Membership::create(db, &room, *user, self.by, Some(self.change)).await? || is_own().await?)
+            {
                 log.append(Draft::joined(*user, self.by, nonce)).await?;
+            }
+            if *user != self.by {
+                let nonce = format!("job-{}", self.change);
+                let news = InboxNews { kind: InboxKind::Invited, nonce, room: self.room, seq: None, by: self.by };
+                InboxEntry::append(db, *user, &news).await?;
             }
         }
         for user in &self.left {
@@ -94,6 +94,10 @@ impl Work for MembershipChange {
                 Membership::delete(db, room.id, *user).await?;
                 log.append(Draft::left(*user, self.by, self.quiet, nonce)).await?;
             }
+        }
+        // The last two members may have left at the same moment.
+        if !self.left.is_empty() && Membership::of_room(db, room.id).await?.is_empty() {
+            return room.close(db, self.by).await;
         }
         Ok(())
     }
@@ -131,6 +135,9 @@ impl Room {
             return Err(Error::Forbidden);
         }
         let known = User::find_all(db, users).await?;
+        if users.len() > MAX_ADDED {
+            return Err(Error::field("user", FieldError::TooManyPeople(MAX_ADDED)));
+        }
         if users.is_empty() || users.iter().any(|user| !known.contains_key(user)) {
             return Err(Error::field("user", FieldError::People));
         }
@@ -145,6 +152,7 @@ impl Room {
         if joined.is_empty() {
             return Ok(());
         }
+        Membership::ensure_place(db, &joined, "user").await?;
         MembershipChange { joined, ..MembershipChange::new(self, by) }.apply(db).await
     }
 
@@ -169,7 +177,7 @@ impl Room {
         if members.iter().all(|member| member.user != user) {
             return Err(Error::NotFound);
         }
-        let Some(heir) = members.iter().find(|member| member.user != user) else { return self.close(db, by).await };
+        let Some(heir) = members.iter().find(|member| member.user != user) else { return self.close(db, by.id).await };
         if self.owner == user && self.kind == RoomKind::Closed {
             self.update(db, RoomChange { owner: Some(heir.user), ..RoomChange::default() }).await?;
         }

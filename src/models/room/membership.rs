@@ -4,11 +4,12 @@
 //! at the first visit, so that newcomers have nothing unread and rooms cost no document a user.
 
 use mongodb::IndexModel;
+use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 
 use super::{Level, Room};
-use crate::error::Result;
+use crate::error::{Error, FieldError, Result};
 use crate::models::{RoomId, UserId};
 use crate::store::{Database, StoredDocument, index, unique_index};
 
@@ -36,6 +37,9 @@ pub(crate) struct Membership {
     pub(crate) joined: DateTime,
     /// Who added the member.
     pub(crate) by: UserId,
+    /// The change that has added the member, so that it completes after a crash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    change: Option<ObjectId>,
     /// The last visit, to the day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     visited: Option<DateTime>,
@@ -51,18 +55,14 @@ impl StoredDocument for Membership {
 
 impl Membership {
     /// Makes a user a member who has read everything so far. Returns whether the user was none before.
-    pub(super) async fn create(db: &Database, room: &Room, user: UserId, by: UserId) -> Result<bool> {
-        Self::create_at(db, room, user, by, DateTime::now()).await
-    }
-
-    /// Does the same with a given time of joining.
-    pub(super) async fn create_at(
+    pub(super) async fn create(
         db: &Database,
         room: &Room,
         user: UserId,
         by: UserId,
-        joined: DateTime,
+        change: Option<ObjectId>,
     ) -> Result<bool> {
+        let now = DateTime::now();
         let membership = Self {
             id: id(room.id, user),
             room: room.id,
@@ -70,11 +70,27 @@ impl Membership {
             level: None,
             read: room.chat_count(db),
             rev: 0,
-            joined,
+            joined: now,
             by,
-            visited: Some(joined),
+            change,
+            visited: Some(now),
         };
         db.collection::<Self>().insert(membership).await
+    }
+
+    /// Returns whether a change has made a user a member of a room.
+    pub(super) async fn is_of_change(db: &Database, room: RoomId, user: UserId, change: ObjectId) -> Result<bool> {
+        Ok(Self::find(db, room, user).await?.is_some_and(|membership| membership.change == Some(change)))
+    }
+
+    /// Fails with `TooManyRooms` if one of the users has as many rooms as possible.
+    pub(super) async fn ensure_place(db: &Database, users: &[UserId], field: &'static str) -> Result<()> {
+        for user in users {
+            if Self::of_user(db, *user).await?.len() >= MAX_ROOMS {
+                return Err(Error::field(field, FieldError::TooManyRooms(MAX_ROOMS)));
+            }
+        }
+        Ok(())
     }
 
     /// Returns the membership of a user in a room.

@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::bson::{DateTime, doc};
@@ -29,7 +30,12 @@ impl Room {
             return Err(Error::NotFound);
         }
         self.make_place(db, user.id).await?;
-        Membership::create(db, self, user.id, user.id).await?;
+        Membership::create(db, self, user.id, user.id, None).await?;
+        // The room may have become closed meanwhile, for members only.
+        if Self::by_id(db, self.id).await?.is_none_or(|room| !room.open || !room.kind.is_open()) {
+            Membership::delete(db, self.id, user.id).await?;
+            return Err(Error::NotFound);
+        }
         Membership::find(db, self.id, user.id)
             .await?
             .ok_or_else(|| Error::Unavailable("the membership is missing".into()))
@@ -52,9 +58,15 @@ impl Room {
 
     /// Marks the chats up to `no` as read. Without `rev` the request knows the current state; with an older one nothing
     /// changes. Returns the membership afterwards.
-    pub(crate) async fn mark_read(&self, db: &Database, user: &User, no: i64, rev: Option<i64>) -> Result<Membership> {
+    pub(crate) async fn mark_read(
+        &self,
+        db: &Arc<Database>,
+        user: &User,
+        no: i64,
+        rev: Option<i64>,
+    ) -> Result<Membership> {
         let before = self.visit(db, user).await?;
-        let no = no.clamp(0, self.chat_count(db));
+        let no = no.clamp(0, self.log(db).current_head().await?.no);
         if rev.is_some_and(|rev| rev != before.rev) {
             return Ok(before);
         }

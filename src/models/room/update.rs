@@ -118,7 +118,7 @@ impl Room {
 
     /// Makes the visitors of an open room its members.
     async fn keep_visitors(&self, db: &Database, keeps_latest: bool) -> Result<()> {
-        Membership::create(db, self, self.owner, self.owner).await?;
+        Membership::create(db, self, self.owner, self.owner, None).await?;
         let mut visitors = Membership::of_room(db, self.id).await?;
         if visitors.len() <= MAX_MEMBERS {
             return Ok(());

@@ -13,7 +13,9 @@ impl RoomName {
     pub fn parse(typed: &str) -> Result<Self, FieldError> {
         let name: String = line(typed)?.nfc().collect();
         within(1, 60, name.chars().count())?;
-        Ok(Self(name))
+        let name = Self(name);
+        // The keys of direct rooms are among those of names.
+        if name.key().starts_with("direct:") { Err(FieldError::Taken) } else { Ok(name) }
     }
 
     /// Returns the stored name of direct rooms, which nobody sees.
@@ -50,6 +52,7 @@ mod tests {
         let key = |name| RoomName::parse(name).unwrap().key();
         assert_eq!(key("Straße  42"), key("ＳＴＲＡＳＳＥ\u{3000}42"));
         assert_ne!(key("사랑방"), key("사랑 방"));
+        assert_eq!(RoomName::parse("Ｄｉｒｅｃｔ:x"), Err(FieldError::Taken));
         assert_eq!(RoomName::parse(&"방".repeat(61)), Err(FieldError::TooLong { limit: 60, excess: 1 }));
     }
 }
