@@ -173,11 +173,11 @@ write-to-yourself = 나에게 메시지 보내기
 
 # 들어오고 나간 사람. { $user }와 { $author }는 event-name이거나 deleted-user입니다.
 event-name = {"\u2068"}{ $name }{"\u2069"}님
-event-joined = { $user }{ PARTICLE($user, "이") } 들어왔습니다
-event-added = { $author }{ PARTICLE($author, "이") } { $user }{ PARTICLE($user, "을") } 초대했습니다
-event-left = { $user }{ PARTICLE($user, "이") } 나갔습니다
-event-removed = { $author }{ PARTICLE($author, "이") } { $user }{ PARTICLE($user, "을") } 내보냈습니다
-event-beyond = 그 밖에 여러 명이 들어오거나 나갔습니다
+event-joined = { $user }{ PARTICLE($user, "이") } 들어왔어요
+event-added = { $author }{ PARTICLE($author, "이") } { $user }{ PARTICLE($user, "을") } 추가했어요
+event-left = { $user }{ PARTICLE($user, "이") } 나갔어요
+event-removed = { $author }{ PARTICLE($author, "이") } { $user }{ PARTICLE($user, "을") } 내보냈어요
+event-beyond = 그 밖에 여러 명이 들어오거나 나갔어요
 event-more = 더 보기
 
 messages = 메시지
@@ -216,7 +216,7 @@ mention-everybody-name = 모두
 people-online = 접속 중인 사람
 online-count = { $count }명 접속 중
 typing = 입력 중…
-room-deleted = 삭제된 방이에요. 입력한 내용은 전송되지 않았어요.
+room-deleted = 삭제되었거나 더 이상 멤버가 아닌 방이에요. 입력한 내용은 전송되지 않았어요.
 reconnecting = 다시 연결하는 중…
 disconnected = 연결이 끊어졌어요.
 stream-unavailable = 실시간으로 받아 볼 수 없어요. 새로고침하면 새 메시지가 보여요.
@@ -306,3 +306,4 @@ inbox-count = { $count ->
 inbox-mentioned = { $person }님이 { $room }에서 나를 멘션했어요
 inbox-invited = { $person }님이 { $room }에 나를 추가했어요
 inbox-room-gone = { $person }님이 쓴 방은 이제 볼 수 없어요.
+find-person-button = 찾기

@@ -121,6 +121,13 @@ class RoomList {
 
 const lists = Object.fromEntries(["rooms", "directs"].map((id) => [id, new RoomList(document.getElementById(id))]));
 
+/** Outside rooms the title counts the rooms with unread messages. */
+function countInTitle() {
+  if (document.getElementById("feed")) return;
+  const count = document.querySelectorAll('.rooms .unread:not([data-count="0"], [data-level="none"], [data-level="hidden"])').length;
+  document.title = (count ? `(${count}) ` : "") + document.title.replace(/^\(\d+\) /, "");
+}
+
 function applyUnread(element) {
   // The changes of open rooms are those of all readers, also of rooms that this one hides.
   if (element.dataset.level === "hidden") lists.rooms.hide(element.id.replace("unread", "room"));
@@ -135,4 +142,6 @@ export function applyChanges(element) {
   const [name, kind] = element.id.split("-");
   if (kind === "changes") lists[name].apply(element);
   else applyUnread(document.adoptNode(element));
+  countInTitle();
 }
+countInTitle();

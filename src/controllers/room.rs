@@ -1,5 +1,7 @@
 //! Rooms: the main page, and a room's page.
 
+use std::sync::Arc;
+
 use rocket::http::Status;
 use rocket::http::uri::fmt::{Ignorable, Query};
 use rocket::{FromForm, Route, delete, get, post, put, routes, uri};
@@ -21,7 +23,8 @@ use crate::models::values::{Nonce, RoomName, Topic};
 use crate::models::{self, RoomId, User, UserId};
 use crate::views::chat::PageEnd;
 use crate::views::room::{
-    self as views, ComposerValues, ReadingView, RoomFormValues, RoomListItem, RoomPage, RoomView, RoomsPage,
+    self as views, ComposerValues, ReadingView, RoomFormValues, RoomListItem, RoomPage, RoomSummary, RoomView,
+    RoomsPage,
 };
 use crate::views::shell::Shell;
 use crate::views::user::UserView;
@@ -270,11 +273,13 @@ async fn rooms_page(
     let [previous, next] = [listing.previous, listing.next].map(|place| place.map(place_query));
     if ctx.wants_json() {
         let summaries = ctx.hub.summaries(&listing.rooms).await;
-        let mut rooms = Vec::with_capacity(listing.rooms.len());
-        for (room, summary) in listing.rooms.iter().zip(summaries) {
-            rooms.push(RoomListItem::from((view(ctx, room, user).await?, summary)));
-        }
-        return Reply::json(&json!({ "rooms": rooms, "page": listing.page, "previous": previous, "next": next }));
+        let rooms = list_items(ctx, user, &listing.rooms, summaries).await?;
+        let own = user.own_rooms_of(&ctx.db).await?;
+        let summaries = ctx.hub.summaries(&own).await;
+        let own = list_items(ctx, user, &own, summaries).await?;
+        return Reply::json(
+            &json!({ "rooms": rooms, "own": own, "page": listing.page, "previous": previous, "next": next }),
+        );
     }
     let is_list_fixed = listing.page != Some(1) || !page.query.is_empty();
     let page = RoomsPage { previous, next, nonce: user.room_nonce(&ctx.db), ..page };
@@ -282,6 +287,19 @@ async fn rooms_page(
     let current_user = UserView::from(&user.user);
     let shell = Shell { current_user, lists, list_cursor, is_list_fixed, page: &page };
     ctx.page("rooms/index.html.tera", &shell)
+}
+
+async fn list_items(
+    ctx: &RequestContext<'_>,
+    user: &CurrentUser,
+    rooms: &[Arc<models::Room>],
+    summaries: Vec<RoomSummary>,
+) -> Result<Vec<RoomListItem>> {
+    let mut items = Vec::with_capacity(rooms.len());
+    for (room, summary) in rooms.iter().zip(summaries) {
+        items.push(RoomListItem::from((view(ctx, room, user).await?, summary)));
+    }
+    Ok(items)
 }
 
 async fn create_room(
@@ -320,6 +338,10 @@ async fn change_room(
         room.visit(&ctx.db, user).await?;
     }
     let updated = room.update(&ctx.db, change).await;
+    if form.owner.0.is_some() {
+        // The new owner may have left meanwhile.
+        room.settle_owner(&ctx.db, user.id).await?;
+    }
     // The change may be stored even after an error.
     ctx.hub.room_changed(room.id);
     updated

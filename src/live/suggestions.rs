@@ -20,7 +20,11 @@ impl Hub {
     /// Returns readers of a room whose names match what was typed. The user comes last.
     pub(crate) async fn suggestions(self: &Arc<Self>, user: &User, room: &Room, typed: &str) -> Result<Suggestions> {
         let pattern = NamePattern::new(typed);
-        let matches = |name: &Nickname| pattern.as_ref().is_none_or(|pattern| pattern.rank(&name.key()).is_some());
+        // `None` if the name does not match.
+        let rank = |name: &Nickname| match &pattern {
+            Some(pattern) => pattern.rank(&name.key()).map(Some),
+            None => Some(None),
+        };
         let mut people = self.people_nearby(room).await?;
         if room.kind != RoomKind::Open {
             people.extend(room.members(&self.db).await?.into_iter().map(|member| member.user));
@@ -35,9 +39,12 @@ impl Hub {
         let named = people.into_iter().filter_map(|id| Some((id, names.get(&id)?.as_ref()?)));
         let begins = |pattern: &NamePattern| EVERYBODY.iter().any(|name| pattern.rank(name) == Some(Rank::Start));
         let everybody = pattern.as_ref().is_none_or(begins) && room.may_mention_everybody(&self.db, user).await?;
-        let people = named
-            .filter(|(_, name)| matches(name))
-            .map(|(id, name)| Person { id: id.to_string(), nickname: name.as_str().to_owned() })
+        let mut ranked: Vec<_> = named.filter_map(|(id, name)| Some((rank(name)?, id, name))).collect();
+        // People nearby come first among those whose names match equally well.
+        ranked.sort_by_key(|(rank, ..)| *rank);
+        let people = ranked
+            .into_iter()
+            .map(|(_, id, name)| Person { id: id.to_string(), nickname: name.as_str().to_owned() })
             .take(MAX_SUGGESTIONS - usize::from(everybody));
         Ok(Suggestions { people: people.collect(), everybody, is_everybody_first: pattern.is_some() })
     }

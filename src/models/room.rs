@@ -37,6 +37,9 @@ pub(crate) use list::{ListCursor, PendingRooms, RoomList, RoomListPage};
 pub(crate) use name::NameReservation;
 pub use update::RoomChange;
 
+/// Closed and direct rooms in JSON.
+const MAX_OWN_ROOMS: usize = 100;
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Room {
     #[serde(rename = "_id")]
@@ -128,6 +131,13 @@ impl User {
         rooms.retain(|room| room.open && !room.kind.is_open() && !room.has_ended(db));
         rooms.sort_by_key(|room| std::cmp::Reverse(room.activity(db)));
         Ok(rooms.into_iter().map(Arc::new).collect())
+    }
+
+    /// Returns the latest closed and direct rooms of the user.
+    pub(crate) async fn own_rooms_of(&self, db: &Database) -> Result<Vec<Arc<Room>>> {
+        let mut rooms = self.own_rooms(db, &Membership::of_user(db, self.id).await?).await?;
+        rooms.truncate(MAX_OWN_ROOMS);
+        Ok(rooms)
     }
 
     /// Returns the first rooms of the list, at most ten seconds old. Returns fewer instead of failing.

@@ -212,7 +212,7 @@ impl ChatBatch {
     /// Returns the first chat behind number `read`.
     pub(crate) fn first_unread(&self, read: i64) -> Option<i64> {
         self.items.iter().find_map(|item| match item {
-            FeedItem::Chat(chat) if chat.no > read => Some(chat.seq),
+            FeedItem::Chat(chat) if chat.no > read && !chat.removed => Some(chat.seq),
             _ => None,
         })
     }

@@ -168,14 +168,17 @@ async fn who_is_removed_is_disconnected_everywhere_and_reads_nothing_more() {
         owner.say(&room, "after").await;
         removed
     };
-    let (polled, polled_there, streamed, removed) = within_timeout("the end of all", async {
-        tokio::join!(member.get(&news), twin.get(&news), twin.get(&path), removal)
+    let (polled, polled_there, (streamed, ended_at), removed) = within_timeout("the end of all", async {
+        let streamed = async { (twin.get(&path).await, std::time::Instant::now()) };
+        tokio::join!(member.get(&news), twin.get(&news), streamed, removal)
     })
     .await;
     for ended in [&polled, &polled_there] {
         assert_eq!(ended.status, 404, "{}", ended.body);
     }
     assert!(!streamed.body.contains("after"));
+    // Long before the next sign of life of the stream.
+    assert!(ended_at.saturating_duration_since(removed) < std::time::Duration::from_secs(15));
     for socket in [&mut live, &mut other] {
         loop {
             match socket.hear().await {

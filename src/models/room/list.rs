@@ -241,6 +241,7 @@ impl RoomList {
     }
 
     pub(crate) fn invalidate(&self, room: RoomId) {
+        self.active.add(room);
         self.recent().invalidate(room);
         self.changed.add(room);
     }

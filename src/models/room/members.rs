@@ -90,16 +90,12 @@ impl Work for MembershipChange {
         }
         for user in &self.left {
             let nonce = self.nonce(*user)?;
-            if !self.is_logged(&log, &nonce).await? {
-                Membership::delete(db, room.id, *user).await?;
+            if Membership::end(db, room.id, *user, self.change).await? {
                 log.append(Draft::left(*user, self.by, self.quiet, nonce)).await?;
+                Membership::delete(db, room.id, *user).await?;
             }
         }
-        // The last two members may have left at the same moment.
-        if !self.left.is_empty() && Membership::of_room(db, room.id).await?.is_empty() {
-            return room.close(db, self.by).await;
-        }
-        Ok(())
+        if self.left.is_empty() { Ok(()) } else { room.settle_owner(db, self.by).await }
     }
 }
 
@@ -125,6 +121,21 @@ impl Room {
             _ if self.can_manage(user) => Ok(true),
             RoomKind::Open => Ok(false),
             RoomKind::Closed | RoomKind::Direct => Ok(Membership::of_room(db, self.id).await?.len() <= MAX_SMALL_ROOM),
+        }
+    }
+
+    /// Gives the room to its oldest member if the owner is none, and closes it without members. Members may leave, and the
+    /// owner may change, at the same moment.
+    pub(crate) async fn settle_owner(&self, db: &Arc<Database>, by: UserId) -> Result<()> {
+        let Some(room) = Self::by_id(db, self.id).await?.filter(|room| room.open) else { return Ok(()) };
+        let members = room.members(db).await?;
+        match members.first() {
+            None => room.close(db, by).await,
+            Some(oldest) if room.kind == RoomKind::Closed && members.iter().all(|member| member.user != room.owner) => {
+                let change = RoomChange { owner: Some(oldest.user), ..RoomChange::default() };
+                room.update(db, change).await
+            }
+            Some(_) => Ok(()),
         }
     }
 

@@ -40,6 +40,9 @@ pub(crate) struct Membership {
     /// The change that has added the member, so that it completes after a crash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     change: Option<ObjectId>,
+    /// The change that ends the membership. It gives no access any more, and goes once *left* is appended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    leaving: Option<ObjectId>,
     /// The last visit, to the day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     visited: Option<DateTime>,
@@ -73,6 +76,7 @@ impl Membership {
             joined: now,
             by,
             change,
+            leaving: None,
             visited: Some(now),
         };
         db.collection::<Self>().insert(membership).await
@@ -95,23 +99,34 @@ impl Membership {
 
     /// Returns the membership of a user in a room.
     pub(crate) async fn find(db: &Database, room: RoomId, user: UserId) -> Result<Option<Self>> {
-        db.collection::<Self>().find_by_id_cached(id(room, user)).await
+        let found = db.collection::<Self>().find_by_id_cached(id(room, user)).await?;
+        Ok(found.filter(|membership| membership.leaving.is_none()))
+    }
+
+    /// Ends a membership. Returns whether this change ends it, and not another one.
+    pub(super) async fn end(db: &Database, room: RoomId, user: UserId, change: ObjectId) -> Result<bool> {
+        let open = doc! { "_id": id(room, user), "leaving": null };
+        if db.collection::<Self>().update(open, doc! { "$set": { "leaving": change } }).await? {
+            return Ok(true);
+        }
+        let found = db.collection::<Self>().find_one(doc! { "_id": id(room, user) }).await?;
+        Ok(found.is_some_and(|membership| membership.leaving == Some(change)))
     }
 
     /// Returns the members of a closed or direct room, or the visitors of an open one.
     pub(crate) async fn of_room(db: &Database, room: RoomId) -> Result<Vec<Self>> {
-        db.collection::<Self>().find_many(doc! { "room": room }).await
+        valid(db.collection::<Self>().find_many(doc! { "room": room }).await?)
     }
 
     /// Returns the memberships of some users in a room.
     pub(super) async fn of_users(db: &Database, room: RoomId, users: &[UserId]) -> Result<Vec<Self>> {
         let ids: Vec<Bson> = users.iter().map(|user| id(room, *user).into()).collect();
-        db.collection::<Self>().find_many(doc! { "_id": { "$in": ids } }).await
+        valid(db.collection::<Self>().find_many(doc! { "_id": { "$in": ids } }).await?)
     }
 
     /// Returns the memberships of a user, at most about [`MAX_ROOMS`].
     pub(crate) async fn of_user(db: &Database, user: UserId) -> Result<Vec<Self>> {
-        db.collection::<Self>().find_many(doc! { "user": user }).await
+        valid(db.collection::<Self>().find_many(doc! { "user": user }).await?)
     }
 
     pub(super) async fn delete(db: &Database, room: RoomId, user: UserId) -> Result<()> {
@@ -139,6 +154,11 @@ impl Membership {
     pub(crate) fn key(room: RoomId, user: UserId) -> Document {
         doc! { "_id": id(room, user) }
     }
+}
+
+fn valid(mut memberships: Vec<Membership>) -> Result<Vec<Membership>> {
+    memberships.retain(|membership| membership.leaving.is_none());
+    Ok(memberships)
 }
 
 fn id(room: RoomId, user: UserId) -> String {

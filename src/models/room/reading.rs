@@ -85,9 +85,13 @@ impl Room {
     }
 
     /// Sets what the user wants to be told of the room. Returns the membership afterwards.
-    pub(crate) async fn set_level(&self, db: &Database, user: &User, level: Level) -> Result<Membership> {
+    pub(crate) async fn set_level(&self, db: &Arc<Database>, user: &User, level: Level) -> Result<Membership> {
         self.visit(db, user).await?;
-        let change = doc! { "$set": { "level": level.as_str() } };
+        let mut change = doc! { "$set": { "level": level.as_str() } };
+        if level == Level::Hidden {
+            // A hidden direct room comes back with the next chat, not with the last one.
+            change.insert("$max", doc! { "read": self.log(db).current_head().await?.no });
+        }
         db.collection::<Membership>().update(Membership::key(self.id, user.id), change).await?;
         self.visit(db, user).await
     }
