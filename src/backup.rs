@@ -6,6 +6,7 @@
 //! room.jsonl.gz   each collection as canonical MongoDB Extended JSON, one document per line
 //! chat.jsonl.gz
 //! user.jsonl.gz
+//! membership.jsonl.gz
 //! image/          the picture files
 //! ```
 //!
@@ -14,6 +15,10 @@
 //! A backup shows the moment at which the last pass over the logs begins. It omits rooms created after its start. It reads
 //! users last, so each author with an account is in it. A restore drops the texts of removed chats and the entries of
 //! closed rooms, also those that were read before their removal. Sessions, jobs and the lease are not saved.
+//!
+//! It reads memberships after the logs: whoever has left does not come back. Whoever joined a closed room after that
+//! moment is no member of it after a restore, and no position is beyond the last chat. If the owner of a closed room
+//! is no member, the oldest member becomes the owner.
 //!
 //! A restore validates the backup before it writes. No site starts on a partially restored database.
 

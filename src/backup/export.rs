@@ -4,18 +4,20 @@
 //! starts only after the entry `Removed` or `Closed` is committed. A reader that finds a text missing therefore reads on
 //! until it finds `Removed`. A reader that finds an entry missing finds the room closed.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
 
 use anyhow::{Context, Error as AnyError, Result, anyhow, bail};
 use futures_util::TryStreamExt;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use tokio::time::{Instant, sleep};
 
 use super::documents::{RedactedChats, StoredUser, decode};
 use crate::error::Error;
 use crate::models::room::log::Entry;
-use crate::models::room::{Head, Room};
+use crate::models::room::membership::Membership;
+use crate::models::room::{Head, Room, RoomKind};
 use crate::models::{RoomId, User, UserId};
 use crate::store::{Database, RestoreMarker, StoredDocument, exponential_search};
 
@@ -32,6 +34,7 @@ pub(super) struct RoomExport {
     id: RoomId,
     document: Document,
     name_key: Option<String>,
+    kind: RoomKind,
     is_open: bool,
     head: Head,
     redacted: RedactedChats,
@@ -81,12 +84,31 @@ pub(super) async fn users(db: &Database, ids: &[UserId]) -> Result<Vec<StoredUse
     users.into_iter().map(StoredUser::new).collect()
 }
 
+/// Returns the memberships of some users in the rooms of a backup, as they were at a moment.
+///
+/// A room that was closed then may be open by now. Its visitors since are not its members.
+pub(super) async fn memberships(
+    db: &Database,
+    users: &[UserId],
+    rooms: &HashMap<RoomId, RoomKind>,
+    moment: DateTime,
+) -> Result<Vec<Document>> {
+    let mut saved = Vec::new();
+    for document in find::<Membership>(db, doc! { "user": { "$in": users } }).await? {
+        let membership: Membership = decode(&document)?;
+        if rooms.get(&membership.room).is_some_and(|kind| kind.is_open() || membership.joined <= moment) {
+            saved.push(document);
+        }
+    }
+    Ok(saved)
+}
+
 impl RoomExport {
     fn new(document: Document) -> Result<(Self, Head)> {
         let room: Room = decode(&document)?;
-        let (id, open, head_hint) = (room.id, room.open, room.head_hint);
+        let (id, kind, is_open, head_hint) = (room.id, room.kind, room.open, room.head_hint);
         let (head, redacted) = (Head::default(), RedactedChats::default());
-        Ok((Self { id, document, name_key: room.reserved_key(), is_open: open, head, redacted }, head_hint))
+        Ok((Self { id, document, name_key: room.reserved_key(), kind, is_open, head, redacted }, head_hint))
     }
 
     /// Reads from the previous head to the current one and passes the entries to `write` in order.
@@ -152,6 +174,11 @@ impl RoomExport {
         self.name_key.as_deref().filter(|_| self.is_open)
     }
 
+    /// Returns the id and the kind, or `None` for a closed room.
+    pub(super) fn kind(&self) -> Option<(RoomId, RoomKind)> {
+        self.is_open.then_some((self.id, self.kind))
+    }
+
     /// Reads the room again and returns the head of its log.
     async fn refresh(&mut self, db: &Database) -> Result<Head> {
         let room = find::<Room>(db, doc! { "_id": self.id }).await?.into_iter().next();
@@ -166,7 +193,8 @@ impl RoomExport {
             }
         });
         let end = last_entry.await?.as_ref().map(Head::from).unwrap_or_default();
-        (self.document, self.name_key, self.is_open) = (now.document, now.name_key, now.is_open && !end.closed);
+        (self.document, self.name_key, self.kind) = (now.document, now.name_key, now.kind);
+        self.is_open = now.is_open && !end.closed;
         Ok(end)
     }
 

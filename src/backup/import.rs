@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 use super::documents::decode;
 use super::export::DATABASE_ERROR;
 use crate::models::room::log::Entry;
+use crate::models::room::membership::Membership;
 use crate::models::room::{NameReservation, Room};
 use crate::models::{self, User};
 use crate::store::{Database, Lease, RestoreMarker, StoredDocument};
@@ -42,11 +43,16 @@ impl Import {
         if RestoreMarker::exists(db).await.map_err(Error::msg)? {
             // Deletes documents rather than collections: on the engine no user can sign in after a drop.
             delete_all::<User>(db).await?;
+            delete_all::<Membership>(db).await?;
             delete_all::<NameReservation>(db).await?;
             delete_all::<Room>(db).await?;
             delete_all::<Entry>(db).await?;
         } else {
-            if !(is_empty::<User>(db).await? && is_empty::<Room>(db).await? && is_empty::<Entry>(db).await?) {
+            let is_empty = is_empty::<User>(db).await?
+                && is_empty::<Room>(db).await?
+                && is_empty::<Entry>(db).await?
+                && is_empty::<Membership>(db).await?;
+            if !is_empty {
                 bail!("Cannot restore into this database: it is not empty. Use an empty database.");
             }
             if db.has_running_instance().await.context(DATABASE_ERROR)? {
@@ -68,7 +74,11 @@ impl Import {
         insert::<Entry>(&self.db, entries).await
     }
 
-    /// Inserts rooms and reserves the names of the open ones.
+    pub(super) async fn insert_memberships(&self, memberships: Vec<Document>) -> Result<u64> {
+        insert::<Membership>(&self.db, memberships).await
+    }
+
+    /// Inserts rooms and reserves the names of open ones and the people of direct ones.
     pub(super) async fn insert_rooms(&self, rooms: Vec<Document>) -> Result<u64> {
         for room in &rooms {
             let room: Room = decode(room)?;

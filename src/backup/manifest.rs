@@ -12,7 +12,9 @@ use serde_json::Value;
 use crate::file::write_atomically;
 
 /// The version of the format. A higher version is not readable.
-pub(super) const FORMAT: u32 = 1;
+///
+/// Format 2 has memberships and kinds of rooms. Version 0.1, which reads format 1, would open closed rooms to all.
+pub(super) const FORMAT: u32 = 2;
 const FILE: &str = "manifest.json";
 
 #[derive(Serialize, Deserialize)]
@@ -36,6 +38,8 @@ pub(super) struct BackupCounts {
     pub(super) rooms: u64,
     /// Log entries.
     pub(super) entries: u64,
+    #[serde(default)]
+    pub(super) memberships: u64,
 }
 
 impl Manifest {
@@ -71,7 +75,8 @@ impl Manifest {
 
 impl Display for Manifest {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let BackupCounts { users, rooms, entries } = self.counts;
-        write!(out, "Users: {users}; rooms: {rooms}; log entries: {entries}; pictures: {}.", self.pictures)
+        let BackupCounts { users, rooms, entries, memberships } = self.counts;
+        write!(out, "Users: {users}; rooms: {rooms}; log entries: {entries}; memberships: {memberships}; ")?;
+        write!(out, "pictures: {}.", self.pictures)
     }
 }

@@ -9,7 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::files::{CHECKSUMS, IMAGES, checksum, hex, is_known_file, relative_path};
+use super::files::{CHECKSUMS, IMAGES, MEMBERSHIPS, checksum, hex, is_known_file, relative_path};
 use super::manifest::Manifest;
 use crate::picture_path::PicturePath;
 
@@ -65,6 +65,12 @@ impl Backup {
             };
             parse().with_context(|| cannot_read(&path))
         }))
+    }
+
+    /// Returns the memberships in order. A backup of format 1 has none.
+    pub(super) fn memberships(&self) -> Result<impl Iterator<Item = Result<Document>>> {
+        let documents = self.names.contains(MEMBERSHIPS).then(|| self.documents(MEMBERSHIPS)).transpose()?;
+        Ok(documents.into_iter().flatten())
     }
 
     /// Returns the names of the picture files, two for each picture.

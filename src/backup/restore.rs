@@ -31,8 +31,18 @@ pub(super) async fn restore(url: &str, pictures: &Pictures, backup: &Backup, val
     progress.finish();
 
     let mut progress = Progress::new("rooms", backup.manifest.counts.rooms);
-    for rooms in batches(backup.documents(ROOMS)?) {
+    let rooms = backup.documents(ROOMS)?.map(|room| room.and_then(|room| validator.with_owner(room)));
+    for rooms in batches(rooms) {
         progress.add(import.insert_rooms(rooms?).await?);
+    }
+    progress.finish();
+
+    let mut progress = Progress::new("memberships", backup.manifest.counts.memberships);
+    let memberships = backup
+        .memberships()?
+        .filter_map(|membership| membership.and_then(|membership| validator.admit(membership)).transpose());
+    for memberships in batches(memberships) {
+        progress.add(import.insert_memberships(memberships?).await?);
     }
     progress.finish();
 

@@ -1,10 +1,11 @@
 use std::collections::HashSet;
 
 use anyhow::Result;
+use bson::DateTime;
 
 use super::documents::StoredUser;
 use super::export::{self, RoomExport};
-use super::files::{CHATS, ROOMS, USERS};
+use super::files::{CHATS, MEMBERSHIPS, ROOMS, USERS};
 use super::manifest::{BackupCounts, Manifest};
 use super::pictures::Pictures;
 use super::progress::Progress;
@@ -13,18 +14,30 @@ use super::writer::{BackupWriter, DocumentFile};
 use crate::store::Database;
 
 const USERS_PER_BATCH: usize = 100;
+/// Users whose memberships are read at once: each is in 2,000 rooms at most.
+const MEMBERS_PER_BATCH: usize = 10;
+
+/// What is saved of rooms and logs.
+struct SavedLogs {
+    rooms: Vec<RoomExport>,
+    entries: u64,
+    /// When all logs had been read.
+    moment: DateTime,
+}
 
 pub(super) async fn save(url: &str, pictures: &Pictures, mut writer: BackupWriter) -> Result<Manifest> {
     let db = export::open(url).await?;
-    let (rooms, entries) = save_logs(&db, &mut writer).await?;
+    let logs = save_logs(&db, &mut writer).await?;
+    let memberships = save_memberships(&db, &logs, &mut writer).await?;
+    let SavedLogs { rooms, entries, .. } = logs;
     let users = save_users(&db, pictures, &mut writer).await?;
-    let backup = writer.finish(BackupCounts { users, rooms, entries })?;
+    let backup = writer.finish(BackupCounts { users, rooms: rooms.len() as u64, entries, memberships })?;
     validate(&backup)?;
     backup.publish()
 }
 
-/// Saves the logs, then the rooms as they were at the heads of these logs. Returns the numbers of rooms and entries.
-async fn save_logs(db: &Database, writer: &mut BackupWriter) -> Result<(u64, u64)> {
+/// Saves the logs, then the rooms as they were at the heads of these logs.
+async fn save_logs(db: &Database, writer: &mut BackupWriter) -> Result<SavedLogs> {
     let (mut rooms, expected) = export::room_exports(db).await?;
     let (mut file, mut progress) = (writer.documents(CHATS)?, Progress::new("log entries", expected.unsigned_abs()));
     for room in &mut rooms {
@@ -40,6 +53,7 @@ async fn save_logs(db: &Database, writer: &mut BackupWriter) -> Result<(u64, u64
             break;
         }
     }
+    let moment = DateTime::now();
     writer.finish_file(file)?;
     let entries = progress.finish();
 
@@ -49,7 +63,8 @@ async fn save_logs(db: &Database, writer: &mut BackupWriter) -> Result<(u64, u64
         progress.add(1);
     }
     writer.finish_file(file)?;
-    Ok((progress.finish(), entries))
+    progress.finish();
+    Ok(SavedLogs { rooms, entries, moment })
 }
 
 async fn save_entries(
@@ -63,6 +78,21 @@ async fn save_entries(
         entries.into_iter().try_for_each(|entry| file.add(entry))
     })
     .await
+}
+
+/// Saves the memberships in the saved rooms. Returns their number.
+async fn save_memberships(db: &Database, logs: &SavedLogs, writer: &mut BackupWriter) -> Result<u64> {
+    let rooms = logs.rooms.iter().filter_map(RoomExport::kind).collect();
+    let users = export::all_user_ids(db).await?;
+    let (mut file, mut progress) = (writer.documents(MEMBERSHIPS)?, Progress::new("memberships", users.len() as u64));
+    for users in users.chunks(MEMBERS_PER_BATCH) {
+        for membership in export::memberships(db, users, &rooms, logs.moment).await? {
+            file.add(membership)?;
+            progress.add(1);
+        }
+    }
+    writer.finish_file(file)?;
+    Ok(progress.finish())
 }
 
 /// Saves all users, each after their picture. Returns their number.

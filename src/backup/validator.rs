@@ -1,30 +1,35 @@
 use std::collections::{HashMap, HashSet};
 
 use anyhow::{Result, anyhow, bail};
-use bson::Document;
+use bson::{DateTime, Document};
 
 use super::documents::{RedactedChats, StoredUser, decode};
 use super::files::{CHATS, ROOMS, USERS};
 use super::manifest::BackupCounts;
 use super::reader::Backup;
-use crate::models::RoomId;
 use crate::models::room::log::{Entry, EntryKind};
-use crate::models::room::{Head, Room};
+use crate::models::room::membership::Membership;
+use crate::models::room::{Head, Room, RoomKind};
+use crate::models::{RoomId, UserId};
 
-/// Checks the documents of a backup: rooms, then entries, then users.
+/// Checks the documents of a backup: rooms, then entries, then users, then memberships.
 #[derive(Default)]
 pub(super) struct Validator {
-    rooms: HashMap<RoomId, LogCheck>,
+    rooms: HashMap<RoomId, RoomCheck>,
     name_keys: HashSet<String>,
     /// A backup may contain texts that were read before their removal.
     removed: HashSet<(RoomId, i64)>,
     logins: HashSet<String>,
     has_first_user: bool,
+    users: HashSet<UserId>,
+    memberships: HashSet<(RoomId, UserId)>,
 }
 
-/// The check of one room's log.
-struct LogCheck {
+/// The check of one room, its log and its members.
+struct RoomCheck {
     is_open: bool,
+    /// The first member, of those who have an account.
+    oldest: Option<(DateTime, UserId)>,
     expected_head: Head,
     head: Head,
     redacted: RedactedChats,
@@ -45,6 +50,10 @@ pub(super) fn validate(backup: &Backup) -> Result<Validator> {
         validator.add_user(backup, StoredUser::new(user?)?)?;
         counts.users += 1;
     }
+    for membership in backup.memberships()? {
+        validator.add_membership(&membership?)?;
+        counts.memberships += 1;
+    }
     validator.finish()?;
     if counts != backup.manifest.counts {
         bail!("Invalid backup: the numbers of documents differ from the manifest");
@@ -62,8 +71,8 @@ impl Validator {
             bail!("Invalid backup: two rooms have the name \"{}\"", room.name.as_str());
         }
         let (head, redacted) = (Head::default(), RedactedChats::default());
-        let log = LogCheck { is_open: room.open, expected_head: room.head_hint, head, redacted };
-        if self.rooms.insert(room.id, log).is_some() {
+        let check = RoomCheck { is_open: room.open, oldest: None, expected_head: room.head_hint, head, redacted };
+        if self.rooms.insert(room.id, check).is_some() {
             bail!("Invalid backup: room {} occurs twice", room.id);
         }
         Ok(())
@@ -72,15 +81,16 @@ impl Validator {
     fn add_entry(&mut self, document: &Document) -> Result<()> {
         let entry: Entry = decode(document)?;
         let room = entry.room();
-        let log = self.rooms.get_mut(&room).ok_or_else(|| anyhow!("Invalid backup: entries of unknown room {room}"))?;
+        let check =
+            self.rooms.get_mut(&room).ok_or_else(|| anyhow!("Invalid backup: entries of unknown room {room}"))?;
         let head = Head::from(&entry);
-        let expected = (log.head.seq + 1, log.head.no + i64::from(entry.kind == EntryKind::Said));
+        let expected = (check.head.seq + 1, check.head.no + i64::from(entry.kind == EntryKind::Said));
         // A room that closed during the backup has lost the entries before the last one.
         if (head.seq, head.no) != expected && entry.kind != EntryKind::Closed {
-            bail!("Invalid backup: in room {room} entry {} follows entry {}", entry.seq, log.head.seq);
+            bail!("Invalid backup: in room {room} entry {} follows entry {}", entry.seq, check.head.seq);
         }
-        log.head = head;
-        log.redacted.record(&entry);
+        check.head = head;
+        check.redacted.record(&entry);
         if let (EntryKind::Removed, Some(of)) = (entry.kind, entry.of) {
             self.removed.insert((room, of));
         }
@@ -98,26 +108,66 @@ impl Validator {
         if picture.is_some_and(|picture| !backup.has(&picture)) {
             bail!("Invalid backup: the picture of user {id} is missing");
         }
+        self.users.insert(id);
+        Ok(())
+    }
+
+    fn add_membership(&mut self, document: &Document) -> Result<()> {
+        let Membership { room, user, joined, .. } = decode(document)?;
+        if document.get("_id") != Membership::key(room, user).get("_id") {
+            bail!("Invalid backup: the membership of user {user} in room {room} has the id of another one");
+        }
+        if !self.memberships.insert((room, user)) {
+            bail!("Invalid backup: the membership of user {user} in room {room} occurs twice");
+        }
+        let Some(check) = self.rooms.get_mut(&room) else {
+            bail!("Invalid backup: a membership of unknown room {room}");
+        };
+        if self.users.contains(&user) && check.oldest.is_none_or(|oldest| (joined, user) < oldest) {
+            check.oldest = Some((joined, user));
+        }
         Ok(())
     }
 
     fn finish(&self) -> Result<()> {
-        for (room, log) in &self.rooms {
-            let (head, expected) = (log.head, log.expected_head);
-            if (head.seq, head.no, !head.closed) != (expected.seq, expected.no, log.is_open) {
+        for (room, check) in &self.rooms {
+            let (head, expected) = (check.head, check.expected_head);
+            if (head.seq, head.no, !head.closed) != (expected.seq, expected.no, check.is_open) {
                 bail!("Invalid backup: the log of room {room} ends at {}, not at {}", head.seq, expected.seq);
             }
-            if let Some(seq) = log.redacted.last().filter(|_| log.is_open) {
+            if let Some(seq) = check.redacted.last().filter(|_| check.is_open) {
                 bail!("Invalid backup: in room {room} chat {seq} has no text but was not removed");
             }
         }
         Ok(())
     }
 
+    /// Returns a room whose owner is a member, if it is closed and has members.
+    pub(super) fn with_owner(&self, mut document: Document) -> Result<Document> {
+        let room: Room = decode(&document)?;
+        let has_owner = self.users.contains(&room.owner) && self.memberships.contains(&(room.id, room.owner));
+        let oldest = self.rooms.get(&room.id).and_then(|check| check.oldest);
+        if let Some((_, oldest)) = oldest.filter(|_| room.kind == RoomKind::Closed && !has_owner) {
+            document.insert("owner", oldest);
+        }
+        Ok(document)
+    }
+
+    /// Returns a membership with a position that is not beyond the log. Drops it if the room is closed or the account is
+    /// deleted.
+    pub(super) fn admit(&self, mut document: Document) -> Result<Option<Document>> {
+        let Membership { room, user, read, .. } = decode(&document)?;
+        let Some(check) = self.rooms.get(&room).filter(|check| check.is_open && self.users.contains(&user)) else {
+            return Ok(None);
+        };
+        document.insert("read", read.min(check.expected_head.no));
+        Ok(Some(document))
+    }
+
     /// Returns an entry without the text of a removed chat. Drops all but the last entry of a closed room.
     pub(super) fn redact(&self, mut document: Document) -> Result<Option<Document>> {
         let entry: Entry = decode(&document)?;
-        if entry.kind != EntryKind::Closed && self.rooms.get(&entry.room()).is_none_or(|log| !log.is_open) {
+        if entry.kind != EntryKind::Closed && self.rooms.get(&entry.room()).is_none_or(|check| !check.is_open) {
             return Ok(None);
         }
         if self.removed.contains(&(entry.room(), entry.target().unwrap_or(entry.seq))) {

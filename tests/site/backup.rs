@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use image::ImageFormat;
+use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
 use crate::helpers::images::{encoded, four_colour_image, free_port, site_with_images};
 use crate::helpers::page::Page;
-use crate::helpers::page::text_of;
+use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::pausing_proxy::PausingProxy;
 use crate::helpers::person::{Answer, PASSWORD, Person};
 use crate::helpers::process::{Process, command};
@@ -78,7 +79,7 @@ fn everything(backup: &Path) -> String {
         let file = fs::File::open(backup.join(name)).unwrap();
         std::io::read_to_string(flate2::read::MultiGzDecoder::new(file)).unwrap()
     };
-    ["room.jsonl.gz", "chat.jsonl.gz", "user.jsonl.gz"].map(unpack).concat()
+    ["room.jsonl.gz", "chat.jsonl.gz", "user.jsonl.gz", "membership.jsonl.gz"].map(unpack).concat()
 }
 
 /// What people see: rooms, chats of each room from the first on, one chat by itself, cards.
@@ -346,6 +347,7 @@ async fn what_is_not_whole_or_would_do_harm_is_refused_in_words() {
     let site = Site::start().await;
     let person = site.person("gildong").await;
     let room = person.make_room("room").await;
+    person.open(&room).await;
     person.say(&room, "kept").await;
     let backup = var.join("backup");
     run(on(&site.database, &var), ["backup", text(&backup)]).await.assert_right();
@@ -371,15 +373,15 @@ async fn what_is_not_whole_or_would_do_harm_is_refused_in_words() {
         fs::write(backup.join(name), is).unwrap();
         was
     };
-    for name in ["chat.jsonl.gz", "user.jsonl.gz", "SHA256SUMS"] {
+    for name in ["chat.jsonl.gz", "user.jsonl.gz", "membership.jsonl.gz", "SHA256SUMS"] {
         let was = change(name, &|bytes| bytes[20] ^= 1);
         restore().await.assert_wrong(&format!("{name}: its SHA-256 differs"));
         fs::write(backup.join(name), was).unwrap();
     }
     let was = change("manifest.json", &|bytes| {
-        *bytes = String::from_utf8_lossy(bytes).replace("\"format\": 1", "\"format\": 2").into_bytes();
+        *bytes = String::from_utf8_lossy(bytes).replace("\"format\": 2", "\"format\": 3").into_bytes();
     });
-    restore().await.assert_wrong("it has format 2");
+    restore().await.assert_wrong("it has format 3");
     fs::write(backup.join("manifest.json"), "{}").unwrap();
     restore().await.assert_wrong("manifest.json: missing field");
     fs::remove_file(backup.join("manifest.json")).unwrap();
@@ -435,4 +437,172 @@ async fn a_restore_that_was_killed_or_failed_leaves_no_site_and_is_done_anew() {
     let person = restored.visitor();
     assert_eq!(person.sign_in("gildong", PASSWORD).await.status, 303);
     assert_eq!(person.open(&room).await.texts(), ["kept"]);
+}
+
+async fn make_closed_room(owner: &Person, name: &str, members: &[&Person]) -> String {
+    let room = owner.post("/room", &[("name", name), ("kind", "closed")]).await.location.unwrap();
+    for member in members {
+        add(owner, &room, member).await;
+    }
+    room
+}
+
+async fn add(owner: &Person, room: &str, member: &Person) {
+    assert_eq!(owner.post(&format!("{room}/member"), &[("user", &id(member).await)]).await.status, 303);
+}
+
+async fn read(person: &Person, room: &str, field: (&str, &str)) {
+    assert_eq!(person.post(&format!("{room}/reading"), &[("_method", "put"), field]).await.status, 303);
+}
+
+/// What a room keeps for a member: position and level, beside the log.
+async fn kept(person: &Person, room: &str) -> String {
+    let list = person.get("/room").await.body;
+    let unread = format!("#unread-{}", room.strip_prefix("/room/").unwrap());
+    let position = ["data-count", "data-read", "data-rev"].map(|name| attribute_of(&list, &unread, name).unwrap());
+    let members = person.get(&format!("{room}/member")).await.body;
+    let level = attribute_of(&members, "#level [name=level][checked]", "value").unwrap();
+    let page = person.open(room).await;
+    format!("{room} {position:?} {level} {:?} {:?}", page.chats, page.events)
+}
+
+/// Changes the manifest of a backup and corrects all checksums.
+fn reseal(backup: &Path, change: impl FnOnce(&mut serde_json::Value)) {
+    let sum = |bytes: &[u8]| -> String { Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect() };
+    let sums = fs::read_to_string(backup.join("SHA256SUMS")).unwrap();
+    let names = sums.lines().map(|line| line.split_once("  ").unwrap().1);
+    let files = names.filter_map(|name| Some((name, fs::read(backup.join(name)).ok()?)));
+    let sums: String = files.map(|(name, bytes)| format!("{}  {name}\n", sum(&bytes))).collect();
+    let mut manifest = serde_json::from_slice(&fs::read(backup.join("manifest.json")).unwrap()).unwrap();
+    change(&mut manifest);
+    manifest["sha256sums"] = sum(sums.as_bytes()).into();
+    fs::write(backup.join("SHA256SUMS"), sums).unwrap();
+    fs::write(backup.join("manifest.json"), manifest.to_string()).unwrap();
+}
+
+/// Adds a membership to a backup.
+fn add_to_backup(backup: &Path, room: &str, user: &str) {
+    let room = room.strip_prefix("/room/").unwrap();
+    let ids = [room, user].map(|id| id.parse::<mongodb::bson::oid::ObjectId>().unwrap());
+    let id = format!("{room}-{user}");
+    let joined = mongodb::bson::DateTime::now();
+    let row = mongodb::bson::doc! { "_id": id, "room": ids[0], "user": ids[1], "joined": joined, "by": ids[1] };
+    let line = format!("{}\n", mongodb::bson::Bson::Document(row).into_canonical_extjson());
+    let file = fs::OpenOptions::new().append(true).open(backup.join("membership.jsonl.gz")).unwrap();
+    let mut file = flate2::write::GzEncoder::new(file, flate2::Compression::default());
+    std::io::Write::write_all(&mut file, line.as_bytes()).unwrap();
+    file.finish().unwrap();
+    reseal(backup, |manifest| manifest["memberships"] = (manifest["memberships"].as_i64().unwrap() + 1).into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_find_their_rooms_and_positions_again_and_nobody_else_does() {
+    let (var, database) = (folder("backup-members"), new_database());
+    let backup = var.join("backup");
+    let site = Site::on(&database).await;
+    let names = ["owner", "friend", "guest", "stranger", "leaver"];
+    let [owner, friend, guest, stranger, leaver] = names.map(|_| site.visitor());
+    for (person, name) in [&owner, &friend, &guest, &stranger, &leaver].into_iter().zip(names) {
+        person.sign_up(name).await;
+    }
+    let club = make_closed_room(&owner, "club", &[&friend, &guest]).await;
+    let den = make_closed_room(&owner, "den", &[&friend, &guest]).await;
+    let garden = make_closed_room(&leaver, "garden", &[&friend, &guest]).await;
+    let gone = make_closed_room(&owner, "gone", &[&friend]).await;
+    let direct = owner.post("/direct", &[("with", &id(&friend).await)]).await.location.unwrap();
+    let plaza = owner.make_room("plaza").await;
+    friend.open(&plaza).await;
+    for room in [&club, &den, &garden, &direct, &plaza] {
+        let owner = if *room == garden { &leaver } else { &owner };
+        for n in 1..=5 {
+            owner.say(room, &format!("chat {n}")).await;
+        }
+    }
+    read(&friend, &club, ("no", "3")).await;
+    read(&friend, &den, ("no", "5")).await;
+    read(&friend, &plaza, ("no", "5")).await;
+    read(&friend, &plaza, ("unread", "2")).await;
+    for (room, level) in [(&club, "all"), (&direct, "none")] {
+        friend.post(&format!("{room}/membership"), &[("_method", "put"), ("level", level)]).await;
+    }
+    remove(&owner, &format!("{club}/member/{}", id(&guest).await)).await;
+    remove(&owner, &gone).await;
+    let rooms = [&club, &den, &garden, &direct, &plaza];
+    let mut before = Vec::new();
+    for room in rooms {
+        before.push(kept(&friend, room).await);
+    }
+
+    // All logs are read by now, and no membership.
+    let pausing_proxy = PausingProxy::in_front_of(&database, ["firstBatch", ".user"]).await;
+    let save = run(on(&pausing_proxy.database, &var), ["backup", text(&backup)]);
+    let meanwhile = async {
+        pausing_proxy.wait_until_paused().await;
+        assert_eq!(owner.post(&club, &[("_method", "put"), ("kind", "open")]).await.status, 303);
+        stranger.open(&club).await;
+        owner.say(&den, "later").await;
+        read(&friend, &den, ("no", "6")).await;
+        remove(&owner, &format!("{den}/member/{}", id(&guest).await)).await;
+        add(&owner, &den, &stranger).await;
+        leave(&leaver).await;
+        pausing_proxy.resume();
+    };
+    let (saved, ()) = tokio::join!(save, meanwhile);
+    saved.assert_right();
+    // Two members of each closed and direct room, and one visitor.
+    assert!(saved.said.contains("memberships: 9;"), "{}", saved.said);
+
+    let there = new_database();
+    run(on(&there, &var), ["restore", text(&backup)]).await.assert_right();
+    let restored = Site::on(&there).await;
+    let people = ["owner", "friend", "guest", "stranger"].map(|name| (name, restored.visitor()));
+    for (name, person) in &people {
+        assert_eq!(person.sign_in(name, PASSWORD).await.status, 303);
+    }
+    let [owner, friend, guest, stranger] = people.map(|(_, person)| person);
+    for (room, before) in rooms.into_iter().zip(before) {
+        let before =
+            ["\\u{2068}leaver\\u{2069}", "leaver"].iter().fold(before, |text, name| text.replace(name, "deleted user"));
+        assert_eq!(kept(&friend, room).await, before);
+    }
+    for (person, room) in [(&guest, &club), (&guest, &den), (&guest, &direct), (&owner, &garden), (&owner, &gone)] {
+        assert_eq!(person.get(room).await.status, 404, "{room}");
+    }
+    for room in [&club, &den, &garden, &gone, &direct] {
+        assert_eq!(stranger.get(room).await.status, 404, "{room}");
+    }
+    // What comes after a restore is unread, although the position was further on.
+    owner.say(&den, "after the restore").await;
+    assert!(kept(&friend, &den).await.contains("[\"1\", \"5\", \"0\"]"));
+    // The oldest member follows an owner who left meanwhile, and the set of people still has one room.
+    assert_eq!(friend.get_json(&garden).await.json()["room"]["owner"], id(&friend).await);
+    assert_eq!(friend.post("/direct", &[("with", &id(&owner).await)]).await.location, Some(direct.clone()));
+    assert_eq!(friend.open(&direct).await.texts().len(), 5);
+
+    // A backup may also have memberships of deleted rooms and accounts.
+    let friend_id = id(&friend).await;
+    add_to_backup(&backup, &gone, &friend_id);
+    add_to_backup(&backup, &club, "0123456789abcdef01234567");
+    let again = new_database();
+    run(on(&again, &var), ["restore", text(&backup)]).await.assert_right();
+    let client = mongodb::Client::with_uri_str(&again).await.unwrap().default_database().unwrap();
+    let rows = client.collection::<mongodb::bson::Document>("membership");
+    assert_eq!(rows.count_documents(mongodb::bson::doc! {}).await.unwrap(), 9);
+    add_to_backup(&backup, &club, &friend_id);
+    run(on(&new_database(), &var), ["restore", text(&backup)]).await.assert_wrong("occurs twice");
+
+    // Format 1 has no memberships.
+    fs::remove_file(backup.join("membership.jsonl.gz")).unwrap();
+    reseal(&backup, |manifest| {
+        manifest.as_object_mut().unwrap().remove("memberships").unwrap();
+        manifest["format"] = 1.into();
+    });
+    let old = new_database();
+    run(on(&old, &var), ["restore", text(&backup)]).await.assert_right();
+    let restored = Site::on(&old).await;
+    let friend = restored.visitor();
+    assert_eq!(friend.sign_in("friend", PASSWORD).await.status, 303);
+    assert_eq!(friend.open(&plaza).await.texts().len(), 5);
+    assert!(friend.get("/room").await.body.contains("data-count=\"0\""));
+    assert_eq!(friend.get(&club).await.status, 404);
 }

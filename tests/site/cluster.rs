@@ -2,6 +2,7 @@
 
 use sarangbang::store::Lease;
 
+use crate::helpers::database_proxy::DatabaseProxy;
 use crate::helpers::images::{encoded, four_colour_image, free_port};
 use crate::helpers::page::Page;
 use crate::helpers::pausing_proxy::PausingProxy;
@@ -432,4 +433,67 @@ async fn nginx_as_in_the_sample_stops_a_flood_and_passes_ordinary_use_and_addres
     assert_eq!(long.send().await.unwrap().status(), 400);
     let allowed = client_at([127, 0, 0, 9]).get(format!("{}/alive", nginx.address)).header("X-Long", "x".repeat(8_000));
     assert_eq!(allowed.send().await.unwrap().status(), 200);
+}
+
+/// Posts a form at a site that is killed while its database waits for one request.
+async fn post_and_kill(site: Process, proxy: &DatabaseProxy, person: Person, path: &str, form: &[(&str, &str)]) {
+    let person = person.at(&site.address);
+    tokio::select! {
+        answer = person.post(path, form) => panic!("{}: {}", answer.status, answer.body),
+        () = proxy.wait_until_held() => {}
+    }
+    site.signal("KILL");
+    site.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_membership_and_its_entry_exist_both_or_not_at_all_after_a_crash() {
+    let database = new_database();
+    let proxy = DatabaseProxy::in_front_of(&database).await;
+    let site = start("membership", &proxy.database).await;
+    let people = ["owner", "kept", "removed", "added"].map(|name| (name, Person::new(&site.address)));
+    for (name, person) in &people {
+        person.sign_up(name).await;
+    }
+    let [owner, kept, removed, added] = people.map(|(_, person)| person);
+    let mut ids = Vec::new();
+    for person in [&kept, &removed, &added] {
+        ids.push(person.get_json("/user/me").await.json()["id"].as_str().unwrap().to_owned());
+    }
+    let made = owner.post("/room", &[("name", "club"), ("kind", "closed")]).await;
+    let room = made.location.unwrap();
+    let members = format!("{room}/member");
+    let both = [("user", ids[0].as_str()), ("user", ids[1].as_str())];
+    assert_eq!(owner.post(&members, &both).await.status, 303);
+    let cookie = owner.cookie().unwrap();
+    let owner_at = |site: &Process| Person::with_cookie(&site.address, cookie.clone());
+
+    // The job of the first removal is not stored.
+    proxy.hold_request("quiet");
+    let removal = [("_method", "delete")];
+    post_and_kill(site, &proxy, owner, &format!("{members}/{}", ids[0]), &removal).await;
+    // The membership is deleted, and the entry is not stored.
+    let site = start("membership", &proxy.database).await;
+    let owner = owner_at(&site);
+    proxy.hold_request("place");
+    post_and_kill(site, &proxy, owner, &format!("{members}/{}", ids[1]), &removal).await;
+    // The membership is stored, and the entry is not.
+    let site = start("membership", &proxy.database).await;
+    let owner = owner_at(&site);
+    proxy.hold_request("place");
+    post_and_kill(site, &proxy, owner, &members, &[("user", ids[2].as_str())]).await;
+
+    let site = start("membership", &database).await;
+    let owner = owner_at(&site);
+    let [kept, removed, added] = [kept, removed, added].map(|person| person.at(&site.address));
+    let log = eventually("both entries", || async {
+        let log = owner.get_json(&format!("{room}/chat?since=2")).await;
+        (log.status == 200).then(|| log.json()["events"].as_array().unwrap().clone()).filter(|log| log.len() == 2)
+    })
+    .await;
+    let mut log: Vec<_> = log.iter().map(|event| (event["kind"].as_str(), event["user"].as_str())).collect();
+    log.sort_unstable();
+    assert_eq!(log, [(Some("joined"), Some(ids[2].as_str())), (Some("left"), Some(ids[1].as_str()))]);
+    let statuses = [kept.get(&room).await.status, removed.get(&room).await.status, added.get(&room).await.status];
+    assert_eq!(statuses, [200, 404, 200]);
 }

@@ -261,3 +261,43 @@ async fn a_room_is_closed_to_others_and_opened_again() {
     assert_eq!(other.open(&room).await.texts(), Vec::<&str>::new());
     assert!(other.get("/room").await.body.contains("plaza"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_account_leaves_all_its_rooms() {
+    let site = Site::start().await;
+    let _admin = site.person("admin").await;
+    let (leaver, heir, member) = (site.person("leaver").await, site.person("heir").await, site.person("member").await);
+    let [leaver_id, heir_id, member_id] = [id_of(&leaver).await, id_of(&heir).await, id_of(&member).await];
+    let (own, alone) = (make_closed_room(&leaver, "own").await, make_closed_room(&leaver, "alone").await);
+    let foreign = make_closed_room(&heir, "foreign").await;
+    for (owner, room, user) in [(&leaver, &own, &heir_id), (&leaver, &own, &member_id), (&heir, &foreign, &leaver_id)] {
+        assert_eq!(add(owner, room, user).await.status, 303);
+    }
+    let plaza = heir.make_room("plaza").await;
+    leaver.open(&plaza).await;
+    let deleted = leaver.post("/user/me", &[("_method", "delete"), ("userPassword", PASSWORD)]).await;
+    assert_eq!(deleted.status, 303, "{}", deleted.body);
+
+    let own_room = heir.get_json(&own).await.json();
+    assert_eq!(own_room["room"]["owner"], heir_id, "the oldest member");
+    assert_eq!(add(&heir, &own, &leaver_id).await.status, 422);
+    let mut remaining = members(&heir, &own).await;
+    remaining.sort_unstable();
+    let mut expected = [heir_id.as_str(), &member_id];
+    expected.sort_unstable();
+    assert_eq!(remaining, expected);
+    assert_eq!(members(&heir, &foreign).await, [heir_id.as_str()]);
+    for room in [&own, &foreign] {
+        let log = heir.get_json(&format!("{room}/chat?since=0")).await.json();
+        let last = log["events"].as_array().unwrap().last().unwrap().clone();
+        assert_eq!((last["kind"].as_str(), last["user"].as_str()), (Some("left"), Some(leaver_id.as_str())));
+    }
+    let client = mongodb::Client::with_uri_str(&site.database).await.unwrap().default_database().unwrap();
+    let user: mongodb::bson::oid::ObjectId = leaver_id.parse().unwrap();
+    let rows = client.collection::<mongodb::bson::Document>("membership");
+    assert_eq!(rows.count_documents(mongodb::bson::doc! { "user": user }).await.unwrap(), 0);
+    let alone: mongodb::bson::oid::ObjectId = alone.strip_prefix("/room/").unwrap().parse().unwrap();
+    let rooms = client.collection::<mongodb::bson::Document>("room");
+    let closed = rooms.find_one(mongodb::bson::doc! { "_id": alone }).await.unwrap().unwrap();
+    assert!(!closed.get_bool("open").unwrap(), "nobody is left");
+}

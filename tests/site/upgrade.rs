@@ -8,6 +8,7 @@ use mongodb::bson::{Document, doc};
 use reqwest::header::HeaderValue;
 use sarangbang::process::Engine;
 
+use crate::helpers::page::attribute_of;
 use crate::helpers::person::Person;
 use crate::helpers::process::Process;
 use crate::helpers::site::{Site, folder, new_database};
@@ -40,10 +41,23 @@ async fn a_data_folder_of_version_0_1_0_is_read_as_before() {
     let again = returning.try_say(ROOM, "chat 5", "n5").await;
     assert_eq!((again.status, again.json()["seq"].as_i64()), (200, Some(5)), "the nonce is known");
     assert_eq!(returning.say(ROOM, "after the upgrade").await["no"], 6);
-    assert_eq!(returning.get_json("/user/me").await.json()["admin"], true);
+    let own = returning.get_json("/user/me").await.json();
+    assert_eq!((own["admin"].as_bool(), &own["id"]), (Some(true), &room["room"]["owner"]));
+    assert_eq!(room["room"]["kind"], "open");
 
     let friend = Person::new(&site.address);
     assert_eq!(friend.sign_in("younghee", "correct horse").await.status, 303);
+    let unread = async || {
+        let list = friend.get("/room").await.body;
+        assert!(list.contains(&format!("href=\"{ROOM}\"")), "{list}");
+        attribute_of(&list, &format!("#unread-{}", ROOM.strip_prefix("/room/").unwrap()), "data-count")
+    };
+    assert!(unread().await.is_none_or(|count| count == "0"), "nobody has unread chats");
+    friend.open(ROOM).await;
+    assert_eq!(unread().await.as_deref(), Some("0"));
+    let direct = friend.post("/direct", &[("with", own["id"].as_str().unwrap())]).await.location.unwrap();
+    friend.say(&direct, "hello").await;
+    assert_eq!(returning.open(&direct).await.texts(), ["hello"]);
     assert!(friend.get(ROOM).await.body.contains("홍길동"));
     let freed = friend.make_room("closed").await;
     assert_ne!(freed, CLOSED, "the name of the closed room is free");
