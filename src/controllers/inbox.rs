@@ -1,6 +1,7 @@
 //! The inbox of the current user.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use rocket::http::uri::fmt::{Ignorable, Query};
 use rocket::{FromForm, Route, get, put, routes};
@@ -60,10 +61,11 @@ async fn items(ctx: &RequestContext<'_>, user: &CurrentUser, entries: &[InboxEnt
     let mut rooms = HashMap::new();
     let mut items = Vec::with_capacity(entries.len());
     for entry in entries {
-        if !rooms.contains_key(&entry.room) {
-            rooms.insert(entry.room, visible_room(ctx, user, entry.room).await?);
-        }
-        let room = rooms.get(&entry.room).and_then(Option::as_ref);
+        let room = match rooms.entry(entry.room) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(visible_room(ctx, user, entry.room).await?),
+        };
+        let room = room.as_ref();
         let chat = match (room, entry.seq) {
             (Some((room, _)), Some(seq)) => found(room.log(&ctx.db).chat(seq).await)?,
             _ => None,
