@@ -62,6 +62,13 @@ impl Clients {
         }
     }
 
+    /// Shows a room to all users.
+    pub async fn visit(&mut self, room: &str) {
+        for user in &mut self.users {
+            assert_eq!(user.get(room).await.status, 200);
+        }
+    }
+
     /// Opens a connection of the first user.
     pub async fn connect(&self) -> Http {
         self.users[0].reconnect(self.port).await

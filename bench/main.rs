@@ -4,7 +4,7 @@
 //! and runs three times; the median counts.
 //!
 //! `bin/bench SCENARIO…` runs some of the scenarios: `fan-out throughput idle page history acks sign-ins reconnect start
-//! rooms`. `hour` runs only when named (`hour=SECONDS`). `runs=N` sets the number of runs.
+//! rooms unread`. `hour` runs only when named (`hour=SECONDS`). `runs=N` sets the number of runs.
 
 #![allow(clippy::unwrap_used, clippy::missing_docs_in_private_items, reason = "a failed measurement must stop")]
 
@@ -23,7 +23,7 @@ const PAGES: [Stack; 2] = [Stack::Site, Stack::Express];
 const SITE: [Stack; 1] = [Stack::Site];
 
 /// The scenarios, each with the stacks that support it.
-const SCENARIOS: [(&str, &[Stack]); 11] = [
+const SCENARIOS: [(&str, &[Stack]); 12] = [
     ("fan-out", &ALL),
     ("throughput", &ALL),
     ("idle", &ALL),
@@ -34,6 +34,7 @@ const SCENARIOS: [(&str, &[Stack]); 11] = [
     ("reconnect", &SITE),
     ("start", &PAGES),
     ("rooms", &SITE),
+    ("unread", &SITE),
     ("hour", &SITE),
 ];
 
@@ -72,6 +73,7 @@ async fn run_once(scenario: &str, stack: Stack, seconds: u64) -> Vec<Figure> {
         "reconnect" => scenarios::reconnect(engine).await,
         "start" => scenarios::start(stack, engine).await,
         "rooms" => scenarios::rooms(engine).await,
+        "unread" => scenarios::unread(engine).await,
         "hour" => scenarios::hour(engine, seconds).await,
         _ => unreachable!("every scenario has an arm"),
     }

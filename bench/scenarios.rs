@@ -106,6 +106,26 @@ pub async fn fan_out(stack: Stack, engine: &Engine) -> Vec<Figure> {
     ]
 }
 
+/// Measures what a chat costs that 5,000 sockets elsewhere are told the count of.
+pub async fn unread(engine: &Engine) -> Vec<Figure> {
+    let mut fixture = Fixture::new(Stack::Site, engine).await;
+    let busy = fixture.clients.create_room("분주한 방").await;
+    fixture.clients.visit(&busy).await;
+    let fixture = Rc::new(fixture);
+    let readers = fixture.readers(5_000).await;
+    let rooms = [busy];
+    post_at_rate(&fixture, &rooms, &readers, 10, Duration::from_secs(3)).await;
+    let (rate, time) = (10, Duration::from_secs(20));
+    let cpu = fixture.server.cpu_seconds();
+    let acknowledged = post_at_rate(&fixture, &rooms, &readers, rate, time).await;
+    let cpu = fixture.server.cpu_seconds() - cpu;
+    let chats = f64::from(rate) * time.as_secs_f64();
+    vec![
+        figure("10 chats/s, 5,000 sockets elsewhere are told the count: CPU per chat", cpu * 1_000.0 / chats, "ms"),
+        figure("— chat acknowledged, p99", acknowledged.quantile(0.99), "ms"),
+    ]
+}
+
 /// Finds the highest rate of chats with 200 sockets and acceptable latencies.
 pub async fn throughput(stack: Stack, engine: &Engine) -> Vec<Figure> {
     let fixture = Rc::new(Fixture::new(stack, engine).await);

@@ -42,6 +42,8 @@ struct RoomForm {
     /// Makes a repeated request create one room.
     nonce: Optional<Nonce>,
     kind: Optional<RoomKind>,
+    /// The first members of a closed room beside its owner.
+    user: Vec<UserId>,
 }
 
 /// Absent fields do not change.
@@ -307,11 +309,17 @@ async fn create_room(
     user: &CurrentUser,
     ctx: &RequestContext<'_>,
 ) -> Result<(models::Room, Status)> {
-    let RoomForm { name, topic: Optional(topic), nonce: Optional(nonce), kind: Optional(kind) } = form.value()?;
+    let RoomForm { name, topic: Optional(topic), nonce: Optional(nonce), kind: Optional(kind), user: users } =
+        form.value()?;
     let topic = topic.clone().unwrap_or_default();
+    models::Room::ensure_can_be_added(&ctx.db, kind.unwrap_or_default(), users).await?;
     let new = NewRoom { name: name.clone(), topic, kind: kind.unwrap_or_default() };
     match user.create_room_once(&ctx.db, new, nonce.as_ref()).await? {
         Created::New(room) => {
+            if !users.is_empty() {
+                room.add_members(&ctx.db, user, users).await?;
+                ctx.hub.memberships_changed(users).await;
+            }
             ctx.hub.room_changed(room.id);
             Ok((room, Status::Created))
         }

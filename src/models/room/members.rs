@@ -139,6 +139,21 @@ impl Room {
         }
     }
 
+    /// Fails with `user: People` if a new room of a kind cannot have these people as its first members.
+    pub(crate) async fn ensure_can_be_added(db: &Database, kind: RoomKind, users: &[UserId]) -> Result<()> {
+        if users.is_empty() {
+            return Ok(());
+        }
+        if users.len() > MAX_ADDED {
+            return Err(Error::field("user", FieldError::TooManyPeople(MAX_ADDED)));
+        }
+        let known = User::find_all(db, users).await?;
+        if kind != RoomKind::Closed || users.iter().any(|user| !known.contains_key(user)) {
+            return Err(Error::field("user", FieldError::People));
+        }
+        Membership::ensure_place(db, users, "user").await
+    }
+
     /// Adds members to a closed room. Those who are members already stay so.
     /// Fails with `Forbidden` for other kinds of rooms, `user: People` for unknown users, `user: RoomFull`.
     pub(crate) async fn add_members(&self, db: &Arc<Database>, by: &User, users: &[UserId]) -> Result<()> {
