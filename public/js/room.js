@@ -271,5 +271,6 @@ const at = Number(new URLSearchParams(location.search).get("at"));
 if (position) {
   if (!scroll.show(position.no, position.top) && !(await (await loadJumps()).show(position.no, position.top))) goToEnd();
 } else if (location.hash) await showLinked();
+else if (byId("unread-line")) byId("unread-line").scrollIntoView();
 else if (at) scroll.show(at) || scroll.scrollToEnd();
 else if (unread.summary) (await loadJumps()).offerUnread();

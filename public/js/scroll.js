@@ -26,7 +26,7 @@ export class ScrollManager {
     this.#isAtEnd = isAtEnd && !hasNewer();
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     // The view stays at the end when the log or the room for it changes its size.
-    const resized = new ResizeObserver(() => (this.#isAtEnd ? this.scrollToEnd() : this.#updateLink()));
+    const resized = new ResizeObserver(() => (this.#isAtEnd ? this.scrollToEnd() : this.#resized()));
     resized.observe(scroller);
     resized.observe(feed);
     document.addEventListener("visibilitychange", () => !document.hidden && this.#isAtEnd && this.#reachedEnd());
@@ -117,6 +117,12 @@ export class ScrollManager {
     this.#top = scrollTop;
     this.#isAtEnd = isNearEnd || (this.#isAtEnd && !hasGoneUp);
     if (this.#isAtEnd) this.#reachedEnd();
+    else this.#updateLink();
+  }
+
+  /** A log that fits into the view is read without being scrolled. */
+  #resized() {
+    if (this.#toEnd < 1 && !hasNewer()) this.#scrolled();
     else this.#updateLink();
   }
 
