@@ -7,6 +7,7 @@
 //! chat.jsonl.gz
 //! user.jsonl.gz
 //! membership.jsonl.gz
+//! inbox.jsonl.gz
 //! image/          the picture files
 //! ```
 //!
@@ -19,6 +20,8 @@
 //! It reads memberships after the logs: whoever has left does not come back. Whoever joined a closed room after that
 //! moment is no member of it after a restore, and no position is beyond the last chat. If the owner of a closed room
 //! is no member, the oldest member becomes the owner.
+//!
+//! It reads inboxes before the last pass over the logs: no entry tells of a later chat.
 //!
 //! A restore validates the backup before it writes. No site starts on a partially restored database.
 

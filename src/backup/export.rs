@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use super::documents::{RedactedChats, StoredUser, decode};
 use crate::error::Error;
+use crate::models::inbox::InboxEntry;
 use crate::models::room::log::Entry;
 use crate::models::room::membership::Membership;
 use crate::models::room::{Head, Room, RoomKind};
@@ -24,6 +25,8 @@ use crate::store::{Database, RestoreMarker, StoredDocument, exponential_search};
 /// Entries per query: about 8 MB of text at most.
 const ENTRIES_PER_QUERY: i64 = 500;
 const ROOMS_PER_QUERY: i64 = 100;
+/// Of one inbox.
+const NEWS_PER_QUERY: i64 = 200;
 /// The longest outage of the database: an engine restarts in this time.
 const MAX_OUTAGE: Duration = Duration::from_secs(60);
 const RETRY_DELAY: Duration = Duration::from_millis(500);
@@ -101,6 +104,25 @@ pub(super) async fn memberships(
         }
     }
     Ok(saved)
+}
+
+/// Passes the inboxes of some users to `write`, the entries of each in order.
+pub(super) async fn inboxes(
+    db: &Database,
+    users: &[UserId],
+    mut write: impl FnMut(Vec<Document>) -> Result<()>,
+) -> Result<()> {
+    let mut no = 0;
+    loop {
+        let window = doc! { "user": { "$in": users }, "no": { "$gt": no, "$lte": no + NEWS_PER_QUERY } };
+        let mut entries = find::<InboxEntry>(db, window).await?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        entries.sort_by_key(|entry| entry.get_i64("no").unwrap_or_default());
+        write(entries)?;
+        no += NEWS_PER_QUERY;
+    }
 }
 
 impl RoomExport {

@@ -16,6 +16,8 @@ pub(super) const CHATS: &str = "chat.jsonl.gz";
 pub(super) const USERS: &str = "user.jsonl.gz";
 /// Missing in format 1.
 pub(super) const MEMBERSHIPS: &str = "membership.jsonl.gz";
+/// Missing in format 1.
+pub(super) const INBOXES: &str = "inbox.jsonl.gz";
 
 /// Converts a path on the image server to a path in the folder.
 pub(super) fn relative_path(picture: &str) -> &str {
@@ -29,7 +31,7 @@ pub(super) fn picture_name(path: &str) -> Option<PictureName> {
 
 /// Checks a name from `SHA256SUMS`. No known name leads out of the folder.
 pub(super) fn is_known_file(name: &str) -> bool {
-    [ROOMS, CHATS, USERS, MEMBERSHIPS].contains(&name) || picture_name(name).is_some()
+    [ROOMS, CHATS, USERS, MEMBERSHIPS, INBOXES].contains(&name) || picture_name(name).is_some()
 }
 
 pub(super) fn checksum(path: &Path) -> Result<String> {

@@ -6,6 +6,7 @@ use tokio::task::JoinHandle;
 
 use super::documents::decode;
 use super::export::DATABASE_ERROR;
+use crate::models::inbox::InboxEntry;
 use crate::models::room::log::Entry;
 use crate::models::room::membership::Membership;
 use crate::models::room::{NameReservation, Room};
@@ -43,6 +44,7 @@ impl Import {
         if RestoreMarker::exists(db).await.map_err(Error::msg)? {
             // Deletes documents rather than collections: on the engine no user can sign in after a drop.
             delete_all::<User>(db).await?;
+            delete_all::<InboxEntry>(db).await?;
             delete_all::<Membership>(db).await?;
             delete_all::<NameReservation>(db).await?;
             delete_all::<Room>(db).await?;
@@ -51,7 +53,8 @@ impl Import {
             let is_empty = is_empty::<User>(db).await?
                 && is_empty::<Room>(db).await?
                 && is_empty::<Entry>(db).await?
-                && is_empty::<Membership>(db).await?;
+                && is_empty::<Membership>(db).await?
+                && is_empty::<InboxEntry>(db).await?;
             if !is_empty {
                 bail!("Cannot restore into this database: it is not empty. Use an empty database.");
             }
@@ -76,6 +79,10 @@ impl Import {
 
     pub(super) async fn insert_memberships(&self, memberships: Vec<Document>) -> Result<u64> {
         insert::<Membership>(&self.db, memberships).await
+    }
+
+    pub(super) async fn insert_inbox_entries(&self, entries: Vec<Document>) -> Result<u64> {
+        insert::<InboxEntry>(&self.db, entries).await
     }
 
     /// Inserts rooms and reserves the names of open ones and the people of direct ones.

@@ -13,7 +13,7 @@ use crate::file::write_atomically;
 
 /// The version of the format. A higher version is not readable.
 ///
-/// Format 2 has memberships and kinds of rooms. Version 0.1, which reads format 1, would open closed rooms to all.
+/// Format 2 has memberships, inboxes and kinds of rooms. Version 0.1, which reads format 1, would open closed rooms to all.
 pub(super) const FORMAT: u32 = 2;
 const FILE: &str = "manifest.json";
 
@@ -40,6 +40,9 @@ pub(super) struct BackupCounts {
     pub(super) entries: u64,
     #[serde(default)]
     pub(super) memberships: u64,
+    /// Entries of inboxes.
+    #[serde(default)]
+    pub(super) news: u64,
 }
 
 impl Manifest {
@@ -75,8 +78,11 @@ impl Manifest {
 
 impl Display for Manifest {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let BackupCounts { users, rooms, entries, memberships } = self.counts;
-        write!(out, "Users: {users}; rooms: {rooms}; log entries: {entries}; memberships: {memberships}; ")?;
+        let BackupCounts { users, rooms, entries, memberships, news } = self.counts;
+        write!(
+            out,
+            "Users: {users}; rooms: {rooms}; log entries: {entries}; memberships: {memberships}; inbox entries: {news}; "
+        )?;
         write!(out, "pictures: {}.", self.pictures)
     }
 }

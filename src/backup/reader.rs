@@ -9,7 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::files::{CHECKSUMS, IMAGES, MEMBERSHIPS, checksum, hex, is_known_file, relative_path};
+use super::files::{CHECKSUMS, IMAGES, checksum, hex, is_known_file, relative_path};
 use super::manifest::Manifest;
 use crate::picture_path::PicturePath;
 
@@ -67,9 +67,9 @@ impl Backup {
         }))
     }
 
-    /// Returns the memberships in order. A backup of format 1 has none.
-    pub(super) fn memberships(&self) -> Result<impl Iterator<Item = Result<Document>>> {
-        let documents = self.names.contains(MEMBERSHIPS).then(|| self.documents(MEMBERSHIPS)).transpose()?;
+    /// Returns the documents of a file that a backup of format 1 does not have.
+    pub(super) fn new_documents(&self, name: &str) -> Result<impl Iterator<Item = Result<Document>>> {
+        let documents = self.names.contains(name).then(|| self.documents(name)).transpose()?;
         Ok(documents.into_iter().flatten())
     }
 

@@ -3,7 +3,7 @@ use std::iter;
 use anyhow::Result;
 use bson::Document;
 
-use super::files::{CHATS, ROOMS, USERS};
+use super::files::{CHATS, INBOXES, MEMBERSHIPS, ROOMS, USERS};
 use super::import::Import;
 use super::pictures::Pictures;
 use super::progress::Progress;
@@ -17,7 +17,8 @@ const BATCH: usize = 500;
 pub(super) async fn restore(url: &str, pictures: &Pictures, backup: &Backup, validator: &Validator) -> Result<()> {
     let import = Import::begin(url).await?;
     let mut progress = Progress::new("users", backup.manifest.counts.users);
-    for users in batches(backup.documents(USERS)?) {
+    let users = backup.documents(USERS)?.map(|user| user.and_then(|user| validator.with_inbox_position(user)));
+    for users in batches(users) {
         progress.add(import.insert_users(users?).await?);
     }
     progress.finish();
@@ -38,11 +39,18 @@ pub(super) async fn restore(url: &str, pictures: &Pictures, backup: &Backup, val
     progress.finish();
 
     let mut progress = Progress::new("memberships", backup.manifest.counts.memberships);
-    let memberships = backup
-        .memberships()?
-        .filter_map(|membership| membership.and_then(|membership| validator.admit(membership)).transpose());
+    let memberships = backup.new_documents(MEMBERSHIPS)?;
+    let memberships = memberships.filter_map(|row| row.and_then(|row| validator.admit(row)).transpose());
     for memberships in batches(memberships) {
         progress.add(import.insert_memberships(memberships?).await?);
+    }
+    progress.finish();
+
+    let mut progress = Progress::new("inbox entries", backup.manifest.counts.news);
+    let news = backup.new_documents(INBOXES)?;
+    let news = news.filter_map(|entry| entry.and_then(|entry| validator.admit_news(entry)).transpose());
+    for news in batches(news) {
+        progress.add(import.insert_inbox_entries(news?).await?);
     }
     progress.finish();
 

@@ -5,7 +5,7 @@ use bson::DateTime;
 
 use super::documents::StoredUser;
 use super::export::{self, RoomExport};
-use super::files::{CHATS, MEMBERSHIPS, ROOMS, USERS};
+use super::files::{CHATS, INBOXES, MEMBERSHIPS, ROOMS, USERS};
 use super::manifest::{BackupCounts, Manifest};
 use super::pictures::Pictures;
 use super::progress::Progress;
@@ -14,13 +14,14 @@ use super::writer::{BackupWriter, DocumentFile};
 use crate::store::Database;
 
 const USERS_PER_BATCH: usize = 100;
-/// Users whose memberships are read at once: each is in 2,000 rooms at most.
+/// Users whose memberships or inboxes are read at once: each is in 2,000 rooms at most.
 const MEMBERS_PER_BATCH: usize = 10;
 
 /// What is saved of rooms and logs.
 struct SavedLogs {
     rooms: Vec<RoomExport>,
     entries: u64,
+    news: u64,
     /// When all logs had been read.
     moment: DateTime,
 }
@@ -29,9 +30,9 @@ pub(super) async fn save(url: &str, pictures: &Pictures, mut writer: BackupWrite
     let db = export::open(url).await?;
     let logs = save_logs(&db, &mut writer).await?;
     let memberships = save_memberships(&db, &logs, &mut writer).await?;
-    let SavedLogs { rooms, entries, .. } = logs;
+    let SavedLogs { rooms, entries, news, .. } = logs;
     let users = save_users(&db, pictures, &mut writer).await?;
-    let backup = writer.finish(BackupCounts { users, rooms: rooms.len() as u64, entries, memberships })?;
+    let backup = writer.finish(BackupCounts { users, rooms: rooms.len() as u64, entries, memberships, news })?;
     validate(&backup)?;
     backup.publish()
 }
@@ -43,6 +44,7 @@ async fn save_logs(db: &Database, writer: &mut BackupWriter) -> Result<SavedLogs
     for room in &mut rooms {
         save_entries(db, room, &mut file, &mut progress).await?;
     }
+    let news = save_inboxes(db, writer).await?;
     // The first pass may take long. Later passes take moments, and repeat while a name has moved between two rooms.
     loop {
         for room in &mut rooms {
@@ -64,7 +66,7 @@ async fn save_logs(db: &Database, writer: &mut BackupWriter) -> Result<SavedLogs
     }
     writer.finish_file(file)?;
     progress.finish();
-    Ok(SavedLogs { rooms, entries, moment })
+    Ok(SavedLogs { rooms, entries, news, moment })
 }
 
 async fn save_entries(
@@ -78,6 +80,21 @@ async fn save_entries(
         entries.into_iter().try_for_each(|entry| file.add(entry))
     })
     .await
+}
+
+/// Saves the inboxes of all users. Returns the number of their entries.
+async fn save_inboxes(db: &Database, writer: &mut BackupWriter) -> Result<u64> {
+    let users = export::all_user_ids(db).await?;
+    let (mut file, mut progress) = (writer.documents(INBOXES)?, Progress::new("inbox entries", users.len() as u64));
+    for users in users.chunks(MEMBERS_PER_BATCH) {
+        let write = |entries: Vec<_>| {
+            progress.add(entries.len() as u64);
+            entries.into_iter().try_for_each(|entry| file.add(entry))
+        };
+        export::inboxes(db, users, write).await?;
+    }
+    writer.finish_file(file)?;
+    Ok(progress.finish())
 }
 
 /// Saves the memberships in the saved rooms. Returns their number.

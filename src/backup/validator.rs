@@ -4,15 +4,16 @@ use anyhow::{Result, anyhow, bail};
 use bson::{DateTime, Document};
 
 use super::documents::{RedactedChats, StoredUser, decode};
-use super::files::{CHATS, ROOMS, USERS};
+use super::files::{CHATS, INBOXES, MEMBERSHIPS, ROOMS, USERS};
 use super::manifest::BackupCounts;
 use super::reader::Backup;
+use crate::models::inbox::InboxEntry;
 use crate::models::room::log::{Entry, EntryKind};
 use crate::models::room::membership::Membership;
 use crate::models::room::{Head, Room, RoomKind};
-use crate::models::{RoomId, UserId};
+use crate::models::{RoomId, User, UserId};
 
-/// Checks the documents of a backup: rooms, then entries, then users, then memberships.
+/// Checks the documents of a backup: rooms, then entries, then users, memberships and inboxes.
 #[derive(Default)]
 pub(super) struct Validator {
     rooms: HashMap<RoomId, RoomCheck>,
@@ -23,6 +24,8 @@ pub(super) struct Validator {
     has_first_user: bool,
     users: HashSet<UserId>,
     memberships: HashSet<(RoomId, UserId)>,
+    /// The last entry of each inbox.
+    inbox_heads: HashMap<UserId, i64>,
 }
 
 /// The check of one room, its log and its members.
@@ -50,9 +53,13 @@ pub(super) fn validate(backup: &Backup) -> Result<Validator> {
         validator.add_user(backup, StoredUser::new(user?)?)?;
         counts.users += 1;
     }
-    for membership in backup.memberships()? {
+    for membership in backup.new_documents(MEMBERSHIPS)? {
         validator.add_membership(&membership?)?;
         counts.memberships += 1;
+    }
+    for entry in backup.new_documents(INBOXES)? {
+        validator.add_news(&entry?)?;
+        counts.news += 1;
     }
     validator.finish()?;
     if counts != backup.manifest.counts {
@@ -129,6 +136,16 @@ impl Validator {
         Ok(())
     }
 
+    fn add_news(&mut self, document: &Document) -> Result<()> {
+        let InboxEntry { user, no, .. } = decode(document)?;
+        let head = self.inbox_heads.entry(user).or_default();
+        if no != *head + 1 {
+            bail!("Invalid backup: in the inbox of user {user} entry {no} follows entry {head}");
+        }
+        *head = no;
+        Ok(())
+    }
+
     fn finish(&self) -> Result<()> {
         for (room, check) in &self.rooms {
             let (head, expected) = (check.head, check.expected_head);
@@ -162,6 +179,22 @@ impl Validator {
         };
         document.insert("read", read.min(check.expected_head.no));
         Ok(Some(document))
+    }
+
+    /// Returns a user with a position that is not beyond the inbox.
+    pub(super) fn with_inbox_position(&self, mut document: Document) -> Result<Document> {
+        let User { id, inbox_read, .. } = decode(&document)?;
+        let head = self.inbox_heads.get(&id).copied().unwrap_or_default();
+        if inbox_read > head {
+            document.insert("inboxRead", head);
+        }
+        Ok(document)
+    }
+
+    /// Drops entries of inboxes whose account is deleted.
+    pub(super) fn admit_news(&self, document: Document) -> Result<Option<Document>> {
+        let InboxEntry { user, .. } = decode(&document)?;
+        Ok(Some(document).filter(|_| self.users.contains(&user)))
     }
 
     /// Returns an entry without the text of a removed chat. Drops all but the last entry of a closed room.

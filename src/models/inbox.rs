@@ -39,7 +39,7 @@ pub(crate) enum InboxKind {
 pub(crate) struct InboxEntry {
     #[serde(rename = "_id")]
     id: ObjectId,
-    user: UserId,
+    pub(crate) user: UserId,
     pub(crate) no: i64,
     pub(crate) kind: InboxKind,
     nonce: String,

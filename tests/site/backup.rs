@@ -79,7 +79,7 @@ fn everything(backup: &Path) -> String {
         let file = fs::File::open(backup.join(name)).unwrap();
         std::io::read_to_string(flate2::read::MultiGzDecoder::new(file)).unwrap()
     };
-    ["room.jsonl.gz", "chat.jsonl.gz", "user.jsonl.gz", "membership.jsonl.gz"].map(unpack).concat()
+    ["room.jsonl.gz", "chat.jsonl.gz", "user.jsonl.gz", "membership.jsonl.gz", "inbox.jsonl.gz"].map(unpack).concat()
 }
 
 /// What people see: rooms, chats of each room from the first on, one chat by itself, cards.
@@ -533,8 +533,12 @@ async fn members_find_their_rooms_and_positions_again_and_nobody_else_does() {
         before.push(kept(&friend, room).await);
     }
 
-    // All logs are read by now, and no membership.
-    let pausing_proxy = PausingProxy::in_front_of(&database, ["firstBatch", ".user"]).await;
+    let inbox = async |person: &Person| person.get_json("/inbox").await.json();
+    assert_eq!(friend.post("/inbox/reading", &[("_method", "put"), ("no", "2")]).await.status, 303);
+    let inbox_before = inbox(&friend).await;
+
+    // All logs and inboxes are read by now, and no membership.
+    let pausing_proxy = PausingProxy::in_front_of_second(&database, ["firstBatch", ".user"]).await;
     let save = run(on(&pausing_proxy.database, &var), ["backup", text(&backup)]);
     let meanwhile = async {
         pausing_proxy.wait_until_paused().await;
@@ -544,6 +548,8 @@ async fn members_find_their_rooms_and_positions_again_and_nobody_else_does() {
         read(&friend, &den, ("no", "6")).await;
         remove(&owner, &format!("{den}/member/{}", id(&guest).await)).await;
         add(&owner, &den, &stranger).await;
+        make_closed_room(&owner, "too late", &[&guest]).await;
+        assert_eq!(guest.post("/inbox/reading", &[("_method", "put"), ("no", "4")]).await.status, 303);
         leave(&leaver).await;
         pausing_proxy.resume();
     };
@@ -571,6 +577,13 @@ async fn members_find_their_rooms_and_positions_again_and_nobody_else_does() {
     for room in [&club, &den, &garden, &gone, &direct] {
         assert_eq!(stranger.get(room).await.status, 404, "{room}");
     }
+    let mut inbox_before = inbox_before.to_string();
+    inbox_before = inbox_before.replace("\"leaver\"", "null");
+    assert_eq!(inbox(&friend).await.to_string(), inbox_before);
+    // The inbox of the guest is shorter now than what was read of it, and what comes is unread.
+    make_closed_room(&owner, "new", &[&guest]).await;
+    let news = inbox(&guest).await;
+    assert_eq!((news["head"].as_i64(), news["entries"][0]["unread"].as_bool()), (Some(4), Some(true)));
     // What comes after a restore is unread, although the position was further on.
     owner.say(&den, "after the restore").await;
     assert!(kept(&friend, &den).await.contains("[\"1\", \"5\", \"0\"]"));
@@ -591,10 +604,12 @@ async fn members_find_their_rooms_and_positions_again_and_nobody_else_does() {
     add_to_backup(&backup, &club, &friend_id);
     run(on(&new_database(), &var), ["restore", text(&backup)]).await.assert_wrong("occurs twice");
 
-    // Format 1 has no memberships.
-    fs::remove_file(backup.join("membership.jsonl.gz")).unwrap();
+    // Format 1 has neither memberships nor inboxes.
+    for (file, count) in [("membership.jsonl.gz", "memberships"), ("inbox.jsonl.gz", "news")] {
+        fs::remove_file(backup.join(file)).unwrap();
+        reseal(&backup, |manifest| drop(manifest.as_object_mut().unwrap().remove(count).unwrap()));
+    }
     reseal(&backup, |manifest| {
-        manifest.as_object_mut().unwrap().remove("memberships").unwrap();
         manifest["format"] = 1.into();
     });
     let old = new_database();
