@@ -21,7 +21,7 @@ pub mod sessions;
 pub mod socket;
 mod suggestions;
 pub(crate) mod unread;
-mod user_rooms;
+pub(crate) mod user_rooms;
 mod weak_map;
 mod websocket;
 

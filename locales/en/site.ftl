@@ -350,3 +350,5 @@ inbox-mentioned = { $person } mentioned you in { $room }
 inbox-invited = { $person } added you to { $room }
 inbox-room-gone = { $person } wrote in a room that you can’t open any more.
 find-person-button = Search
+invite-more = Invite more people
+invite-more-hint = The people of a direct room never change. This creates a closed room with all of you.

@@ -307,3 +307,5 @@ inbox-mentioned = { $person }님이 { $room }에서 나를 멘션했어요
 inbox-invited = { $person }님이 { $room }에 나를 추가했어요
 inbox-room-gone = { $person }님이 쓴 방은 이제 볼 수 없어요.
 find-person-button = 찾기
+invite-more = 더 초대하기
+invite-more-hint = 다이렉트 메시지의 참여자는 바뀌지 않아요. 지금 참여자와 함께 비공개 방을 새로 만들어요.

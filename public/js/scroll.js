@@ -13,6 +13,8 @@ export class ScrollManager {
   #isAtEnd;
   #newBelow = 0;
   #top = 0;
+  /** The height of the view when it was last at rest. */
+  #height = 0;
 
   /**
    * `link` leads to the latest chat and shows how many are new; `unread` is told when all is read. `isAtEnd` is false for
@@ -26,7 +28,11 @@ export class ScrollManager {
     this.#isAtEnd = isAtEnd && !hasNewer();
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     // The view stays at the end when the log or the room for it changes its size.
-    const resized = new ResizeObserver(() => (this.#isAtEnd ? this.scrollToEnd() : this.#resized()));
+    const resized = new ResizeObserver(() => {
+      this.#height = scroller.clientHeight;
+      if (this.#isAtEnd) this.scrollToEnd();
+      else this.#resized();
+    });
     resized.observe(scroller);
     resized.observe(feed);
     document.addEventListener("visibilitychange", () => !document.hidden && this.#isAtEnd && this.#reachedEnd());
@@ -110,10 +116,11 @@ export class ScrollManager {
   }
 
   #scrolled() {
-    const { scrollTop } = this.#scroller;
+    const { scrollTop, clientHeight } = this.#scroller;
     const isNearEnd = this.#toEnd < END_DISTANCE && !hasNewer();
-    // The log may have shrunk since it was scrolled, before this event: only scrolling up leaves the end.
-    const hasGoneUp = scrollTop < this.#top;
+    // The log may have shrunk since it was scrolled, before this event: only scrolling up leaves the end, and not while
+    // the view changes its size, which moves it too.
+    const hasGoneUp = scrollTop < this.#top && clientHeight === this.#height;
     this.#top = scrollTop;
     this.#isAtEnd = isNearEnd || (this.#isAtEnd && !hasGoneUp);
     if (this.#isAtEnd) this.#reachedEnd();

@@ -16,6 +16,7 @@ use super::reply::Reply;
 use super::request_context::RequestContext;
 use super::shell::shell_page;
 use crate::error::{Error, FieldError, FieldErrors, Result};
+use crate::live::user_rooms::ListScope;
 use crate::models::chat::{CHATS_PER_PAGE, PageAnchor};
 use crate::models::room::membership::Membership;
 use crate::models::room::{Created, ListCursor, NewRoom, RoomChange, RoomKind, RoomListPage};
@@ -285,7 +286,12 @@ async fn rooms_page(
     }
     let is_list_fixed = listing.page != Some(1) || !page.query.is_empty();
     let page = RoomsPage { previous, next, nonce: user.room_nonce(&ctx.db), ..page };
-    let lists = ctx.hub.user_rooms(user, &listing.rooms, (None, !is_list_fixed), ctx.locale()).await?;
+    let scope = match page.query.as_str() {
+        "" if is_list_fixed => ListScope::LaterPage,
+        "" => ListScope::Latest,
+        typed => ListScope::Search(typed),
+    };
+    let lists = ctx.hub.user_rooms(user, &listing.rooms, (None, scope), ctx.locale()).await?;
     let current_user = UserView::from(&user.user);
     let shell = Shell { current_user, lists, list_cursor, is_list_fixed, page: &page };
     ctx.page("rooms/index.html.tera", &shell)

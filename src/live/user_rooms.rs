@@ -8,6 +8,7 @@ use super::unread::{Position, UserChange};
 use crate::error::Result;
 use crate::models::room::membership::Membership;
 use crate::models::room::{Level, RoomKind};
+use crate::models::values::RoomName;
 use crate::models::{Room, RoomId, User, UserId};
 use crate::views::Locale;
 use crate::views::inbox::inbox_count;
@@ -16,16 +17,37 @@ use crate::views::shell::ShellLists;
 
 /// Direct rooms beside a page.
 const LISTED_DIRECTS: usize = 30;
+const SEARCHED_DIRECTS: usize = 200;
 /// Closed rooms among the open ones.
 const LISTED_CLOSED: usize = 100;
 
+/// Which of a user's closed and direct rooms are listed beside the open ones.
+#[derive(Clone, Copy)]
+pub(crate) enum ListScope<'a> {
+    /// All that are not hidden.
+    Latest,
+    /// The page has later open rooms: only the direct rooms.
+    LaterPage,
+    /// Those whose names contain a text, also hidden ones.
+    Search(&'a str),
+}
+
+impl ListScope<'_> {
+    fn finds(self, name: &str) -> bool {
+        match self {
+            Self::Latest | Self::LaterPage => true,
+            Self::Search(typed) => RoomName::key_of(name).contains(&RoomName::key_of(typed)),
+        }
+    }
+}
+
 impl Hub {
-    /// Renders the lists of a user: some open rooms, with `has_own` the user's closed rooms among them, and the direct rooms.
+    /// Renders the lists of a user: some open rooms with the user's closed rooms among them, and the direct rooms.
     pub(crate) async fn user_rooms(
         &self,
         user: &User,
         listed: &[Arc<Room>],
-        (current, has_own): (Option<&Room>, bool),
+        (current, scope): (Option<&Room>, ListScope<'_>),
         locale: Locale,
     ) -> Result<ShellLists> {
         let memberships = Membership::of_user(&self.db, user.id).await.unwrap_or_default();
@@ -37,19 +59,22 @@ impl Hub {
             .map(|membership| membership.room)
             .collect();
         let current = current.map(|room| room.id);
-        let is_shown = |room: &Arc<Room>| !hidden.contains(&room.id) || current == Some(room.id);
+        let is_search = matches!(scope, ListScope::Search(_));
+        let is_shown = |room: &Arc<Room>| is_search || !hidden.contains(&room.id) || current == Some(room.id);
         let own = user.own_rooms(&self.db, &memberships).await.unwrap_or_default();
         let (directs, closed): (Vec<_>, Vec<_>) = own.into_iter().partition(|room| room.kind == RoomKind::Direct);
         let is_listed = |room: &Arc<Room>| listed.iter().all(|known| known.id != room.id);
         let mut rooms: Vec<Arc<Room>> = listed.iter().filter(|room| is_shown(room)).cloned().collect();
-        let listed_closed = if has_own { LISTED_CLOSED } else { 0 };
-        rooms.extend(closed.into_iter().filter(|room| is_shown(room) && is_listed(room)).take(listed_closed));
+        let listed_closed = if matches!(scope, ListScope::LaterPage) { 0 } else { LISTED_CLOSED };
+        let closed = closed.into_iter().filter(|room| scope.finds(room.name.as_str()));
+        rooms.extend(closed.filter(|room| is_shown(room) && is_listed(room)).take(listed_closed));
         let read =
             |room: &Room| memberships.iter().find(|membership| membership.room == room.id).map(|known| known.read);
         // A chat brings a hidden direct room back.
         let is_back =
             |room: &Arc<Room>| is_shown(room) || read(room).is_none_or(|read| read < room.chat_count(&self.db));
-        let directs: Vec<_> = directs.into_iter().filter(is_back).take(LISTED_DIRECTS).collect();
+        let looked_at = if is_search { SEARCHED_DIRECTS } else { LISTED_DIRECTS };
+        let directs: Vec<_> = directs.into_iter().filter(is_back).take(looked_at).collect();
 
         let (named, own_directs): (Vec<_>, Vec<_>) = rooms.into_iter().partition(|room| room.kind != RoomKind::Direct);
         let directs: Vec<_> = own_directs
@@ -60,10 +85,11 @@ impl Hub {
         let mut unread = self.unread.elements(&named, user.id, &positions, locale).await;
         unread.extend(self.unread.elements(&directs, user.id, &positions, locale).await);
         let mut items = self.list.items(&named).await;
-        if has_own {
+        if matches!(scope, ListScope::Latest) {
             items.sort_by_key(|item| std::cmp::Reverse(item.active()));
         }
-        let direct_items = self.direct_items(&directs, user.id, locale).await?;
+        let mut direct_items = self.direct_items(&directs, user.id, locale).await?;
+        direct_items.retain(|item| scope.finds(item.name()));
         let total = unread.values().filter(|unread: &&Unread| unread.count.chats > 0).count();
         Ok(ShellLists {
             rooms: room_items(&items, current, &unread, &self.views, locale)?,

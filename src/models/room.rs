@@ -93,14 +93,22 @@ impl User {
     /// Returns a room that the user may see.
     /// Fails with `NotFound` also if it is closed.
     pub async fn room(&self, db: &Database, id: RoomId) -> Result<Room> {
-        let room =
-            db.collection::<Room>().find_by_id_cached(id).await?.filter(|room| room.open).ok_or(Error::NotFound)?;
+        let Some(room) = db.collection::<Room>().find_by_id_cached(id).await?.filter(|room| room.open) else {
+            // Takes as long as for a room that the user may not see.
+            Membership::find(db, id, self.id).await?;
+            return Err(Error::NotFound);
+        };
         if room.has_ended(db) {
             // The instance that closed it was interrupted.
             room.finish_closing(db).await?;
             return Err(Error::NotFound);
         }
-        if room.is_readable(db, self.id).await? { Ok(room) } else { Err(Error::NotFound) }
+        if room.is_readable(db, self.id).await? {
+            return Ok(room);
+        }
+        // Takes as long as for a room that is not cached.
+        Room::by_id(db, id).await?;
+        Err(Error::NotFound)
     }
 
     /// Returns a room that the user may manage.

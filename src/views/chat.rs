@@ -340,7 +340,7 @@ mod tests {
         let views = Views::new(Clock::new(TimeZone::UTC)).unwrap();
         let element = |seq, tag| event(seq, 0).element(&views, Locale::from_tag(tag).unwrap()).unwrap();
         assert!(
-            element(1, "ko").contains("탈퇴한 사용자가 \u{2068}&lt;b&gt;길동\u{2069}님을 초대했습니다"),
+            element(1, "ko").contains("탈퇴한 사용자가 \u{2068}&lt;b&gt;길동\u{2069}님을 추가했어요"),
             "{}",
             element(1, "ko")
         );

@@ -50,8 +50,8 @@ async fn every_form_of_a_signed_in_page_names_its_reader() {
         ))
         .await;
     let mut actions = Vec::new();
-    for path in ["/room".into(), room.clone(), format!("{room}?before=2"), format!("{room}/chat/1"), "/user/me".into()]
-    {
+    let in_room = ["", "?before=2", "/chat/1", "/member"].map(|path| format!("{room}{path}"));
+    for path in ["/room", "/people", "/inbox", "/user/me"].map(str::to_owned).into_iter().chain(in_room) {
         for (action, hidden) in forms(&person.get(&path).await.body) {
             let author = hidden.iter().find(|(name, _)| name == "author");
             assert_eq!(author.map(|(_, value)| value), Some(&me), "{action} on {path}: {hidden:?}");
@@ -64,10 +64,13 @@ async fn every_form_of_a_signed_in_page_names_its_reader() {
     actions.dedup();
     let session = actions.iter().find(|action| action.starts_with("/user/me/session/")).unwrap().clone();
     let all = [
+        "/direct",
         "/room",
         &room,
         &format!("{room}/chat"),
         &format!("{room}/chat/1"),
+        &format!("{room}/membership"),
+        &format!("{room}/reading"),
         "/session",
         "/user/me",
         "/user/me/picture",

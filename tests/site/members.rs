@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use crate::helpers::eventually;
-use crate::helpers::page::text_of;
+use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::{Answer, PASSWORD, Person};
 use crate::helpers::site::{Site, new_database};
 use crate::helpers::within_timeout;
@@ -300,4 +300,34 @@ async fn a_deleted_account_leaves_all_its_rooms() {
     let rooms = client.collection::<mongodb::bson::Document>("room");
     let closed = rooms.find_one(mongodb::bson::doc! { "_id": alone }).await.unwrap().unwrap();
     assert!(!closed.get_bool("open").unwrap(), "nobody is left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_is_found_by_its_members_and_a_direct_room_grows_into_a_closed_one() {
+    let site = Site::start().await;
+    let (person, friend, third) =
+        (site.person("gildong").await, site.person("friend").await, site.person("third").await);
+    let [friend_id, third_id] = [id_of(&friend).await, id_of(&third).await];
+    let direct = person.post("/direct", &[("with", &friend_id)]).await.location.unwrap();
+    // Further people make a new room.
+    let page = person.get(&format!("{direct}/member?find=thi")).await.body;
+    assert!(attribute_of(&page, &format!("#invite [name=user][type=hidden][value=\"{friend_id}\"]"), "name").is_some());
+    assert!(
+        attribute_of(&page, &format!("#invite [name=user][type=checkbox][value=\"{third_id}\"]"), "name").is_some()
+    );
+    let form = [("name", "three of us"), ("kind", "closed"), ("user", friend_id.as_str()), ("user", third_id.as_str())];
+    let room = person.post("/room", &form).await.location.unwrap();
+    assert_eq!(members(&third, &room).await.len(), 3);
+    let open = [("name", "open"), ("user", friend_id.as_str())];
+    assert_eq!(person.post("/room", &open).await.status, 422);
+    let unknown = [("name", "unknown"), ("kind", "closed"), ("user", NO_ROOM)];
+    assert_eq!(person.post("/room", &unknown).await.status, 422);
+    // A search finds it, also once it is hidden, and the direct room by the name of the other.
+    person.post(&format!("{room}/membership"), &[("_method", "put"), ("level", "hidden")]).await;
+    let id = room.strip_prefix("/room/").unwrap();
+    let found = person.get("/room?q=Three").await.body;
+    assert!(attribute_of(&found, &format!("#rooms #room-{id}"), "id").is_some(), "{found}");
+    let id = direct.strip_prefix("/room/").unwrap();
+    assert!(attribute_of(&person.get("/room?q=frie").await.body, &format!("#directs #room-{id}"), "id").is_some());
+    assert!(!site.person("stranger").await.get("/room?q=three").await.body.contains("three of us"));
 }

@@ -204,3 +204,48 @@ async fn mentions_are_counted_apart() {
     other.post(&format!("{room}/chat/{chat}"), &[("_method", "delete")]).await;
     assert_eq!(counts().await, (1, 0));
 }
+
+const TOKEN: &str = "a token of some length";
+
+/// The queries that a page costs, without what the site does besides.
+async fn queries(site: &Site, person: &Person, path: &str) -> f64 {
+    let count = async || {
+        let metrics = reqwest::Client::builder().no_proxy().build().unwrap();
+        let metrics = metrics.get(format!("{}/metrics", site.address)).bearer_auth(TOKEN);
+        let text = metrics.send().await.unwrap().text().await.unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix("sarangbang_database_seconds_count "));
+        value.unwrap().parse::<f64>().unwrap()
+    };
+    let mut least = f64::MAX;
+    for _ in 0..5 {
+        let before = count().await;
+        assert_eq!(person.get(path).await.status, 200);
+        least = least.min(count().await - before);
+    }
+    least
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_rooms_and_many_members_cost_a_page_hardly_more_queries() {
+    let site = Site::alone(("metrics.token", TOKEN)).await;
+    let person = site.person("person").await;
+    let closed = async |name: &str| {
+        let made = person.post("/room", &[("name", name), ("topic", ""), ("kind", "closed")]).await;
+        made.location.unwrap()
+    };
+    let room = closed("club").await;
+    person.say(&room, "hello").await;
+    let (few_rooms, few_members) = (queries(&site, &person, "/room").await, queries(&site, &person, &room).await);
+    let list = queries(&site, &person, &format!("{room}/member")).await;
+    for n in 0..60 {
+        closed(&format!("room {n}")).await;
+        let member = site.person(&format!("member{n}")).await;
+        let id = member.get_json("/user/me").await.json()["id"].as_str().unwrap().to_owned();
+        assert_eq!(person.post(&format!("{room}/member"), &[("user", &id)]).await.status, 303);
+    }
+    let (many_rooms, many_members) = (queries(&site, &person, "/room").await, queries(&site, &person, &room).await);
+    assert!(many_rooms <= few_rooms + 1.0, "{few_rooms} queries with one room, {many_rooms} with many");
+    assert!(many_members <= few_members + 2.0, "{few_members} queries with one member, {many_members} with many");
+    let many = queries(&site, &person, &format!("{room}/member")).await;
+    assert!(many <= list + 2.0, "{list} queries for one member, {many} for many");
+}

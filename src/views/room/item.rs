@@ -86,6 +86,10 @@ impl RoomItemView {
         Self { name, initial, person: person.map(|person| person.to_string()), ..self }
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) fn active(&self) -> i64 {
         self.active
     }
