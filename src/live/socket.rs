@@ -144,7 +144,7 @@ impl Socket {
         if let Ok(false) = self.client.session.is_open(&hub.db).await {
             return CloseReason::SignedOut;
         }
-        match hub.unread.connect(self.client.user.id).await {
+        match Box::pin(hub.unread.connect(self.client.user.id)).await {
             Ok(user) => {
                 self.user_position = user.last_change();
                 self.user_rooms = Some(user);
@@ -284,7 +284,9 @@ impl Socket {
 
     async fn send_changes_of_rooms(&mut self, changes: Vec<UserChange>) -> Result<(), CloseReason> {
         let hub = Arc::clone(&self.hub);
-        for element in hub.user_elements(self.client.user.id, changes, self.client.locale).await {
+        // On the heap, because an idle socket would keep the place for it.
+        let elements = Box::pin(hub.user_elements(self.client.user.id, changes, self.client.locale)).await;
+        for element in elements {
             self.send(element.map(Arc::from)).await?;
         }
         Ok(())
