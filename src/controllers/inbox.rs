@@ -32,7 +32,7 @@ struct InboxQuery<'r> {
 impl Ignorable<Query> for InboxQuery<'_> {}
 
 #[derive(FromForm)]
-struct ReadingForm {
+struct InboxReadingForm {
     no: FormNumber,
 }
 
@@ -50,7 +50,7 @@ async fn index(query: InboxQuery<'_>, user: PageUser<'_>, ctx: RequestContext<'_
 
 /// Marks the inbox as read up to an entry.
 #[put("/inbox/reading", data = "<form>")]
-async fn update(form: Submission<'_, ReadingForm>, ctx: RequestContext<'_>) -> Result<Reply> {
+async fn update(form: Submission<'_, InboxReadingForm>, ctx: RequestContext<'_>) -> Result<Reply> {
     let user = ctx.current_user().await?;
     user.mark_inbox_read(&ctx.db, form.value()?.no.0).await?;
     Ok(ctx.no_content_or_redirect("/inbox"))

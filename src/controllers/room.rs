@@ -19,7 +19,7 @@ use crate::error::{Error, FieldError, FieldErrors, Result};
 use crate::live::user_rooms::ListScope;
 use crate::models::chat::{CHATS_PER_PAGE, PageAnchor};
 use crate::models::room::membership::Membership;
-use crate::models::room::{Created, ListCursor, NewRoom, RoomChange, RoomKind, RoomListPage};
+use crate::models::room::{Created, ListCursor, NewRoom, RoomKind, RoomListPage, RoomUpdate};
 use crate::models::values::{Nonce, RoomName, Topic};
 use crate::models::{self, RoomId, User, UserId};
 use crate::views::chat::PageEnd;
@@ -340,7 +340,7 @@ async fn change_room(
     ctx: &RequestContext<'_>,
 ) -> Result<()> {
     let form = form.value()?;
-    let change = RoomChange {
+    let change = RoomUpdate {
         name: form.name.0.clone(),
         topic: form.topic.0.clone(),
         kind: form.kind.0,

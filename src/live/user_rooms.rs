@@ -1,13 +1,13 @@
 //! The lists of one user: open rooms with the user's closed rooms among them, and direct rooms.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::hub::Hub;
 use super::unread::{Position, UserChange};
 use crate::error::Result;
+use crate::models::room::RoomKind;
 use crate::models::room::membership::Membership;
-use crate::models::room::{Level, RoomKind};
 use crate::models::values::RoomName;
 use crate::models::{Room, RoomId, User, UserId};
 use crate::views::Locale;
@@ -53,14 +53,10 @@ impl Hub {
         let memberships = Membership::of_user(&self.db, user.id).await.unwrap_or_default();
         let positions: HashMap<RoomId, Position> =
             memberships.iter().map(|membership| (membership.room, membership.into())).collect();
-        let hidden: HashSet<RoomId> = memberships
-            .iter()
-            .filter(|membership| membership.chosen_level() == Some(Level::Hidden))
-            .map(|membership| membership.room)
-            .collect();
         let current = current.map(|room| room.id);
         let is_search = matches!(scope, ListScope::Search(_));
-        let is_shown = |room: &Arc<Room>| is_search || !hidden.contains(&room.id) || current == Some(room.id);
+        let is_hidden = |room: &Arc<Room>| positions.get(&room.id).is_some_and(|position| position.is_hidden());
+        let is_shown = |room: &Arc<Room>| is_search || !is_hidden(room) || current == Some(room.id);
         let own = user.own_rooms(&self.db, &memberships).await.unwrap_or_default();
         let (directs, closed): (Vec<_>, Vec<_>) = own.into_iter().partition(|room| room.kind == RoomKind::Direct);
         let is_listed = |room: &Arc<Room>| listed.iter().all(|known| known.id != room.id);
@@ -68,11 +64,11 @@ impl Hub {
         let listed_closed = if matches!(scope, ListScope::LaterPage) { 0 } else { LISTED_CLOSED };
         let closed = closed.into_iter().filter(|room| scope.finds(room.name.as_str()));
         rooms.extend(closed.filter(|room| is_shown(room) && is_listed(room)).take(listed_closed));
-        let read =
-            |room: &Room| memberships.iter().find(|membership| membership.room == room.id).map(|known| known.read);
+        let has_news = |room: &Arc<Room>| {
+            positions.get(&room.id).is_none_or(|position| position.read() < room.chat_count(&self.db))
+        };
         // A chat brings a hidden direct room back.
-        let is_back =
-            |room: &Arc<Room>| is_shown(room) || read(room).is_none_or(|read| read < room.chat_count(&self.db));
+        let is_back = |room: &Arc<Room>| is_shown(room) || has_news(room);
         let looked_at = if is_search { SEARCHED_DIRECTS } else { LISTED_DIRECTS };
         let directs: Vec<_> = directs.into_iter().filter(is_back).take(looked_at).collect();
 

@@ -22,6 +22,8 @@ use crate::store::{Database, ModelState, StoredDocument, exponential_search, uni
 pub(crate) const INBOX_PAGE: i64 = 30;
 const HEAD_AGE: Duration = Duration::from_secs(60);
 const HEADS_BYTES: usize = 1 << 20;
+/// Users who wait to be told of their inboxes, some 200 KiB.
+const MAX_CHANGED: usize = 8_192;
 /// Writers at the same inbox at the same moment.
 const MAX_ATTEMPTS: usize = 64;
 
@@ -97,14 +99,24 @@ impl Inboxes {
 
     fn record(&self, user: UserId, head: i64) {
         self.heads.insert_if(user, head, size_of::<i64>(), |known| *known < head);
-        self.changed.lock().insert(user);
+        self.announce(user);
+    }
+
+    /// Makes the sockets of a user count again.
+    fn announce(&self, user: UserId) {
+        let mut changed = self.changed.lock();
+        // A count that is not sent is right on the next page.
+        if changed.len() < MAX_CHANGED {
+            changed.insert(user);
+        }
+        drop(changed);
         self.added.notify_one();
     }
 
-    fn known_head(&self, user: UserId) -> i64 {
+    fn known_head(&self, user: UserId) -> Option<i64> {
         match self.heads.get(&user) {
-            Lookup::Hit(head) => head,
-            Lookup::Miss(_) => 0,
+            Lookup::Hit(head) => Some(head),
+            Lookup::Miss(_) => None,
         }
     }
 }
@@ -125,6 +137,8 @@ impl InboxEntry {
             if db.collection::<Self>().find_one(doc! { "user": user, "nonce": &news.nonce }).await?.is_some() {
                 return Ok(());
             }
+            // The known head is older than the entry.
+            state.heads.invalidate(Some(&user));
         }
         Err(Error::Unavailable("the inbox has too many writers".into()))
     }
@@ -132,7 +146,11 @@ impl InboxEntry {
     /// Returns the number of a user's last entry.
     pub(crate) async fn head(db: &Database, user: UserId) -> Result<i64> {
         let state = db.state::<Inboxes>();
-        let known = state.known_head(user);
+        let known = match state.known_head(user) {
+            // All entries are appended by this instance, which records them.
+            Some(head) if db.members().is_sole_instance() => return Ok(head),
+            known => known.unwrap_or_default(),
+        };
         let probe = |no| async move { db.collection::<Self>().find_one(doc! { "user": user, "no": no }).await };
         let head = exponential_search(known, probe).await?.map_or(known, |entry| entry.no);
         state.heads.insert_if(user, head, size_of::<i64>(), |known| *known < head);
@@ -160,7 +178,7 @@ impl User {
     pub(crate) async fn mark_inbox_read(&self, db: &Database, no: i64) -> Result<()> {
         let no = no.clamp(0, InboxEntry::head(db, self.id).await?);
         db.collection::<Self>().update(doc! { "_id": self.id }, doc! { "$max": { "inboxRead": no } }).await?;
-        db.state::<Inboxes>().record(self.id, 0);
+        db.state::<Inboxes>().announce(self.id);
         Ok(())
     }
 }

@@ -35,7 +35,7 @@ pub use kind::RoomKind;
 pub use level::Level;
 pub(crate) use list::{ListCursor, PendingRooms, RoomList, RoomListPage};
 pub(crate) use name::NameReservation;
-pub use update::RoomChange;
+pub use update::RoomUpdate;
 
 /// Closed and direct rooms in JSON.
 const MAX_OWN_ROOMS: usize = 100;

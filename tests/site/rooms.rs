@@ -9,7 +9,7 @@ use mongodb::Client;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use sarangbang::models::User;
-use sarangbang::models::room::RoomChange;
+use sarangbang::models::room::RoomUpdate;
 use sarangbang::models::values::{Login, Nickname, Password, RoomName, Topic};
 use sarangbang::process::Engine;
 
@@ -390,8 +390,8 @@ async fn a_room_that_another_site_changes_or_closes_is_listed_as_it_is() {
     listed(&["renamed"]).await;
 }
 
-fn renamed(to: &str) -> RoomChange {
-    RoomChange { name: Some(RoomName::parse(to).unwrap()), ..RoomChange::default() }
+fn renamed(to: &str) -> RoomUpdate {
+    RoomUpdate { name: Some(RoomName::parse(to).unwrap()), ..RoomUpdate::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -437,9 +437,9 @@ async fn a_change_of_a_name_keeps_a_topic_that_was_changed_meanwhile() {
     let (name, topic) = (|text| RoomName::parse(text).unwrap(), |text| Topic::parse(text).unwrap());
     // Both changes begin with the room as it was created.
     let made = owner.create_room(&here, name("old"), topic("old")).await.unwrap();
-    made.update(&there, RoomChange { topic: Some(topic("new")), ..RoomChange::default() }).await.unwrap();
+    made.update(&there, RoomUpdate { topic: Some(topic("new")), ..RoomUpdate::default() }).await.unwrap();
     made.update(&here, renamed("new")).await.unwrap();
-    made.update(&there, RoomChange::default()).await.unwrap();
+    made.update(&there, RoomUpdate::default()).await.unwrap();
     let room = owner.room(&here, made.id).await.unwrap();
     assert_eq!((room.name.as_str(), room.topic.as_str()), ("new", "new"));
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::log::{Draft, RoomLog};
 use super::membership::{MAX_MEMBERS, Membership};
-use super::{Room, RoomChange, RoomKind};
+use super::{Room, RoomKind, RoomUpdate};
 use crate::error::{Error, FieldError, Result};
 use crate::models::inbox::{InboxEntry, InboxKind, InboxNews};
 use crate::models::values::Nonce;
@@ -132,7 +132,7 @@ impl Room {
         match members.first() {
             None => room.close(db, by).await,
             Some(oldest) if room.kind == RoomKind::Closed && members.iter().all(|member| member.user != room.owner) => {
-                let change = RoomChange { owner: Some(oldest.user), ..RoomChange::default() };
+                let change = RoomUpdate { owner: Some(oldest.user), ..RoomUpdate::default() };
                 room.update(db, change).await
             }
             Some(_) => Ok(()),
@@ -205,7 +205,7 @@ impl Room {
         }
         let Some(heir) = members.iter().find(|member| member.user != user) else { return self.close(db, by.id).await };
         if self.owner == user && self.kind == RoomKind::Closed {
-            self.update(db, RoomChange { owner: Some(heir.user), ..RoomChange::default() }).await?;
+            self.update(db, RoomUpdate { owner: Some(heir.user), ..RoomUpdate::default() }).await?;
         }
         MembershipChange { left: vec![user], quiet, ..MembershipChange::new(self, by) }.apply(db).await
     }

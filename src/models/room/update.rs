@@ -11,7 +11,7 @@ use crate::store::Database;
 
 /// `None` keeps the stored value.
 #[derive(Clone, Debug, Default)]
-pub struct RoomChange {
+pub struct RoomUpdate {
     pub name: Option<RoomName>,
     pub topic: Option<Topic>,
     pub kind: Option<RoomKind>,
@@ -23,7 +23,7 @@ pub struct RoomChange {
 impl Room {
     /// Applies a change.
     /// Fails with `name: Taken`, `kind: TooManyVisitors`, `owner: NotMember`, `NotFound` if the room was deleted meanwhile.
-    pub async fn update(&self, db: &Database, change: RoomChange) -> Result<()> {
+    pub async fn update(&self, db: &Database, change: RoomUpdate) -> Result<()> {
         if let Some(owner) = change.owner {
             self.ensure_owner(db, owner).await?;
         }
