@@ -13,9 +13,10 @@
 //! store        how the site talks to MongoDB; knows no model
 //! internal_api, limits, metrics
 //! http         reading requests, for both servers
-//! cache, config, error, file, markup, picture_path, process, ticket: the ground
+//! attachment, cache, config, error, file, markup, picture_path, process, ticket: the ground
 //! ```
 
+mod attachment;
 pub mod backup;
 mod cache;
 pub mod check;

@@ -8,6 +8,8 @@ use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sha2::Sha256;
 
 use crate::file::create_atomically;
@@ -27,6 +29,18 @@ pub enum Purpose {
     QueryPicture,
     /// The picture's path.
     DeletePicture,
+    /// None; the claims name user and room.
+    UploadFiles,
+    /// None; the claims are the stored file.
+    Receipt,
+    /// The room's id; the claims are the SHA-256 of the chat.
+    PostChat,
+    /// The name of the file or of its small version.
+    DownloadFile,
+    /// None; the claims are the SHA-256 of the names.
+    QueryFiles,
+    /// The file's name.
+    DeleteFile,
 }
 
 impl Purpose {
@@ -36,6 +50,12 @@ impl Purpose {
             Self::SetPicture => "record",
             Self::QueryPicture => "ask",
             Self::DeletePicture => "forget",
+            Self::UploadFiles => "upload-files",
+            Self::Receipt => "receipt",
+            Self::PostChat => "post-chat",
+            Self::DownloadFile => "download-file",
+            Self::QueryFiles => "query-files",
+            Self::DeleteFile => "delete-file",
         }
     }
 }
@@ -85,6 +105,27 @@ impl Secret {
         expiry >= now() && self.ticket_hmac(purpose, subject, expiry).verify_slice(&mac).is_ok()
     }
 
+    /// Returns a ticket that carries claims, readable by everybody, until `expiry`, in seconds since 1970.
+    /// The subject has no line break.
+    pub(crate) fn ticket_with_claims(
+        &self,
+        purpose: Purpose,
+        subject: &str,
+        claims: &impl Serialize,
+        expiry: u64,
+    ) -> serde_json::Result<String> {
+        let claims = BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(claims)?);
+        let mac = self.ticket_hmac(purpose, &format!("{subject}\n{claims}"), expiry).finalize().into_bytes();
+        Ok(format!("{claims}.{expiry}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac)))
+    }
+
+    /// Returns the claims of a valid ticket.
+    pub(crate) fn claims<T: DeserializeOwned>(&self, ticket: &str, purpose: Purpose, subject: &str) -> Option<T> {
+        let (claims, ticket) = ticket.split_once('.')?;
+        let json = BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?;
+        self.verify(ticket, purpose, &format!("{subject}\n{claims}")).then(|| serde_json::from_slice(&json).ok())?
+    }
+
     /// Returns a signature of 128 bits in base64url. It does not expire.
     pub(crate) fn sign(&self, subject: &str) -> String {
         let mac = self.signature_hmac(subject).finalize().into_bytes();
@@ -115,7 +156,8 @@ impl Secret {
     }
 }
 
-fn now() -> u64 {
+/// Returns the seconds since 1970.
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
@@ -148,6 +190,23 @@ mod tests {
         let mac =
             BASE64_URL_SAFE_NO_PAD.encode(secret.ticket_hmac(Purpose::Upload, "gildong", old).finalize().into_bytes());
         assert!(!secret.verify(&format!("{old}.{mac}"), Purpose::Upload, "gildong"));
+    }
+
+    #[test]
+    fn claims_are_read_from_a_valid_ticket_only() {
+        let secret = Secret::from_config("a secret of some length").unwrap();
+        let ticket = |expiry| secret.ticket_with_claims(Purpose::DownloadFile, "name", &7, expiry).unwrap();
+        let claims = |ticket: &str, purpose, subject| secret.claims::<u8>(ticket, purpose, subject);
+        let valid = ticket(now() + 60);
+        assert_eq!(claims(&valid, Purpose::DownloadFile, "name"), Some(7));
+        assert_eq!(claims(&valid, Purpose::DownloadFile, "other"), None);
+        assert_eq!(claims(&valid, Purpose::Receipt, "name"), None);
+        assert_eq!(claims(&ticket(now() - 1), Purpose::DownloadFile, "name"), None);
+        let (_, rest) = valid.split_once('.').unwrap();
+        let other = BASE64_URL_SAFE_NO_PAD.encode("8");
+        for changed in [format!("{other}.{rest}"), rest.to_owned(), format!("{valid}x"), String::new()] {
+            assert_eq!(claims(&changed, Purpose::DownloadFile, "name"), None, "{changed}");
+        }
     }
 
     #[test]
