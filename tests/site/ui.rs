@@ -19,7 +19,7 @@ async fn no_page_scrolls_sideways_on_a_phone_or_a_desk() {
     let sticks_out = "const [width, size] = arguments;
          document.documentElement.style.fontSize = size;
          // The widest time of a day, whatever the time of the test.
-         for (const time of document.querySelectorAll('.timestamp time')) time.textContent = '12:58\u202fPM';
+         for (const time of document.querySelectorAll('.timestamp time')) time.textContent = '12:58\u{202f}PM';
          if (document.scrollingElement.scrollWidth <= width) return [];
          const out = [...document.body.querySelectorAll('*')].filter((element) => {
            const { left, right } = element.getBoundingClientRect();
