@@ -371,3 +371,13 @@ upload-gone = You can’t send messages to this room.
 upload-failed = Message not sent
 upload-resend = Send without files
 upload-back = Back to the room
+
+## Files in chats
+attach-files = Send files
+attach-file = Files, up to 10
+take-away-files = Remove files
+files-pictures = { $count ->
+    [one] Photo
+   *[other] { $count } photos
+  }
+files-file = File: { $name }

@@ -328,3 +328,13 @@ upload-gone = 이 방에 메시지를 보낼 수 없어요.
 upload-failed = 메시지를 보내지 못했어요
 upload-resend = 파일 없이 보내기
 upload-back = 방으로 돌아가기
+
+## 대화의 파일
+attach-files = 파일 보내기
+attach-file = 파일, 10개까지
+take-away-files = 파일 삭제
+files-pictures = { $count ->
+    [1] 사진
+   *[other] 사진 { $count }장
+  }
+files-file = 파일: { $name }
