@@ -1,5 +1,6 @@
 //! Requests between the two servers. Each carries a ticket and times out after [`TIMEOUT`].
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -7,12 +8,16 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde::{Deserialize, Serialize};
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt;
 use url::Url;
 
-use crate::attachment::FileName;
-use crate::ticket::{Purpose, Secret};
+use crate::attachment::{DownloadClaims, FileName, FileVariant};
+use crate::ticket::{self, Purpose, Secret};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
+/// For a backup of a file server on another machine.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 const HEALTH_TIMEOUT: Duration = Duration::from_millis(1_000);
 
 /// The image server's client of the site.
@@ -34,6 +39,16 @@ struct InternalClient {
 pub(crate) struct PictureUsage {
     /// Whether a user has this picture.
     pub(crate) used: bool,
+}
+
+/// The free space on the disk of the image server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Space {
+    #[default]
+    Ok,
+    /// Less than `files.min_free_percent`.
+    Low,
 }
 
 /// The outcome of a request to the other server.
@@ -93,6 +108,17 @@ impl ImageClient {
         self.0.is_healthy().await
     }
 
+    /// Returns what the image server says about its disk, or `None` if it does not answer.
+    pub(crate) async fn space(&self) -> Option<Space> {
+        #[derive(Deserialize)]
+        struct Health {
+            #[serde(default)]
+            space: Space,
+        }
+        let health = async { self.0.health_request().send().await?.error_for_status()?.json::<Health>().await };
+        health.await.map(|health| health.space).ok()
+    }
+
     /// Returns the image server's clock, from the `Date` header of its health check.
     pub(crate) async fn clock(&self) -> Option<Timestamp> {
         let response = self.0.health_request().send().await.ok()?.error_for_status().ok()?;
@@ -111,6 +137,28 @@ impl ImageClient {
             }
         };
         fetch.await.map_err(|error: reqwest::Error| error.without_url().to_string())
+    }
+
+    /// Downloads a file of a chat, or returns `false` if there is no such file.
+    pub(crate) async fn download(&self, variant: &FileVariant, to: &Path) -> Result<bool> {
+        let claims =
+            DownloadClaims { name: "file".into(), media_type: "application/octet-stream".into(), inline: false };
+        let (subject, expiry) = (variant.to_string(), ticket::now() + DOWNLOAD_TIMEOUT.as_secs());
+        let ticket = self.0.secret.ticket_with_claims(Purpose::DownloadFile, &subject, &claims, expiry)?;
+        let mut url = self.0.url(&variant.name.path(variant.is_small));
+        url.query_pairs_mut().append_pair("ticket", &ticket);
+        let response =
+            self.0.http.get(url).timeout(DOWNLOAD_TIMEOUT).send().await.map_err(|error| error.without_url())?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(false);
+        }
+        let mut response = response.error_for_status().map_err(|error| error.without_url())?;
+        let mut file = File::create(to).await?;
+        while let Some(chunk) = response.chunk().await? {
+            file.write_all(&chunk).await?;
+        }
+        file.sync_all().await?;
+        Ok(true)
     }
 
     /// Deletes a file that no chat has any more, and its small version. `Yes` also if there is no such file.

@@ -379,9 +379,9 @@ async fn what_is_not_whole_or_would_do_harm_is_refused_in_words() {
         fs::write(backup.join(name), was).unwrap();
     }
     let was = change("manifest.json", &|bytes| {
-        *bytes = String::from_utf8_lossy(bytes).replace("\"format\": 2", "\"format\": 3").into_bytes();
+        *bytes = String::from_utf8_lossy(bytes).replace("\"format\": 3", "\"format\": 4").into_bytes();
     });
-    restore().await.assert_wrong("it has format 3");
+    restore().await.assert_wrong("it has format 4");
     fs::write(backup.join("manifest.json"), "{}").unwrap();
     restore().await.assert_wrong("manifest.json: missing field");
     fs::remove_file(backup.join("manifest.json")).unwrap();
