@@ -7,11 +7,17 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::ticket::{Purpose, Secret};
+use crate::attachment::{ChatWithFiles, FileNames};
+use crate::ticket::{Purpose, Secret, now};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
+/// A chat is durable when the site answers.
+const POST_TIMEOUT: Duration = Duration::from_secs(5);
+/// The seconds for which a ticket with the digest of a body is valid.
+const DIGEST_TICKET_TTL: u64 = 10 * 60;
 const HEALTH_TIMEOUT: Duration = Duration::from_millis(1_000);
 
 /// The image server's client of the site.
@@ -33,6 +39,15 @@ struct InternalClient {
 pub(crate) struct PictureUsage {
     /// Whether a user has this picture.
     pub(crate) used: bool,
+}
+
+/// The site's answer to a chat that the file server posts.
+pub(crate) struct ChatAnswer {
+    pub(crate) status: u16,
+    /// In seconds.
+    pub(crate) retry_after: Option<String>,
+    /// JSON.
+    pub(crate) body: Vec<u8>,
 }
 
 /// The outcome of a request to the other server.
@@ -76,6 +91,32 @@ impl SiteClient {
                 Outcome::Unavailable
             }
         }
+    }
+}
+
+impl SiteClient {
+    /// Posts a chat for its author. Returns `None` while the site does not answer.
+    pub(crate) async fn post_chat(&self, room: &str, chat: &ChatWithFiles, language: &str) -> Option<ChatAnswer> {
+        let answer = async {
+            let url = self.0.url(&format!("/room/{room}/chat"));
+            let request = self.0.signed_json(Method::PUT, url, Purpose::PostChat, room, chat)?;
+            let response = request.header("Accept-Language", language).timeout(POST_TIMEOUT).send().await?;
+            let status = response.status().as_u16();
+            let retry_after = response.headers().get("Retry-After").and_then(|value| value.to_str().ok());
+            let retry_after = retry_after.map(str::to_owned);
+            anyhow::Ok(ChatAnswer { status, retry_after, body: response.bytes().await?.into() })
+        };
+        answer.await.inspect_err(|error| log::warn!("chat with files not posted: error={error}")).ok()
+    }
+
+    /// Returns the files that no chat has, or `None` if the site does not say so.
+    pub(crate) async fn unused_files(&self, names: &FileNames) -> Option<FileNames> {
+        let answer = async {
+            let url = self.0.url("/file/unused");
+            let request = self.0.signed_json(Method::POST, url, Purpose::QueryFiles, "", names)?;
+            anyhow::Ok(request.send().await?.error_for_status()?.json().await?)
+        };
+        answer.await.inspect_err(|error| log::warn!("usage of files unknown: error={error}")).ok()
     }
 }
 
@@ -132,6 +173,22 @@ impl InternalClient {
         let mut url = self.base.clone();
         url.set_path(path);
         url
+    }
+
+    /// Returns a request whose ticket covers its body.
+    fn signed_json(
+        &self,
+        method: Method,
+        url: Url,
+        purpose: Purpose,
+        subject: &str,
+        body: &impl Serialize,
+    ) -> Result<RequestBuilder> {
+        let body = serde_json::to_vec(body)?;
+        let digest: String = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+        let ticket = self.secret.ticket_with_claims(purpose, subject, &digest, now() + DIGEST_TICKET_TTL)?;
+        let request = self.http.request(method, url).bearer_auth(ticket).header("Accept", "application/json");
+        Ok(request.header("Content-Type", "application/json").body(body))
     }
 
     fn health_request(&self) -> RequestBuilder {
