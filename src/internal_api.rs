@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::attachment::{ChatWithFiles, FileNames};
+use crate::attachment::{ChatWithFiles, FileName, FileNames};
 use crate::ticket::{Purpose, Secret, now};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -151,6 +151,12 @@ impl ImageClient {
             }
         };
         fetch.await.map_err(|error: reqwest::Error| error.without_url().to_string())
+    }
+
+    /// Deletes a file that no chat has any more, and its small version. `Yes` also if there is no such file.
+    pub(crate) async fn delete_file(&self, name: &FileName) -> Outcome {
+        let ticket = self.0.secret.ticket(Purpose::DeleteFile, name.as_str());
+        send(self.0.http.delete(self.0.url(&name.path(false))).bearer_auth(ticket)).await
     }
 
     /// Deletes a picture that no user has any more.

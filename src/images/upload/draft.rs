@@ -211,13 +211,11 @@ impl<'a> Draft<'a> {
         Ok(file)
     }
 
-    /// Returns the place of the next file, or the first free number behind the receipts'.
+    /// Returns the place of the next file, or the first free number if a receipt has taken that.
     fn next_position(&self) -> i32 {
+        let is_free = |n: &i32| self.files.iter().all(|file| file.n != *n);
         let place = i32::try_from(self.files.len()).unwrap_or(i32::MAX - 1) + 1;
-        if self.files.iter().any(|file| file.n == place) {
-            return self.files.iter().map(|file| file.n).max().unwrap_or_default() + 1;
-        }
-        place
+        Some(place).filter(is_free).or_else(|| (1..place).find(is_free)).unwrap_or(place)
     }
 
     /// Returns the receipt of the one staged file.
