@@ -8,14 +8,19 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde::{Deserialize, Serialize};
-use tokio::fs::File;
+use sha2::{Digest, Sha256};
+use tokio::fs::OpenOptions;
 use tokio::io::AsyncWriteExt;
 use url::Url;
 
-use crate::attachment::{DownloadClaims, FileName, FileVariant};
-use crate::ticket::{self, Purpose, Secret};
+use crate::attachment::{ChatWithFiles, DownloadClaims, FileName, FileNames, FileVariant};
+use crate::ticket::{Purpose, Secret, now};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
+/// A chat is durable when the site answers.
+const POST_TIMEOUT: Duration = Duration::from_secs(5);
+/// The seconds for which a ticket with the digest of a body is valid.
+const DIGEST_TICKET_TTL: u64 = 10 * 60;
 /// For a backup of a file server on another machine.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 const HEALTH_TIMEOUT: Duration = Duration::from_millis(1_000);
@@ -49,6 +54,15 @@ pub(crate) enum Space {
     Ok,
     /// Less than `files.min_free_percent`.
     Low,
+}
+
+/// The site's answer to a chat that the file server posts.
+pub(crate) struct ChatAnswer {
+    pub(crate) status: u16,
+    /// In seconds.
+    pub(crate) retry_after: Option<String>,
+    /// JSON.
+    pub(crate) body: Vec<u8>,
 }
 
 /// The outcome of a request to the other server.
@@ -92,6 +106,32 @@ impl SiteClient {
                 Outcome::Unavailable
             }
         }
+    }
+}
+
+impl SiteClient {
+    /// Posts a chat for its author. Returns `None` while the site does not answer.
+    pub(crate) async fn post_chat(&self, room: &str, chat: &ChatWithFiles, language: &str) -> Option<ChatAnswer> {
+        let answer = async {
+            let url = self.0.url(&format!("/room/{room}/chat"));
+            let request = self.0.signed_json(Method::PUT, url, Purpose::PostChat, room, chat)?;
+            let response = request.header("Accept-Language", language).timeout(POST_TIMEOUT).send().await?;
+            let status = response.status().as_u16();
+            let retry_after = response.headers().get("Retry-After").and_then(|value| value.to_str().ok());
+            let retry_after = retry_after.map(str::to_owned);
+            anyhow::Ok(ChatAnswer { status, retry_after, body: response.bytes().await?.into() })
+        };
+        answer.await.inspect_err(|error| log::warn!("chat with files not posted: error={error}")).ok()
+    }
+
+    /// Returns the files that no chat has, or `None` if the site does not say so.
+    pub(crate) async fn unused_files(&self, names: &FileNames) -> Option<FileNames> {
+        let answer = async {
+            let url = self.0.url("/file/unused");
+            let request = self.0.signed_json(Method::POST, url, Purpose::QueryFiles, "", names)?;
+            anyhow::Ok(request.send().await?.error_for_status()?.json().await?)
+        };
+        answer.await.inspect_err(|error| log::warn!("usage of files unknown: error={error}")).ok()
     }
 }
 
@@ -143,7 +183,7 @@ impl ImageClient {
     pub(crate) async fn download(&self, variant: &FileVariant, to: &Path) -> Result<bool> {
         let claims =
             DownloadClaims { name: "file".into(), media_type: "application/octet-stream".into(), inline: false };
-        let (subject, expiry) = (variant.to_string(), ticket::now() + DOWNLOAD_TIMEOUT.as_secs());
+        let (subject, expiry) = (variant.to_string(), now() + DOWNLOAD_TIMEOUT.as_secs());
         let ticket = self.0.secret.ticket_with_claims(Purpose::DownloadFile, &subject, &claims, expiry)?;
         let mut url = self.0.url(&variant.name.path(variant.is_small));
         url.query_pairs_mut().append_pair("ticket", &ticket);
@@ -153,7 +193,7 @@ impl ImageClient {
             return Ok(false);
         }
         let mut response = response.error_for_status().map_err(|error| error.without_url())?;
-        let mut file = File::create(to).await?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).await?;
         while let Some(chunk) = response.chunk().await? {
             file.write_all(&chunk).await?;
         }
@@ -187,6 +227,22 @@ impl InternalClient {
         let mut url = self.base.clone();
         url.set_path(path);
         url
+    }
+
+    /// Returns a request whose ticket covers its body.
+    fn signed_json(
+        &self,
+        method: Method,
+        url: Url,
+        purpose: Purpose,
+        subject: &str,
+        body: &impl Serialize,
+    ) -> Result<RequestBuilder> {
+        let body = serde_json::to_vec(body)?;
+        let digest: String = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+        let ticket = self.secret.ticket_with_claims(purpose, subject, &digest, now() + DIGEST_TICKET_TTL)?;
+        let request = self.http.request(method, url).bearer_auth(ticket).header("Accept", "application/json");
+        Ok(request.header("Content-Type", "application/json").body(body))
     }
 
     fn health_request(&self) -> RequestBuilder {
