@@ -25,7 +25,7 @@ use crate::models::values::{ChatText, Nonce};
 use crate::models::{Mention, RoomId, UserId};
 use crate::store::{HARD_TIMEOUT, QUERY_TIMEOUT, with_timeout};
 
-/// At most 512 × 16 KB: half of the largest message that MongoDB takes.
+/// At most 512 × 48 KB: half of the largest message that MongoDB takes.
 const MAX_BATCH: usize = 512;
 /// Beyond these bounds the database is not keeping up, and clients get 503.
 const MAX_PENDING: usize = 8_192;
