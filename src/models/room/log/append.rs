@@ -97,8 +97,8 @@ impl Draft {
     }
 
     /// Adds the files of the chat.
-    pub(crate) fn with_files(self, files: Vec<Attachment>) -> Self {
-        Self { files, ..self }
+    pub(crate) fn with_files(self, files: &[Attachment]) -> Self {
+        Self { files: files.to_vec(), ..self }
     }
 
     /// Rejects the edit if an edit follows entry `rev`: it would bring back the files that the other takes away.
