@@ -83,9 +83,7 @@ impl PageQuery<'_> {
             (Some(_), Some(_)) => Err(Error::field("at", FieldError::Number)),
         }
     }
-}
 
-impl PageQuery<'_> {
     /// Returns the last chat before the line, for a reader who has read up to chat `read`.
     fn line_after(&self, read: i64) -> Option<i64> {
         match self.at.is("unread") {
