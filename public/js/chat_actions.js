@@ -46,6 +46,17 @@ export class ChatActions {
     return this.#load().then(() => this.#tools?.copy(text));
   }
 
+  /** Takes files that are pasted or dropped. */
+  async receive(event, files, text) {
+    await this.#load();
+    this.#tools?.receive(event, files, text);
+  }
+
+  /** Returns what the outbox needs to know about the files of the next message, if there are any. */
+  takeFiles(nonce) {
+    return this.#tools?.takeFiles(nonce);
+  }
+
   /** Takes new elements of chats into account. */
   added(chats) {
     for (const chat of chats) for (const link of chat.querySelectorAll(".meta a")) link.tabIndex = -1;

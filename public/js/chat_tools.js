@@ -18,6 +18,7 @@ export class ChatTools {
   #menu;
   #editor;
   #removals;
+  #attachments = null;
   /** The chat that has or had the focus. */
   #current = null;
   #pointer = "mouse";
@@ -42,6 +43,7 @@ export class ChatTools {
     feed.addEventListener("contextmenu", (event) => this.tapped(event));
     scroller.addEventListener("focusin", ({ target }) => target.matches(".chat") && this.#focused(target));
     scroller.addEventListener("keydown", (event) => this.#pressed(event));
+    document.getElementById("attach")?.elements.file.addEventListener("change", (event) => this.#chosen(event));
     stickyDay({ feed, scroller });
   }
 
@@ -59,6 +61,25 @@ export class ChatTools {
     if (current && document.activeElement === document.body) this.#focus(current);
   }
 
+  /** Takes files that are pasted or dropped, if the room can have files. */
+  async receive(event, files, text) {
+    if (!document.getElementById("attach")) return;
+    const { Attachments } = await import("./attachments.js");
+    this.#attachments ??= new Attachments(this.#composer.form);
+    this.#attachments.receive(event, files, text);
+  }
+
+  takeFiles(nonce) {
+    return this.#attachments?.take(nonce);
+  }
+
+  async #chosen(event) {
+    const { target } = event;
+    await this.receive(event, [...target.files]);
+    // The same file may be chosen again.
+    target.value = "";
+  }
+
   /** Shows the toolbar at the chat below the pointer. */
   hovered({ target, pointerType }) {
     const chat = target.closest(".chat:hover:not(.editing)");
@@ -67,6 +88,8 @@ export class ChatTools {
 
   /** A tap on a text opens the sheet, unless it selects words or only closes the keyboard. */
   tapped(event) {
+    const picture = event.target.closest("[data-kind=picture] > a");
+    if (picture) return this.#view(picture, event);
     const more = event.target.closest(".event .more");
     if (more && event.type === "click") return this.#unfold(more, event);
     const chat = event.target.closest(".chat");
@@ -76,6 +99,14 @@ export class ChatTools {
     event.preventDefault();
     this.#menu.hide();
     this.#menu.open(chat, { isSheet: true });
+  }
+
+  /** Opens a picture in the viewer. A link that was followed before this script came has opened it already. */
+  #view(link, click) {
+    const { type, eventPhase, metaKey, ctrlKey, shiftKey, altKey } = click;
+    if (type !== "click" || !eventPhase || metaKey || ctrlKey || shiftKey || altKey) return;
+    click.preventDefault();
+    import("./viewer.js").then(({ view }) => view(link)).catch(() => window.open(link.href));
   }
 
   /** Shows folded events. Without this script the link shows them. */

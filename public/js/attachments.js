@@ -1,0 +1,159 @@
+// Files that go with the next message: chosen by the button, pasted, or dropped on the page.
+
+import { keep } from "./file_store.js";
+import { createRow, isPicture, showPicture, sizeInWords, textsOfTools, tool } from "./file_row.js";
+import { loadStyleSheet } from "./style_sheet.js";
+
+const MAX_FILES = 10;
+
+/** Returns whether a file can be read: a folder cannot. */
+const isReadable = (file) =>
+  file.slice(0, 1).arrayBuffer().then(
+    () => true,
+    () => false,
+  );
+
+/** Returns the text of a field as the clipboard's text is inserted. */
+const asTyped = (text) => text.replaceAll("\r\n", "\n").replaceAll("\r", "\n");
+
+export class Attachments {
+  #form;
+  #text;
+  #limits;
+  #list = tool("#chosen-files");
+  #errors = tool("#attach-errors");
+  #zone = tool("#drop-zone");
+  #offer = tool("#paste-picture");
+  #chosen = [];
+  /** The text that was pasted with pictures: its place in the field. */
+  #pasted = null;
+  #leaving = (event) => event.preventDefault();
+
+  /** `form` is the composer. */
+  constructor(form) {
+    const { pictureBytes, fileBytes } = document.getElementById("attach").dataset;
+    this.#form = form;
+    this.#text = form.elements.text;
+    this.#limits = { picture: Number(pictureBytes), file: Number(fileBytes) };
+    loadStyleSheet("attachments");
+    form.querySelector(".composer-field").before(this.#errors, this.#offer, this.#list);
+    document.querySelector(".conversation").append(this.#zone);
+    this.#offer.addEventListener("click", () => this.#takeOffer());
+    this.#text.addEventListener("input", ({ inputType }) => inputType !== "insertFromPaste" && this.#endOffer());
+    form.addEventListener("submit", () => this.#endOffer());
+    for (const type of ["dragleave", "dragend", "drop"]) addEventListener(type, (event) => this.#left(event));
+  }
+
+  /** Takes the files of an event. `text` is pasted with them. */
+  receive({ type, target }, files, text = "") {
+    if (this.#text.readOnly) return;
+    if (type === "dragover") this.#zone.hidden = false;
+    else if (type !== "paste") this.add(files);
+    else if (target === this.#text || !target.closest?.("input, textarea, dialog")) this.#paste(files, text);
+  }
+
+  /** Adds files to the message, and says which of them are too large or too many. */
+  async add(files) {
+    const readable = await Promise.all(files.map(isReadable));
+    const { tooMany, tooLarge, folder } = textsOfTools();
+    this.#errors.replaceChildren();
+    if (readable.includes(false)) this.#say(folder);
+    for (const file of files.filter((_, index) => readable[index])) {
+      const limit = isPicture(file) ? this.#limits.picture : this.#limits.file;
+      if (this.#chosen.length >= MAX_FILES) return this.#say(tooMany.replace("#", MAX_FILES));
+      if (file.size > limit) this.#say(tooLarge.replace("@", file.name).replace("#", sizeInWords(limit)));
+      else this.#choose(file);
+    }
+  }
+
+  /** Keeps the files for the message with this nonce. Returns how the outbox describes them, or nothing. */
+  take(nonce) {
+    if (!this.#chosen.length) return undefined;
+    const files = this.#chosen.map(({ file, row, free }, index) => {
+      keep(nonce, index + 1, { file, at: Date.now() });
+      free?.();
+      const alt = row.querySelector("[name=alt]")?.value.trim();
+      return { n: index + 1, name: file.name, size: file.size, alt: alt || undefined };
+    });
+    this.#chosen = [];
+    this.#errors.replaceChildren();
+    this.#changed();
+    return files;
+  }
+
+  #choose(file) {
+    const row = createRow(file);
+    const one = { file, row, free: isPicture(file) ? showPicture(row, file) : null };
+    for (const part of row.querySelectorAll("progress, .file-state, .retry")) part.remove();
+    const alt = row.querySelector("[name=alt]");
+    alt.ariaLabel = `${alt.placeholder}: ${file.name}`;
+    if (!isPicture(file)) alt.remove();
+    row.querySelector(".remove").addEventListener("click", () => this.#remove(one));
+    this.#chosen.push(one);
+    this.#list.append(row);
+    this.#changed();
+    row.scrollIntoView({ block: "nearest" });
+  }
+
+  #remove(one) {
+    const index = this.#chosen.indexOf(one);
+    one.free?.();
+    this.#chosen.splice(index, 1);
+    this.#errors.replaceChildren();
+    this.#changed();
+    const next = this.#chosen[index] ?? this.#chosen.at(-1);
+    (next?.row.querySelector(".remove") ?? this.#text).focus();
+  }
+
+  /** A message with files needs no text. */
+  #changed() {
+    const hasFiles = this.#chosen.length > 0;
+    this.#list.replaceChildren(...this.#chosen.map(({ row }) => row));
+    this.#list.hidden = !hasFiles;
+    this.#text.required = !hasFiles;
+    if (hasFiles) addEventListener("beforeunload", this.#leaving);
+    else removeEventListener("beforeunload", this.#leaving);
+  }
+
+  #say(text) {
+    const error = document.createElement("p");
+    error.className = "field-error";
+    error.textContent = text;
+    this.#errors.append(error);
+  }
+
+  /** Text wins over its picture: spreadsheets copy both. Files that only bring their names are files. */
+  #paste(files, text) {
+    const typed = asTyped(text);
+    const end = this.#text.selectionStart;
+    const start = end - typed.length;
+    const isInserted = typed && this.#text.value.slice(start, end) === typed;
+    const isNames = typed.trim() === files.map(({ name }) => name).join("\n");
+    this.#pasted = isInserted ? { files, typed, start } : null;
+    if (!typed) this.add(files);
+    else if (isNames) this.#takeOffer();
+    else if (isInserted) this.#offer.hidden = false;
+  }
+
+  #takeOffer() {
+    const { files, typed, start } = this.#pasted ?? {};
+    this.#endOffer();
+    if (!files) return;
+    const { value } = this.#text;
+    if (value.slice(start, start + typed.length) === typed) {
+      this.#text.setRangeText("", start, start + typed.length, "end");
+      this.#text.dispatchEvent(new Event("input"));
+    }
+    this.add(files);
+    this.#text.focus();
+  }
+
+  #endOffer() {
+    this.#pasted = null;
+    this.#offer.hidden = true;
+  }
+
+  #left({ type, relatedTarget }) {
+    if (type !== "dragleave" || !relatedTarget) this.#zone.hidden = true;
+  }
+}
