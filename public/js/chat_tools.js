@@ -86,14 +86,16 @@ export class ChatTools {
     if (chat && pointerType !== "touch") this.#menu.show(chat);
   }
 
-  /** A tap on a text opens the sheet, unless it selects words or only closes the keyboard. */
+  /** A tap on a text opens the sheet, unless it selects words or only closes the keyboard. So does a long one on files. */
   tapped(event) {
     const picture = event.target.closest("[data-kind=picture] > a");
-    if (picture) return this.#view(picture, event);
+    if (picture && event.type === "click") return this.#view(picture, event);
     const more = event.target.closest(".event .more");
     if (more && event.type === "click") return this.#unfold(more, event);
     const chat = event.target.closest(".chat");
-    const isText = event.target.closest(".text") && !event.target.closest("a, button, summary, pre");
+    const isPressed = event.type === "contextmenu" && event.target.closest(".files");
+    const isText =
+      isPressed || (event.target.closest(".text, .files") && !event.target.closest("a, button, summary, pre, audio, video"));
     if ((event.pointerType ?? this.#pointer) !== "touch" || !isText || !getSelection().isCollapsed) return;
     if (document.activeElement?.matches("textarea, input")) return;
     event.preventDefault();
@@ -103,8 +105,8 @@ export class ChatTools {
 
   /** Opens a picture in the viewer. A link that was followed before this script came has opened it already. */
   #view(link, click) {
-    const { type, eventPhase, metaKey, ctrlKey, shiftKey, altKey } = click;
-    if (type !== "click" || !eventPhase || metaKey || ctrlKey || shiftKey || altKey) return;
+    const { eventPhase, metaKey, ctrlKey, shiftKey, altKey } = click;
+    if (!eventPhase || metaKey || ctrlKey || shiftKey || altKey) return;
     click.preventDefault();
     import("./viewer.js").then(({ view }) => view(link)).catch(() => window.open(link.href));
   }
