@@ -5,6 +5,8 @@ import { createRow, isPicture, showPicture, sizeInWords, textsOfTools, tool } fr
 import { loadStyleSheet } from "./style_sheet.js";
 
 const MAX_FILES = 10;
+/** A browser tells at least this often that files are above the page, in milliseconds. */
+const ZONE_TIME = 600;
 
 /** Returns whether a file can be read: a folder cannot. */
 const isReadable = (file) =>
@@ -23,6 +25,7 @@ export class Attachments {
   #list = tool("#chosen-files");
   #errors = tool("#attach-errors");
   #zone = tool("#drop-zone");
+  #zoneTimer = 0;
   #offer = tool("#paste-picture");
   #chosen = [];
   /** The text that was pasted with pictures: its place in the field. */
@@ -41,13 +44,13 @@ export class Attachments {
     this.#offer.addEventListener("click", () => this.#takeOffer());
     this.#text.addEventListener("input", ({ inputType }) => inputType !== "insertFromPaste" && this.#endOffer());
     form.addEventListener("submit", () => this.#endOffer());
-    for (const type of ["dragleave", "dragend", "drop"]) addEventListener(type, (event) => this.#left(event));
+    addEventListener("drop", () => (this.#zone.hidden = true));
   }
 
   /** Takes the files of an event. `text` is pasted with them. */
   receive({ type, target }, files, text = "") {
     if (this.#text.readOnly) return;
-    if (type === "dragover") this.#zone.hidden = false;
+    if (type === "dragover") this.#showZone();
     else if (type !== "paste") this.add(files);
     else if (target === this.#text || !target.closest?.("input, textarea, dialog")) this.#paste(files, text);
   }
@@ -70,7 +73,7 @@ export class Attachments {
   take(nonce) {
     if (!this.#chosen.length) return undefined;
     const files = this.#chosen.map(({ file, row, free }, index) => {
-      keep(nonce, index + 1, { file, at: Date.now() });
+      keep(nonce, index + 1, file);
       free?.();
       const alt = row.querySelector("[name=alt]")?.value.trim();
       return { n: index + 1, name: file.name, size: file.size, alt: alt || undefined };
@@ -153,7 +156,10 @@ export class Attachments {
     this.#offer.hidden = true;
   }
 
-  #left({ type, relatedTarget }) {
-    if (type !== "dragleave" || !relatedTarget) this.#zone.hidden = true;
+  /** Shows where files may be dropped as long as they are above the page. Not all browsers say when they leave. */
+  #showZone() {
+    this.#zone.hidden = false;
+    clearTimeout(this.#zoneTimer);
+    this.#zoneTimer = setTimeout(() => (this.#zone.hidden = true), ZONE_TIME);
   }
 }

@@ -27,35 +27,39 @@ const run = async (mode, work) => {
   return answer(work(database.transaction(STORE, mode).objectStore(STORE)));
 };
 
-/** The key of file `n` of a message. Keys of one message follow each other. */
+/** The keys of a message, of one of its files, and of that file's receipt follow each other. */
 const keyOf = (nonce, n) => `${nonce} ${n}`;
-const keysOf = (nonce) => IDBKeyRange.bound(`${nonce} `, `${nonce} ~`);
+const receiptKeyOf = (nonce, n) => `${nonce} ${n} receipt`;
 
-/** Keeps what is known about a file: `file`, and the `receipt` as soon as the server has the file. */
-export async function keep(nonce, n, record) {
-  const key = keyOf(nonce, n);
+const write = async (key, content) => {
+  const record = { ...content, at: Date.now() };
   unstored.set(key, record);
-  try {
-    await run("readwrite", (store) => store.put(record, key));
-  } catch {
-    // The browser is full, or stores nothing.
-  }
-}
+  // The browser may be full, or store nothing.
+  await run("readwrite", (store) => store.put(record, key)).catch(() => {});
+};
 
-/** Returns what is known about a file, or nothing. */
-export async function recall(nonce, n) {
-  const key = keyOf(nonce, n);
-  return unstored.get(key) ?? (await run("readonly", (store) => store.get(key)).catch(() => null));
-}
+const read = async (key) => (await run("readonly", (store) => store.get(key)).catch(() => null)) ?? unstored.get(key);
 
-/** Returns what another tab may have written about a file meanwhile. */
-export const stored = (nonce, n) => run("readonly", (store) => store.get(keyOf(nonce, n))).catch(() => null);
+/** Keeps file `n` of a message. */
+export const keep = (nonce, n, file) => write(keyOf(nonce, n), { file });
+
+/** Keeps what proves that the server has the file. */
+export const keepReceipt = (nonce, n, receipt) => write(receiptKeyOf(nonce, n), { receipt });
+
+/** Returns the file that this or another tab keeps, if there is one. */
+export const fileOf = async (nonce, n) => (await read(keyOf(nonce, n)))?.file ?? null;
+
+/** Returns the file's receipt of this or another tab, if it is younger than `maxAge`. */
+export async function receiptOf(nonce, n, maxAge) {
+  const { receipt, at } = (await read(receiptKeyOf(nonce, n))) ?? {};
+  return receipt && Date.now() - at < maxAge ? receipt : null;
+}
 
 /** Deletes the files of a message, or one of them. */
-export async function forget(nonce, n) {
-  const isOne = (key) => (n ? key === keyOf(nonce, n) : key.startsWith(`${nonce} `));
-  for (const key of [...unstored.keys()].filter(isOne)) unstored.delete(key);
-  await run("readwrite", (store) => store.delete(n ? keyOf(nonce, n) : keysOf(nonce))).catch(() => {});
+export async function forget(nonce, n = "") {
+  const [first, last] = [n ? keyOf(nonce, n) : `${nonce} `, `${n ? keyOf(nonce, n) : nonce} ~`];
+  for (const key of [...unstored.keys()].filter((one) => one >= first && one <= last)) unstored.delete(key);
+  await run("readwrite", (store) => store.delete(IDBKeyRange.bound(first, last))).catch(() => {});
 }
 
 /** Deletes what has been left behind. */

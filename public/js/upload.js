@@ -2,7 +2,7 @@
 
 import { Backoff } from "./backoff.js";
 import { textsOfTools } from "./file_row.js";
-import { keep, recall, stored } from "./file_store.js";
+import { fileOf, keepReceipt, receiptOf } from "./file_store.js";
 
 const FIRST_PAUSE = 1_000;
 /** The server keeps a file without its message for an hour. */
@@ -30,9 +30,9 @@ export class Upload {
 
   /** Reads the file, and what an earlier visit of the page has reached. */
   async load() {
-    const { file, receipt, at } = (await recall(this.nonce, this.n)) ?? {};
-    this.file = file;
-    if (receipt && Date.now() - at < RECEIPT_AGE) this.#stored(receipt);
+    this.file = await fileOf(this.nonce, this.n);
+    const receipt = await receiptOf(this.nonce, this.n, RECEIPT_AGE);
+    if (receipt) this.#stored(receipt);
     else this.state = "waiting";
   }
 
@@ -60,16 +60,17 @@ export class Upload {
   }
 
   async #send(send, signal) {
-    const other = await stored(this.nonce, this.n);
-    if (other?.receipt && !this.receipt && Date.now() - other.at < RECEIPT_AGE) return this.#stored(other.receipt);
-    this.file ??= other?.file;
+    // Another tab may have been faster.
+    const known = await receiptOf(this.nonce, this.n, RECEIPT_AGE);
+    if (known) return this.#stored(known);
+    this.file ??= await fileOf(this.nonce, this.n);
     this.mayRetry = Boolean(this.file);
     if (!this.file) return this.#fail(textsOfTools().lost);
     const response = await send(this, signal);
     const { receipt, error } = await response.json().catch(() => ({}));
     if (response.status === 201 && receipt) {
       this.#stored(receipt);
-      return keep(this.nonce, this.n, { file: this.file, receipt, at: Date.now() });
+      return keepReceipt(this.nonce, this.n, receipt);
     }
     const { status } = response;
     const isTransient = status === 403 || status === 408 || status === 429 || (status >= 500 && status !== 507);

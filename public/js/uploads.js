@@ -2,7 +2,7 @@
 
 import { Backoff } from "./backoff.js";
 import { textsOfTools } from "./file_row.js";
-import { forget, keep, sweep } from "./file_store.js";
+import { forget, keepReceipt, sweep } from "./file_store.js";
 import { request } from "./request.js";
 import { transfer } from "./transfer.js";
 import { Upload } from "./upload.js";
@@ -193,8 +193,8 @@ export class Uploads {
 
   #restart(uploads) {
     for (const upload of uploads) {
+      keepReceipt(upload.nonce, upload.n, null);
       upload.restart();
-      keep(upload.nonce, upload.n, { file: upload.file, at: Date.now() });
     }
     this.#changed();
   }
