@@ -137,6 +137,14 @@ impl FileName {
     }
 }
 
+impl Attachment {
+    /// Returns about how many bytes it occupies in memory.
+    pub(crate) fn approximate_size(&self) -> usize {
+        let alt = self.alt.as_ref().map_or(0, String::len);
+        size_of::<Self>() + HASH_LENGTH + self.name.len() + self.media_type.len() + alt
+    }
+}
+
 impl TryFrom<String> for FileName {
     type Error = &'static str;
 

@@ -7,6 +7,7 @@ mod database;
 #[cfg(test)]
 mod documentation;
 mod errors;
+mod files;
 mod host;
 mod images;
 mod limits;
@@ -25,6 +26,7 @@ use serde::Deserialize;
 use url::Url;
 
 pub(crate) use database::DatabaseConfig;
+pub(crate) use files::FilesConfig;
 pub(crate) use host::Host;
 pub(crate) use images::ImagesConfig;
 pub(crate) use limits::{Rates, Sockets};
@@ -41,6 +43,7 @@ pub struct Settings {
     pub(crate) var: PathBuf,
     pub(crate) site: SiteConfig,
     pub(crate) images: ImagesConfig,
+    pub(crate) files: FilesConfig,
     pub(crate) proxies: Vec<IpNet>,
     pub(crate) access_log: AccessLog,
     /// In bytes.
@@ -89,6 +92,7 @@ impl Settings {
             database: DatabaseConfig::read(&rocket)?,
             site: SiteConfig::read(&rocket)?,
             images: ImagesConfig::read(&rocket, &var)?,
+            files: FilesConfig::read(&rocket)?,
             proxies: proxies(&rocket)?,
             access_log: required(&rocket, "access_log")?,
             cache: required::<ByteUnit>(&rocket, "cache")?.as_u64(),

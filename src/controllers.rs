@@ -3,6 +3,7 @@
 mod access_log;
 mod account;
 mod asset;
+mod attach_form;
 mod catchers;
 mod chat;
 mod compression;

@@ -42,6 +42,8 @@ pub enum Error {
     },
     #[error("the head of the request is too large")]
     HeadTooLarge,
+    #[error("the person's files occupy as much as they may")]
+    QuotaExceeded,
     #[error("not available: {0}")]
     Unavailable(String),
     #[error("{0}")]
@@ -64,6 +66,7 @@ impl Error {
             Self::HeadTooLarge => 431,
             Self::Internal(_) => 500,
             Self::Unavailable(_) => 503,
+            Self::QuotaExceeded => 507,
         }
     }
 
@@ -87,6 +90,7 @@ impl Error {
             Self::HeadTooLarge => "head-too-large",
             Self::Internal(_) => "internal",
             Self::Unavailable(_) => "unavailable",
+            Self::QuotaExceeded => "quota",
         }
     }
 
@@ -102,6 +106,7 @@ impl Error {
             421 => Self::Misdirected,
             431 => Self::HeadTooLarge,
             503 => Self::Unavailable("no cause given".into()),
+            507 => Self::QuotaExceeded,
             400..500 => Self::BadRequest,
             _ => Self::Internal(format!("bare status {status}")),
         }

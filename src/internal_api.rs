@@ -9,6 +9,7 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::attachment::FileName;
 use crate::ticket::{Purpose, Secret};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -110,6 +111,12 @@ impl ImageClient {
             }
         };
         fetch.await.map_err(|error: reqwest::Error| error.without_url().to_string())
+    }
+
+    /// Deletes a file that no chat has any more, and its small version. `Yes` also if there is no such file.
+    pub(crate) async fn delete_file(&self, name: &FileName) -> Outcome {
+        let ticket = self.0.secret.ticket(Purpose::DeleteFile, name.as_str());
+        send(self.0.http.delete(self.0.url(&name.path(false))).bearer_auth(ticket)).await
     }
 
     /// Deletes a picture that no user has any more.

@@ -61,6 +61,14 @@ impl Rate {
         self.counts.take(&keys.map(|key| self.quota(key)))
     }
 
+    /// Counts one event of a user whose address is unknown.
+    pub(crate) fn check_user(&self, user: impl Hash) -> Result<()> {
+        if self.max == 0 {
+            return Ok(());
+        }
+        self.counts.take(&[self.quota(self.counts.key(("user", user)))])
+    }
+
     pub(crate) fn check_address(&self, address: IpAddr) -> Result<()> {
         if self.max == 0 {
             return Ok(());

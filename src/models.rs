@@ -6,6 +6,7 @@
 //! | `session` | [`Session`] in `session.rs` |
 //! | `room` | [`Room`] in `room.rs` |
 //! | `name` | `NameReservation` in `room/name.rs` |
+//! | `file` | `StoredFile` in `file.rs` |
 //! | `chat` | `Entry` in `room/log/entry.rs`; `chat.rs` folds entries into chats |
 //! | `inbox` | `InboxEntry` in `inbox.rs` |
 //! | `membership` | `Membership` in `room/membership.rs` |
@@ -17,6 +18,7 @@ pub mod chat;
 pub(crate) mod cluster;
 mod device;
 pub(crate) mod event;
+pub(crate) mod file;
 mod id;
 pub(crate) mod inbox;
 pub(crate) mod mention;
@@ -35,6 +37,7 @@ use crate::error::Result;
 use crate::store::cluster::Signal;
 use crate::store::{Database, Job, RestoreMarker, database_error, migrate};
 use chat::Delivery;
+use file::StoredFile;
 use inbox::InboxEntry;
 use room::RoomList;
 use room::cleanup::Cleanup;
@@ -92,6 +95,7 @@ pub(crate) async fn ensure_indexes(db: &Database) -> Result<(), MongoError> {
     db.collection::<Room>().ensure_indexes().await?;
     db.collection::<InboxEntry>().ensure_indexes().await?;
     db.collection::<Membership>().ensure_indexes().await?;
+    db.collection::<StoredFile>().ensure_indexes().await?;
     db.collection::<Signal>().ensure_indexes().await?;
     db.collection::<Entry>().ensure_indexes().await
 }

@@ -54,6 +54,7 @@ impl SiteBuilder {
             .attach(SiteDatabase::init())
             .attach(prepare_models(views.clone(), settings.cache, Arc::clone(&failure)))
             .attach(monitor())
+            .attach(sweep_files())
             .attach(stop())
             .manage(views)
             .manage(settings);
@@ -134,6 +135,18 @@ fn monitor() -> AdHoc {
                     log::error!("lease lost to another site, stopping");
                     shutdown.notify();
                 });
+            }
+        })
+    })
+}
+
+/// Deletes the files that no chat has any more.
+fn sweep_files() -> AdHoc {
+    AdHoc::on_liftoff("Delete files", |rocket| {
+        Box::pin(async move {
+            let (hub, images): (Option<&Arc<Hub>>, Option<&ImageClient>) = (rocket.state(), rocket.state());
+            if let Some((hub, images)) = hub.zip(images) {
+                tokio::spawn(models::chat::sweep_files(Arc::downgrade(&hub.db), images.clone()));
             }
         })
     })

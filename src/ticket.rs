@@ -107,7 +107,7 @@ impl Secret {
 
     /// Returns a ticket that carries claims, readable by everybody, until `expiry`, in seconds since 1970.
     /// The subject has no line break.
-    pub(crate) fn ticket_with_claims(
+    pub fn ticket_with_claims(
         &self,
         purpose: Purpose,
         subject: &str,

@@ -5,6 +5,7 @@ pub mod chat;
 mod device_name;
 pub mod error;
 pub mod event;
+pub mod file;
 pub mod form;
 pub mod gzip;
 pub mod inbox;

@@ -39,6 +39,8 @@ error-internal = Something went wrong.
 error-internal-hint = The error has been logged. Try again in a moment.
 error-unavailable = The site can’t do this right now.
 error-unavailable-hint = Try again in a moment.
+error-quota = Your storage space is full.
+error-quota-hint = Delete messages with files, then try again.
 
 field-error-empty = This field is required.
 field-error-too-short = Use at least { $limit } characters.

@@ -374,3 +374,32 @@ inbox-room-gone = { $person } wrote in a room that you can’t open any more.
 find-person-button = Search
 invite-more = Invite more people
 invite-more-hint = The people of a direct room never change. This creates a closed room with all of you.
+
+## Uploads to a chat, by their code
+upload-ticket = This page has been open for too long. Reload it.
+upload-form = The upload was interrupted. Try again.
+upload-missing = Choose a file or type a message.
+upload-too-many-files = Send at most 10 files at once.
+upload-too-large = This file is too large.
+upload-too-slow = The upload took too long. Try again.
+upload-too-many = Too many uploads. Try again in a minute.
+upload-kind = This kind of file can’t be sent.
+upload-pixels = This picture has too many pixels.
+upload-broken = This picture is damaged or incomplete.
+upload-quota = Your storage space is full. Delete some files.
+upload-disk = The server is out of space. Ask the operator.
+upload-unavailable = Files aren’t available right now. Try again later.
+upload-gone = You can’t send messages to this room.
+upload-failed = Message not sent
+upload-resend = Send without files
+upload-back = Back to the room
+
+## Files in chats
+attach-files = Send files
+attach-file = Files, up to 10
+take-away-files = Remove files
+files-pictures = { $count ->
+    [one] Photo
+   *[other] { $count } photos
+  }
+files-file = File: { $name }

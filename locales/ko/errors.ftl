@@ -36,6 +36,8 @@ error-internal = 문제가 발생했어요.
 error-internal-hint = 오류를 기록했어요. 잠시 후 다시 시도해 주세요.
 error-unavailable = 지금은 처리할 수 없어요.
 error-unavailable-hint = 잠시 후 다시 시도해 주세요.
+error-quota = 저장 공간이 가득 찼어요.
+error-quota-hint = 파일이 있는 메시지를 삭제한 다음 다시 시도해 주세요.
 
 field-error-empty = 내용을 입력해 주세요.
 field-error-too-short = { $limit }자 이상 입력해 주세요.

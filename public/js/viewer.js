@@ -228,7 +228,7 @@ class Viewer {
       if (!response.ok) throw new Error(response.statusText);
       const picture = await response.blob();
       const address = URL.createObjectURL(picture);
-      const name = link.dataset.name || `picture.${picture.type.split("/")[1].replace("jpeg", "jpg")}`;
+      const name = nameOf(link, picture);
       Object.assign(document.createElement("a"), { href: address, download: name }).click();
       setTimeout(() => URL.revokeObjectURL(address), 60_000);
     } catch {
@@ -250,6 +250,12 @@ function captionOf(link) {
   const chat = link.closest(".chat");
   const author = chat?.querySelector(".nickname")?.textContent;
   return [link.querySelector("img").alt, author].filter(Boolean).join(" · ");
+}
+
+/** Returns a name for a picture that the server has stored in a format of its own. */
+function nameOf(link, { type }) {
+  const name = (link.dataset.name ?? link.querySelector("img").alt).replace(/\.[a-z0-9]+$/i, "");
+  return `${name || "picture"}.${type.split("/")[1].replace("jpeg", "jpg")}`;
 }
 
 let viewer = null;

@@ -42,6 +42,7 @@ const SECRET: &str = "a text of 16 characters or more";
 const RATE: &str = "a number a minute, or 0 for no limit";
 const SOCKETS: &str = "a number of open sockets, or 0 for no limit";
 const SIZE: &str = "a size, for example \"64KiB\"";
+const FILE_SIZE: &str = "a size, for example \"25MiB\"";
 
 #[rustfmt::skip]
 pub(super) const SETTINGS: &[Setting] = &[
@@ -87,6 +88,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("images.secret", "a text of 16 characters or more, the same for both servers",
         Rule { rule: "created at the first start, stored in `var`", example: "\"at least sixteen characters\"" },
         "Secret that the two servers share; at least 16 characters.").secret(),
+
+    setting("files.picture_bytes", FILE_SIZE, Toml("\"25MiB\""), "Largest picture in a chat, as it is sent."),
+    setting("files.file_bytes", FILE_SIZE, Toml("\"100MiB\""), "Largest other file in a chat."),
+    setting("files.user_bytes", FILE_SIZE, Toml("\"2GiB\""), "What the files of one person may occupy together."),
+    setting("files.min_free_percent", "a percentage up to 100", Toml("5"),
+        "Share of the disk in percent that uploads leave free. With less free space the image server refuses them."),
 
     setting("metrics.token", SECRET, Rule { rule: "none", example: "\"at least sixteen characters\"" },
         "Bearer token for `/metrics` of both servers; at least 16 characters. Without it nobody may read them.").secret(),

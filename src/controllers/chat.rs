@@ -1,5 +1,6 @@
 //! Chats: posting, editing, removing and showing one.
 
+mod files;
 mod fragments;
 mod page;
 mod stream;
@@ -9,7 +10,7 @@ use rocket::{FromForm, Route, delete, get, post, put, routes};
 
 use super::guards::current_user::{CurrentUser, PageUser};
 use super::guards::form_fields::FormFields;
-use super::guards::form_values::Optional;
+use super::guards::form_values::{FormNumber, Optional, TextBesideFiles};
 use super::guards::params::Seq;
 use super::guards::submission::Submission;
 use super::reply::Reply;
@@ -25,7 +26,7 @@ use page::{chat_json, chat_page};
 const MAX_PICKED: usize = 50;
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![fragments::index, stream::stream, create, show, update, destroy]
+    routes![fragments::index, stream::stream, files::create, files::show, files::unused, create, show, update, destroy]
 }
 
 #[derive(FromForm)]
@@ -39,8 +40,10 @@ struct ChatForm {
 /// An absent text does not change.
 #[derive(FromForm)]
 struct EditForm {
-    text: Optional<ChatText>,
+    text: Optional<TextBesideFiles>,
     mention: Vec<UserId>,
+    /// The numbers of the files that are taken away.
+    remove: Vec<FormNumber>,
 }
 
 #[post("/room/<id>/chat", data = "<form>")]
@@ -124,11 +127,14 @@ async fn edit(
     seq: i64,
     form: &Submission<'_, EditForm>,
 ) -> Result<Chat> {
-    let (log, EditForm { text, mention }) = (room.log(&ctx.db), form.value()?);
-    match text {
-        Optional(Some(text)) => log.edit(user, seq, ChatInput::in_room(text.clone(), room, picked(mention)?)).await,
-        Optional(None) => log.editable(user, seq).await,
-    }
+    let (log, EditForm { text, mention, remove }) = (room.log(&ctx.db), form.value()?);
+    let taken_away: Vec<i64> = remove.iter().map(|number| number.0).collect();
+    let input = match &text.0 {
+        Some(TextBesideFiles(text)) => ChatInput::in_room(text.clone(), room, picked(mention)?),
+        None if taken_away.is_empty() => return log.editable(user, seq).await,
+        None => ChatInput::keeping_text(),
+    };
+    log.edit(user, seq, input.without_files(&taken_away)).await
 }
 
 /// Returns the people whom an author picked.

@@ -15,6 +15,7 @@ pub(crate) mod origin_check;
 pub(crate) mod params;
 pub(crate) mod query_budget;
 pub(crate) mod query_number;
+pub(crate) mod raw_body;
 pub(crate) mod referrer;
 pub(crate) mod request_info;
 pub(crate) mod resubmit_form;

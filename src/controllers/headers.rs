@@ -14,7 +14,7 @@ pub fn content_security() -> AdHoc {
             let images = images_url(request).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
             let policy = format!(
                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: {images}; \
-                 connect-src 'self' {images}; form-action 'self' {images}; font-src 'self'; manifest-src 'self'; \
+                 media-src 'self' {images}; connect-src 'self' {images}; form-action 'self' {images}; font-src 'self'; manifest-src 'self'; \
                  worker-src 'self'; frame-src 'self'; frame-ancestors 'self'; base-uri 'none'"
             );
             response.set_raw_header("Content-Security-Policy", policy);

@@ -14,14 +14,16 @@ use super::guards::client_address::client_address;
 use super::guards::cookies::Cookies;
 use super::guards::current_user::{self, CurrentUser};
 use super::guards::guard_error::reject;
-use super::guards::state::{database, managed};
+use super::guards::state::{database, managed, settings};
 use super::guards::{images_url, locale, referrer};
 use super::reply::Reply;
+use crate::config::Settings;
 use crate::error::{FieldErrors, Result};
 use crate::http;
 use crate::internal_api::ImageClient;
 use crate::limits::{Limits, Rate};
 use crate::live::Hub;
+use crate::models::User;
 use crate::store::Database;
 use crate::views::form::{FieldMessages, field_messages};
 use crate::views::{Locale, Views};
@@ -81,6 +83,11 @@ impl<'r> RequestContext<'r> {
         locale::locale(self.request)
     }
 
+    /// Answers in the language of a person for whom the file server asks.
+    pub(crate) fn answer_to(&self, user: &User) {
+        locale::answer_in(self.request, user.locale.as_deref());
+    }
+
     pub(crate) async fn account_locale(&self) -> Locale {
         locale::account_locale(self.request).await
     }
@@ -96,6 +103,10 @@ impl<'r> RequestContext<'r> {
     /// Returns the image server's address for this client.
     pub(crate) fn images_url(&self) -> Option<Url> {
         images_url::images_url(self.request)
+    }
+
+    pub(crate) fn settings(&self) -> &'r Settings {
+        settings(self.request)
     }
 
     /// Returns the path of the room that the reader comes from.

@@ -7,6 +7,7 @@ use rocket::http::uri::fmt::{Ignorable, Query};
 use rocket::{FromForm, Route, delete, get, post, put, routes, uri};
 use serde_json::json;
 
+use super::attach_form::{attach_form, known_upload_error};
 use super::guards::current_user::{CurrentUser, PageUser};
 use super::guards::form_fields::FormFields;
 use super::guards::form_values::Optional;
@@ -63,6 +64,8 @@ struct PageQuery<'r> {
     before: QueryNumber<'r>,
     /// A number, or `unread`.
     at: QueryNumber<'r>,
+    /// The code of an upload that failed.
+    upload: Option<&'r str>,
 }
 
 impl PageQuery<'_> {
@@ -140,6 +143,7 @@ async fn show(id: RoomId, query: PageQuery<'_>, user: PageUser<'_>, ctx: Request
         anchor: query.anchor(membership.read)?,
         is_at_unread: query.at.is("unread"),
         membership: Some(membership),
+        upload_error: known_upload_error(query.upload),
         ..RoomPageContent::default()
     };
     room_page(&ctx, &user, &room, content).await
@@ -193,6 +197,7 @@ pub(super) struct RoomPageContent {
     pub(super) membership: Option<Membership>,
     /// The form that changes the room.
     pub(super) typed: Option<RoomFormValues>,
+    pub(super) upload_error: Option<&'static str>,
 }
 
 /// Returns the name of a room for a reader: of a direct room those of the others.
@@ -258,6 +263,8 @@ pub(super) async fn room_page(
             Some(composer) => composer,
             None => ComposerValues { nonce: Nonce::random()?.as_str().into(), ..ComposerValues::default() },
         },
+        attach: attach_form(ctx, user, room.id)?,
+        upload_error: content.upload_error,
         form: content.typed.unwrap_or_else(|| stored(room)),
     };
     // The list of rooms is read last: the page can do without it when the query budget is spent.

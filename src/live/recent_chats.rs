@@ -150,6 +150,7 @@ mod tests {
             author: "0123456789abcdef01234567".parse().unwrap(),
             text: text.into(),
             mentions: Vec::new(),
+            files: Vec::new(),
             at: DateTime::now(),
             removed: text.is_empty(),
         };

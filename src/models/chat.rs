@@ -1,6 +1,7 @@
 //! Chats: *said* entries folded with the last entries about them.
 
 mod delivery;
+mod file_sweep;
 mod mentions;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -9,14 +10,17 @@ use std::sync::Arc;
 use futures_util::future::try_join;
 use mongodb::bson::{DateTime, Document, doc};
 
+use super::file::{StoredFile, names};
 use super::room::Head;
 use super::room::cleanup::Cleanup;
 use super::room::log::{Appended, Draft, Entry, EntryKind, EventPlace, RoomLog, WINDOW_SIZE};
-use super::values::Nonce;
+use super::values::{ChatText, Nonce};
 use super::{Event, Mention, RoomId, User, UserId};
+use crate::attachment::{Attachment, FileName};
 use crate::error::{Error, FieldError, Result};
-use crate::store::Job;
+use crate::store::{Job, Work};
 pub(crate) use delivery::Delivery;
+pub(crate) use file_sweep::sweep_files;
 pub use mentions::ChatInput;
 
 pub(crate) const CHATS_PER_PAGE: i64 = 50;
@@ -24,6 +28,8 @@ pub(crate) const CHATS_PER_PAGE: i64 = 50;
 const CHATS_AROUND: i64 = 25;
 /// Entries in the first window that is searched for the last chat. It nearly always holds one.
 const LAST_CHAT_WINDOW: i64 = 8;
+/// Edits of one chat at the same moment.
+const MAX_ATTEMPTS: usize = 16;
 /// Maximum text of one batch of updates, in bytes.
 const MAX_BATCH_BYTES: usize = 48 * 1024;
 
@@ -40,6 +46,8 @@ pub struct Chat {
     pub text: String,
     /// In order of their places in the text. Empty once the chat is removed.
     pub mentions: Vec<Mention>,
+    /// Empty once the chat is removed.
+    pub files: Vec<Attachment>,
     pub(crate) at: DateTime,
     pub removed: bool,
 }
@@ -89,8 +97,8 @@ pub struct PostedChat {
 
 impl RoomLog {
     /// Posts a chat. Returns once it is durable.
-    /// Fails with `nonce: NonceUsed` if the nonce belongs to another text, `NotFound` if the room is closed. After
-    /// `Unavailable` the chat may exist; posting again with the same nonce creates no second one.
+    /// Fails with `nonce: NonceUsed` if the nonce belongs to another text or other files, `NotFound` if the room is closed,
+    /// `QuotaExceeded`. After `Unavailable` the chat may exist; posting again with the same nonce creates no second one.
     pub async fn post(
         self: &Arc<Self>,
         author: &User,
@@ -99,59 +107,113 @@ impl RoomLog {
     ) -> Result<PostedChat> {
         let input = input.into();
         let mentions = input.mentions(self.db(), author, &[]).await?;
-        let text = input.text;
+        let (text, files) = (&input.text, input.files());
+        if let Some(new) = &input.new_files {
+            StoredFile::reserve(self.db(), self.room, (author, &nonce), new).await?;
+        }
         let delivery = match mentions.is_empty() {
             true => None,
             false => Some(Job::create(self.db(), Delivery::of_new(self.room, author.id, nonce.clone())).await?),
         };
-        let appended = self.append(Draft::said(author.id, text.clone(), nonce).mentioning(mentions)).await;
-        match self.deliver_after(delivery, appended)? {
+        let draft = Draft::said(author.id, text.clone(), nonce).mentioning(mentions).with_files(files.to_vec());
+        let appended = self.run_after(delivery, self.append(draft).await)?;
+        self.settle_files(files, &appended).await;
+        match appended {
             Appended::New(entry) => {
                 Chat::from_entry(&entry).map(|chat| PostedChat { chat, is_duplicate: false }).ok_or(Error::NotFound)
             }
             Appended::Duplicate(entry) => {
                 let chat = self.chat(entry.seq).await?;
-                let same = entry.text.as_ref().is_none_or(|said| *said == text);
-                if same {
+                let same_files = || entry.file_names().into_iter().eq(files.iter().map(|file| &file.path));
+                // A wiped entry has no text.
+                if entry.text.as_ref().is_none_or(|said| said == text && same_files()) {
                     Ok(PostedChat { chat, is_duplicate: true })
                 } else {
                     Err(Error::field("nonce", FieldError::NonceUsed))
                 }
             }
-            Appended::ChatRemoved | Appended::TooManyEdits | Appended::Closed => Err(Error::NotFound),
+            Appended::ChatRemoved | Appended::Stale | Appended::TooManyEdits | Appended::Closed => Err(Error::NotFound),
         }
     }
 
-    /// Replaces the text of the user's own chat. Returns once the edit is durable.
-    /// Fails with `Forbidden` unless `by` is the author, `NotFound` if the chat is missing or removed, `text: EditedOften`.
+    /// Gives the reserved files to the chat that has them, and discards the others. What fails is left to the sweep.
+    async fn settle_files(&self, files: &[Attachment], appended: &Appended) {
+        if files.is_empty() {
+            return;
+        }
+        let (seq, has): (i64, Vec<&FileName>) = match appended {
+            Appended::New(entry) | Appended::Duplicate(entry) => (entry.seq, entry.file_names()),
+            _ => (0, Vec::new()),
+        };
+        let (of_chat, others): (Vec<&str>, Vec<&str>) =
+            names(files).into_iter().partition(|name| has.iter().any(|has| has.as_str() == *name));
+        let settled = async {
+            if !others.is_empty() {
+                StoredFile::discard(self.db(), doc! { "_id": { "$in": others }, "seq": null }).await?;
+            }
+            if of_chat.is_empty() { Ok(()) } else { StoredFile::assign(self.db(), &of_chat, seq).await }
+        };
+        if let Err(error) = settled.await {
+            log::debug!("files left to the sweep: room={} error={error}", self.room);
+        }
+    }
+
+    /// Changes the user's own chat: its text, and which files it has. Returns once the edit is durable.
+    /// Fails with `Forbidden` unless `by` is the author, `NotFound` if the chat is missing or removed, `text: EditedOften`,
+    /// `text: Empty` if neither text nor files remain.
     pub async fn edit(self: &Arc<Self>, by: &User, seq: i64, input: impl Into<ChatInput<'_>>) -> Result<Chat> {
         let input = input.into();
+        for _ in 0..MAX_ATTEMPTS {
+            if let Some(chat) = self.try_edit(by, seq, &input).await? {
+                return Ok(chat);
+            }
+        }
+        Err(Error::Unavailable("the chat has too many editors".into()))
+    }
+
+    /// Returns `None` if another edit was faster.
+    async fn try_edit(self: &Arc<Self>, by: &User, seq: i64, input: &ChatInput<'_>) -> Result<Option<Chat>> {
         let mut chat = self.editable(by, seq).await?;
-        let mentions = input.mentions(self.db(), by, &chat.mentions).await?;
-        let text = input.text;
-        if chat.text == text.as_str() && chat.mentions == mentions {
+        let (text, mentions) = match input.keeps_text {
+            true => (ChatText::parse_beside_files(&chat.text).unwrap_or_default(), chat.mentions.clone()),
+            false => (input.text.clone(), input.mentions(self.db(), by, &chat.mentions).await?),
+        };
+        let files: Vec<Attachment> = chat.files.iter().filter(|file| !input.takes_away(file.n)).cloned().collect();
+        if text.is_empty() && files.is_empty() {
+            return Err(Error::field("text", FieldError::Empty));
+        }
+        if chat.text == text.as_str() && chat.mentions == mentions && chat.files == files {
             // This may be a retry of an edit whose answer was lost.
             self.db().ensure_durable().await?;
-            return Ok(chat);
+            return Ok(Some(chat));
         }
         let delivery = match mentions.is_empty() {
             true => None,
             false => Some(Job::create(self.db(), Delivery::of_edited(self.room, by.id, seq)).await?),
         };
-        let appended = self.append(Draft::edited(seq, by.id, text).mentioning(mentions)).await;
-        match self.deliver_after(delivery, appended)? {
+        let cleanup = match chat.files == files {
+            true => None,
+            false => Some(Job::create(self.db(), Cleanup::of_chat(self.room, seq)).await?),
+        };
+        let mut draft = Draft::edited(seq, by.id, text).mentioning(mentions).with_files(files);
+        if !chat.files.is_empty() {
+            draft = draft.unless_edited_since(chat.rev);
+        }
+        let appended = self.run_after(delivery, self.append(draft).await);
+        match self.run_after(cleanup, appended)? {
             Appended::New(entry) | Appended::Duplicate(entry) => {
                 chat.apply(&entry);
-                Ok(chat)
+                Ok(Some(chat))
             }
+            Appended::Stale => Ok(None),
             Appended::ChatRemoved | Appended::Closed => Err(Error::NotFound),
             Appended::TooManyEdits => Err(Error::field("text", FieldError::EditedOften)),
         }
     }
 
     /// Starts the job of an append. After an error it waits: the entry may exist.
-    fn deliver_after(&self, delivery: Option<Job<Delivery>>, appended: Result<Appended>) -> Result<Appended> {
-        match (delivery, &appended) {
+    fn run_after<W: Work>(&self, job: Option<Job<W>>, appended: Result<Appended>) -> Result<Appended> {
+        match (job, &appended) {
             (None, _) => {}
             (Some(job), Ok(_)) => job.spawn(self.db()),
             (Some(job), Err(_)) => job.spawn_delayed(self.db()),
@@ -184,7 +246,7 @@ impl RoomLog {
                 chat.apply(&entry);
                 Ok(chat)
             }
-            Ok(Appended::ChatRemoved | Appended::TooManyEdits | Appended::Closed) => {
+            Ok(Appended::ChatRemoved | Appended::Stale | Appended::TooManyEdits | Appended::Closed) => {
                 job.complete(self.db()).await?;
                 Err(Error::NotFound)
             }
@@ -369,6 +431,7 @@ impl Chat {
             author: entry.author,
             text: text(entry),
             mentions: entry.mentions.clone().unwrap_or_default(),
+            files: entry.files.clone().unwrap_or_default(),
             at: entry.at,
             removed: false,
         })
@@ -389,10 +452,12 @@ impl Chat {
                 self.removed = true;
                 self.text.clear();
                 self.mentions.clear();
+                self.files.clear();
             }
             EntryKind::Edited if entry.seq > self.rev && !self.removed => {
                 self.text = text(entry);
                 self.mentions = entry.mentions.clone().unwrap_or_default();
+                self.files = entry.files.clone().unwrap_or_default();
             }
             EntryKind::Edited => {}
             EntryKind::Said | EntryKind::Joined | EntryKind::Left | EntryKind::Closed | EntryKind::Unknown => return,
@@ -415,7 +480,7 @@ fn text(entry: &Entry) -> String {
 fn limit_bytes(entries: &[Arc<Entry>]) -> &[Arc<Entry>] {
     let mut bytes = 0;
     let fits = entries.iter().take_while(|entry| {
-        bytes += entry.text.as_ref().map_or(0, |text| text.as_str().len());
+        bytes += entry.text.as_ref().map_or(0, |text| text.as_str().len()) + entry.file_bytes();
         bytes <= MAX_BATCH_BYTES
     });
     let count = fits.count();

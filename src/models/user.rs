@@ -58,6 +58,9 @@ pub struct User {
     /// The last entry of the inbox that the user has read.
     #[serde(default, rename = "inboxRead")]
     pub(crate) inbox_read: i64,
+    /// What the files of the user's chats occupy. `file.rs` counts them.
+    #[serde(default)]
+    pub(crate) bytes: i64,
     /// Its unique index decides between concurrent sign-ups on an empty site.
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<bool>,
@@ -76,6 +79,7 @@ impl StoredDocument for User {
             partial_unique_index(doc! { "first": 1 }, "first"),
             index(doc! { "picture": 1 }),
             partial_index(doc! { "nicknameKey": 1 }, "nicknameKey"),
+            partial_index(doc! { "recount": 1 }, "recount"),
         ]
     }
 }
@@ -148,6 +152,7 @@ impl User {
             theme: None,
             admin: first,
             inbox_read: 0,
+            bytes: 0,
             first: first.then_some(true),
             nonce,
             at: DateTime::now(),

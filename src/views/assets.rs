@@ -24,14 +24,14 @@ struct Public;
 
 const SITE_SHEETS: [&str; 5] = ["tokens", "base", "header", "layout", "forms"];
 const SHELL_SHEETS: [&str; 3] = ["menu", "sidebar", "rooms"];
-const ROOM_SHEETS: [&str; 8] = ["chat", "markup", "room", "log", "outbox", "composer", "dialog", "print"];
+const ROOM_SHEETS: [&str; 9] = ["chat", "markup", "files", "room", "log", "outbox", "composer", "dialog", "print"];
 
 /// Bundles of style sheets, in the order in which their rules apply. Each page loads one.
 const BUNDLES: [(&str, &[&[&str]]); 4] = [
     ("css/bundle-site.css", &[&SITE_SHEETS]),
     ("css/bundle-shell.css", &[&SITE_SHEETS, &SHELL_SHEETS]),
     ("css/bundle-room.css", &[&SITE_SHEETS, &SHELL_SHEETS, &ROOM_SHEETS]),
-    ("css/bundle-stream.css", &[&["tokens", "base", "chat", "markup", "stream"]]),
+    ("css/bundle-stream.css", &[&["tokens", "base", "chat", "markup", "files", "stream"]]),
 ];
 
 pub struct Asset {

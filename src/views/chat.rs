@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use serde::{Serialize, Serializer};
 
 use super::event::{EventLine, EventView};
+use super::file::{FileElement, FileView, FilesSummary};
 use super::time::{self, TimeFormat};
 use super::{Locale, PerLocale, Views, markup};
 use crate::error::Result;
@@ -34,6 +35,9 @@ pub struct ChatView {
     text: String,
     #[serde(serialize_with = "mentions_json")]
     mentions: Vec<models::Mention>,
+    files: Vec<FileView>,
+    #[serde(skip)]
+    summary: FilesSummary,
     #[serde(skip)]
     html: OnceLock<String>,
     at: String,
@@ -96,6 +100,8 @@ pub struct PageEnd {
 impl ChatView {
     pub fn new(chat: models::Chat, nickname: Option<&Nickname>) -> Self {
         Self {
+            files: chat.files.iter().map(|file| FileView::new(file, chat.room, chat.seq)).collect(),
+            summary: FilesSummary::new(&chat.files),
             room: chat.room.to_string(),
             seq: chat.seq,
             no: chat.no,
@@ -113,7 +119,8 @@ impl ChatView {
 
     /// Returns about how many bytes the chat occupies with its HTML. Renders nothing.
     pub fn approximate_size(&self) -> usize {
-        self.text.len() + markup::approximate_html_size(&self.text, self.mentions.len()) + OVERHEAD
+        let files: usize = self.files.iter().map(FileView::approximate_size).sum();
+        self.text.len() + markup::approximate_html_size(&self.text, self.mentions.len()) + files + OVERHEAD
     }
 
     fn html(&self) -> &str {
@@ -128,9 +135,18 @@ impl Article {
             chat: &'a ChatView,
             html: &'a str,
             is_emoji: bool,
+            files: Vec<FileElement<'a>>,
+            /// What stands for the files where a chat is shown on one line.
+            summary: String,
         }
         self.get_or_render(locale, |chat| {
-            let view = ArticleContext { chat, html: chat.html(), is_emoji: markup::is_all_emoji(&chat.text) };
+            let view = ArticleContext {
+                chat,
+                html: chat.html(),
+                is_emoji: markup::is_all_emoji(&chat.text),
+                files: chat.files.iter().map(FileView::element).collect(),
+                summary: if chat.text.is_empty() { chat.summary.text(locale) } else { String::new() },
+            };
             views.render("chats/_chat.html.tera", locale, &view)
         })
     }
@@ -293,6 +309,7 @@ mod tests {
             author: author.parse().unwrap(),
             text: text.into(),
             mentions: Vec::new(),
+            files: Vec::new(),
             at: DateTime::from_millis(0),
             removed: text.is_empty(),
         };

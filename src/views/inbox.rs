@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use fluent_templates::fluent_bundle::FluentValue;
 use serde::Serialize;
 
+use super::file::FilesSummary;
 use super::{Locale, markup, time};
 use crate::models::Chat;
 use crate::models::inbox::{InboxEntry, InboxKind};
@@ -35,6 +36,8 @@ pub struct InboxItem {
     room: Option<InboxRoom>,
     /// `None` if there is no chat or it was removed.
     excerpt: Option<String>,
+    /// What stands for the files of a chat without text.
+    files: Option<FilesSummary>,
     removed: bool,
 }
 
@@ -60,6 +63,7 @@ impl InboxItem {
             by,
             unread: entry.no > read,
             room,
+            files: visible.filter(|chat| !chat.files.is_empty()).map(|chat| FilesSummary::new(&chat.files)),
             excerpt: visible.map(|chat| markup::excerpt(&chat.text, EXCERPT_CHARACTERS)),
             removed: entry.seq.is_some() && visible.is_none(),
         }

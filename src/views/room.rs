@@ -21,7 +21,7 @@ pub(crate) use item::own_room_changes;
 pub use item::{RoomChange, RoomChanges, RoomItem, RoomItemView, room_changes, room_items};
 pub use list::{Excerpt, LastChatView, RoomFormValues, RoomListItem, RoomSummary, RoomsPage};
 pub use members::{MemberView, MembersPage};
-pub use page::{ChatPage, ComposerValues, ReadingView, RoomPage};
+pub use page::{AttachForm, ChatPage, ComposerValues, ReadingView, RoomPage};
 pub use presence::{People, Person, presence, typing};
 pub use stream::{StreamPage, connection, disconnected_notice};
 pub use unread::Unread;

@@ -20,7 +20,7 @@ const LAYERS: [&[&str]; 13] = [
     &["internal_api", "limits", "metrics"],
     &["http"],
     &["picture_path", "process", "ticket"],
-    &["cache", "config", "error", "file", "markup"],
+    &["attachment", "cache", "config", "error", "file", "markup"],
 ];
 
 fn layer(module: &str) -> usize {

@@ -10,6 +10,7 @@ use crate::controllers::shell::shell_page;
 use crate::error::{Error, Result};
 use crate::models::{self, Chat};
 use crate::views::chat::{Article, ChatBatch, FeedItem, PageEnd};
+use crate::views::file::FileView;
 use crate::views::form::FieldMessages;
 use crate::views::room::ChatPage;
 
@@ -22,6 +23,7 @@ pub(super) async fn chat_page(
     typed: Option<(String, FieldMessages)>,
 ) -> Result<Reply> {
     let (text, errors) = typed.unwrap_or_else(|| (chat.text.clone(), FieldMessages::default()));
+    let files = chat.files.iter().map(|file| FileView::new(file, chat.room, chat.seq)).collect();
     let (seq, no, removed) = (chat.seq, chat.no, chat.removed);
     let (can_edit, can_remove) = (chat.can_edit(user), chat.can_remove(user));
     let batch = ChatBatch { items: vec![FeedItem::Chat(article(ctx, chat).await?)], upto: seq, closed: false };
@@ -33,6 +35,7 @@ pub(super) async fn chat_page(
         can_edit: can_edit && !removed,
         can_remove: can_remove && !removed,
         element: batch.elements(ctx.views, ctx.locale(), &mut PageEnd::default())?,
+        files,
         text,
         errors,
     };

@@ -20,6 +20,9 @@ pub(crate) struct Choice<T>(pub(crate) Option<T>);
 #[derive(Clone, Copy)]
 pub(crate) struct FormNumber(pub(crate) i64);
 
+/// The text of a chat that may have files. It may be empty.
+pub(crate) struct TextBesideFiles(pub(crate) ChatText);
+
 macro_rules! form_value {
     ($($type:ty),+) => { $(
         impl<'r> FromFormField<'r> for $type {
@@ -36,6 +39,12 @@ impl<'r> FromFormField<'r> for FormNumber {
     fn from_value(field: ValueField<'r>) -> form::Result<'r, Self> {
         let number = field.value.parse().ok().filter(|number| *number >= 0);
         number.map(Self).ok_or_else(|| invalid(FieldError::Number))
+    }
+}
+
+impl<'r> FromFormField<'r> for TextBesideFiles {
+    fn from_value(field: ValueField<'r>) -> form::Result<'r, Self> {
+        ChatText::parse_beside_files(field.value).map(Self).map_err(invalid)
     }
 }
 

@@ -37,7 +37,7 @@ fn can_resubmit(error: &Error) -> Option<bool> {
     match error {
         Error::SignedOut | Error::WrongAuthor { .. } | Error::TooLarge => Some(true),
         Error::RateLimited { .. } | Error::Unavailable(_) | Error::Internal(_) => Some(true),
-        Error::Forbidden | Error::CrossOrigin(_) | Error::NotFound => Some(false),
+        Error::Forbidden | Error::CrossOrigin(_) | Error::NotFound | Error::QuotaExceeded => Some(false),
         Error::BadRequest | Error::CursorAhead | Error::Invalid(_) | Error::Misdirected | Error::HeadTooLarge => None,
     }
 }

@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use mongodb::bson::doc;
 use serde::Deserialize;
 
+use crate::attachment::Attachment;
 use crate::error::Result;
+use crate::models::file::NewFiles;
 use crate::models::mention::{Candidate, Choice, Mention, Namesakes, candidates, resolve};
 use crate::models::values::ChatText;
 use crate::models::{Room, User, UserId};
@@ -22,6 +24,12 @@ pub struct ChatInput<'r> {
     /// Without a room nobody is mentioned.
     room: Option<&'r Room>,
     picked: &'r [UserId],
+    /// Of a chat that is posted.
+    pub(super) new_files: Option<NewFiles<'r>>,
+    /// The numbers of the files that an edit takes away.
+    taken_away: &'r [i64],
+    /// Whether an edit changes the files only.
+    pub(super) keeps_text: bool,
 }
 
 #[derive(Deserialize)]
@@ -34,14 +42,37 @@ struct Named {
 
 impl From<ChatText> for ChatInput<'_> {
     fn from(text: ChatText) -> Self {
-        Self { text, room: None, picked: &[] }
+        Self { text, room: None, picked: &[], new_files: None, taken_away: &[], keeps_text: false }
     }
 }
 
 impl<'r> ChatInput<'r> {
     /// `picked` are the people whom the author means where several have the same name.
     pub(crate) fn in_room(text: ChatText, room: &'r Room, picked: &'r [UserId]) -> Self {
-        Self { text, room: Some(room), picked }
+        Self { room: Some(room), picked, ..Self::from(text) }
+    }
+
+    /// Adds the files of a chat that is posted.
+    pub(crate) fn with_files(self, files: NewFiles<'r>) -> Self {
+        Self { new_files: Some(files), ..self }
+    }
+
+    /// Takes files away from a chat that is edited.
+    pub(crate) fn without_files(self, numbers: &'r [i64]) -> Self {
+        Self { taken_away: numbers, ..self }
+    }
+
+    /// Leaves the text of a chat as it is, whatever it is.
+    pub(crate) fn keeping_text() -> Self {
+        Self { keeps_text: true, ..Self::from(ChatText::default()) }
+    }
+
+    pub(super) fn files(&self) -> &'r [Attachment] {
+        self.new_files.as_ref().map_or(&[], |new| new.files)
+    }
+
+    pub(super) fn takes_away(&self, number: i32) -> bool {
+        self.taken_away.contains(&number.into())
     }
 
     /// Returns the mentions of the text. `before` are those of the chat that it replaces.

@@ -1,4 +1,5 @@
-//! Jobs after a removal or a closing: wipe the text of the removed chat, purge the log of the closed room.
+//! Jobs after a removal, an edit or a closing: wipe the text and the files of the removed chat, delete the files that an
+//! edit takes away, purge the log of the closed room.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +10,10 @@ use tokio::time::sleep;
 
 use super::Room;
 use super::log::{Entry, EntryKind, MAX_HEAD_AGE, RoomLog};
+use crate::attachment::FileName;
 use crate::error::Result;
 use crate::models::RoomId;
+use crate::models::file::StoredFile;
 use crate::store::{Database, HARD_TIMEOUT, Work};
 
 /// Entries deleted at once: some milliseconds of the database's time.
@@ -23,7 +26,7 @@ const LATE_WRITES_DELAY: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Cleanup {
     room: RoomId,
-    /// The chat whose text is wiped. `None`: the room is purged.
+    /// The chat that is wiped, or some of whose files are. `None`: the room is purged.
     #[serde(rename = "of", default, skip_serializing_if = "Option::is_none")]
     chat: Option<i64>,
 }
@@ -56,19 +59,45 @@ impl Work for Cleanup {
 }
 
 impl RoomLog {
-    /// Wipes the texts of a chat and of its edits, if the chat was removed.
+    /// Wipes the texts and the files of a chat and of its edits, if the chat was removed, else the files that edits took
+    /// away.
     async fn wipe(&self, seq: i64) -> Result<()> {
+        self.discard_files(seq).await?;
         let mut revisions = self.revisions(doc! { "of": seq }).await?;
         revisions.extend(self.revisions(doc! { "was": seq }).await?);
         if !revisions.iter().any(|revision| revision.kind == EntryKind::Removed) {
             return Ok(());
         }
+        let wiped = doc! { "text": "", "mentions": "", "files": "" };
         let edits = revisions.iter().filter(|revision| revision.kind == EntryKind::Edited);
         for seq in edits.map(|edit| edit.seq).chain([seq]) {
             let key = doc! { "room": self.room, "seq": seq };
-            self.db().collection::<Entry>().update(key, doc! { "$unset": { "text": "", "mentions": "" } }).await?;
+            self.db().collection::<Entry>().update(key, doc! { "$unset": wiped.clone() }).await?;
         }
         Ok(())
+    }
+
+    /// Discards the files that a chat had and has no more. Runs before the wipe, after which no entry names them.
+    async fn discard_files(&self, seq: i64) -> Result<()> {
+        let Some(said) = self.entry(seq).await?.filter(|said| said.files.is_some()) else { return Ok(()) };
+        let kept = self.kept_files(seq).await?;
+        let gone = said.file_names().into_iter().filter(|name| !kept.contains(name));
+        let gone: Vec<&str> = gone.map(FileName::as_str).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        StoredFile::discard(self.db(), doc! { "_id": { "$in": gone } }).await
+    }
+
+    /// Returns the files that a chat has: none if it was removed.
+    pub(crate) async fn kept_files(&self, seq: i64) -> Result<Vec<FileName>> {
+        let revisions = self.revisions(doc! { "of": seq }).await?;
+        if revisions.iter().any(|revision| revision.kind == EntryKind::Removed) {
+            return Ok(Vec::new());
+        }
+        let edits = revisions.iter().filter(|revision| revision.kind == EntryKind::Edited);
+        let last = edits.map(|edit| edit.seq).max().unwrap_or(seq);
+        Ok(self.entry(last).await?.iter().flat_map(Entry::file_names).cloned().collect())
     }
 
     /// Deletes all entries before *closed*, once no writer can append to an entry before it any more.
@@ -87,6 +116,7 @@ impl RoomLog {
         while seq < head.seq - 1 {
             let last = (seq + BATCH).min(head.seq - 1);
             let window = doc! { "room": self.room, "seq": { "$gt": seq, "$lte": last } };
+            StoredFile::discard(self.db(), window.clone()).await?;
             self.db().collection::<Entry>().delete_many(window).await?;
             seq = last;
             sleep(PAUSE).await;

@@ -3,8 +3,9 @@ use serde::{Deserialize, Serialize};
 use super::text::{is_visible, overrides_text, reject, within};
 use crate::error::FieldError;
 
-/// The text of a chat: 1–4,000 characters, lines ended by LF, no invisible characters at the end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The text of a chat: 1–4,000 characters, lines ended by LF, no invisible characters at the end. Beside files it may be
+/// empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ChatText(String);
 
@@ -22,6 +23,18 @@ impl ChatText {
         }
         within(1, Self::MOST, text.chars().count())?;
         Ok(Self(text.to_owned()))
+    }
+
+    /// Parses a text that may be empty, because the chat has files.
+    pub(crate) fn parse_beside_files(typed: &str) -> Result<Self, FieldError> {
+        match Self::parse(typed) {
+            Err(FieldError::Empty) => Ok(Self::default()),
+            parsed => parsed,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub fn as_str(&self) -> &str {

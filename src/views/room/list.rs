@@ -6,6 +6,7 @@ use super::RoomView;
 use crate::models;
 use crate::models::UserId;
 use crate::models::values::Nickname;
+use crate::views::file::FilesSummary;
 use crate::views::form::FieldMessages;
 use crate::views::{markup, time};
 
@@ -58,7 +59,9 @@ pub struct LastChatView {
     author: String,
     /// `None` for a deleted user.
     nickname: Option<String>,
+    /// Empty if the chat has files only.
     excerpt: String,
+    files: Option<FilesSummary>,
     pub(super) at: String,
 }
 
@@ -67,6 +70,7 @@ pub struct Excerpt {
     pub author: UserId,
     seq: i64,
     text: String,
+    files: Option<FilesSummary>,
     at: String,
 }
 
@@ -79,19 +83,21 @@ impl From<(RoomView, RoomSummary)> for RoomListItem {
 impl Excerpt {
     pub fn new(chat: &models::Chat) -> Self {
         let (text, at) = (markup::excerpt(&chat.text, EXCERPT_CHARACTERS), time::rfc3339(chat.at));
-        Self { author: chat.author, seq: chat.seq, text, at }
+        let files = (!chat.files.is_empty()).then(|| FilesSummary::new(&chat.files));
+        Self { author: chat.author, seq: chat.seq, text, files, at }
     }
 
     /// Returns about how many bytes it occupies.
     pub fn approximate_size(&self) -> usize {
-        size_of::<Self>() + self.text.len() + self.at.len()
+        size_of::<Self>() + self.text.len() + self.at.len() + files_size(self.files.as_ref())
     }
 }
 
 impl LastChatView {
     /// Returns about how many bytes it occupies beside the struct.
     pub fn approximate_size(&self) -> usize {
-        self.author.len() + self.nickname.as_ref().map_or(0, String::len) + self.excerpt.len() + self.at.len()
+        let name = self.nickname.as_ref().map_or(0, String::len);
+        self.author.len() + name + self.excerpt.len() + self.at.len() + files_size(self.files.as_ref())
     }
 
     pub fn new(excerpt: &Excerpt, nickname: Option<&Nickname>) -> Self {
@@ -100,7 +106,12 @@ impl LastChatView {
             author: excerpt.author.to_string(),
             nickname: nickname.map(|nickname| nickname.as_str().to_owned()),
             excerpt: excerpt.text.clone(),
+            files: excerpt.files.clone(),
             at: excerpt.at.clone(),
         }
     }
+}
+
+fn files_size(files: Option<&FilesSummary>) -> usize {
+    files.map_or(0, FilesSummary::approximate_size)
 }

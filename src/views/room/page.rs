@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{RoomFormValues, RoomView};
+use crate::views::file::FileView;
 use crate::views::form::FieldMessages;
 
 #[derive(Serialize)]
@@ -23,6 +24,10 @@ pub struct RoomPage {
     pub presence: String,
     pub typing: String,
     pub composer: ComposerValues,
+    /// `None` if the file server has no address for this client.
+    pub attach: Option<AttachForm>,
+    /// The code of an upload that failed.
+    pub upload_error: Option<&'static str>,
     pub form: RoomFormValues,
     /// `None` on a page that answers a form.
     pub reading: Option<ReadingView>,
@@ -44,6 +49,17 @@ pub struct ComposerValues {
     pub errors: FieldMessages,
 }
 
+/// The form that sends files to the file server.
+#[derive(Serialize)]
+pub struct AttachForm {
+    pub action: String,
+    pub ticket: String,
+    pub nonce: String,
+    /// The largest picture and the largest other file.
+    pub picture_bytes: u64,
+    pub file_bytes: u64,
+}
+
 /// The page of one chat, with the forms that edit and remove it.
 #[derive(Serialize)]
 pub struct ChatPage {
@@ -54,6 +70,8 @@ pub struct ChatPage {
     pub can_edit: bool,
     pub can_remove: bool,
     pub element: String,
+    /// What an edit can take away.
+    pub files: Vec<FileView>,
     pub text: String,
     pub errors: FieldMessages,
 }

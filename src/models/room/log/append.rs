@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::entry::EventPlace;
 use super::{Entry, EntryKind, MAX_HEAD_AGE, RoomLog, WINDOW_SIZE};
+use crate::attachment::Attachment;
 use crate::error::{Error, Result};
 use crate::models::room::{Head, Room};
 use crate::models::values::{ChatText, Nonce};
@@ -50,6 +51,9 @@ pub(crate) struct Draft {
     nonce: Option<Nonce>,
     text: Option<ChatText>,
     mentions: Vec<Mention>,
+    files: Vec<Attachment>,
+    /// On *edited*: the last entry about the chat that the author has seen. A later edit makes the draft stale.
+    seen: Option<i64>,
     /// On *edited*: its number among the chat's edits, set by the writer.
     edit_number: Option<i64>,
     at: DateTime,
@@ -60,6 +64,8 @@ pub(crate) enum Appended {
     /// This entry has the draft's nonce, or has removed the chat before.
     Duplicate(Arc<Entry>),
     ChatRemoved,
+    /// The chat was edited since the draft was made.
+    Stale,
     TooManyEdits,
     Closed,
 }
@@ -88,6 +94,16 @@ impl Draft {
     /// Adds the mentions of the text.
     pub(crate) fn mentioning(self, mentions: Vec<Mention>) -> Self {
         Self { mentions, ..self }
+    }
+
+    /// Adds the files of the chat.
+    pub(crate) fn with_files(self, files: Vec<Attachment>) -> Self {
+        Self { files, ..self }
+    }
+
+    /// Rejects the edit if an edit follows entry `rev`: it would bring back the files that the other takes away.
+    pub(crate) fn unless_edited_since(self, rev: i64) -> Self {
+        Self { seen: Some(rev), ..self }
     }
 
     pub fn removed(of: i64, author: UserId) -> Self {
@@ -121,13 +137,16 @@ impl Draft {
             nonce: None,
             text: None,
             mentions: Vec::new(),
+            files: Vec::new(),
+            seen: None,
             edit_number: None,
             at: DateTime::now(),
         }
     }
 
     fn bytes(&self) -> usize {
-        self.text.as_ref().map_or(0, |text| text.as_str().len()) + self.mentions.len() * size_of::<Mention>()
+        let files: usize = self.files.iter().map(Attachment::approximate_size).sum();
+        self.text.as_ref().map_or(0, |text| text.as_str().len()) + self.mentions.len() * size_of::<Mention>() + files
     }
 
     fn entry(&self, room: RoomId, head: Head) -> Entry {
@@ -150,6 +169,7 @@ impl Draft {
             nonce: self.nonce.clone(),
             text: self.text.clone(),
             mentions: Some(self.mentions.clone()).filter(|mentions| !mentions.is_empty()),
+            files: Some(self.files.clone()).filter(|files| !files.is_empty()),
             at: self.at,
         }
     }
@@ -243,6 +263,7 @@ impl RoomLog {
         about.sort_unstable();
         about.dedup();
         let mut edits: HashMap<i64, i64> = HashMap::new();
+        let mut last_edits: HashMap<i64, i64> = HashMap::new();
         let mut removals: HashMap<i64, Option<Arc<Entry>>> = HashMap::new();
         let mut unnumbered = Vec::new();
         for revision in self.revisions(doc! { "of": { "$in": about } }).await? {
@@ -254,6 +275,8 @@ impl RoomLog {
                     removals.insert(of, self.entry(revision.seq).await?.map(Arc::new));
                 }
                 EntryKind::Edited => {
+                    let last_edit = last_edits.entry(of).or_default();
+                    *last_edit = revision.seq.max(*last_edit);
                     let count = edits.entry(of).or_default();
                     *count = revision.edit_number.unwrap_or_default().max(*count + 1);
                     if revision.edit_number.is_none() {
@@ -272,11 +295,16 @@ impl RoomLog {
         for mut pending in std::mem::take(batch) {
             let (kind, of) = (pending.draft.kind, pending.draft.of.unwrap_or_default());
             let count = edits.entry(of).or_default();
+            let last_edit = last_edits.get(&of).copied().unwrap_or_default();
             match (kind, removals.get(&of)) {
                 (EntryKind::Edited, Some(_)) => pending.respond(Appended::ChatRemoved),
+                (EntryKind::Edited, None) if pending.draft.seen.is_some_and(|seen| last_edit > seen) => {
+                    pending.respond(Appended::Stale);
+                }
                 (EntryKind::Edited, None) if *count >= MAX_EDITS => pending.respond(Appended::TooManyEdits),
                 (EntryKind::Edited, None) => {
                     *count += 1;
+                    last_edits.insert(of, i64::MAX);
                     pending.draft.edit_number = Some(*count);
                     batch.push(pending);
                 }

@@ -3,6 +3,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
 
+use crate::attachment::{Attachment, FileName};
 use crate::models::room::Head;
 use crate::models::values::{ChatText, Nonce};
 use crate::models::{Mention, RoomId, UserId};
@@ -71,6 +72,9 @@ pub struct Entry {
     /// Of the text, until it is wiped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mentions: Option<Vec<Mention>>,
+    /// On *said*, and on *edited* those that remain. `None` without files, and once they are wiped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<Attachment>>,
     pub(crate) at: DateTime,
 }
 
@@ -132,7 +136,21 @@ impl StoredDocument for Entry {
 impl Entry {
     pub(super) fn bytes(&self) -> usize {
         let mentions = self.mentions.as_ref().map_or(0, |mentions| mentions.len() * size_of::<Mention>());
-        ENTRY_OVERHEAD + self.text.as_ref().map_or(0, |text| text.as_str().len()) + mentions
+        ENTRY_OVERHEAD + self.text.as_ref().map_or(0, |text| text.as_str().len()) + mentions + self.file_bytes()
+    }
+
+    /// Returns about how many bytes the descriptions of the files occupy.
+    pub(crate) fn file_bytes(&self) -> usize {
+        self.files.iter().flatten().map(Attachment::approximate_size).sum()
+    }
+
+    /// Returns the names of the files that the entry has.
+    pub(crate) fn file_names(&self) -> Vec<&FileName> {
+        self.files.iter().flatten().map(|file| &file.path).collect()
+    }
+
+    pub(crate) fn nonce(&self) -> Option<&Nonce> {
+        self.nonce.as_ref()
     }
 
     pub(crate) fn target(&self) -> Option<i64> {
