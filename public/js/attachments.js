@@ -1,7 +1,8 @@
 // Files that go with the next message: chosen by the button, pasted, or dropped on the page.
 
-import { keep } from "./file_store.js";
 import { createRow, isPicture, showPicture, sizeInWords, textsOfTools, tool } from "./file_row.js";
+import { keep } from "./file_store.js";
+import { isTouch } from "./message_field.js";
 import { loadStyleSheet } from "./style_sheet.js";
 
 const MAX_FILES = 10;
@@ -67,6 +68,7 @@ export class Attachments {
       if (file.size > limit) this.#say(tooLarge.replace("@", file.name).replace("#", sizeInWords(limit)));
       else this.#choose(file);
     }
+    if (!isTouch()) this.#text.focus();
   }
 
   /** Keeps the files for the message with this nonce. Returns how the outbox describes them, or nothing. */
