@@ -65,7 +65,7 @@ export class Attachments {
     for (const file of files.filter((_, index) => readable[index])) {
       const limit = isPicture(file) ? this.#limits.picture : this.#limits.file;
       if (this.#chosen.length >= MAX_FILES) return this.#say(tooMany.replace("#", MAX_FILES));
-      if (file.size > limit) this.#say(tooLarge.replace("@", file.name).replace("#", sizeInWords(limit)));
+      if (file.size > limit) this.#say(tooLarge.replace("#", sizeInWords(limit)).replace("@", () => file.name));
       else this.#choose(file);
     }
     if (!isTouch()) this.#text.focus();

@@ -35,6 +35,6 @@ export function createRow({ name, size }) {
   row.querySelector(".file-name").textContent = name;
   row.querySelector(".file-size").textContent = sizeInWords(size);
   const remove = row.querySelector(".remove");
-  remove.title = remove.ariaLabel = textsOfTools().remove.replace("#", name);
+  remove.title = remove.ariaLabel = textsOfTools().remove.replace("#", () => name);
   return row;
 }

@@ -77,7 +77,7 @@ export class UploadRows {
   #create(upload, list) {
     const row = createRow(upload);
     row.querySelector("[name=alt]").remove();
-    row.querySelector("progress").ariaLabel = textsOfTools().uploading.replace("#", upload.name);
+    row.querySelector("progress").ariaLabel = textsOfTools().uploading.replace("#", () => upload.name);
     row.querySelector(".retry").addEventListener("click", () => this.#retry(upload));
     row.querySelector(".remove").addEventListener("click", () => this.#cancel(upload));
     list.append(row);
