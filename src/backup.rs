@@ -9,6 +9,7 @@
 //! membership.jsonl.gz
 //! inbox.jsonl.gz
 //! image/          the picture files
+//! file/           the files of chats, hard links where the file system allows that
 //! ```
 //!
 //! The backup validates all files before it writes the manifest. A folder without a manifest is not a backup.
@@ -21,10 +22,13 @@
 //! moment is no member of it after a restore, and no position is beyond the last chat. If the owner of a closed room
 //! is no member, the oldest member becomes the owner.
 //!
+//! It copies the files of chats after the logs. A file that was deleted meanwhile is left out.
+//!
 //! It reads inboxes before the last pass over the logs: no entry tells of a later chat.
 //!
 //! A restore validates the backup before it writes. No site starts on a partially restored database.
 
+mod chat_files;
 mod documents;
 mod export;
 mod files;
@@ -91,7 +95,7 @@ pub async fn restore(settings: &Settings, folder: &Path) -> Result<String> {
     stop(engine).await;
     restored?;
     let (manifest, images) = (&backup.manifest, settings.images.dir.display());
-    Ok(format!("Restored the backup. {manifest} The pictures are in {images}. All users must sign in again."))
+    Ok(format!("Restored the backup. {manifest} The pictures and files are in {images}. All users must sign in again."))
 }
 
 async fn stop(engine: Option<Engine>) {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::config::Settings;
 use crate::http::unlisted_proxies;
-use crate::internal_api::ImageClient;
+use crate::internal_api::{ImageClient, Space};
 use crate::process::Engine;
 use crate::store::Database;
 use crate::ticket::Secret;
@@ -47,10 +47,17 @@ async fn check_images(settings: &Settings) -> CheckResult {
     // The health check carries no ticket, so a missing secret need not be created.
     let secret = Secret::from_config(settings.images.secret.as_deref().unwrap_or("no ticket is signed"))?;
     let server = ImageClient::new(url.clone(), secret)?;
-    if !server.is_healthy().await {
+    let Some(space) = server.space().await else {
         bail!(
             "Cannot reach the image server at {url}: no answer. Run `sarangbang`, which starts one, or run `sarangbang \
              images`, or set images.internal_url."
+        );
+    };
+    if space == Space::Low {
+        bail!(
+            "Cannot store files: less than {} % of the disk of the image server at {url} is free. Free some space, or \
+             lower files.min_free_percent.",
+            settings.files.min_free_percent
         );
     }
     match server.clock().await.and_then(clock_difference) {

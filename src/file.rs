@@ -8,37 +8,54 @@ use std::path::{Path, PathBuf};
 /// The extension of a file that is being written. A crash may leave such a file behind.
 pub(crate) const PART: &str = "part";
 
+/// A file under a temporary name. Dropping it removes it.
+pub(crate) struct PartFile {
+    pub(crate) file: File,
+    path: PathBuf,
+}
+
+impl PartFile {
+    /// Creates a file beside `path`, which it may replace later.
+    pub(crate) fn create(path: &Path, mode: u32) -> io::Result<Self> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.display();
+        let part = path.with_file_name(format!("{name}.{:016x}.{PART}", u64::from_ne_bytes(random)));
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(&part)?;
+        Ok(Self { file, path: part })
+    }
+
+    /// Syncs the file and moves it to `path`, in place of the file of that name.
+    pub(crate) fn rename(self, path: &Path) -> io::Result<()> {
+        self.file.sync_all()?;
+        fs::rename(&self.path, path)?;
+        sync_folder(path)
+    }
+}
+
+impl Drop for PartFile {
+    fn drop(&mut self) {
+        // After a rename there is no such file.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
 /// Writes a file and replaces the file of that name, if there is one.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let part = write_part(path, bytes, mode)?;
-    fs::rename(&part, path).inspect_err(|_| drop(fs::remove_file(&part)))?;
-    sync_folder(path)
+    let mut part = PartFile::create(path, mode)?;
+    part.file.write_all(bytes)?;
+    part.rename(path)
 }
 
 /// Writes a file unless it exists, also if another process writes it at the same time.
 pub(crate) fn create_atomically(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let part = write_part(path, bytes, mode)?;
-    let linked = fs::hard_link(&part, path);
-    fs::remove_file(&part)?;
-    match linked {
+    let mut part = PartFile::create(path, mode)?;
+    part.file.write_all(bytes)?;
+    part.file.sync_all()?;
+    match fs::hard_link(&part.path, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         linked => linked.and_then(|()| sync_folder(path)),
     }
-}
-
-fn write_part(path: &Path, bytes: &[u8], mode: u32) -> io::Result<PathBuf> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.display();
-    let part = path.with_file_name(format!("{name}.{:016x}.{PART}", u64::from_ne_bytes(random)));
-    let write = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&part)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    // On a full disk the partial file would occupy space.
-    write().inspect_err(|_| drop(fs::remove_file(&part)))?;
-    Ok(part)
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {

@@ -1,9 +1,11 @@
-//! The image server: receives pictures, resizes and stores them, and reports their paths to the site.
+//! The file server: receives pictures and files, makes pictures smaller, stores and serves them.
 //!
 //! It does not use the database. Chat works without it.
 
-mod compress;
+mod download;
+mod kind;
 mod limits;
+mod picture;
 mod response;
 mod routes;
 mod store;
@@ -20,27 +22,30 @@ use rocket::{Build, Rocket, catchers};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use crate::config::Settings;
+use crate::config::{FilesConfig, Settings};
 use crate::http::{RequestGate, SetupWarnings};
 use crate::internal_api::SiteClient;
 use crate::limits::Rate;
 use crate::metrics::Metrics;
 use crate::ticket::Secret;
+use limits::MAX_RECEIVERS;
 pub(crate) use limits::limit_memory;
-use limits::{MAX_DECODERS, MAX_RECEIVERS};
 use routes::default_catcher;
 pub use routes::routes;
-use store::FileStore;
+use store::{FileStore, Space};
+use sweep::NewItems;
 use upload::UploadCounts;
 
 struct ImageServer {
     store: Arc<FileStore>,
     site: SiteClient,
+    sizes: FilesConfig,
     decoders: Arc<Semaphore>,
     receivers: Semaphore,
     /// Permits to read and discard the rest of a refused upload.
     drains: Semaphore,
     uploads: UploadCounts,
+    new_items: NewItems,
     /// Uploads per minute, by user and by address.
     rate: Rate,
     metrics: Arc<Metrics>,
@@ -55,20 +60,30 @@ impl ImageServer {
         let store = Arc::clone(&self.store);
         spawn_blocking(move || work(&store)).await.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
+
+    /// Returns the space of the disk, and records it.
+    async fn measure_space(&self) -> Option<Space> {
+        let space = self.with_store(FileStore::space).await;
+        let space = space.inspect_err(|error| log::error!("space of the disk unknown: error={error}")).ok()?;
+        self.metrics.free_bytes.set(i64::try_from(space.free).unwrap_or(i64::MAX));
+        Some(space)
+    }
 }
 
-/// Builds the image server, without launching it.
+/// Builds the file server, without launching it.
 pub fn build(settings: Settings, secret: Secret) -> anyhow::Result<Rocket<Build>> {
     let images = &settings.images;
-    let store = FileStore::open(&images.dir)
+    let store = FileStore::open(&images.dir, settings.files.min_free_percent)
         .with_context(|| format!("Cannot use the folder {} for pictures", images.dir.display()))?;
     let server = Arc::new(ImageServer {
         store: Arc::new(store),
         site: SiteClient::new(settings.site.internal_url.clone(), secret)?,
-        decoders: Arc::new(Semaphore::new(MAX_DECODERS)),
+        sizes: settings.files,
+        decoders: Arc::new(Semaphore::new(limits::max_decoders())),
         receivers: Semaphore::new(MAX_RECEIVERS),
         drains: Semaphore::new(MAX_RECEIVERS),
         uploads: UploadCounts::default(),
+        new_items: NewItems::default(),
         rate: Rate::new(settings.rates.uploads),
         metrics: Arc::new(Metrics::new()),
     });

@@ -1,5 +1,6 @@
 //! Requests between the two servers. Each carries a ticket and times out after [`TIMEOUT`].
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -7,12 +8,21 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tokio::fs::OpenOptions;
+use tokio::io::AsyncWriteExt;
 use url::Url;
 
-use crate::attachment::FileName;
-use crate::ticket::{Purpose, Secret};
+use crate::attachment::{ChatWithFiles, DownloadClaims, FileName, FileNames, FileVariant};
+use crate::ticket::{Purpose, Secret, now};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
+/// A chat is durable when the site answers.
+const POST_TIMEOUT: Duration = Duration::from_secs(5);
+/// The seconds for which a ticket with the digest of a body is valid.
+const DIGEST_TICKET_TTL: u64 = 10 * 60;
+/// For a backup of a file server on another machine.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 const HEALTH_TIMEOUT: Duration = Duration::from_millis(1_000);
 
 /// The image server's client of the site.
@@ -34,6 +44,25 @@ struct InternalClient {
 pub(crate) struct PictureUsage {
     /// Whether a user has this picture.
     pub(crate) used: bool,
+}
+
+/// The free space on the disk of the image server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Space {
+    #[default]
+    Ok,
+    /// Less than `files.min_free_percent`.
+    Low,
+}
+
+/// The site's answer to a chat that the file server posts.
+pub(crate) struct ChatAnswer {
+    pub(crate) status: u16,
+    /// In seconds.
+    pub(crate) retry_after: Option<String>,
+    /// JSON.
+    pub(crate) body: Vec<u8>,
 }
 
 /// The outcome of a request to the other server.
@@ -80,6 +109,32 @@ impl SiteClient {
     }
 }
 
+impl SiteClient {
+    /// Posts a chat for its author. Returns `None` while the site does not answer.
+    pub(crate) async fn post_chat(&self, room: &str, chat: &ChatWithFiles, language: &str) -> Option<ChatAnswer> {
+        let answer = async {
+            let url = self.0.url(&format!("/room/{room}/chat"));
+            let request = self.0.signed_json(Method::PUT, url, Purpose::PostChat, room, chat)?;
+            let response = request.header("Accept-Language", language).timeout(POST_TIMEOUT).send().await?;
+            let status = response.status().as_u16();
+            let retry_after = response.headers().get("Retry-After").and_then(|value| value.to_str().ok());
+            let retry_after = retry_after.map(str::to_owned);
+            anyhow::Ok(ChatAnswer { status, retry_after, body: response.bytes().await?.into() })
+        };
+        answer.await.inspect_err(|error| log::warn!("chat with files not posted: error={error}")).ok()
+    }
+
+    /// Returns the files that no chat has, or `None` if the site does not say so.
+    pub(crate) async fn unused_files(&self, names: &FileNames) -> Option<FileNames> {
+        let answer = async {
+            let url = self.0.url("/file/unused");
+            let request = self.0.signed_json(Method::POST, url, Purpose::QueryFiles, "", names)?;
+            anyhow::Ok(request.send().await?.error_for_status()?.json().await?)
+        };
+        answer.await.inspect_err(|error| log::warn!("usage of files unknown: error={error}")).ok()
+    }
+}
+
 impl ImageClient {
     pub(crate) fn new(base: Url, secret: Secret) -> Result<Self> {
         InternalClient::new(base, secret).map(Self)
@@ -91,6 +146,17 @@ impl ImageClient {
 
     pub(crate) async fn is_healthy(&self) -> bool {
         self.0.is_healthy().await
+    }
+
+    /// Returns what the image server says about its disk, or `None` if it does not answer.
+    pub(crate) async fn space(&self) -> Option<Space> {
+        #[derive(Deserialize)]
+        struct Health {
+            #[serde(default)]
+            space: Space,
+        }
+        let health = async { self.0.health_request().send().await?.error_for_status()?.json::<Health>().await };
+        health.await.map(|health| health.space).ok()
     }
 
     /// Returns the image server's clock, from the `Date` header of its health check.
@@ -111,6 +177,28 @@ impl ImageClient {
             }
         };
         fetch.await.map_err(|error: reqwest::Error| error.without_url().to_string())
+    }
+
+    /// Downloads a file of a chat, or returns `false` if there is no such file.
+    pub(crate) async fn download(&self, variant: &FileVariant, to: &Path) -> Result<bool> {
+        let claims =
+            DownloadClaims { name: "file".into(), media_type: "application/octet-stream".into(), inline: false };
+        let (subject, expiry) = (variant.to_string(), now() + DOWNLOAD_TIMEOUT.as_secs());
+        let ticket = self.0.secret.ticket_with_claims(Purpose::DownloadFile, &subject, &claims, expiry)?;
+        let mut url = self.0.url(&variant.name.path(variant.is_small));
+        url.query_pairs_mut().append_pair("ticket", &ticket);
+        let response =
+            self.0.http.get(url).timeout(DOWNLOAD_TIMEOUT).send().await.map_err(|error| error.without_url())?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(false);
+        }
+        let mut response = response.error_for_status().map_err(|error| error.without_url())?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).await?;
+        while let Some(chunk) = response.chunk().await? {
+            file.write_all(&chunk).await?;
+        }
+        file.sync_all().await?;
+        Ok(true)
     }
 
     /// Deletes a file that no chat has any more, and its small version. `Yes` also if there is no such file.
@@ -139,6 +227,22 @@ impl InternalClient {
         let mut url = self.base.clone();
         url.set_path(path);
         url
+    }
+
+    /// Returns a request whose ticket covers its body.
+    fn signed_json(
+        &self,
+        method: Method,
+        url: Url,
+        purpose: Purpose,
+        subject: &str,
+        body: &impl Serialize,
+    ) -> Result<RequestBuilder> {
+        let body = serde_json::to_vec(body)?;
+        let digest: String = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+        let ticket = self.secret.ticket_with_claims(purpose, subject, &digest, now() + DIGEST_TICKET_TTL)?;
+        let request = self.http.request(method, url).bearer_auth(ticket).header("Accept", "application/json");
+        Ok(request.header("Content-Type", "application/json").body(body))
     }
 
     fn health_request(&self) -> RequestBuilder {

@@ -28,6 +28,10 @@ pub struct Metrics {
     pub(crate) documents_read: IntCounter,
     pub(crate) database_errors: IntCounter,
     pub(crate) image_jobs: HistogramVec,
+    pub(crate) file_uploads: IntCounterVec,
+    pub(crate) stored_bytes: IntCounter,
+    pub(crate) file_bytes: IntGauge,
+    pub(crate) free_bytes: IntGauge,
 }
 
 impl Metrics {
@@ -78,6 +82,18 @@ impl Metrics {
                 "Time from the first byte of a picture to its record at the site or its rejection.",
                 &["result"],
             ),
+            file_uploads: registrar.created(IntCounterVec::new(
+                Opts::new("sarangbang_file_uploads_total", "Files for chats, by kind and outcome."),
+                &["kind", "result"],
+            )),
+            stored_bytes: registrar
+                .created(IntCounter::new("sarangbang_file_stored_bytes_total", "Bytes stored for files of chats.")),
+            file_bytes: registrar.created(IntGauge::new(
+                "sarangbang_file_bytes",
+                "Bytes of all stored files and pictures, counted every hour.",
+            )),
+            free_bytes: registrar
+                .created(IntGauge::new("sarangbang_file_free_bytes", "Free bytes on the disk of the files.")),
             registry,
         }
     }

@@ -391,7 +391,9 @@ upload-disk = The server is out of space. Ask the operator.
 upload-unavailable = Files aren’t available right now. Try again later.
 upload-gone = You can’t send messages to this room.
 upload-failed = Message not sent
-upload-resend = Send without files
+upload-resend = Send again
+upload-text = Message
+upload-files = Files
 upload-back = Back to the room
 
 ## Files in chats

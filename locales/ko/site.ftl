@@ -348,7 +348,9 @@ upload-disk = 서버 공간이 부족해요. 운영자에게 문의해 주세요
 upload-unavailable = 지금은 파일을 보낼 수 없어요. 잠시 후 다시 시도해 주세요.
 upload-gone = 이 방에 메시지를 보낼 수 없어요.
 upload-failed = 메시지를 보내지 못했어요
-upload-resend = 파일 없이 보내기
+upload-resend = 다시 보내기
+upload-text = 메시지
+upload-files = 파일
 upload-back = 방으로 돌아가기
 
 ## 대화의 파일

@@ -7,10 +7,13 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
+use crate::attachment::FileVariant;
 use crate::picture_path::PictureName;
 
 pub(super) const CHECKSUMS: &str = "SHA256SUMS";
 pub(super) const IMAGES: &str = "image";
+/// Missing in format 2.
+pub(super) const FILES: &str = "file";
 pub(super) const ROOMS: &str = "room.jsonl.gz";
 pub(super) const CHATS: &str = "chat.jsonl.gz";
 pub(super) const USERS: &str = "user.jsonl.gz";
@@ -29,9 +32,16 @@ pub(super) fn picture_name(path: &str) -> Option<PictureName> {
     PictureName::parse(path.strip_prefix(IMAGES)?.strip_prefix('/')?)
 }
 
+/// Parses the path of a chat's file in the folder.
+pub(super) fn file_variant(path: &str) -> Option<FileVariant> {
+    FileVariant::parse(path.strip_prefix(FILES)?.strip_prefix('/')?)
+}
+
 /// Checks a name from `SHA256SUMS`. No known name leads out of the folder.
 pub(super) fn is_known_file(name: &str) -> bool {
-    [ROOMS, CHATS, USERS, MEMBERSHIPS, INBOXES].contains(&name) || picture_name(name).is_some()
+    [ROOMS, CHATS, USERS, MEMBERSHIPS, INBOXES].contains(&name)
+        || picture_name(name).is_some()
+        || file_variant(name).is_some()
 }
 
 pub(super) fn checksum(path: &Path) -> Result<String> {

@@ -6,6 +6,7 @@ use tokio::task::JoinHandle;
 
 use super::documents::decode;
 use super::export::DATABASE_ERROR;
+use crate::models::file::StoredFile;
 use crate::models::inbox::InboxEntry;
 use crate::models::room::log::Entry;
 use crate::models::room::membership::Membership;
@@ -48,13 +49,15 @@ impl Import {
             delete_all::<Membership>(db).await?;
             delete_all::<NameReservation>(db).await?;
             delete_all::<Room>(db).await?;
+            delete_all::<StoredFile>(db).await?;
             delete_all::<Entry>(db).await?;
         } else {
             let is_empty = is_empty::<User>(db).await?
                 && is_empty::<Room>(db).await?
                 && is_empty::<Entry>(db).await?
                 && is_empty::<Membership>(db).await?
-                && is_empty::<InboxEntry>(db).await?;
+                && is_empty::<InboxEntry>(db).await?
+                && is_empty::<StoredFile>(db).await?;
             if !is_empty {
                 bail!("Cannot restore into this database: it is not empty. Use an empty database.");
             }
@@ -75,6 +78,10 @@ impl Import {
 
     pub(super) async fn insert_entries(&self, entries: Vec<Document>) -> Result<u64> {
         insert::<Entry>(&self.db, entries).await
+    }
+
+    pub(super) async fn insert_files(&self, rows: Vec<Document>) -> Result<u64> {
+        insert::<StoredFile>(&self.db, rows).await
     }
 
     pub(super) async fn insert_memberships(&self, memberships: Vec<Document>) -> Result<u64> {

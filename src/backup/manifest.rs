@@ -13,8 +13,9 @@ use crate::file::write_atomically;
 
 /// The version of the format. A higher version is not readable.
 ///
+/// Format 3 has the files of chats.
 /// Format 2 has memberships, inboxes and kinds of rooms. Version 0.1, which reads format 1, would open closed rooms to all.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 const FILE: &str = "manifest.json";
 
 #[derive(Serialize, Deserialize)]
@@ -28,6 +29,9 @@ pub(super) struct Manifest {
     #[serde(flatten)]
     pub(super) counts: BackupCounts,
     pub(super) pictures: u64,
+    /// Files of chats.
+    #[serde(default)]
+    pub(super) files: u64,
     /// The SHA-256 of `SHA256SUMS`.
     pub(super) sha256sums: String,
 }
@@ -83,6 +87,6 @@ impl Display for Manifest {
             out,
             "Users: {users}; rooms: {rooms}; log entries: {entries}; memberships: {memberships}; inbox entries: {news}; "
         )?;
-        write!(out, "pictures: {}.", self.pictures)
+        write!(out, "files of chats: {}; pictures: {}.", self.files, self.pictures)
     }
 }

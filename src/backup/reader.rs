@@ -9,8 +9,9 @@ use flate2::bufread::MultiGzDecoder;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::files::{CHECKSUMS, IMAGES, checksum, hex, is_known_file, relative_path};
+use super::files::{CHECKSUMS, FILES, IMAGES, checksum, file_variant, hex, is_known_file, relative_path};
 use super::manifest::Manifest;
+use crate::attachment::{FileName, FileVariant};
 use crate::picture_path::PicturePath;
 
 /// A backup whose files match their checksums.
@@ -55,16 +56,7 @@ impl Backup {
 
     /// Returns the documents of a file in order.
     pub(super) fn documents(&self, name: &str) -> Result<impl Iterator<Item = Result<Document>>> {
-        let path = self.folder.join(name);
-        let file = File::open(&path).with_context(|| cannot_read(&path))?;
-        let lines = BufReader::new(MultiGzDecoder::new(BufReader::new(file))).lines();
-        Ok(lines.map(move |line| {
-            let parse = || -> Result<Document> {
-                let map: Map<String, Value> = serde_json::from_str(&line?)?;
-                Ok(Document::try_from(map)?)
-            };
-            parse().with_context(|| cannot_read(&path))
-        }))
+        documents(&self.folder, name)
     }
 
     /// Returns the documents of a file that a backup of format 1 does not have.
@@ -83,10 +75,33 @@ impl Backup {
         [picture.as_str(), &picture.small()].iter().all(|path| self.names.contains(relative_path(path)))
     }
 
+    /// Returns the files of chats with their paths. A picture has a small version.
+    pub(super) fn files(&self) -> impl Iterator<Item = (FileVariant, PathBuf)> {
+        self.names.iter().filter_map(|name| Some((file_variant(name)?, self.folder.join(name))))
+    }
+
+    pub(super) fn has_file(&self, name: &FileName) -> bool {
+        self.names.contains(&format!("{FILES}/{}", name.as_str()))
+    }
+
     pub(super) fn picture(&self, name: &str) -> Result<Vec<u8>> {
         let path = self.folder.join(IMAGES).join(name);
         fs::read(&path).with_context(|| cannot_read(&path))
     }
+}
+
+/// Returns the documents of a file in order.
+pub(super) fn documents(folder: &Path, name: &str) -> Result<impl Iterator<Item = Result<Document>> + use<>> {
+    let path = folder.join(name);
+    let file = File::open(&path).with_context(|| cannot_read(&path))?;
+    let lines = BufReader::new(MultiGzDecoder::new(BufReader::new(file))).lines();
+    Ok(lines.map(move |line| {
+        let parse = || -> Result<Document> {
+            let map: Map<String, Value> = serde_json::from_str(&line?)?;
+            Ok(Document::try_from(map)?)
+        };
+        parse().with_context(|| cannot_read(&path))
+    }))
 }
 
 fn cannot_read(path: &Path) -> String {

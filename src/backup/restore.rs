@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::iter;
 
 use anyhow::Result;
@@ -9,6 +10,7 @@ use super::pictures::Pictures;
 use super::progress::Progress;
 use super::reader::Backup;
 use super::validator::Validator;
+use crate::attachment::FileName;
 
 /// Documents per insert: about 8 MB of text at most.
 const BATCH: usize = 500;
@@ -17,7 +19,7 @@ const BATCH: usize = 500;
 pub(super) async fn restore(url: &str, pictures: &Pictures, backup: &Backup, validator: &Validator) -> Result<()> {
     let import = Import::begin(url).await?;
     let mut progress = Progress::new("users", backup.manifest.counts.users);
-    let users = backup.documents(USERS)?.map(|user| user.and_then(|user| validator.with_inbox_position(user)));
+    let users = backup.documents(USERS)?.map(|user| user.and_then(|user| validator.with_counts(user)));
     for users in batches(users) {
         progress.add(import.insert_users(users?).await?);
     }
@@ -30,6 +32,10 @@ pub(super) async fn restore(url: &str, pictures: &Pictures, backup: &Backup, val
         progress.add(import.insert_entries(entries?).await?);
     }
     progress.finish();
+
+    for rows in batches(validator.files.rows(|file| backup.has_file(&file.path))) {
+        import.insert_files(rows?).await?;
+    }
 
     let mut progress = Progress::new("rooms", backup.manifest.counts.rooms);
     let rooms = backup.documents(ROOMS)?.map(|room| room.and_then(|room| validator.with_owner(room)));
@@ -58,6 +64,13 @@ pub(super) async fn restore(url: &str, pictures: &Pictures, backup: &Backup, val
     for name in backup.pictures() {
         pictures.store(name, &backup.picture(name)?)?;
         progress.add(1);
+    }
+    progress.finish();
+    let kept: HashSet<&FileName> = validator.files.files().map(|file| &file.path).collect();
+    let mut progress = Progress::new("files of chats", backup.manifest.files);
+    for (variant, path) in backup.files().filter(|(variant, _)| kept.contains(&variant.name)) {
+        pictures.store_file(&variant, &path)?;
+        progress.add(u64::from(!variant.is_small));
     }
     progress.finish();
     import.finish().await

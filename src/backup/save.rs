@@ -3,14 +3,17 @@ use std::collections::HashSet;
 use anyhow::Result;
 use bson::DateTime;
 
-use super::documents::StoredUser;
+use super::chat_files::ChatFiles;
+use super::documents::{StoredUser, decode};
 use super::export::{self, RoomExport};
 use super::files::{CHATS, INBOXES, MEMBERSHIPS, ROOMS, USERS};
 use super::manifest::{BackupCounts, Manifest};
 use super::pictures::Pictures;
 use super::progress::Progress;
+use super::reader;
 use super::validator::validate;
 use super::writer::{BackupWriter, DocumentFile};
+use crate::attachment::{AttachmentKind, FileVariant};
 use crate::store::Database;
 
 const USERS_PER_BATCH: usize = 100;
@@ -29,6 +32,7 @@ struct SavedLogs {
 pub(super) async fn save(url: &str, pictures: &Pictures, mut writer: BackupWriter) -> Result<Manifest> {
     let db = export::open(url).await?;
     let logs = save_logs(&db, &mut writer).await?;
+    save_files(pictures, &mut writer).await?;
     let memberships = save_memberships(&db, &logs, &mut writer).await?;
     let SavedLogs { rooms, entries, news, .. } = logs;
     let users = save_users(&db, pictures, &mut writer).await?;
@@ -80,6 +84,27 @@ async fn save_entries(
         entries.into_iter().try_for_each(|entry| file.add(entry))
     })
     .await
+}
+
+/// Saves the files that the saved logs name.
+async fn save_files(pictures: &Pictures, writer: &mut BackupWriter) -> Result<()> {
+    let mut files = ChatFiles::default();
+    for entry in reader::documents(writer.folder(), CHATS)? {
+        files.record(&decode(&entry?)?);
+    }
+    let mut progress = Progress::new("files of chats", files.files().count() as u64);
+    for file in files.files() {
+        let is_picture = file.kind == AttachmentKind::Picture;
+        for is_small in [false, true].into_iter().filter(|is_small| is_picture || !is_small) {
+            let variant = FileVariant { name: file.path.clone(), is_small };
+            if !writer.add_file(&variant, async |to| pictures.copy_file(&variant, to).await).await? {
+                log::warn!("file missing, not saved: name={variant}");
+            }
+        }
+        progress.add(1);
+    }
+    progress.finish();
+    Ok(())
 }
 
 /// Saves the inboxes of all users. Returns the number of their entries.

@@ -3,6 +3,7 @@ use std::collections::{HashMap, HashSet};
 use anyhow::{Result, anyhow, bail};
 use bson::{DateTime, Document};
 
+use super::chat_files::ChatFiles;
 use super::documents::{RedactedChats, StoredUser, decode};
 use super::files::{CHATS, INBOXES, MEMBERSHIPS, ROOMS, USERS};
 use super::manifest::BackupCounts;
@@ -26,6 +27,9 @@ pub(super) struct Validator {
     memberships: HashSet<(RoomId, UserId)>,
     /// The last entry of each inbox.
     inbox_heads: HashMap<UserId, i64>,
+    pub(super) files: ChatFiles,
+    /// What the files of each user occupy.
+    bytes: HashMap<UserId, i64>,
 }
 
 /// The check of one room, its log and its members.
@@ -62,6 +66,7 @@ pub(super) fn validate(backup: &Backup) -> Result<Validator> {
         counts.news += 1;
     }
     validator.finish()?;
+    validator.bytes = validator.files.bytes();
     if counts != backup.manifest.counts {
         bail!("Invalid backup: the numbers of documents differ from the manifest");
     }
@@ -98,6 +103,7 @@ impl Validator {
         }
         check.head = head;
         check.redacted.record(&entry);
+        self.files.record(&entry);
         if let (EntryKind::Removed, Some(of)) = (entry.kind, entry.of) {
             self.removed.insert((room, of));
         }
@@ -181,13 +187,14 @@ impl Validator {
         Ok(Some(document))
     }
 
-    /// Returns a user with a position that is not beyond the inbox.
-    pub(super) fn with_inbox_position(&self, mut document: Document) -> Result<Document> {
+    /// Returns a user with a position that is not beyond the inbox, and with the bytes of the saved files.
+    pub(super) fn with_counts(&self, mut document: Document) -> Result<Document> {
         let User { id, inbox_read, .. } = decode(&document)?;
         let head = self.inbox_heads.get(&id).copied().unwrap_or_default();
         if inbox_read > head {
             document.insert("inboxRead", head);
         }
+        document.insert("bytes", self.bytes.get(&id).copied().unwrap_or_default());
         Ok(document)
     }
 
@@ -206,6 +213,7 @@ impl Validator {
         if self.removed.contains(&(entry.room(), entry.target().unwrap_or(entry.seq))) {
             document.remove("text");
             document.remove("mentions");
+            document.remove("files");
         }
         Ok(Some(document))
     }

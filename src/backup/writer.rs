@@ -10,9 +10,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
-use super::files::{CHECKSUMS, IMAGES, checksum, hex, picture_name, relative_path};
+use super::files::{CHECKSUMS, FILES, IMAGES, checksum, file_variant, hex, picture_name, relative_path};
 use super::manifest::{BackupCounts, FORMAT, Manifest};
 use super::reader::Backup;
+use crate::attachment::FileVariant;
 use crate::picture_path::PicturePath;
 
 /// A backup that is being written. Only the operator's account can read its files.
@@ -47,6 +48,7 @@ impl BackupWriter {
             .create(folder)
             .and_then(|()| fs::set_permissions(folder, Permissions::from_mode(0o700)))
             .and_then(|()| DirBuilder::new().mode(0o700).create(folder.join(IMAGES)))
+            .and_then(|()| DirBuilder::new().mode(0o700).create(folder.join(FILES)))
             .with_context(|| format!("Cannot create the folder {}", folder.display()))?;
         Ok(Self { folder: folder.to_owned(), begun: now(), checksums: BTreeMap::new() })
     }
@@ -78,14 +80,35 @@ impl BackupWriter {
         Ok(())
     }
 
+    /// Returns the folder of the backup.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Adds a file of a chat that `copy` writes. Adds nothing if there is no such file.
+    pub(super) async fn add_file(
+        &mut self,
+        variant: &FileVariant,
+        copy: impl AsyncFnOnce(&Path) -> Result<bool>,
+    ) -> Result<bool> {
+        let name = format!("{FILES}/{variant}");
+        let path = self.folder.join(&name);
+        let is_copied = copy(&path).await?;
+        if is_copied {
+            self.checksums.insert(name, checksum(&path)?);
+        }
+        Ok(is_copied)
+    }
+
     /// Completes the files except the manifest. The caller validates the backup before it publishes the manifest.
     pub(super) fn finish(self, counts: BackupCounts) -> Result<Backup> {
         let checksums: String = self.checksums.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
         write(&self.folder.join(CHECKSUMS), checksums.as_bytes())?;
-        for folder in [self.folder.join(IMAGES), self.folder.clone()] {
+        for folder in [self.folder.join(IMAGES), self.folder.join(FILES), self.folder.clone()] {
             File::open(&folder).and_then(|folder| folder.sync_all()).with_context(|| cannot_write(&folder))?;
         }
         let pictures = self.checksums.keys().filter_map(|name| picture_name(name)).filter(|name| !name.is_small());
+        let files = self.checksums.keys().filter_map(|name| file_variant(name)).filter(|file| !file.is_small);
         let manifest = Manifest {
             format: FORMAT,
             sarangbang: env!("CARGO_PKG_VERSION").into(),
@@ -93,6 +116,7 @@ impl BackupWriter {
             ended: now(),
             counts,
             pictures: pictures.count() as u64,
+            files: files.count() as u64,
             sha256sums: hex(&Sha256::digest(checksums)),
         };
         Ok(Backup::new(self.folder, manifest, self.checksums.into_keys().collect()))

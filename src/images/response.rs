@@ -1,6 +1,7 @@
 //! The request guards and responses of the image server: redirects for forms, JSON for scripts.
 
-use std::io::Cursor;
+use std::fs::File;
+use std::io::{self, Cursor};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use rocket::outcome::Outcome;
 use rocket::request::{FromRequest, Request};
 use rocket::response::{self, Responder, Response};
 use serde::Serialize;
+use tokio::io::AsyncReadExt;
 use url::Url;
 
 use crate::config::Settings;
@@ -18,6 +20,9 @@ use crate::picture_path::PictureName;
 use crate::views::Locale;
 use crate::views::error::ErrorJson;
 
+/// In bytes: each is read by a task of its own.
+const FILE_CHUNK: usize = 128 << 10;
+
 #[derive(Clone, Copy)]
 pub(super) struct Client<'r>(&'r Request<'r>);
 
@@ -26,12 +31,19 @@ pub(super) struct Bearer<'r>(pub(super) &'r str);
 pub(super) struct ImageResponse {
     status: Status,
     headers: Vec<(&'static str, String)>,
-    body: Option<(ContentType, Vec<u8>)>,
+    body: Body,
+}
+
+enum Body {
+    None,
+    Bytes(ContentType, Vec<u8>),
+    /// So many bytes from the position of a file.
+    File(File, u64),
 }
 
 impl<'r> Client<'r> {
     /// Returns the URL of the site: the configured one, or the requested host with the site's port.
-    fn site_url(&self) -> Option<Url> {
+    pub(super) fn site_url(&self) -> Option<Url> {
         let settings: &Settings = self.0.rocket().state()?;
         if let Some(url) = &settings.site.url {
             return Some(url.clone());
@@ -60,6 +72,32 @@ impl<'r> Client<'r> {
         self.check_page().map_err(|error| if self.is_misdirected() { Error::Misdirected } else { error })
     }
 
+    /// Checks the origin of an upload for a chat: the site, or the page that this server answers with.
+    pub(super) fn check_upload(&self) -> Result<(), Error> {
+        let origin = self.0.headers().get_one("Origin");
+        let is_own =
+            origin.is_some_and(|origin| self.own_url().is_some_and(|url| url.origin().ascii_serialization() == origin));
+        if is_own { Ok(()) } else { self.check() }
+    }
+
+    /// Returns the URL of this server, as browsers know it.
+    fn own_url(&self) -> Option<Url> {
+        let settings: &Settings = self.0.rocket().state()?;
+        settings.images.url.clone().or_else(|| http::url_at_port(self.0, settings.images.port))
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&'r str> {
+        self.0.headers().get_one(name)
+    }
+
+    pub(super) fn language(&self) -> &'r str {
+        self.header("Accept-Language").unwrap_or_default()
+    }
+
+    pub(super) fn locale(&self) -> Locale {
+        Locale::negotiate(self.language())
+    }
+
     fn check_page(&self) -> Result<(), Error> {
         let headers = self.0.headers();
         let Some(settings) = self.0.rocket().state() else { return Err(Error::Misdirected) };
@@ -81,25 +119,25 @@ impl<'r> Client<'r> {
         ImageResponse::error_page(self.0, error)
     }
 
-    fn wants_json(&self) -> bool {
+    pub(super) fn wants_json(&self) -> bool {
         http::prefers_json(self.0)
     }
 }
 
 impl ImageResponse {
     pub(super) fn status_only(status: Status) -> Self {
-        Self { status, headers: Vec::new(), body: None }
+        Self { status, headers: Vec::new(), body: Body::None }
     }
 
     pub(super) fn json(status: Status, view: &impl Serialize) -> Self {
         let json = serde_json::to_vec(view).unwrap_or_default();
-        Self { body: Some((ContentType::JSON, json)), ..Self::status_only(status) }
+        Self { body: Body::Bytes(ContentType::JSON, json), ..Self::status_only(status) }
     }
 
     /// Returns an error in the client's language, as JSON or a page.
     pub(super) fn error_page(request: &Request<'_>, error: &Error) -> Self {
         let (client, status) = (Client(request), Status::new(error.status()));
-        let locale = Locale::negotiate(request.headers().get_one("Accept-Language").unwrap_or_default());
+        let locale = client.locale();
         if client.wants_json() {
             return Self::json(status, &ErrorJson::new(error, locale, None)).with_cors(&client);
         }
@@ -109,7 +147,7 @@ impl ImageResponse {
             "<!DOCTYPE html>\n<html lang=\"{tag}\">\n<meta charset=\"utf-8\">\n<title>{message}</title>\n\
              <h1>{message}</h1>\n<p>{hint}</p>\n"
         );
-        Self { body: Some((ContentType::HTML, page.into_bytes())), ..Self::status_only(status) }
+        Self { body: Body::Bytes(ContentType::HTML, page.into_bytes()), ..Self::status_only(status) }
     }
 
     /// Returns the outcome of an upload: JSON, or a redirect to the account page, which translates the code.
@@ -133,8 +171,44 @@ impl ImageResponse {
         response
     }
 
-    pub(super) fn picture(name: &PictureName, bytes: Vec<u8>) -> Self {
-        Self { body: Some((ContentType::JPEG, bytes)), ..Self::immutable(Status::Ok, name) }
+    pub(super) fn picture(name: &PictureName, file: File, length: u64) -> Self {
+        let picture = Self { body: Body::File(file, length), ..Self::immutable(Status::Ok, name) };
+        picture.with_header("Content-Type", Some("image/jpeg".into()))
+    }
+
+    /// Returns so many bytes from the position of a file.
+    pub(super) fn file(status: Status, file: File, length: u64) -> Self {
+        Self { body: Body::File(file, length), ..Self::status_only(status) }
+    }
+
+    /// Returns JSON of the site.
+    pub(super) fn raw_json(status: Status, json: Vec<u8>) -> Self {
+        Self { body: Body::Bytes(ContentType::JSON, json), ..Self::status_only(status) }
+    }
+
+    pub(super) fn html(status: Status, page: String) -> Self {
+        let page = Self { body: Body::Bytes(ContentType::HTML, page.into_bytes()), ..Self::status_only(status) };
+        page.with_header("Cache-Control", Some("no-store".into()))
+            .with_header("Content-Security-Policy", Some("default-src 'none'; style-src 'unsafe-inline'".into()))
+            .with_header("Referrer-Policy", Some("no-referrer".into()))
+    }
+
+    /// Returns the outcome of a removal.
+    pub(super) fn removed(result: io::Result<()>) -> Self {
+        let status = match result {
+            Ok(()) => Status::NoContent,
+            Err(error) => {
+                log::error!("file not removed: error={error}");
+                Status::InternalServerError
+            }
+        };
+        Self::status_only(status)
+    }
+
+    /// Adds a header, if there is a value.
+    pub(super) fn with_header(mut self, name: &'static str, value: Option<String>) -> Self {
+        self.headers.extend(value.map(|value| (name, value)));
+        self
     }
 
     pub(super) fn not_modified(name: &PictureName) -> Self {
@@ -151,7 +225,7 @@ impl ImageResponse {
         self
     }
 
-    fn with_cors(mut self, client: &Client<'_>) -> Self {
+    pub(super) fn with_cors(mut self, client: &Client<'_>) -> Self {
         self.headers.push(("Vary", "Origin".into()));
         self.headers.extend(client.own_origin().map(|origin| ("Access-Control-Allow-Origin", origin)));
         self
@@ -165,8 +239,15 @@ impl<'r> Responder<'r, 'static> for ImageResponse {
         for (name, value) in self.headers {
             response.raw_header(name, value);
         }
-        if let Some((kind, bytes)) = self.body {
-            response.header(kind).sized_body(bytes.len(), Cursor::new(bytes));
+        match self.body {
+            Body::None => {}
+            Body::Bytes(kind, bytes) => {
+                response.header(kind).sized_body(bytes.len(), Cursor::new(bytes));
+            }
+            Body::File(file, length) => {
+                response.raw_header("Content-Length", length.to_string());
+                response.streamed_body(tokio::fs::File::from_std(file).take(length)).max_chunk_size(FILE_CHUNK);
+            }
         }
         response.ok()
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -10,7 +10,8 @@ use image::ImageFormat;
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
-use crate::helpers::images::{encoded, four_colour_image, free_port, site_with_images};
+use crate::helpers::files::stored_files;
+use crate::helpers::images::{Images, encoded, four_colour_image, free_port, site_with_images};
 use crate::helpers::page::Page;
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::pausing_proxy::PausingProxy;
@@ -379,9 +380,9 @@ async fn what_is_not_whole_or_would_do_harm_is_refused_in_words() {
         fs::write(backup.join(name), was).unwrap();
     }
     let was = change("manifest.json", &|bytes| {
-        *bytes = String::from_utf8_lossy(bytes).replace("\"format\": 2", "\"format\": 3").into_bytes();
+        *bytes = String::from_utf8_lossy(bytes).replace("\"format\": 3", "\"format\": 4").into_bytes();
     });
-    restore().await.assert_wrong("it has format 3");
+    restore().await.assert_wrong("it has format 4");
     fs::write(backup.join("manifest.json"), "{}").unwrap();
     restore().await.assert_wrong("manifest.json: missing field");
     fs::remove_file(backup.join("manifest.json")).unwrap();
@@ -620,4 +621,37 @@ async fn members_find_their_rooms_and_positions_again_and_nobody_else_does() {
     assert_eq!(friend.open(&plaza).await.texts().len(), 5);
     assert!(friend.get("/room").await.body.contains("data-count=\"0\""));
     assert_eq!(friend.get(&club).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_files_of_chats_come_back_and_occupy_nothing_twice() {
+    let (site, images, kept) = site_with_images("backup-of-files").await;
+    let person = site.person("gildong").await;
+    let room = person.make_room("plaza").await;
+    let seq = person.say_with_files(&room, "text", &[("한글.txt", b"one"), ("b.txt", b"two")]).await;
+    let removed = person.say_with_files(&room, "", &[("c.txt", b"three")]).await;
+    person.post(&format!("{room}/chat/{removed}"), &[("_method", "delete")]).await;
+    person.post(&format!("{room}/chat/{seq}"), &[("_method", "put"), ("remove", "2")]).await;
+    eventually("one file to remain", || async { (stored_files(&kept).len() == 1).then_some(()) }).await;
+    let saved = folder("backup-of-files-saved");
+    run(on(&site.database, &kept), ["backup", text(&saved)]).await.assert_right();
+    let name = stored_files(&saved.join("file")).remove(0);
+    assert_eq!(fs::metadata(saved.join("file").join(&name)).unwrap().nlink(), 2, "a hard link");
+    assert_eq!(stored_files(&saved.join("file")).len(), 1);
+    images.stop().await;
+    site.stop().await;
+
+    let (database, restored) = (new_database(), folder("backup-of-files-restored"));
+    run(on(&database, &restored), ["restore", text(&saved)]).await.assert_right();
+    let port = free_port();
+    let site = Site::with(&database, ("images.port", port)).await;
+    let images = Images::start(&site.address, port, &restored).await;
+    let person = site.visitor();
+    person.sign_in("gildong", PASSWORD).await;
+    assert_eq!(person.download(&format!("{room}/file/{seq}/1")).await, (200, b"one".to_vec()));
+    assert_eq!(person.download(&format!("{room}/file/{seq}/2")).await.0, 404);
+    // The rows are there again: the file goes with its chat.
+    assert_eq!(person.post(&format!("{room}/chat/{seq}"), &[("_method", "delete")]).await.status, 303);
+    eventually("the file to be deleted", || async { stored_files(&restored).is_empty().then_some(()) }).await;
+    images.stop().await;
 }

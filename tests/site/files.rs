@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use image::ImageFormat;
 use mongodb::Client;
 use mongodb::bson::{DateTime, Document, doc};
 use reqwest::header::{AUTHORIZATION, CACHE_CONTROL};
@@ -11,9 +12,12 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::helpers::eventually;
+use crate::helpers::files::stored_files;
+use crate::helpers::images::{encoded, four_colour_image, site_with_images};
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::{Answer, Person, nonce};
-use crate::helpers::site::{Site, secret};
+use crate::helpers::process::{Process, command};
+use crate::helpers::site::{Site, folder, secret};
 
 async fn id(person: &Person) -> String {
     person.get_json("/user/me").await.json()["id"].as_str().unwrap().to_owned()
@@ -289,4 +293,110 @@ async fn the_room_page_has_a_form_for_files_and_says_what_went_wrong() {
         let origins = policy.split("; ").find(|part| part.starts_with(directive)).unwrap();
         assert!(origins.contains(":8001"), "{origins}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_files_and_a_text_become_one_chat_without_script_and_go_with_it() {
+    let (site, images, folder) = site_with_images("files-sent").await;
+    let person = site.person("gildong").await;
+    let room = person.make_room("plaza").await;
+    let picture = encoded(&four_colour_image(900, 600), ImageFormat::Jpeg);
+    let files: [(&str, &[u8]); 3] = [("산.jpg", &picture), ("한글 파일.hwp", b"hwp"), ("a.txt", b"text")];
+    let seq = person.say_with_files(&room, "세 파일", &files).await;
+    let page = person.get(&room).await.body;
+    let article = format!("#chat-{seq}");
+    assert_eq!(text_of(&page, &format!("{article} .text")).as_deref(), Some("세 파일"));
+    for (n, (name, bytes)) in (1..).zip(files) {
+        let path = format!("{room}/file/{seq}/{n}");
+        let kind = if n == 1 { "picture" } else { "file" };
+        assert!(
+            attribute_of(&page, &format!("{article} li[data-kind={kind}][data-n='{n}'] a"), "href")
+                == Some(path.clone())
+        );
+        let (status, sent) = person.download(&path).await;
+        assert_eq!((status, n == 1 || sent == bytes), (200, true), "{name}");
+    }
+    let small = image::load_from_memory(&person.download(&format!("{room}/file/{seq}/1?small")).await.1).unwrap();
+    assert_eq!((small.width(), small.height()), (320, 213));
+    assert_eq!(stored_files(&folder).len(), 4, "a picture has two");
+
+    // One is taken away by an edit, the others go with the chat.
+    let path = format!("{room}/chat/{seq}");
+    assert_eq!(person.post(&path, &[("_method", "put"), ("text", "둘"), ("remove", "1")]).await.status, 303);
+    let left = |count: usize| {
+        let folder = folder.clone();
+        move || {
+            let count = (stored_files(&folder).len() == count).then_some(());
+            async move { count }
+        }
+    };
+    eventually("the picture to be deleted", left(2)).await;
+    assert_eq!(person.download(&format!("{room}/file/{seq}/2")).await.1, b"hwp");
+    assert_eq!(person.post(&path, &[("_method", "delete")]).await.status, 303);
+    eventually("the files to be deleted", left(0)).await;
+    eventually("the rows to be deleted", || async { rows(&site).await.is_empty().then_some(()) }).await;
+
+    // A room takes its files with it, and nothing is lost where there are none.
+    let form = person.attach_form(&room).await;
+    let sent = form.send("text/html", &[("text", "only a text")], &[("", b"")]).await;
+    assert!(sent.location.is_some_and(|location| location.contains("#chat-")));
+    person.say_with_files(&room, "", &[("a.txt", b"text")]).await;
+    person.post(&room, &[("_method", "delete")]).await;
+    eventually("the files of the room to be deleted", left(0)).await;
+    images.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staged_files_become_one_chat_however_often_they_are_sent() {
+    let (site, images, folder) = site_with_images("files-staged").await;
+    let person = site.person("gildong").await;
+    let room = person.make_room("plaza").await;
+    let form = person.attach_form(&room).await;
+    let mut receipts = Vec::new();
+    for n in ["1", "2"] {
+        let fields = [("stage", "1"), ("n", n)];
+        let answer = form.send("application/json", &fields, &[(&format!("{n}.txt"), n.as_bytes())]).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        receipts.push(answer.json()["receipt"].as_str().unwrap().to_owned());
+    }
+    let mut fields = vec![("text", "with two")];
+    fields.extend(receipts.iter().map(|receipt| ("receipt", receipt.as_str())));
+    let sent = futures_util::future::join_all((0..4).map(|_| form.send("application/json", &fields, &[]))).await;
+    let statuses: Vec<u16> = sent.iter().map(|answer| answer.status).collect();
+    assert_eq!((statuses.iter().filter(|status| **status == 201).count(), statuses.len()), (1, 4), "{statuses:?}");
+    assert!(statuses.iter().all(|status| [200, 201].contains(status)), "{statuses:?}");
+    let chat = sent[0].json();
+    assert_eq!(person.open(&room).await.texts(), ["with two"]);
+    assert_eq!((chat["files"][0]["name"].as_str(), chat["files"][1]["name"].as_str()), (Some("1.txt"), Some("2.txt")));
+    // The same nonce with another file: neither a chat nor a file.
+    let other = form.send("application/json", &fields, &[("3.txt", b"3")]).await;
+    assert_eq!(other.status, 422, "{}", other.body);
+    eventually("no orphan", || async { (stored_files(&folder).len() == 2).then_some(()) }).await;
+    images.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_a_removed_chat_go_also_after_a_kill_and_without_a_file_server() {
+    let var = folder("files-killed");
+    let both = Process::start(&var).await;
+    let person = Person::new(&both.address);
+    person.sign_up("gildong").await;
+    let room = person.make_room("plaza").await;
+    let seq = person.say_with_files(&room, "", &[("a.txt", b"text")]).await;
+    let files = var.join("var/images");
+    assert_eq!(stored_files(&files).len(), 1);
+    both.signal("KILL");
+    both.ended().await;
+
+    let mut alone = command(&var);
+    alone.arg("site");
+    let site = Process::run(alone).await;
+    let person = person.at(&site.address);
+    assert_eq!(person.post(&format!("{room}/chat/{seq}"), &[("_method", "delete")]).await.status, 303);
+    site.signal("KILL");
+    site.ended().await;
+    assert_eq!(stored_files(&files).len(), 1, "nobody could delete it");
+
+    let _both = Process::start(&var).await;
+    eventually("the file to be deleted", || async { stored_files(&files).is_empty().then_some(()) }).await;
 }

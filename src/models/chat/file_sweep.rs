@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
-use mongodb::bson::{DateTime, doc};
+use futures_util::{TryStreamExt, stream};
+use mongodb::bson::{DateTime, Document, doc};
 use serde::Deserialize;
 use tokio::time::timeout;
 
@@ -24,11 +24,9 @@ const CONCURRENT_DELETIONS: usize = 4;
 pub(crate) async fn sweep_files(db: Weak<Database>, server: ImageClient) {
     loop {
         let Some(db) = db.upgrade() else { return };
-        let swept = async {
-            while sweep(&db, &server).await? == BATCH as usize {}
-            recount(&db).await
-        };
-        if let Err(error) = swept.await {
+        // The space of people is free before the file server answers.
+        let swept = [repair_all(&db).await, mark_all(&db).await, recount(&db).await, delete_all(&db, &server).await];
+        for error in swept.into_iter().filter_map(Result::err) {
             log::debug!("files not swept: error={error}");
         }
         let due = db.state::<FilesDue>().notified();
@@ -36,32 +34,55 @@ pub(crate) async fn sweep_files(db: Weak<Database>, server: ImageClient) {
     }
 }
 
-/// Handles some rows that are due. Returns their number.
-async fn sweep(db: &Arc<Database>, server: &ImageClient) -> Result<usize> {
-    let due = doc! { "due": { "$lte": DateTime::now() } };
-    let rows: Vec<StoredFile> = db.collection::<StoredFile>().find_some_projected(due, doc! {}, BATCH).await?;
-    let users: HashSet<UserId> = rows.iter().map(|row| row.user).collect();
-    if !users.is_empty() {
-        // Before the rows are gone: a crash leaves the users to be counted.
+/// Repairs the rows whose chats should have been appended by now.
+async fn repair_all(db: &Arc<Database>) -> Result<()> {
+    loop {
+        let rows = find_due(db, doc! { "gone": null }).await?;
+        for row in &rows {
+            repair(db, row).await?;
+        }
+        if (rows.len() as i64) < BATCH {
+            return Ok(());
+        }
+    }
+}
+
+/// Marks the people whose files are gone, to be counted again. Their files may have to wait for the file server.
+async fn mark_all(db: &Database) -> Result<()> {
+    loop {
+        let rows = find_due(db, doc! { "gone": true, "marked": null }).await?;
+        let users: HashSet<UserId> = rows.iter().map(|row| row.user).collect();
         User::mark_for_recount(db, &users.into_iter().collect::<Vec<_>>()).await?;
+        let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        let marked = doc! { "$set": { "marked": true } };
+        db.collection::<StoredFile>().update_many(doc! { "_id": { "$in": names } }, marked).await?;
+        if (rows.len() as i64) < BATCH {
+            return Ok(());
+        }
     }
-    let count = rows.len();
-    let (gone, waiting): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.gone);
-    for row in waiting {
-        repair(db, &row).await?;
+}
+
+/// Deletes the files that are gone, then their rows.
+async fn delete_all(db: &Database, server: &ImageClient) -> Result<()> {
+    loop {
+        let rows = find_due(db, doc! { "gone": true, "marked": true }).await?;
+        let is_last = (rows.len() as i64) < BATCH;
+        let delete = |row: StoredFile| async move {
+            match server.delete_file(&row.name).await {
+                Outcome::Yes => db.collection::<StoredFile>().delete(doc! { "_id": row.name.as_str() }).await,
+                _ => Err(Error::Unavailable("the file server did not delete a file".into())),
+            }
+        };
+        stream::iter(rows.into_iter().map(Ok)).try_for_each_concurrent(CONCURRENT_DELETIONS, delete).await?;
+        if is_last {
+            return Ok(());
+        }
     }
-    let delete = |row: StoredFile| async move {
-        let is_deleted = server.delete_file(&row.name).await == Outcome::Yes;
-        is_deleted.then_some(row.name)
-    };
-    let deleted: Vec<_> =
-        stream::iter(gone.into_iter().map(delete)).buffer_unordered(CONCURRENT_DELETIONS).collect().await;
-    let names: Vec<&str> = deleted.iter().flatten().map(|name| name.as_str()).collect();
-    db.collection::<StoredFile>().delete_many(doc! { "_id": { "$in": names } }).await?;
-    if deleted.iter().any(Option::is_none) {
-        return Err(Error::Unavailable("the file server did not delete all files".into()));
-    }
-    Ok(count)
+}
+
+async fn find_due(db: &Database, mut filter: Document) -> Result<Vec<StoredFile>> {
+    filter.insert("due", doc! { "$lte": DateTime::now() });
+    db.collection::<StoredFile>().find_some_projected(filter, doc! {}, BATCH).await
 }
 
 /// Gives a file to the chat that has it. Without such a chat the file is gone.
@@ -72,6 +93,8 @@ async fn repair(db: &Arc<Database>, row: &StoredFile) -> Result<()> {
         if let Some(entry) = found.first()
             && log.kept_files(entry.seq).await?.contains(&row.name)
         {
+            // It may not have been counted before the crash.
+            User::mark_for_recount(db, &[row.user]).await?;
             return StoredFile::assign(db, &[row.name.as_str()], entry.seq).await;
         }
     }

@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod database_proxy;
 pub mod devtools;
+pub mod files;
 pub mod images;
 pub mod nginx;
 pub mod page;

@@ -1,0 +1,35 @@
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::error::UploadError;
+use crate::images::ImageServer;
+use crate::images::picture::DecodeError;
+use crate::process::give_way;
+
+/// Runs a decoder on a thread of its own, which gives way to all others. Waits for its turn and for its result.
+pub(super) async fn decode<T: Send + 'static>(
+    server: &ImageServer,
+    wait: Duration,
+    work: impl FnOnce() -> Result<T, DecodeError> + Send + 'static,
+) -> Result<T, UploadError> {
+    let permit = timeout(wait / 2, Arc::clone(&server.decoders).acquire_owned()).await;
+    let Ok(Ok(permit)) = permit else { return Err(UploadError::Unavailable) };
+    let (sender, result) = oneshot::channel();
+    let run = move || {
+        // The thread holds the permit until the end, also after the timeout.
+        let _permit = permit;
+        give_way();
+        let _ = sender.send(work());
+    };
+    if thread::Builder::new().name("decoder".into()).spawn(run).is_err() {
+        return Err(UploadError::Unavailable);
+    }
+    match timeout(wait, result).await {
+        Ok(result) => result.unwrap_or(Err(DecodeError::Damaged)).map_err(UploadError::Decode),
+        Err(_) => Err(UploadError::Unavailable),
+    }
+}
