@@ -1,7 +1,8 @@
 // Files that go with the next message: chosen by the button, pasted, or dropped on the page.
 
-import { createRow, isPicture, showPicture, sizeInWords, textsOfTools, tool } from "./file_row.js";
+import { createRow, isPicture, showPicture, sizeInWords } from "./file_row.js";
 import { keep } from "./file_store.js";
+import { loadTools, textsOfTools, tool } from "./file_tools.js";
 import { isTouch } from "./message_field.js";
 import { loadStyleSheet } from "./style_sheet.js";
 
@@ -19,7 +20,7 @@ const isReadable = (file) =>
 /** Returns the text of a field as the clipboard's text is inserted. */
 const asTyped = (text) => text.replaceAll("\r\n", "\n").replaceAll("\r", "\n");
 
-export class Attachments {
+class Attachments {
   #form;
   #text;
   #limits;
@@ -33,7 +34,6 @@ export class Attachments {
   #pasted = null;
   #leaving = (event) => event.preventDefault();
 
-  /** `form` is the composer. */
   constructor(form) {
     const { pictureBytes, fileBytes } = document.getElementById("attach").dataset;
     this.#form = form;
@@ -164,4 +164,10 @@ export class Attachments {
     clearTimeout(this.#zoneTimer);
     this.#zoneTimer = setTimeout(() => (this.#zone.hidden = true), ZONE_TIME);
   }
+}
+
+/** `form` is the composer. */
+export async function openAttachments(form) {
+  await loadTools();
+  return new Attachments(form);
 }

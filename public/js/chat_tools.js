@@ -18,6 +18,7 @@ export class ChatTools {
   #menu;
   #editor;
   #removals;
+  #opening = null;
   #attachments = null;
   /** The chat that has or had the focus. */
   #current = null;
@@ -64,9 +65,14 @@ export class ChatTools {
   /** Takes files that are pasted or dropped, if the room can have files. */
   async receive(event, files, text) {
     if (!document.getElementById("attach")) return;
-    const { Attachments } = await import("./attachments.js");
-    this.#attachments ??= new Attachments(this.#composer.form);
-    this.#attachments.receive(event, files, text);
+    this.#opening ??= import("./attachments.js").then(({ openAttachments }) => openAttachments(this.#composer.form));
+    try {
+      this.#attachments = await this.#opening;
+      this.#attachments.receive(event, files, text);
+    } catch {
+      this.#opening = null;
+      this.#toast.show(this.#toast.texts.attachFailed, { isError: true });
+    }
   }
 
   takeFiles(nonce) {

@@ -1,5 +1,7 @@
 // Rows of files in the composer and in the outbox: a small picture, a name, a size.
 
+import { textsOfTools, tool } from "./file_tools.js";
+
 /** Types that every browser shows and the file server compresses. */
 const PICTURES = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 const UNITS = ["B", "KB", "MB", "GB"];
@@ -12,11 +14,6 @@ export function sizeInWords(bytes) {
   const number = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: power > 1 ? 1 : 0 });
   return `${number.format(bytes / 1024 ** power)} ${UNITS[power]}`;
 }
-
-/** Returns a part of the page's tools for files. */
-export const tool = (css) => document.getElementById("attach-tools").content.querySelector(css).cloneNode(true);
-
-export const textsOfTools = () => document.getElementById("attach-tools").dataset;
 
 /** Shows a picture in its row. Returns a function that frees it. */
 export function showPicture(row, file) {

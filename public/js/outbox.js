@@ -172,13 +172,12 @@ export class Outbox {
 
   /** After a failure the next flush tries again. */
   #loadUploads() {
-    return import("./uploads.js").then(
-      ({ Uploads }) => {
-        this.#uploads = new Uploads(this);
+    return import("./uploads.js")
+      .then(async ({ openUploads }) => {
+        this.#uploads = await openUploads(this);
         this.#render();
-      },
-      () => {},
-    );
+      })
+      .catch(() => {});
   }
 
   /** Sends one message. Returns whether the next one may be sent. */

@@ -1,6 +1,7 @@
 // The files of unsent messages, as the outbox shows them: with their progress, and with what went wrong.
 
-import { createRow, isPicture, showPicture, textsOfTools } from "./file_row.js";
+import { createRow, isPicture, showPicture } from "./file_row.js";
+import { textsOfTools } from "./file_tools.js";
 import { loadStyleSheet } from "./style_sheet.js";
 
 export class UploadRows {

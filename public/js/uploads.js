@@ -1,8 +1,8 @@
 // Uploads of the outbox: the files of unsent messages go to the file server one by one, then the message follows.
 
 import { Backoff } from "./backoff.js";
-import { textsOfTools } from "./file_row.js";
 import { forget, keepReceipt, sweep } from "./file_store.js";
+import { loadTools, textsOfTools } from "./file_tools.js";
 import { request } from "./request.js";
 import { transfer } from "./transfer.js";
 import { Upload } from "./upload.js";
@@ -13,7 +13,7 @@ const FIRST_PAUSE = 1_000;
 /** How long later messages wait for files that are on their way. */
 const LONGEST_HOLD = 10_000;
 
-export class Uploads {
+class Uploads {
   #form = document.getElementById("attach");
   #outbox;
   #rows;
@@ -229,4 +229,9 @@ export class Uploads {
     if (!text || this.#outbox.restore(text, why)) this.#outbox.remove(nonce);
     else this.#outbox.update(nonce, { files: undefined, final: true, why });
   }
+}
+
+export async function openUploads(outbox) {
+  await loadTools();
+  return new Uploads(outbox);
 }

@@ -1,6 +1,6 @@
 // The viewer of the page's pictures: one after the other, larger and smaller.
 
-import { tool } from "./file_row.js";
+import { loadTools, tool } from "./file_tools.js";
 import { loadStyleSheet } from "./style_sheet.js";
 
 const MAX_SCALE = 8;
@@ -218,13 +218,16 @@ class Viewer {
     this.#zoom(Math.exp(-event.deltaY / 300), { x: event.clientX, y: event.clientY });
   }
 
-  /** Saves the picture itself: a browser opens a link to another server instead of saving it. */
+  /**
+   * Saves the picture itself: a browser opens a link to another server instead of saving it. Its cache has the picture as
+   * the page asked for it, which scripts may not read.
+   */
   async #download(event) {
     event.preventDefault();
     const link = this.#current;
     const { href } = link;
     try {
-      const response = await fetch(href);
+      const response = await fetch(href, { cache: "no-store" });
       if (!response.ok) throw new Error(response.statusText);
       const picture = await response.blob();
       const address = URL.createObjectURL(picture);
@@ -261,7 +264,7 @@ function nameOf(link, { type }) {
 let viewer = null;
 
 export async function view(link) {
-  await loadStyleSheet("viewer");
+  await Promise.all([loadStyleSheet("viewer"), loadTools()]);
   viewer ??= new Viewer();
   viewer.open(link);
 }

@@ -103,24 +103,6 @@ impl Person {
         Answer::read(request.post(address).header("Accept", accept).multipart(form)).await
     }
 
-    /// Sends files as the form of a room's page does, as one chat; the answer leads to the chat.
-    pub async fn send_files(&self, room: &str, text: &str, files: &[(&str, Vec<u8>)]) -> Answer {
-        let page = self.get(room).await.body;
-        let action = attribute_of(&page, "#attach[enctype='multipart/form-data']", "action").expect("there is a form");
-        let value = |name: &str| attribute_of(&page, &format!("#attach [name={name}]"), "value").unwrap();
-        let mut form = Form::new();
-        for name in ["ticket", "nonce", "author"] {
-            form = form.text(name, value(name));
-        }
-        form = form.text("text", text.to_owned());
-        for (name, bytes) in files {
-            form = form.part("file", Part::bytes(bytes.clone()).file_name((*name).to_owned()));
-        }
-        let request =
-            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
-        Answer::read(request.post(action).header("Accept", "text/html").multipart(form)).await
-    }
-
     /// One's own picture, as a browser gets it: the bytes of the stored one, none of a drawn one.
     pub async fn own_picture(&self, query: &str) -> Option<Vec<u8>> {
         let me = self.get_json("/user/me").await.json()["id"].as_str().unwrap().to_owned();
