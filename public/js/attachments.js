@@ -40,7 +40,7 @@ class Attachments {
     this.#text = form.elements.text;
     this.#limits = { picture: Number(pictureBytes), file: Number(fileBytes) };
     loadStyleSheet("attachments");
-    form.querySelector(".composer-field").before(this.#errors, this.#offer, this.#list);
+    form.querySelector(".composer-field").before(this.#errors, this.#list);
     document.querySelector(".conversation").append(this.#zone);
     this.#offer.addEventListener("click", () => this.#takeOffer());
     this.#text.addEventListener("input", ({ inputType }) => inputType !== "insertFromPaste" && this.#endOffer());
@@ -137,7 +137,7 @@ class Attachments {
     this.#pasted = isInserted ? { files, typed, start } : null;
     if (!typed) this.add(files);
     else if (isNames) this.#takeOffer();
-    else if (isInserted) this.#offer.hidden = false;
+    else if (isInserted) this.#errors.after(this.#offer);
   }
 
   #takeOffer() {
@@ -155,7 +155,7 @@ class Attachments {
 
   #endOffer() {
     this.#pasted = null;
-    this.#offer.hidden = true;
+    this.#offer.remove();
   }
 
   /** Shows where files may be dropped as long as they are above the page. Not all browsers say when they leave. */
