@@ -1,6 +1,6 @@
 // What a reader can do with a chat. All of it is loaded on the first sign that somebody uses the page.
 
-const FIRST_USE = ["pointermove", "pointerdown", "keydown"];
+const FIRST_USE = ["pointermove", "pointerdown", "keydown", "change"];
 
 /** How long after a failure the next use tries again. */
 const RETRY_AFTER = 3_000;

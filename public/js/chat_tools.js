@@ -44,7 +44,10 @@ export class ChatTools {
     feed.addEventListener("contextmenu", (event) => this.tapped(event));
     scroller.addEventListener("focusin", ({ target }) => target.matches(".chat") && this.#focused(target));
     scroller.addEventListener("keydown", (event) => this.#pressed(event));
-    document.getElementById("attach")?.elements.file.addEventListener("change", (event) => this.#chosen(event));
+    const input = document.getElementById("attach")?.elements.file;
+    input?.addEventListener("change", (event) => this.#chosen(event));
+    // Files may have been chosen before this script came.
+    if (input?.files.length) this.#chosen({ target: input });
     stickyDay({ feed, scroller });
   }
 

@@ -139,7 +139,12 @@ async fn pictures_are_chosen_sent_and_looked_at() {
     browser.find("#chat-4 .files li:nth-child(10)").await;
     browser.clear_cache().await;
     browser.goto(&room).await;
-    browser.evaluates("pictures in view", "[...document.images].every((image) => image.complete)").await;
+    browser
+        .evaluates(
+            "pictures in view",
+            "[...document.images].every((image) => image.complete || image.getBoundingClientRect().bottom < 0)",
+        )
+        .await;
     browser
         .evaluates(
             "no shift, at the end",
