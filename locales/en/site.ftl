@@ -405,3 +405,20 @@ files-pictures = { $count ->
    *[other] { $count } photos
   }
 files-file = File: { $name }
+
+notice-left = You left the room.
+notice-read = All messages are marked as read.
+notice-gone = This room was deleted, or you are no longer a member.
+notice-added = Members added.
+notice-removed = Member removed.
+notice-owner = The room has a new owner.
+notice-kind = Changed who can read this room.
+notice-level = Notification setting saved.
+room-empty-title-direct = This is the beginning of your conversation with {"\u2068"}{ $room }{"\u2069"}
+room-empty-title-notes = Only you can see this
+room-empty-direct = Say hello.
+room-empty-notes = Jot something down.
+room-empty-closed = Add the members you want to talk with.
+room-empty-member = Say hello.
+people-count = { $count } people
+more-directs = Show more conversations

@@ -362,3 +362,20 @@ files-pictures = { $count ->
    *[other] 사진 { $count }장
   }
 files-file = 파일: { $name }
+
+notice-left = 방에서 나왔어요.
+notice-read = 모두 읽음으로 표시했어요.
+notice-gone = 삭제되었거나 더 이상 멤버가 아닌 방이에요.
+notice-added = 멤버를 추가했어요.
+notice-removed = 멤버를 내보냈어요.
+notice-owner = 방장을 넘겼어요.
+notice-kind = 공개 범위를 바꿨어요.
+notice-level = 알림 설정을 저장했어요.
+room-empty-title-direct = {"\u2068"}{ $room }{"\u2069"}님과 나누는 첫 대화예요
+room-empty-title-notes = 나만 볼 수 있는 공간이에요
+room-empty-direct = 먼저 인사를 건네 보세요.
+room-empty-notes = 기억할 일을 적어 두세요.
+room-empty-closed = 함께 이야기할 멤버를 추가해 보세요.
+room-empty-member = 먼저 인사를 건네 보세요.
+people-count = { $count }명
+more-directs = 이전 대화 더 보기
