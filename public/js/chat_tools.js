@@ -48,6 +48,7 @@ export class ChatTools {
     input?.addEventListener("change", (event) => this.#chosen(event));
     // Files may have been chosen before this script came.
     if (input?.files.length) this.#chosen({ target: input });
+    for (const type of ["paste", "dragover", "drop"]) addEventListener(type, (event) => this.#brought(event));
     stickyDay({ feed, scroller });
   }
 
@@ -65,9 +66,16 @@ export class ChatTools {
     if (current && document.activeElement === document.body) this.#focus(current);
   }
 
-  /** Takes files that are pasted or dropped, if the room can have files. */
-  async receive(event, files, text) {
-    if (!document.getElementById("attach")) return;
+  /** Takes files that are pasted or dropped. A link or a picture of a page brings its address and is none. */
+  #brought(event) {
+    const { types, files } = event.clipboardData ?? event.dataTransfer;
+    if (!types.includes("Files") || types.includes("text/uri-list")) return;
+    const text = event.clipboardData?.getData("text/plain");
+    if (!text) event.preventDefault();
+    if (document.getElementById("attach")) this.#receive(event, [...files], text);
+  }
+
+  async #receive(event, files, text) {
     this.#opening ??= import("./attachments.js").then(({ openAttachments }) => openAttachments(this.#composer.form));
     try {
       this.#attachments = await this.#opening;
@@ -84,7 +92,7 @@ export class ChatTools {
 
   async #chosen(event) {
     const { target } = event;
-    await this.receive(event, [...target.files]);
+    await this.#receive(event, [...target.files]);
     // The same file may be chosen again.
     target.value = "";
   }

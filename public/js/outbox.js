@@ -151,7 +151,11 @@ export class Outbox {
 
   async #sendAll() {
     this.#isSending = true;
-    if (!this.#uploads && this.#store.items.some(({ files }) => files)) await this.#loadUploads();
+    if (!this.#uploads && this.#store.items.some(({ files }) => files)) {
+      // After a failure the next flush tries again.
+      this.#uploads = await import("./uploads.js").then(({ open }) => open(this)).catch(() => null);
+      this.#render();
+    }
     for (let next = this.#next(); next; next = this.#next()) {
       // Messages with files have their own pauses.
       if ((await this.#send(next)) || next.files) {
@@ -167,16 +171,6 @@ export class Outbox {
   #next() {
     const items = this.#store.items.filter(({ final, nonce }) => !final && !this.#expired.has(nonce));
     return this.#uploads ? this.#uploads.next(items) : items.find(({ files }) => !files);
-  }
-
-  /** After a failure the next flush tries again. */
-  #loadUploads() {
-    return import("./uploads.js")
-      .then(async ({ openUploads }) => {
-        this.#uploads = await openUploads(this);
-        this.#render();
-      })
-      .catch(() => {});
   }
 
   /** Sends one message. Returns whether the next one may be sent. */

@@ -206,15 +206,6 @@ for (const button of document.querySelectorAll(".copy-room-link")) {
 }
 
 byId("attach-button")?.addEventListener("click", () => byId("attach").elements.file.click());
-const onFiles = (event) => {
-  const { types, files } = event.clipboardData ?? event.dataTransfer;
-  // A link or a picture of a page brings its address.
-  if (!types.includes("Files") || types.includes("text/uri-list")) return;
-  const text = event.clipboardData?.getData("text/plain");
-  if (!text) event.preventDefault();
-  actions.receive(event, [...files], text);
-};
-for (const type of ["paste", "dragover", "drop"]) addEventListener(type, onFiles);
 
 const composer = new Composer(form, {
   draftKey: `draft ${currentUser} ${room}`,

@@ -231,7 +231,7 @@ class Uploads {
   }
 }
 
-export async function openUploads(outbox) {
+export async function open(outbox) {
   await loadTools();
   return new Uploads(outbox);
 }

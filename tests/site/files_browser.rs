@@ -243,7 +243,12 @@ async fn files_are_pasted_and_dropped_on_a_phone_and_text_wins() {
          const drag = (type, dataTransfer) => log.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));";
     // `dispatchEvent` is false if the page has taken the event.
     let run = async |script: &str| browser.run_async(&format!("{events} {script}")).await;
-    assert_eq!(run("return paste(data([file('a.png')]));").await, false);
+    browser.click("#text").await;
+    // The tools come with the first touch.
+    eventually("a picture to be taken", || async {
+        (run("return paste(data([file('a.png')]));").await == false).then_some(())
+    })
+    .await;
     browser.find("#chosen-files li").await;
     // A spreadsheet: the browser inserts its text.
     assert_eq!(
