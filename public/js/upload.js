@@ -1,8 +1,8 @@
 // One file of an unsent message on its way to the file server.
 
-import { Backoff } from "./backoff.js";
 import { fileOf, keepReceipt, receiptOf } from "./file_store.js";
 import { textsOfTools } from "./file_tools.js";
+import { Backoff } from "./request.js";
 
 const FIRST_PAUSE = 1_000;
 /** The server keeps a file without its message for an hour. */

@@ -1,9 +1,8 @@
 // Uploads of the outbox: the files of unsent messages go to the file server one by one, then the message follows.
 
-import { Backoff } from "./backoff.js";
 import { forget, keepReceipt, sweep } from "./file_store.js";
 import { loadTools, textsOfTools } from "./file_tools.js";
-import { request } from "./request.js";
+import { Backoff, request } from "./request.js";
 import { transfer } from "./transfer.js";
 import { Upload } from "./upload.js";
 import { UploadRows } from "./upload_rows.js";

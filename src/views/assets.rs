@@ -141,6 +141,17 @@ mod tests {
     }
 
     #[test]
+    fn every_import_names_a_module() {
+        for name in Public::iter().filter(|name| name.ends_with(".js")) {
+            let text = String::from_utf8(Public::get(&name).unwrap().data.into()).unwrap();
+            let quoted = text.split("\"./").skip(1).filter_map(|rest| rest.split('"').next());
+            for module in quoted.filter(|path| path.ends_with(".js")) {
+                assert!(Public::get(&format!("js/{module}")).is_some(), "{name} imports {module}");
+            }
+        }
+    }
+
+    #[test]
     fn every_comment_has_its_own_lines() {
         for name in Public::iter().filter(|name| name.ends_with(".js") || name.ends_with(".css")) {
             let text = String::from_utf8(Public::get(&name).unwrap().data.into()).unwrap();
