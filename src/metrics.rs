@@ -90,7 +90,7 @@ impl Metrics {
                 .created(IntCounter::new("sarangbang_file_stored_bytes_total", "Bytes stored for files of chats.")),
             file_bytes: registrar.created(IntGauge::new(
                 "sarangbang_file_bytes",
-                "Bytes of all stored files and pictures, counted every hour.",
+                "Bytes of all stored files and pictures, added up every hour.",
             )),
             free_bytes: registrar
                 .created(IntGauge::new("sarangbang_file_free_bytes", "Free bytes on the disk of the files.")),

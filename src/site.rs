@@ -146,7 +146,13 @@ fn sweep_files() -> AdHoc {
         Box::pin(async move {
             let (hub, images): (Option<&Arc<Hub>>, Option<&ImageClient>) = (rocket.state(), rocket.state());
             if let Some((hub, images)) = hub.zip(images) {
-                tokio::spawn(models::chat::sweep_files(Arc::downgrade(&hub.db), images.clone()));
+                let (hub, images) = (Arc::clone(hub), images.clone());
+                tokio::spawn(async move {
+                    tokio::select! {
+                        () = models::chat::sweep_files(&hub.db, &images) => {}
+                        () = hub.shutdown() => {}
+                    }
+                });
             }
         })
     })

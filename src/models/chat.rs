@@ -115,8 +115,9 @@ impl RoomLog {
             true => None,
             false => Some(Job::create(self.db(), Delivery::of_new(self.room, author.id, nonce.clone())).await?),
         };
-        let draft = Draft::said(author.id, text.clone(), nonce).mentioning(mentions).with_files(files.to_vec());
-        let appended = self.run_after(delivery, self.append(draft).await)?;
+        let said =
+            self.append(Draft::said(author.id, text.clone(), nonce).mentioning(mentions).with_files(files)).await;
+        let appended = self.run_after(delivery, said)?;
         self.settle_files(files, &appended).await;
         match appended {
             Appended::New(entry) => {
@@ -195,7 +196,7 @@ impl RoomLog {
             true => None,
             false => Some(Job::create(self.db(), Cleanup::of_chat(self.room, seq)).await?),
         };
-        let mut draft = Draft::edited(seq, by.id, text).mentioning(mentions).with_files(files);
+        let mut draft = Draft::edited(seq, by.id, text).mentioning(mentions).with_files(&files);
         if !chat.files.is_empty() {
             draft = draft.unless_edited_since(chat.rev);
         }

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use super::values::Nonce;
 use super::{RoomId, User, UserId};
 use crate::attachment::{Attachment, AttachmentKind, FileName};
-use crate::error::{Error, Result};
+use crate::error::{Error, FieldError, Result};
 use crate::store::{Database, ModelState, StoredDocument, index, partial_index};
 
 /// The age at which a row without `seq` is due: no append takes that long.
@@ -122,6 +122,10 @@ impl StoredFile {
         let known = db.collection::<Self>().find_many(doc! { "_id": { "$in": names(files) } }).await?;
         if known.iter().any(|row| row.gone) {
             return Err(Error::Unavailable("a file is being deleted".into()));
+        }
+        // The name covers the nonce, which only its author knows.
+        if known.iter().any(|row| (row.room, row.user, &row.nonce) != (room, author.id, nonce)) {
+            return Err(Error::field("nonce", FieldError::NonceUsed));
         }
         let known: HashSet<&FileName> = known.iter().map(|row| &row.name).collect();
         let new: Vec<&Attachment> = files.iter().filter(|file| !known.contains(&file.path)).collect();

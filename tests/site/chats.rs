@@ -263,7 +263,7 @@ async fn a_bot_needs_nothing_but_json() {
 
     let said = bot.say(&room, "beep").await;
     let keys: Vec<&String> = said.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["at", "author", "mentions", "nickname", "no", "removed", "rev", "room", "seq", "text"]);
+    assert_eq!(keys, ["at", "author", "files", "mentions", "nickname", "no", "removed", "rev", "room", "seq", "text"]);
     let feed = bot.get_json(&format!("{room}/chat?since=0")).await.json();
     assert_eq!((&feed["upto"], &feed["chats"][0]), (&1.into(), &said));
     let latest = bot.get_json(&format!("{room}/chat")).await.json();

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::helpers::eventually;
 use crate::helpers::files::stored_files;
-use crate::helpers::images::{encoded, four_colour_image, site_with_images};
+use crate::helpers::images::{encoded, four_colour_image, free_port, site_with_images};
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::{Answer, Person, nonce};
 use crate::helpers::process::{Process, command};
@@ -141,6 +141,10 @@ async fn a_chat_with_files_is_posted_once_and_seen_by_members_only() {
         assert_eq!(found(person, path).await.0, 404, "{path}");
     }
     assert_eq!(found(&site.visitor(), &url).await.0, 401);
+
+    // Nobody takes the files of somebody else.
+    let taken = chat(&id(&member).await, "", &nonce, &files);
+    assert_eq!(put(&member, &room, &taken).await.json()["error"]["code"], "invalid");
 
     // Nobody posts for somebody who may not write, or without a ticket.
     let theirs = chat(&id(&outsider).await, "", "other", &files);
@@ -378,7 +382,13 @@ async fn staged_files_become_one_chat_however_often_they_are_sent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn files_of_a_removed_chat_go_also_after_a_kill_and_without_a_file_server() {
     let var = folder("files-killed");
-    let both = Process::start(&var).await;
+    // The file server must find the site.
+    let program = || {
+        let mut program = command(&var);
+        program.env("ROCKET_PORT", free_port().to_string());
+        program
+    };
+    let both = Process::run(program()).await;
     let person = Person::new(&both.address);
     person.sign_up("gildong").await;
     let room = person.make_room("plaza").await;
@@ -388,7 +398,7 @@ async fn files_of_a_removed_chat_go_also_after_a_kill_and_without_a_file_server(
     both.signal("KILL");
     both.ended().await;
 
-    let mut alone = command(&var);
+    let mut alone = program();
     alone.arg("site");
     let site = Process::run(alone).await;
     let person = person.at(&site.address);
@@ -397,6 +407,6 @@ async fn files_of_a_removed_chat_go_also_after_a_kill_and_without_a_file_server(
     site.ended().await;
     assert_eq!(stored_files(&files).len(), 1, "nobody could delete it");
 
-    let _both = Process::start(&var).await;
+    let _both = Process::run(program()).await;
     eventually("the file to be deleted", || async { stored_files(&files).is_empty().then_some(()) }).await;
 }

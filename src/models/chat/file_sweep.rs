@@ -1,7 +1,7 @@
 //! Deletes the files that no chat has any more, at the file server, and then their rows. What a crash leaves is repaired.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{TryStreamExt, stream};
@@ -20,17 +20,15 @@ const INTERVAL: Duration = Duration::from_secs(10);
 const BATCH: i64 = 100;
 const CONCURRENT_DELETIONS: usize = 4;
 
-/// Sweeps for as long as the database is in use.
-pub(crate) async fn sweep_files(db: Weak<Database>, server: ImageClient) {
+/// Sweeps and never returns. It may be cancelled at any point.
+pub(crate) async fn sweep_files(db: &Arc<Database>, server: &ImageClient) {
     loop {
-        let Some(db) = db.upgrade() else { return };
         // The space of people is free before the file server answers.
-        let swept = [repair_all(&db).await, mark_all(&db).await, recount(&db).await, delete_all(&db, &server).await];
+        let swept = [repair_all(db).await, mark_all(db).await, recount(db).await, delete_all(db, server).await];
         for error in swept.into_iter().filter_map(Result::err) {
             log::debug!("files not swept: error={error}");
         }
-        let due = db.state::<FilesDue>().notified();
-        let _ = timeout(INTERVAL, due).await;
+        let _ = timeout(INTERVAL, db.state::<FilesDue>().notified()).await;
     }
 }
 

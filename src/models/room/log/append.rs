@@ -25,7 +25,7 @@ use crate::models::values::{ChatText, Nonce};
 use crate::models::{Mention, RoomId, UserId};
 use crate::store::{HARD_TIMEOUT, QUERY_TIMEOUT, with_timeout};
 
-/// At most 512 × 16 KB: half of the largest message that MongoDB takes.
+/// At most 512 × 48 KB: half of the largest message that MongoDB takes.
 const MAX_BATCH: usize = 512;
 /// Beyond these bounds the database is not keeping up, and clients get 503.
 const MAX_PENDING: usize = 8_192;
@@ -97,8 +97,8 @@ impl Draft {
     }
 
     /// Adds the files of the chat.
-    pub(crate) fn with_files(self, files: Vec<Attachment>) -> Self {
-        Self { files, ..self }
+    pub(crate) fn with_files(self, files: &[Attachment]) -> Self {
+        Self { files: files.to_vec(), ..self }
     }
 
     /// Rejects the edit if an edit follows entry `rev`: it would bring back the files that the other takes away.
