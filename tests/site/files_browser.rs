@@ -93,6 +93,9 @@ const SHIFTS: &str = "window.shifts = 0;
        for (const { value, hadRecentInput } of list.getEntries()) if (!hadRecentInput) window.shifts += value;
      }).observe({ type: 'layout-shift', buffered: true });";
 
+const IN_VIEW: &str = "[...document.images].every((image) => image.complete || !image.checkVisibility()
+     || image.getBoundingClientRect().bottom <= log.getBoundingClientRect().top)";
+
 const PICTURE: &str = "document.activeElement.matches('[data-kind=picture] > a')";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,12 +142,7 @@ async fn pictures_are_chosen_sent_and_looked_at() {
     browser.find("#chat-4 .files li:nth-child(10)").await;
     browser.clear_cache().await;
     browser.goto(&room).await;
-    browser
-        .evaluates(
-            "pictures in view",
-            "[...document.images].every((image) => image.complete || image.getBoundingClientRect().bottom < 0)",
-        )
-        .await;
+    browser.evaluates("the pictures in view", IN_VIEW).await;
     browser
         .evaluates(
             "no shift, at the end",
