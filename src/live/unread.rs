@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
@@ -35,6 +36,8 @@ const INTERVAL: Duration = Duration::from_millis(800);
 const MAX_SAID: usize = 4_096;
 /// How long the position behind an own chat may lag.
 const SAID_INTERVAL: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
+const CONCURRENT_WRITES: usize = 16;
 const MAX_FIRST_CHANGES: usize = 64;
 /// How long a page waits for a count.
 const COUNT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -142,15 +145,33 @@ impl UnreadRooms {
         loop {
             self.said_added.notified().await;
             sleep(SAID_INTERVAL).await;
-            let said = std::mem::take(&mut *self.said.lock());
-            for ((room, user), no) in said {
-                match Membership::read_up_to(&self.loader.db, room, user, no).await {
-                    Ok(Some(membership)) => changed(&membership),
-                    Ok(None) => {}
-                    Err(error) => log::debug!("position not stored: room={room} user={user} error={error}"),
-                }
-            }
+            self.store_all_said(&changed).await;
         }
+    }
+
+    /// Stores the positions behind own chats now, for as long as a stopping site may wait.
+    pub(super) async fn flush_said(&self) {
+        if timeout(FLUSH_TIMEOUT, self.store_all_said(&|_| {})).await.is_err() {
+            log::debug!("positions not stored in time: count={}", self.said.lock().len());
+        }
+    }
+
+    async fn store_all_said(&self, changed: &impl Fn(&Membership)) {
+        let keys: Vec<(RoomId, UserId)> = self.said.lock().keys().copied().collect();
+        let stored = keys.into_iter().map(async |key| {
+            // A *mark unread* may have replaced it meanwhile.
+            let Some(no) = self.said.lock().get(&key).copied() else { return };
+            match Membership::read_up_to(&self.loader.db, key.0, key.1, no).await {
+                Ok(Some(membership)) => changed(&membership),
+                Ok(None) => {}
+                Err(error) => log::debug!("position not stored: room={} user={} error={error}", key.0, key.1),
+            }
+            let mut said = self.said.lock();
+            if said.get(&key) == Some(&no) {
+                said.remove(&key);
+            }
+        });
+        stream::iter(stored).buffer_unordered(CONCURRENT_WRITES).collect::<()>().await;
     }
 
     /// Returns a user as long as one of the user's sockets is open, with all positions.
