@@ -4,6 +4,7 @@
 //! The [`RoomKind`] says who may see a room. Only open rooms are in the room list and reserve their names.
 
 pub(crate) mod cleanup;
+pub(crate) mod departure;
 mod direct;
 mod head;
 mod kind;

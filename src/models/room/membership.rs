@@ -133,6 +133,11 @@ impl Membership {
         db.collection::<Self>().delete(doc! { "_id": id(room, user) }).await
     }
 
+    /// Deletes a membership that a change has made.
+    pub(super) async fn delete_of_change(db: &Database, room: RoomId, user: UserId, change: ObjectId) -> Result<()> {
+        db.collection::<Self>().delete(doc! { "_id": id(room, user), "change": change }).await
+    }
+
     pub(super) async fn delete_many(db: &Database, memberships: &[Self]) -> Result<()> {
         let ids: Vec<Bson> = memberships.iter().map(|membership| Bson::from(membership.id.as_str())).collect();
         db.collection::<Self>().delete_many(doc! { "_id": { "$in": ids } }).await
