@@ -235,10 +235,11 @@ impl UnreadRooms {
                 continue;
             }
             // Read once, before all members ask for it.
-            let read = rooms.iter().filter(|room| users.iter().any(|user| user.has(room))).map(async |room| {
-                if let Ok(Some(room)) = self.room(*room).await
-                    && let Err(error) = self.outline(&room).await
-                {
+            let followed: Vec<RoomId> =
+                rooms.iter().copied().filter(|room| users.iter().any(|user| user.has(room))).collect();
+            let followed = self.rooms(&followed).await.unwrap_or_default();
+            let read = followed.values().map(async |room| {
+                if let Err(error) = self.outline(room).await {
                     log::debug!("unread chats not read: room={} error={error}", room.id);
                 }
             });
@@ -286,20 +287,26 @@ impl UnreadRooms {
         unread_element(room, count, (read, rev), level, locale)
     }
 
-    /// Returns a room that a user is told of, `None` if it was deleted.
-    pub(super) async fn room(&self, id: RoomId) -> Result<Option<Arc<Room>>> {
-        let version = match self.rooms.get(&id) {
-            Lookup::Hit(room) => return Ok(Some(room).filter(|room| !room.has_ended(&self.loader.db))),
-            Lookup::Miss(version) => version,
-        };
-        let room = Room::by_id(&self.loader.db, id)
-            .await?
-            .filter(|room| room.open && !room.has_ended(&self.loader.db))
-            .map(Arc::new);
-        if let Some(room) = &room {
-            self.rooms.insert(version, id, Arc::clone(room), size_of::<Room>() + room.topic.as_str().len());
+    /// Returns those of some rooms that are not deleted. Reads with one query those that are not cached.
+    pub(super) async fn rooms(&self, ids: &[RoomId]) -> Result<HashMap<RoomId, Arc<Room>>> {
+        let version = self.rooms.version();
+        let (mut found, mut missing) = (HashMap::new(), Vec::new());
+        for id in ids {
+            match self.rooms.get(id) {
+                Lookup::Hit(room) => _ = found.insert(*id, room),
+                Lookup::Miss(_) => missing.push(*id),
+            }
         }
-        Ok(room)
+        if !missing.is_empty() {
+            for room in Room::by_ids(&self.loader.db, &missing).await?.into_iter().filter(|room| room.open) {
+                let bytes = size_of::<Room>() + room.topic.as_str().len();
+                let room = Arc::new(room);
+                self.rooms.insert(version, room.id, Arc::clone(&room), bytes);
+                found.insert(room.id, room);
+            }
+        }
+        found.retain(|_, room| !room.has_ended(&self.loader.db));
+        Ok(found)
     }
 
     pub(super) fn forget_room(&self, id: RoomId) {

@@ -10,6 +10,7 @@
 //!   its width.
 
 mod changed_rooms;
+mod own_rooms;
 mod recent_rooms;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -23,6 +24,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 pub(crate) use changed_rooms::{ChangedRooms, PendingRooms};
+use own_rooms::KnownRooms;
 use recent_rooms::{ListedDocument, RECENT_ROOMS, RecentRooms};
 
 use super::name::NameReservation;
@@ -79,6 +81,7 @@ pub(crate) struct RoomList {
     active: ChangedRooms,
     /// Closed and direct rooms that this instance has met lately.
     unlisted: Mutex<HashSet<RoomId>>,
+    known: KnownRooms,
 }
 
 #[derive(Deserialize)]
@@ -107,8 +110,8 @@ impl RoomOutline {
 }
 
 impl ModelState for RoomList {
-    fn new(_: &Database) -> Self {
-        Self::default()
+    fn new(db: &Database) -> Self {
+        Self { known: KnownRooms::new(db.budget()), ..Self::default() }
     }
 }
 
@@ -236,12 +239,14 @@ impl RoomList {
 
     pub fn remove(&self, room: RoomId) {
         self.active.add(room);
+        self.known.invalidate(room);
         self.recent().remove(room);
         self.changed.add(room);
     }
 
     pub(crate) fn invalidate(&self, room: RoomId) {
         self.active.add(room);
+        self.known.invalidate(room);
         self.recent().invalidate(room);
         self.changed.add(room);
     }
@@ -257,7 +262,7 @@ impl RoomList {
     }
 
     /// Returns the rooms of a list that are not among the recently active open rooms.
-    pub(crate) fn not_recent(&self, rooms: impl Iterator<Item = RoomId>) -> Vec<RoomId> {
+    fn not_recent(&self, rooms: impl Iterator<Item = RoomId>) -> Vec<RoomId> {
         let recent = self.recent();
         // A room whose document is not read yet may be a closed one.
         let is_listed = |room: &RoomId| recent.rooms.get(room).is_some_and(|listed| listed.document.is_some());
