@@ -82,8 +82,11 @@ export class ChatTools {
   #unfold(link, click) {
     click.preventDefault();
     let event = link.parentElement;
-    if (document.activeElement === link) this.#scroller.focus({ preventScroll: true });
+    const first = event;
     for (; event?.matches(".event, [hidden]"); event = event.nextElementSibling) event.classList.add("unfolded");
+    // The link is gone: the focus stays at the first line that it has shown.
+    first.tabIndex = -1;
+    first.focus({ preventScroll: true });
   }
 
   /** Edits a chat. */
@@ -99,7 +102,7 @@ export class ChatTools {
   #pressed(event) {
     const { target, key, ctrlKey, metaKey, altKey, shiftKey } = event;
     const chat = target.matches(".chat") ? target : null;
-    if ((!chat && target !== this.#scroller) || ctrlKey || metaKey || altKey) return;
+    if ((!chat && target !== this.#scroller && !target.matches(".event")) || ctrlKey || metaKey || altKey) return;
     const isMenuKey = key === "Enter" || key === " " || key === "ContextMenu" || (shiftKey && key === "F10");
     const step = { ArrowUp: "previousElementSibling", ArrowDown: "nextElementSibling" }[key];
     if (step) this.#move(step);

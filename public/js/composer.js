@@ -1,9 +1,29 @@
 // The composer: sends messages to the outbox, keeps the draft, reports typing.
 
-import { Draft } from "./draft.js";
 import { MessageField, isComposing, isSendKey } from "./message_field.js";
+import { local, session } from "./storage.js";
 
 const TYPING_INTERVAL = 3_000;
+
+/** The text in the composer. This tab keeps its own, and the browser keeps the last one for a tab that opens later. */
+class Draft {
+  #key;
+
+  constructor(key) {
+    this.#key = key;
+  }
+
+  load() {
+    return session.get(this.#key) ?? local.get(this.#key) ?? "";
+  }
+
+  save(text) {
+    for (const storage of [session, local]) {
+      if (text.trim()) storage.set(this.#key, text);
+      else storage.remove(this.#key);
+    }
+  }
+}
 
 export class Composer {
   #field;

@@ -1,9 +1,8 @@
 // The connection to a room: a WebSocket from the page's cursor, opened again after every break. Where sockets are
 // blocked the page polls, and tries a socket from time to time.
 
-import { sleep } from "./backoff.js";
 import { LiveSocket, SIGNED_OUT } from "./live_socket.js";
-import { request } from "./request.js";
+import { request, sleep } from "./request.js";
 
 /** How many sockets in a row may be refused before the page polls. */
 const MAX_REFUSALS = 2;

@@ -1,7 +1,7 @@
-// Groups the chats that one user posts in a row, and marks the first chat of each day. Both follow the order of the log:
+// Decorates chats: groups those that one user posts in a row, and marks the first of each day. Both follow the order of the log:
 // when the server's clock is set back, no day begins again and no group reaches back. Events in a row are a group, too.
 
-import { dateOf, dayOf, setText, shortTimeOfDay, startOfDay, timeOfDay } from "./local_time.js";
+import { dateOf, dayOf, localize, setText, shortTimeOfDay, startOfDay, timeOfDay } from "./local_time.js";
 
 const MAX_PAUSE = 5 * 60_000;
 const MINUTE = 60_000;
@@ -112,4 +112,24 @@ export function groupWaiting(feed, author, elements) {
   const now = Date.now();
   const isNext = last?.dataset.author === author && days.get(last) === startOfDay(now) && continues(now, last);
   elements.forEach((element, index) => element.classList.toggle("grouped", isNext || index > 0));
+}
+
+/** Loads what blocks of code need, if there are any. */
+export function decorateCode(roots) {
+  const blocks = roots.flatMap((root) => [...root.querySelectorAll(".code")]);
+  if (blocks.length) import("./code_copy.js").then(({ addButtons }) => addButtons(blocks));
+}
+
+/** Adds to chats what differs by reader: the time zone, marks on own chats, and groups. */
+export function decorate(feed, chats) {
+  const { currentUser } = document.body.dataset;
+  for (const chat of chats) {
+    localize(chat);
+    if (chat.dataset.author !== currentUser || chat.hidden) continue;
+    chat.classList.add("own");
+    chat.querySelector(".nickname").dataset.you = feed.dataset.you;
+  }
+  group(chats);
+  decorateCode(chats);
+  if (feed.querySelector(".mention")) import("./mention_marks.js");
 }

@@ -1,6 +1,6 @@
 // A WebSocket that is opened again after every break, and replaced when it is open but dead.
 
-import { Backoff } from "./backoff.js";
+import { Backoff } from "./request.js";
 
 /** The close code for a user who is signed out. */
 export const SIGNED_OUT = 4401;

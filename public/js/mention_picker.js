@@ -40,6 +40,7 @@ class Picker {
     // A field is emptied and filled by scripts too, without an event for the picker.
     input.addEventListener("input", () => this.#forgetDeleted());
     input.form.addEventListener("reset", () => this.#forgetAll());
+    input.addEventListener("beforeinput", (event) => this.#separate(event));
     input.addEventListener("keydown", (event) => this.#pressed(event), true);
     input.addEventListener("keyup", () => (this.#composedKey.key = ""));
     input.addEventListener("compositionstart", () => (this.#isComposing = true));
@@ -197,7 +198,9 @@ class Picker {
     if (!option || !typed) return;
     const name = `@${option.dataset.name}`;
     const { value, selectionStart } = this.#input;
-    const space = /^\s/.test(value.slice(selectionStart)) ? "" : " ";
+    // In Korean a particle follows the name directly.
+    const isKorean = document.documentElement.lang === "ko" || HANGUL.test(name);
+    const space = isKorean || /^\s/.test(value.slice(selectionStart)) ? "" : " ";
     this.#settled = { at: typed.at, query: option.dataset.name };
     this.#close();
     if (option.dataset.user !== "all") this.#picked.set(option.dataset.user, name);
@@ -205,6 +208,17 @@ class Picker {
     // This keeps what can be undone.
     if (!document.execCommand("insertText", false, name + space)) this.#input.setRangeText(name + space, typed.at, selectionStart, "end");
     this.#showPicked();
+  }
+
+  /** Puts a space between a picked name and what would make another name of it. */
+  #separate(event) {
+    const { value, selectionStart } = this.#input;
+    const { data, inputType } = event;
+    if (inputType !== "insertText" || event.isComposing || !/^[\p{L}\p{N}]/u.test(data) || HANGUL.test(data)) return;
+    const before = value.slice(0, selectionStart);
+    if (![...this.#picked.values()].some((name) => before.endsWith(name))) return;
+    event.preventDefault();
+    document.execCommand("insertText", false, ` ${data}`);
   }
 
   /** Sends the people who were picked with the message: others may have the same names. */

@@ -1,6 +1,8 @@
 // The page's one rule: put each element where its id says, replace it if its `rev` is older, else insert it by `seq`.
 // A fragment that arrives twice or out of order changes nothing. A chat that belongs where none are loaded is left out.
 
+import { localize } from "./local_time.js";
+
 /** A page holds at most about this many chats. */
 export const MAX_CHATS = 1_500;
 
@@ -50,6 +52,32 @@ export function parse(html) {
   return new DOMParser().parseFromString(html, "text/html").body.firstElementChild;
 }
 
+/** Changes a room of a list. Its link stays, with the focus, the mark of the current room and the count of unread chats. */
+export function updateRoom(old, item) {
+  old.dataset.at = item.dataset.at;
+  const [link, fresh] = [old, item].map((room) => room.querySelector("a"));
+  const unread = link.querySelector(".unread");
+  if (unread) fresh.append(unread.cloneNode(true));
+  if (link.innerHTML !== fresh.innerHTML) link.replaceChildren(...fresh.childNodes);
+}
+
+/** Applies changes to the lists of rooms if no room comes, goes or moves. Returns whether it did. `room_list.js` can do more. */
+export function changeInPlace(changes) {
+  const old = document.getElementById(changes.id);
+  if (old && changes.dataset.level !== "hidden") {
+    old.replaceWith(changes);
+    return true;
+  }
+  const list = document.getElementById(changes.id.split("-changes")[0]);
+  const rooms = [...changes.children].map((item) => [document.getElementById(item.id), item]);
+  const isInPlace = ([room, { dataset, hidden }]) => room?.dataset.at === dataset.at && !hidden;
+  if (!list || "snapshot" in changes.dataset || !rooms.every(isInPlace)) return false;
+  localize(changes);
+  for (const [room, item] of rooms) updateRoom(room, item);
+  if (changes.dataset.upto) list.dataset.upto = changes.dataset.upto;
+  return true;
+}
+
 /** Merges all chats of a fragment into the feed. Returns those that changed it. */
 export function merge(feed, fragment) {
   let near = null;
@@ -59,4 +87,31 @@ export function merge(feed, fragment) {
     near = hasChanged ? article : near;
     return hasChanged;
   });
+}
+
+/** The longest that a feed stays busy. Pages in the background draw no frames. */
+const MAX_BUSY = 1_000;
+
+let busy = 0;
+
+const nextFrame = () =>
+  new Promise((resolve) => {
+    requestAnimationFrame(() => requestAnimationFrame(resolve));
+    setTimeout(resolve, MAX_BUSY);
+  });
+
+/**
+ * Changes a live region without an announcement: the region is busy until the change is drawn. `announcer.js` reads out how
+ * many chats came.
+ */
+export function withoutAnnouncing(region, change) {
+  busy++;
+  region.ariaBusy = "true";
+  try {
+    return change();
+  } finally {
+    nextFrame().then(() => {
+      if (--busy === 0) region.ariaBusy = null;
+    });
+  }
 }

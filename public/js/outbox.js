@@ -1,10 +1,9 @@
 // Messages that the site has not acknowledged. The browser keeps them over breaks and reloads. They are sent one after
 // the other, each with its first nonce: a message that is sent twice is posted once.
 
-import { Backoff } from "./backoff.js";
 import { groupWaiting } from "./groups.js";
 import { timeOfDay } from "./local_time.js";
-import { request } from "./request.js";
+import { Backoff, request } from "./request.js";
 import { local } from "./storage.js";
 
 const FIRST_PAUSE = 1_000;

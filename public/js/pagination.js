@@ -1,7 +1,6 @@
 // Loads chats before and behind those of the page while the view stays where it is, and bounds how many the page holds.
 
-import { withoutAnnouncing } from "./announcements.js";
-import { MAX_CHATS, chatsOf, hasNewer, isOutside, merge, parse, upsert } from "./merge.js";
+import { MAX_CHATS, chatsOf, hasNewer, isOutside, merge, parse, upsert, withoutAnnouncing } from "./merge.js";
 import { request } from "./request.js";
 
 /** Chats in a fragment of the site. */

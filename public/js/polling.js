@@ -1,6 +1,6 @@
 // Long polling, where sockets are blocked.
 
-import { Backoff, sleep } from "./backoff.js";
+import { Backoff, sleep } from "./request.js";
 
 const FIRST_PAUSE = 500;
 /** How long the site may hold a poll, in seconds. */

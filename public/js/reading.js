@@ -10,6 +10,8 @@ const room = document.getElementById("feed").dataset.room;
 let sent = Number(form?.dataset.read ?? 0);
 let wanted = sent;
 let timer = 0;
+// When all is read the site no longer knows where the unread messages began.
+for (const link of document.querySelectorAll(".to-unread")) link.href = `/room/${room}?at=${sent + 1}&line=1`;
 
 function send(fields) {
   const body = new URLSearchParams(new FormData(form));
@@ -45,9 +47,9 @@ export async function markUnread(no) {
   if ((await send({ unread: no })).ok) location.assign("/room");
 }
 
-// Somebody who comes back to a page knows of what was marked as unread elsewhere meanwhile.
-document.addEventListener("visibilitychange", () => {
+/** Takes note that somebody came back to the page, and knows of what was marked as unread elsewhere meanwhile. */
+export function returned() {
   const rev = document.getElementById(`unread-${room}`)?.dataset.rev;
-  if (!document.hidden && rev) form.elements.rev.value = rev;
-});
+  if (form && rev) form.elements.rev.value = rev;
+}
 addEventListener("pagehide", () => timer && flush());

@@ -1,15 +1,13 @@
 // A room's page, live. Everything here also works as plain forms and links.
 
-import { withoutAnnouncing } from "./announcements.js";
 import { ChatActions } from "./chat_actions.js";
 import { Composer } from "./composer.js";
 import { RoomConnection } from "./connection.js";
-import { decorate } from "./decorate.js";
-import { MAX_CHATS, hasNewer, isOutside, merge, parse, replace } from "./merge.js";
+import { decorate } from "./groups.js";
+import { MAX_CHATS, changeInPlace, hasNewer, isOutside, merge, parse, replace, withoutAnnouncing } from "./merge.js";
 import { isTouch } from "./message_field.js";
 import { Outbox } from "./outbox.js";
-import { ScrollManager } from "./scroll.js";
-import { savedPosition, savePosition } from "./scroll_position.js";
+import { ScrollManager, savePosition, savedPosition } from "./scroll.js";
 import { hasNotifications, hasSingleKeys } from "./storage.js";
 import { UnreadTracker } from "./unread.js";
 
@@ -22,7 +20,6 @@ const feed = byId("feed");
 const { room } = feed.dataset;
 const scroller = byId("log");
 const rooms = byId("rooms");
-const roomName = byId("room-name");
 const form = byId("composer");
 const dialog = byId("help");
 let announcer = null;
@@ -87,13 +84,16 @@ const onFragment = (fragment) => {
   if (feed.childElementCount > MAX_CHATS) loadPagination().then((pages) => pages.trim());
 };
 
-const updateRooms = async (changes) => {
-  const { applyChanges } = await import("./room_list.js");
-  applyChanges(changes);
-  const name = rooms.querySelector(`#room-${room} .name`)?.textContent;
-  if (!name || name === roomName.textContent) return;
-  unread.rename(roomName.textContent, name);
-  roomName.textContent = name;
+const rename = async (title) => (await import("./room_title.js")).rename(title, unread);
+
+let lists = null;
+const updateLists = async (changes) => {
+  if (lists || !changeInPlace(changes)) {
+    lists ??= import("./room_list.js").catch(() => void (lists = null));
+    (await lists)?.applyChanges(changes);
+  }
+  const name = document.querySelector(`#room-${room} .name`)?.textContent.trim();
+  if (name && name !== byId("room-name").textContent) rename({ name });
 };
 
 /** Loads pictures again that failed while there was no connection. */
@@ -105,7 +105,8 @@ const reloadPictures = () => {
 
 const onMessage = (message) => {
   const element = parse(message);
-  if (/^unread-|-changes$|^inbox/.test(element?.id)) updateRooms(element);
+  if (/^unread-|-changes$|^inbox/.test(element?.id)) updateLists(element);
+  else if (element?.id === "room-title") rename(element.dataset);
   else if (element?.id) onElement(element);
   else if (element) onFragment(element);
 };
@@ -119,26 +120,21 @@ const onState = (state) => {
     outbox?.flush();
     reloadPictures();
   }
-  if (state === "deleted") closeComposer();
-};
-
-/** The text of a deleted room stays, to be copied. */
-const closeComposer = () => {
+  if (state !== "deleted") return;
   form.elements.text.readOnly = true;
-  form.querySelector(".send").hidden = true;
-  byId("back-to-rooms").hidden = false;
-  byId("room-empty").hidden = true;
-  rooms.querySelector(`#room-${room}`)?.remove();
+  import("./room_end.js").then(({ close }) => close(form));
 };
 
+const markRead = byId("mark-read");
 const link = byId("to-latest");
 const unread = new UnreadTracker({
   feed,
   currentUser,
   key: `read ${currentUser} ${room}`,
   dividerText: link.dataset.divider,
-  onRead: async (no) => (await import("./reading.js")).readUpTo(no),
+  onRead: async (no) => no > markRead?.dataset.read && (await import("./reading.js")).readUpTo(no),
 });
+document.addEventListener("visibilitychange", async () => document.hidden || (await import("./reading.js")).returned());
 const navigation = performance.getEntriesByType("navigation")[0]?.type;
 const position = navigation === "back_forward" ? savedPosition() : null;
 const isLatest = !location.search && !location.hash;
@@ -166,12 +162,12 @@ let help = null;
 /** Returns nothing after a failure; the next use tries again. */
 const loadHelp = () =>
   (help ??= import("./help_dialog.js").then(
-    ({ setUp }) => setUp(dialog, roomName.textContent),
+    ({ setUp }) => setUp(dialog, byId("room-name").textContent),
     () => void (help = null),
   ));
 const openHelp = async () => {
   await loadHelp();
-  byId("room-menu").hidePopover();
+  byId("room-menu")?.hidePopover();
   if (!dialog.open) dialog.showModal();
 };
 byId("open-help").hidden = false;

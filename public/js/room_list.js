@@ -2,6 +2,7 @@
 // while a list has the focus.
 
 import { localize } from "./local_time.js";
+import { updateRoom } from "./merge.js";
 
 /** As many rooms as the site sends beside a page. */
 const LISTED_ROOMS = 30;
@@ -11,15 +12,6 @@ let isMouse = matchMedia("(hover: hover)").matches;
 
 const activity = ({ dataset }) => Number(dataset.at);
 const isCurrent = (item) => item.querySelector("a")?.ariaCurrent === "page";
-
-/** Changes a room in place. Its link stays, with the focus, the mark of the current room and the count of unread chats. */
-function update(old, item) {
-  old.dataset.at = item.dataset.at;
-  const [link, fresh] = [old, item].map((room) => room.querySelector("a"));
-  const unread = link.querySelector(".unread");
-  if (unread) fresh.append(unread.cloneNode(true));
-  if (link.innerHTML !== fresh.innerHTML) link.replaceChildren(...fresh.childNodes);
-}
 
 class RoomList {
   #list;
@@ -50,7 +42,7 @@ class RoomList {
       if (item.hidden) old?.classList.add("closed");
       else if (old) {
         old.classList.remove("closed");
-        update(old, item);
+        updateRoom(old, item);
       } else if (!this.#isFixed) this.#waiting.set(item.id, document.adoptNode(item));
     }
     this.#boundWaiting();

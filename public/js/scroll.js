@@ -1,6 +1,7 @@
 // Keeps the view of the log: at its end it follows new chats; further up nothing moves and a link leads to the latest.
 
 import { chatsOf, hasNewer } from "./merge.js";
+import { session } from "./storage.js";
 
 /** How far from the end, in pixels, still counts as the end. */
 const END_DISTANCE = 80;
@@ -148,4 +149,30 @@ export class ScrollManager {
     const text = this.#newBelow ? this.#link.dataset.text.replace("#", this.#newBelow) : "";
     if (count.textContent !== text) count.textContent = text;
   }
+}
+
+/** Browsers keep only the position in the page, and load a room again on Back. */
+const POSITIONS = "places";
+const MAX_POSITIONS = 50;
+
+const readPositions = () => session.getJson(POSITIONS) ?? {};
+
+const identifyEntry = () => {
+  if (history.state?.entry) return;
+  const entry = `${Date.now()}-${Math.random().toString(36).slice(2)}`;
+  history.replaceState({ ...history.state, entry }, "");
+};
+
+/** Returns the position that this entry of the history had. */
+export const savedPosition = () => readPositions()[history.state?.entry] ?? null;
+
+/** Saves the position that `position` returns whenever the page is left. */
+export function savePosition(position) {
+  identifyEntry();
+  addEventListener("hashchange", identifyEntry);
+  addEventListener("pagehide", () => {
+    const { [history.state?.entry]: _, ...others } = readPositions();
+    const positions = [...Object.entries(others), [history.state?.entry, position()]].slice(-MAX_POSITIONS);
+    session.setJson(POSITIONS, Object.fromEntries(positions));
+  });
 }

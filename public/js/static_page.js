@@ -1,8 +1,6 @@
 // Runs on every page before it is painted: shows times in the reader's zone, and decorates the chats.
 
-import { withoutAnnouncing } from "./announcements.js";
-import { decorate, decorateCode } from "./decorate.js";
-import { regroup } from "./groups.js";
+import { decorate, decorateCode, regroup } from "./groups.js";
 import { dayOf, localize, onNewDay } from "./local_time.js";
 
 const feed = document.getElementById("feed");
@@ -13,9 +11,11 @@ else decorateCode([document]);
 for (const chat of feed ? [] : document.querySelectorAll("main .chat[data-day]")) {
   chat.dataset.day = dayOf(new Date(chat.querySelector("time").dateTime));
 }
-onNewDay(() => {
+onNewDay(async () => {
   localize(document);
-  if (feed) withoutAnnouncing(feed, () => regroup(feed));
+  if (!feed) return;
+  const { withoutAnnouncing } = await import("./merge.js");
+  withoutAnnouncing(feed, () => regroup(feed));
 });
 
 // A keyboard on the screen, or a low window, leaves less room than a page expects.

@@ -1,7 +1,7 @@
 // Removes a chat from the page at once, and from the site when the time to undo it is over.
 
-import { sleep } from "./backoff.js";
 import { group } from "./groups.js";
+import { sleep } from "./request.js";
 
 const DURATION = 150;
 /** How long an answer is awaited before the chat is shown again. */

@@ -19,6 +19,8 @@ use crate::views::user::UserJson;
 
 /// People who are offered to be added.
 const MAX_FOUND: usize = 20;
+/// The ends of locale keys.
+const NOTICES: [&str; 5] = ["added", "removed", "owner", "kind", "level"];
 
 pub(super) fn routes() -> Vec<Route> {
     routes![index, suggest, create, destroy]
@@ -34,7 +36,8 @@ struct MembersForm {
 async fn index(id: RoomId, user: PageUser<'_>, ctx: RequestContext<'_>) -> Result<Reply> {
     let room = user.room(&ctx.db, id).await?;
     let find = ctx.query_text("find").map(str::trim).unwrap_or_default().to_owned();
-    members_page(&ctx, &user, &room, MembersPage { find, ..MembersPage::default() }).await
+    let page = MembersPage { find, notice: ctx.done(&NOTICES), ..MembersPage::default() };
+    members_page(&ctx, &user, &room, page).await
 }
 
 /// Suggests people whom a message may mention.
@@ -54,7 +57,7 @@ async fn create(id: RoomId, form: Submission<'_, MembersForm>, ctx: RequestConte
     let added = add(&ctx, user, &room, &form).await;
     ctx.reply(added)
         .json(async |()| Ok(Reply::no_content()))
-        .redirect(|()| room::members_path(id))
+        .redirect(|()| room::members_path(id, "added"))
         .invalid(async |errors| {
             let errors = ctx.field_messages(&errors);
             members_page(&ctx, user, &room, MembersPage { errors, ..MembersPage::default() }).await
@@ -72,7 +75,8 @@ async fn destroy(id: RoomId, user: UserId, form: &FormFields, ctx: RequestContex
     // The membership may have ended even after an error.
     ctx.hub.memberships_changed(&[user]).await;
     removed?;
-    let next = if user == current_user.id { room::index_path() } else { room::members_path(id) };
+    let is_own = user == current_user.id;
+    let next = if is_own { room::index_path_after("left") } else { room::members_path(id, "removed") };
     Ok(ctx.no_content_or_redirect(next))
 }
 

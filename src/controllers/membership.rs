@@ -37,7 +37,7 @@ async fn update_level(id: RoomId, form: Submission<'_, LevelForm>, ctx: RequestC
     let room = user.room(&ctx.db, id).await?;
     let membership = room.set_level(&ctx.db, user, form.value()?.level).await?;
     ctx.hub.membership_changed(&membership);
-    Ok(ctx.no_content_or_redirect(room::path(id)))
+    Ok(ctx.no_content_or_redirect(room::members_path(id, "level")))
 }
 
 /// Moves the position up to which the user has read a room.
@@ -66,5 +66,5 @@ async fn update_all(_form: &FormFields, ctx: RequestContext<'_>) -> Result<Reply
     let user = ctx.rate_limited_user(|limits| &limits.edits).await?;
     user.mark_all_read(&ctx.db).await?;
     ctx.hub.memberships_changed(&[user.id]).await;
-    Ok(ctx.no_content_or_redirect(room::index_path()))
+    Ok(ctx.no_content_or_redirect(room::index_path_after("read")))
 }

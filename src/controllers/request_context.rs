@@ -69,6 +69,12 @@ impl<'r> RequestContext<'r> {
         self.request.query_value(name).and_then(std::result::Result::ok)
     }
 
+    /// Returns which of some words the query has as `done`: what was done before the page was asked for.
+    pub(crate) fn done(&self, known: &[&'static str]) -> Option<&'static str> {
+        let done = self.query_text("done")?;
+        known.iter().copied().find(|word| *word == done)
+    }
+
     pub(crate) fn user_agent(&self) -> &'r str {
         self.request.headers().get_one("User-Agent").unwrap_or_default()
     }

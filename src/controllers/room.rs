@@ -16,7 +16,7 @@ use super::reply::Reply;
 use super::request_context::RequestContext;
 use super::shell::shell_page;
 use crate::error::{Error, FieldError, FieldErrors, Result};
-use crate::live::user_rooms::ListScope;
+use crate::live::user_rooms::{ListRequest, ListScope};
 use crate::models::chat::{CHATS_PER_PAGE, PageAnchor};
 use crate::models::room::membership::Membership;
 use crate::models::room::{Created, ListCursor, NewRoom, RoomKind, RoomListPage, RoomUpdate};
@@ -24,13 +24,15 @@ use crate::models::values::{Nonce, RoomName, Topic};
 use crate::models::{self, RoomId, User, UserId};
 use crate::views::chat::PageEnd;
 use crate::views::room::{
-    self as views, ComposerValues, ReadingView, RoomFormValues, RoomListItem, RoomPage, RoomSummary, RoomView,
-    RoomsPage,
+    self as views, ComposerValues, DirectView, ReadingView, RoomFormValues, RoomListItem, RoomPage, RoomSummary,
+    RoomView, RoomsPage,
 };
 use crate::views::shell::Shell;
 use crate::views::user::UserView;
 
 const ROOMS_PER_PAGE: usize = 50;
+/// The ends of locale keys.
+const LIST_NOTICES: [&str; 2] = ["left", "read"];
 
 pub(super) fn routes() -> Vec<Route> {
     routes![root, index, create, show, update, destroy]
@@ -63,6 +65,8 @@ struct PageQuery<'r> {
     before: QueryNumber<'r>,
     /// A number, or `unread`.
     at: QueryNumber<'r>,
+    /// Whether a line marks that `at` is where the unread chats began.
+    line: Option<&'r str>,
 }
 
 impl PageQuery<'_> {
@@ -79,6 +83,14 @@ impl PageQuery<'_> {
             (Some(_), Some(_)) => Err(Error::field("at", FieldError::Number)),
         }
     }
+
+    /// Returns the last chat before the line, for a reader who has read up to chat `read`.
+    fn line_after(&self, read: i64) -> Option<i64> {
+        match self.at.is("unread") {
+            true => Some(read),
+            false => self.line.and_then(|_| self.at.at_least(1).ok().flatten()).map(|at| at - 1),
+        }
+    }
 }
 
 impl Ignorable<Query> for PageQuery<'_> {}
@@ -88,7 +100,9 @@ struct RoomsQuery<'r> {
     page: QueryNumber<'r>,
     /// Filters by name.
     q: Option<&'r str>,
-    /// The room that was just deleted.
+    /// The page of the direct rooms.
+    directs: QueryNumber<'r>,
+    /// The room that was just deleted, or that the user is no member of any more.
     deleted: Option<&'r str>,
 }
 
@@ -109,11 +123,10 @@ async fn index(query: RoomsQuery<'_>, user: PageUser<'_>, ctx: RequestContext<'_
             filter => user.search_rooms(&ctx.db, filter, ROOMS_PER_PAGE).await,
         }
     };
-    let deleted = match query.deleted.and_then(|id| id.parse().ok()) {
-        Some(id) => models::Room::deleted_name(&ctx.db, id).await?,
-        None => None,
-    };
-    rooms_page(&ctx, &user, listing, RoomsPage { query: filter.to_owned(), deleted, ..RoomsPage::default() }).await
+    let (deleted, list_notice) = notices(&ctx, &user, query.deleted).await?;
+    let directs = query.directs.at_least(1)?;
+    let page = RoomsPage { query: filter.to_owned(), deleted, list_notice, ..RoomsPage::default() };
+    rooms_page(&ctx, &user, listing, (page, directs)).await
 }
 
 #[post("/room", data = "<form>")]
@@ -126,7 +139,7 @@ async fn create(form: Submission<'_, RoomForm>, ctx: RequestContext<'_>) -> Resu
         .invalid(async |errors| {
             let typed = typed(&form, RoomFormValues::default(), &errors, &ctx);
             let listing = user.rooms(&ctx.db, ListCursor::Page(1), ROOMS_PER_PAGE);
-            rooms_page(&ctx, user, listing, RoomsPage { form: typed, ..RoomsPage::default() }).await
+            rooms_page(&ctx, user, listing, (RoomsPage { form: typed, ..RoomsPage::default() }, None)).await
         })
         .await
 }
@@ -138,7 +151,7 @@ async fn show(id: RoomId, query: PageQuery<'_>, user: PageUser<'_>, ctx: Request
     let membership = room.visit(&ctx.db, &user).await?;
     let content = RoomPageContent {
         anchor: query.anchor(membership.read)?,
-        is_at_unread: query.at.is("unread"),
+        line_after: query.line_after(membership.read),
         membership: Some(membership),
         ..RoomPageContent::default()
     };
@@ -151,7 +164,8 @@ async fn update(id: RoomId, form: Submission<'_, RoomChangeForm>, ctx: RequestCo
     let user = ctx.rate_limited_user(|limits| &limits.edits).await?;
     let room = user.manageable_room(&ctx.db, id).await?;
     let updated = change_room(&form, user, &room, &ctx).await;
-    let next = if form.typed("back") == "member" { members_path(id) } else { path(id) };
+    let done = if form.typed("owner").is_empty() { "kind" } else { "owner" };
+    let next = if form.typed("back") == "member" { members_path(id, done) } else { path(id) };
     ctx.reply(updated)
         .json(async |()| Reply::json(&view(&ctx, &user.room(&ctx.db, id).await?, user).await?))
         .redirect(|()| next)
@@ -178,8 +192,14 @@ pub(super) fn path(id: RoomId) -> String {
     uri!(show(id = id, query = _)).to_string()
 }
 
-pub(super) fn members_path(id: RoomId) -> String {
-    format!("{}/member", path(id))
+/// Returns the path of the members' page that says what was done.
+pub(super) fn members_path(id: RoomId, done: &str) -> String {
+    format!("{}/member?done={done}", path(id))
+}
+
+/// Returns the path of the main page that says what was done.
+pub(super) fn index_path_after(done: &str) -> String {
+    format!("{}?done={done}", index_path())
 }
 
 /// What a room's page shows beside the stored state.
@@ -187,8 +207,8 @@ pub(super) fn members_path(id: RoomId) -> String {
 pub(super) struct RoomPageContent {
     pub(super) anchor: PageAnchor,
     pub(super) composer: Option<ComposerValues>,
-    /// Whether a line marks where the unread chats begin.
-    pub(super) is_at_unread: bool,
+    /// The chat behind which a line marks where the unread chats begin.
+    pub(super) line_after: Option<i64>,
     /// What the reader has read. `None` in the answer to a form.
     pub(super) membership: Option<Membership>,
     /// The form that changes the room.
@@ -231,9 +251,8 @@ pub(super) async fn room_page(
         Some(live) => (live.presence.online().borrow().clone(), live.presence.typing().borrow().clone()),
         None => Default::default(),
     };
-    let read = content.membership.as_ref().map(|membership| membership.read);
     let is_history = content.anchor != PageAnchor::Latest;
-    let line = read.filter(|_| content.is_at_unread).and_then(|read| page.fragment.first_unread(read));
+    let line = content.line_after.and_then(|read| page.fragment.first_unread(read));
     let page = RoomPage {
         connection_state: "",
         room: view,
@@ -259,6 +278,7 @@ pub(super) async fn room_page(
             None => ComposerValues { nonce: Nonce::random()?.as_str().into(), ..ComposerValues::default() },
         },
         form: content.typed.unwrap_or_else(|| stored(room)),
+        direct: (room.kind == RoomKind::Direct).then(|| DirectView::new(room, user.id)),
     };
     // The list of rooms is read last: the page can do without it when the query budget is spent.
     shell_page(ctx, user, Some(room), "rooms/show.html.tera", &page).await
@@ -268,7 +288,7 @@ async fn rooms_page(
     ctx: &RequestContext<'_>,
     user: &CurrentUser,
     listing: impl Future<Output = Result<RoomListPage>>,
-    page: RoomsPage,
+    (page, directs): (RoomsPage, Option<i64>),
 ) -> Result<Reply> {
     // A change after this moment reaches the page over its socket.
     let list_cursor = ctx.hub.list_cursor();
@@ -291,10 +311,24 @@ async fn rooms_page(
         "" => ListScope::Latest,
         typed => ListScope::Search(typed),
     };
-    let lists = ctx.hub.user_rooms(user, &listing.rooms, (None, scope), ctx.locale()).await?;
+    let directs = directs.and_then(|page| usize::try_from(page).ok()).unwrap_or(1);
+    let request = ListRequest { current: None, scope, directs };
+    let lists = ctx.hub.user_rooms(user, &listing.rooms, request, ctx.locale()).await?;
     let current_user = UserView::from(&user.user);
     let shell = Shell { current_user, lists, list_cursor, is_list_fixed, page: &page };
     ctx.page("rooms/index.html.tera", &shell)
+}
+
+/// Returns the name of the room that was just deleted, or else what the page says.
+async fn notices(
+    ctx: &RequestContext<'_>,
+    user: &User,
+    deleted: Option<&str>,
+) -> Result<(Option<String>, Option<&'static str>)> {
+    let Some(id) = deleted.and_then(|id| id.parse().ok()) else { return Ok((None, ctx.done(&LIST_NOTICES))) };
+    let name = models::Room::deleted_name(&ctx.db, id).await?;
+    let is_gone = name.is_none() && matches!(user.room(&ctx.db, id).await, Err(Error::NotFound));
+    Ok((name, is_gone.then_some("gone")))
 }
 
 async fn list_items(

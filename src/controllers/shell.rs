@@ -9,7 +9,7 @@ use super::reply::Reply;
 use super::request_context::RequestContext;
 use crate::error::Result;
 use crate::live::room_list::LISTED_ROOMS;
-use crate::live::user_rooms::ListScope;
+use crate::live::user_rooms::{ListRequest, ListScope};
 use crate::models::Room;
 use crate::views::shell::Shell;
 use crate::views::user::UserView;
@@ -27,7 +27,8 @@ pub(super) async fn shell_page(
     if let Some(current) = current.filter(|current| rooms.iter().all(|room| room.id != current.id)) {
         rooms.push(Arc::new(current.clone()));
     }
-    let lists = ctx.hub.user_rooms(user, &rooms, (current, ListScope::Latest), ctx.locale()).await?;
+    let request = ListRequest { current, scope: ListScope::Latest, directs: 1 };
+    let lists = ctx.hub.user_rooms(user, &rooms, request, ctx.locale()).await?;
     let shell = Shell { current_user: UserView::from(&user.user), lists, list_cursor, is_list_fixed: false, page };
     ctx.page(template, &shell)
 }

@@ -111,7 +111,7 @@ impl Hub {
     /// Tells all instances that a room was created, or has another name, topic or kind.
     pub(crate) fn room_changed(&self, room: RoomId) {
         self.unread.forget_room(room);
-        self.check_readers(room);
+        self.tell_readers(room);
         cluster::publish(&self.db, &ClusterEvent::RoomChanged { room });
     }
 
@@ -149,11 +149,15 @@ impl Hub {
         }
     }
 
-    /// Makes the readers of a room that is not open check whether they may still read it.
-    fn check_readers(&self, room: RoomId) {
-        if let Some(live) = self.get(room) {
-            tokio::spawn(async move { live.check_kind().await });
-        }
+    /// Tells the readers of a room, and who lists it, that it has changed.
+    fn tell_readers(&self, room: RoomId) {
+        let (live, unread) = (self.get(room), Arc::clone(&self.unread));
+        tokio::spawn(async move {
+            if let Some(live) = live {
+                live.room_changed().await;
+            }
+            unread.room_changed(room).await;
+        });
     }
 
     /// Returns nicknames, `None` for deleted accounts.
@@ -241,7 +245,7 @@ impl Hub {
             ClusterEvent::RoomChanged { room } => {
                 self.db.state::<RoomList>().invalidate(room);
                 self.unread.forget_room(room);
-                self.check_readers(room);
+                self.tell_readers(room);
             }
             ClusterEvent::UserChanged { user } => {
                 self.db.state::<Directory>().invalidate(user);
@@ -279,6 +283,10 @@ impl Hub {
             room.presence.name_changed(user);
         }
         self.list.check();
+        if let Some(user) = user {
+            let unread = Arc::clone(&self.unread);
+            tokio::spawn(async move { unread.name_changed(user).await });
+        }
     }
 
     /// Ends sessions and closes their sockets on all instances, even after an error.

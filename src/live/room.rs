@@ -23,6 +23,7 @@ use crate::models::room::{Head, RoomList};
 use crate::models::{Room, RoomId, RoomLog};
 use crate::store::with_timeout;
 use crate::views::chat::{FeedItem, Fragment};
+use crate::views::room::room_title;
 
 /// How long a lost hint may go unnoticed.
 const RESYNC_INTERVAL: Duration = Duration::from_secs(15);
@@ -58,6 +59,8 @@ pub(crate) struct LiveRoom {
     changed: watch::Sender<()>,
     pub(crate) presence: Presence,
     pub(super) access: RoomAccess,
+    /// The element with a changed name and topic, for sockets. `None` as long as nothing has changed.
+    title: watch::Sender<Option<Arc<str>>>,
     follower: Mutex<Option<AbortHandle>>,
 }
 
@@ -71,6 +74,7 @@ impl LiveRoom {
             upto: watch::Sender::new(head.seq),
             catch_ups: Mutex::default(),
             access: RoomAccess::default(),
+            title: watch::Sender::default(),
             follower: Mutex::default(),
             loader: Arc::clone(loader),
             rooms: Arc::clone(rooms),
@@ -106,11 +110,25 @@ impl LiveRoom {
         }
     }
 
-    /// Makes the readers of a room that is not open check whether they may still read it.
-    pub(super) async fn check_kind(&self) {
-        if !matches!(Room::by_id(&self.loader.db, self.id).await, Ok(Some(room)) if room.kind.is_open()) {
+    /// Tells the readers of a new name or topic, and checks whether they may still read the room.
+    pub(super) async fn room_changed(&self) {
+        if let Some(title) = self.check_kind().await.as_ref().and_then(room_title) {
+            self.title.send_replace(Some(title));
+            self.notify();
+        }
+    }
+
+    /// Returns the room. Makes its readers check whether they may still read it, unless it is open.
+    async fn check_kind(&self) -> Option<Room> {
+        let room = Room::by_id(&self.loader.db, self.id).await.ok().flatten();
+        if !room.as_ref().is_some_and(|room| room.kind.is_open()) {
             self.revoke_all();
         }
+        room
+    }
+
+    pub(super) fn title(&self) -> watch::Receiver<Option<Arc<str>>> {
+        self.title.subscribe()
     }
 
     /// Makes all readers check whether they may still read the room.

@@ -118,6 +118,7 @@ struct Receivers {
     feed: Feed,
     online: PeopleReceiver,
     typing: PeopleReceiver,
+    title: watch::Receiver<Option<Arc<str>>>,
     database_up: watch::Receiver<bool>,
 }
 
@@ -196,12 +197,17 @@ impl Socket {
         let mut receivers = Receivers {
             online: live.presence.online(),
             typing: live.presence.typing(),
+            title: live.title(),
             database_up: self.hub.database_up.subscribe(),
             feed,
         };
         // Send the current presence, unless the room is empty: the client itself is about to appear.
         if receivers.online.borrow().count > 0 {
             receivers.online.mark_changed();
+        }
+        // The page may be older than the title.
+        if receivers.title.borrow().is_some() {
+            receivers.title.mark_changed();
         }
         if !*receivers.database_up.borrow() {
             receivers.database_up.mark_changed();
@@ -319,6 +325,12 @@ impl Socket {
         if has_changed(&receivers.typing) {
             let people = receivers.typing.borrow_and_update().clone();
             self.send(room::typing(&people, &hub.views, locale)).await?;
+        }
+        if has_changed(&receivers.title) {
+            let title = receivers.title.borrow_and_update().clone();
+            if let Some(title) = title {
+                self.send(Ok(title)).await?;
+            }
         }
         self.send_list_changes().await?;
         Ok(feed_state)

@@ -3,7 +3,7 @@
 //! The latest chats of a room are outlined once for all its members. A user with a socket has the positions of all rooms
 //! in memory, so a new chat costs no query a member.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ use crate::cache::{Cache, Charge, Lookup};
 use crate::error::Result;
 use crate::models::room::log::{LogOutline, LogRegistry, UnreadCount};
 use crate::models::room::membership::Membership;
-use crate::models::room::{Level, PendingRooms, RoomList};
-use crate::models::{Room, RoomId, UserId};
+use crate::models::room::{Level, PendingRooms, RoomKind, RoomList};
+use crate::models::{Room, RoomId, User, UserId};
 use crate::store::Database;
 use crate::views::Locale;
 use crate::views::room::{Unread, unread_element};
@@ -311,6 +311,34 @@ impl UnreadRooms {
 
     pub(super) fn forget_room(&self, id: RoomId) {
         self.rooms.invalidate(Some(&id));
+    }
+
+    /// Tells the members of a room that is not open of its name. Open rooms are listed for everybody.
+    pub(super) async fn room_changed(&self, id: RoomId) {
+        let users: Vec<_> = self.users.all().into_iter().filter(|user| user.has(&id)).collect();
+        if !users.is_empty()
+            && matches!(self.rooms(&[id]).await, Ok(rooms) if rooms.values().any(|room| !room.kind.is_open()))
+        {
+            users.iter().for_each(|user| user.touch(|room| *room == id));
+        }
+    }
+
+    /// Tells the partners of a user, whose direct rooms have the user's name.
+    pub(super) async fn name_changed(&self, user: UserId) {
+        if self.users.all().is_empty() {
+            return;
+        }
+        match self.direct_rooms(user).await {
+            Ok(directs) => self.users.all().iter().for_each(|live| live.touch(|room| directs.contains(room))),
+            Err(error) => log::debug!("direct rooms not read: user={user} error={error}"),
+        }
+    }
+
+    async fn direct_rooms(&self, user: UserId) -> Result<HashSet<RoomId>> {
+        let db = &self.loader.db;
+        let user = User::find(db, user).await?;
+        let rooms = user.own_rooms(db, &Membership::of_user(db, user.id).await?).await?;
+        Ok(rooms.iter().filter(|room| room.kind == RoomKind::Direct).map(|room| room.id).collect())
     }
 
     async fn outline(&self, room: &Room) -> Result<Arc<LogOutline>> {

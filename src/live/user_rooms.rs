@@ -12,7 +12,7 @@ use crate::models::values::RoomName;
 use crate::models::{Room, RoomId, User, UserId};
 use crate::views::Locale;
 use crate::views::inbox::inbox_count;
-use crate::views::room::{RoomItem, RoomItemView, Unread, direct_room_name, own_room_changes, room_items};
+use crate::views::room::{DirectView, RoomItem, RoomItemView, Unread, direct_room_name, own_room_changes, room_items};
 use crate::views::shell::ShellLists;
 
 /// Direct rooms beside a page.
@@ -32,6 +32,16 @@ pub(crate) enum ListScope<'a> {
     Search(&'a str),
 }
 
+/// What a page lists.
+#[derive(Clone, Copy)]
+pub(crate) struct ListRequest<'a> {
+    /// The room that the page shows.
+    pub(crate) current: Option<&'a Room>,
+    pub(crate) scope: ListScope<'a>,
+    /// The page of the direct rooms, from 1.
+    pub(crate) directs: usize,
+}
+
 impl ListScope<'_> {
     fn finds(self, name: &str) -> bool {
         match self {
@@ -47,7 +57,7 @@ impl Hub {
         &self,
         user: &User,
         listed: &[Arc<Room>],
-        (current, scope): (Option<&Room>, ListScope<'_>),
+        ListRequest { current, scope, directs: page }: ListRequest<'_>,
         locale: Locale,
     ) -> Result<ShellLists> {
         let memberships = Membership::of_user(&self.db, user.id).await.unwrap_or_default();
@@ -70,7 +80,10 @@ impl Hub {
         // A chat brings a hidden direct room back.
         let is_back = |room: &Arc<Room>| is_shown(room) || has_news(room);
         let looked_at = if is_search { SEARCHED_DIRECTS } else { LISTED_DIRECTS };
-        let directs: Vec<_> = directs.into_iter().filter(is_back).take(looked_at).collect();
+        let earlier = page.saturating_sub(1).saturating_mul(looked_at);
+        let mut directs: Vec<_> = directs.into_iter().filter(is_back).skip(earlier).take(looked_at + 1).collect();
+        let has_more = directs.len() > looked_at && !is_search;
+        directs.truncate(looked_at);
 
         let (named, own_directs): (Vec<_>, Vec<_>) = rooms.into_iter().partition(|room| room.kind != RoomKind::Direct);
         let directs: Vec<_> = own_directs
@@ -92,6 +105,8 @@ impl Hub {
             directs: room_items(&direct_items, current, &unread, &self.views, locale)?,
             inbox_count: self.inbox_element(user.id, locale).await.ok().flatten().unwrap_or_default(),
             unread_rooms: total,
+            directs_previous: page.checked_sub(1).filter(|previous| *previous > 0),
+            directs_next: has_more.then(|| page.saturating_add(1)),
         })
     }
 
@@ -115,12 +130,9 @@ impl Hub {
         let names = self.nicknames(&others).await?;
         let summaries = self.list.summaries(rooms).await;
         let item = |(room, summary): (&Arc<Room>, _)| {
-            let person = match room.others(reader).as_slice() {
-                [single] => Some(*single),
-                _ => None,
-            };
             let name = direct_room_name(room, reader, &names, locale);
-            let view = RoomItemView::new(room, room.activity(&self.db), summary).of_direct(name, person);
+            let direct = DirectView::new(room, reader);
+            let view = RoomItemView::new(room, room.activity(&self.db), summary).of_direct(name, direct);
             Arc::new(RoomItem::new(view))
         };
         Ok(rooms.iter().zip(summaries).map(item).collect())

@@ -6,6 +6,7 @@ mod members;
 mod page;
 mod presence;
 mod stream;
+mod title;
 mod unread;
 
 use mongodb::bson::DateTime;
@@ -21,9 +22,10 @@ pub(crate) use item::own_room_changes;
 pub use item::{RoomChange, RoomChanges, RoomItem, RoomItemView, room_changes, room_items};
 pub use list::{Excerpt, LastChatView, RoomFormValues, RoomListItem, RoomSummary, RoomsPage};
 pub use members::{MemberView, MembersPage};
-pub use page::{ChatPage, ComposerValues, ReadingView, RoomPage};
+pub use page::{ChatPage, ComposerValues, DirectView, ReadingView, RoomPage};
 pub use presence::{People, Person, presence, typing};
 pub use stream::{StreamPage, connection, disconnected_notice};
+pub(crate) use title::room_title;
 pub use unread::Unread;
 pub(crate) use unread::{unread_element, with_unread_line};
 

@@ -13,6 +13,9 @@ pub struct ShellLists {
     pub inbox_count: String,
     /// How many rooms have unread chats.
     pub unread_rooms: usize,
+    /// The pages of direct rooms before and after this one.
+    pub directs_previous: Option<usize>,
+    pub directs_next: Option<usize>,
 }
 
 /// A page with the sidebar's rooms and the current user.

@@ -64,7 +64,6 @@ const CHAT_WALK: &[(&str, &str)] = &[
     ("public/js/live_socket.js", "this.#on.message(data)"),
     ("public/js/connection.js", "message: onMessage"),
     ("public/js/merge.js", "export function merge("),
-    ("public/js/decorate.js", "export function decorate("),
     ("public/js/local_time.js", "export function localize("),
     ("public/js/groups.js", "export function group("),
     ("public/js/scroll.js", "receive("),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::helpers::browser::Browser;
+use crate::helpers::devtools::ESCAPE;
 use crate::helpers::eventually;
 use crate::helpers::page::Page;
 use crate::helpers::person::Person;
@@ -171,6 +172,9 @@ async fn events_in_a_row_are_folded_and_are_no_messages() {
     browser.find(".chat-toolbar:not([hidden])").await;
     browser.click("#feed .event[data-position='3'] .more").await;
     shows(5, "added").await;
+    let focused =
+        browser.run("return document.activeElement.matches('#feed .event[data-position=\"3\"]');", json!([])).await;
+    assert_eq!(focused, true, "the focus stays where the link was");
     assert!(!browser.client.current_url().await.unwrap().as_str().contains('#'));
     remove(&owner, &room, &user).await;
     shows(6, "removed").await;
@@ -193,5 +197,16 @@ async fn events_in_a_row_are_folded_and_are_no_messages() {
     browser.goto(&format!("{}{room}#entry-7", site.address)).await;
     browser.find("#connection[data-state=connected]").await;
     shows(6, "removed").await;
+
+    // The menu of a member closes as other menus do.
+    add(&owner, &room, &user).await;
+    browser.goto(&format!("{}{room}/member", site.address)).await;
+    browser.click(".member-actions summary").await;
+    browser.press(ESCAPE).await;
+    assert_eq!(browser.count(".member-actions[open]").await, 0);
+    assert_eq!(browser.run("return document.activeElement.matches('.member-actions summary');", json!([])).await, true);
+    browser.click(".member-actions summary").await;
+    browser.click("h1").await;
+    assert_eq!(browser.count(".member-actions[open]").await, 0);
     browser.close().await;
 }

@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 
+use crate::helpers::browser::Browser;
 use crate::helpers::eventually;
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::{Answer, PASSWORD, Person};
@@ -33,6 +34,12 @@ async fn remove(person: &Person, room: &str, user: &str) -> Answer {
 async fn post(person: &Person, path: &str, form: &[(&str, &str)]) -> Answer {
     eventually("an answer", || async { Some(person.post(path, form).await).filter(|answer| answer.status != 503) })
         .await
+}
+
+/// Whether the page that an answer leads to has a sentence.
+async fn says(person: &Person, answer: &Answer, css: &str) -> bool {
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    text_of(&person.get(answer.location.as_deref().unwrap()).await.body, css).is_some_and(|text| !text.is_empty())
 }
 
 async fn members(person: &Person, room: &str) -> Vec<String> {
@@ -119,7 +126,8 @@ async fn members_are_added_leave_and_hand_the_room_over() {
     assert_eq!((unknown.status, unknown.fault("user").is_some()), (422, true));
     let both = [("user", friend_id.as_str()), ("user", guest_id.as_str()), ("user", friend_id.as_str())];
     let added = owner.post(&format!("{room}/member"), &both).await;
-    assert_eq!((added.status, added.location), (303, Some(format!("{room}/member"))));
+    assert_eq!((added.status, added.location.as_deref()), (303, Some(format!("{room}/member?done=added").as_str())));
+    assert!(says(&owner, &added, "#members-notice").await);
     assert_eq!(members(&friend, &room).await.len(), 3);
     friend.say(&room, "thank you").await;
 
@@ -128,11 +136,14 @@ async fn members_are_added_leave_and_hand_the_room_over() {
     assert_eq!(remove(&friend, &room, &guest_id).await.status, 403);
     assert_eq!(friend.post(&room, &[("_method", "put"), ("name", "mine")]).await.status, 403);
     let left = remove(&guest, &room, &guest_id).await;
-    assert_eq!((left.status, left.location.as_deref()), (303, Some("/room")));
+    assert_eq!((left.status, left.location.as_deref()), (303, Some("/room?done=left")));
+    assert!(says(&guest, &left, "#list-notice").await);
+    assert!(text_of(&guest.get("/room?done=nothing").await.body, "#list-notice").is_none());
     assert_eq!(guest.get(&room).await.status, 404);
     let to_nobody = owner.post(&room, &[("_method", "put"), ("owner", &guest_id)]).await;
     assert_eq!(to_nobody.status, 422);
-    assert_eq!(owner.post(&room, &[("_method", "put"), ("owner", &friend_id)]).await.status, 303);
+    let handed = owner.post(&room, &[("_method", "put"), ("owner", &friend_id), ("back", "member")]).await;
+    assert!(says(&owner, &handed, "#members-notice").await);
     assert_eq!(add(&owner, &room, &guest_id).await.status, 403);
     assert_eq!(add(&friend, &room, &guest_id).await.status, 303);
 
@@ -141,7 +152,8 @@ async fn members_are_added_leave_and_hand_the_room_over() {
     let view = owner.get_json(&room).await.json();
     assert_eq!(view["room"]["owner"].as_str(), Some(owner_id.as_str()));
     assert_eq!(view["room"]["kind"], "closed");
-    assert_eq!(remove(&owner, &room, &guest_id).await.status, 303);
+    let removed = remove(&owner, &room, &guest_id).await;
+    assert!(says(&owner, &removed, "#members-notice").await);
     assert_eq!(remove(&owner, &room, &owner_id).await.status, 303);
     assert_eq!(owner.get(&room).await.status, 404);
 }
@@ -338,4 +350,137 @@ async fn a_room_is_found_by_its_members_and_a_direct_room_grows_into_a_closed_on
     let id = direct.strip_prefix("/room/").unwrap();
     assert!(attribute_of(&person.get("/room?q=frie").await.body, &format!("#directs #room-{id}"), "id").is_some());
     assert!(!site.person("stranger").await.get("/room?q=three").await.body.contains("three of us"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_kind_of_room_has_a_beginning_of_its_own() {
+    let site = Site::start().await;
+    let person = site.person("person").await;
+    let mut others = Vec::new();
+    for name in ["one", "two", "three", "four", "five"] {
+        others.push(id_of(&site.person(name).await).await);
+    }
+    let empty = async |room: &str| text_of(&person.get(room).await.body, "#room-empty").unwrap();
+    let open = person.make_room("open").await;
+    let closed = make_closed_room(&person, "closed").await;
+    let direct = person.post("/direct", &[("with", &others[0])]).await.location.unwrap();
+    let notes = person.post("/direct", &[]).await.location.unwrap();
+    let mut texts = Vec::new();
+    for room in [&open, &closed, &direct, &notes] {
+        texts.push(empty(room).await);
+    }
+    assert!(texts[0].contains("link") && texts[1..].iter().all(|text| !text.contains("link")), "{texts:?}");
+    texts.sort();
+    texts.dedup();
+    assert_eq!(texts.len(), 4, "{texts:?}");
+
+    // A room of several shows two of them and how many there are. The list goes on behind its first page.
+    for set in 1..32 {
+        let with: Vec<_> = (0..5).filter(|at| set >> at & 1 == 1).map(|at| ("with", others[at].as_str())).collect();
+        assert_eq!(person.post("/direct", &with).await.status, 303);
+    }
+    let first = person.get("/room").await.body;
+    assert_eq!(first.matches("<span class=\"pictures\">").count(), 30);
+    assert_eq!(text_of(&first, "#directs li:first-child .size").as_deref(), Some("6"));
+    let more = attribute_of(&first, "#more-directs", "href").unwrap();
+    let second = person.get(more.split('#').next().unwrap()).await.body;
+    assert_eq!(second.matches("<span class=\"pictures\">").count(), 2);
+    assert!(attribute_of(&second, "#more-directs", "href").is_none());
+    assert_eq!(person.get("/room?directs=0").await.status, 422);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_page_shows_new_names_and_topics_and_that_its_reader_was_removed() {
+    let site = Site::start().await;
+    let (owner, member) = (site.person("owner").await, site.person("member").await);
+    let (owner_id, member_id) = (id_of(&owner).await, id_of(&member).await);
+    let browser = Browser::open(true).await;
+    browser.be(&site.address, member.cookie().as_ref()).await;
+    let shows = async |css: &str, text: &str| {
+        let text = Some(text.to_owned());
+        let what = format!("{css} to show {text:?}");
+        eventually(&what, || async { (browser.find(css).await.text().await.ok() == text).then_some(()) }).await;
+    };
+    let direct = member.post("/direct", &[("with", &owner_id)]).await.location.unwrap();
+    browser.goto(&format!("{}{direct}", site.address)).await;
+    browser.find("#connection[data-state=connected]").await;
+    owner.post("/user/me", &[("_method", "put"), ("userNickname", "주인")]).await;
+    shows("#room-name", "주인").await;
+    shows("#directs .name", "주인").await;
+    assert!(browser.client.title().await.unwrap().starts_with("주인"));
+
+    let room = make_closed_room(&owner, "club").await;
+    add(&owner, &room, &member_id).await;
+    browser.goto(&format!("{}{room}", site.address)).await;
+    browser.find("#connection[data-state=connected]").await;
+    let change = [("_method", "put"), ("name", "book club"), ("topic", "<b> and more")];
+    assert_eq!(owner.post(&room, &change).await.status, 303);
+    shows("#room-name", "book club").await;
+    shows(".room-title .topic", "<b> and more").await;
+    shows("#rooms .name", "book club").await;
+
+    browser.type_into("#text", "half a sentence").await;
+    remove(&owner, &room, &member_id).await;
+    browser.find("#connection[data-state=deleted]").await;
+    browser.find("#back-to-rooms:not([hidden])").await;
+    assert_eq!(browser.count("#people, #presence, #open-people, #room-menu").await, 0);
+    // Without a draft the tab goes to the list, which says why.
+    browser.goto(&format!("{}/room?deleted={}", site.address, room.strip_prefix("/room/").unwrap())).await;
+    browser.find("#list-notice").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_step_works_without_script() {
+    let site = Site::start().await;
+    let friend = site.person("friend").await;
+    let friend_id = id_of(&friend).await;
+    let browser = Browser::open(false).await;
+    browser.sign_up(&site.address, "gildong").await;
+    browser.click("#new-room [value=closed]").await;
+    let room = browser.make_room("club").await;
+    let path = url::Url::parse(&room).unwrap().path().to_owned();
+    let id = path.strip_prefix("/room/").unwrap();
+
+    browser.goto(&format!("{room}/member")).await;
+    browser.type_into(".person-search [name=find]", "friend").await;
+    browser.click(".person-search button").await;
+    browser.click("#add-members [name=user]").await;
+    browser.click("#add-members button").await;
+    browser.find(&format!("#member-{friend_id}")).await;
+    browser.find("#members-notice").await;
+    browser.click("#level [value=all]").await;
+    browser.click("#level button").await;
+    browser.find("#level [value=all][checked]").await;
+    browser.goto(&format!("{}/people", site.address)).await;
+    browser.click(&format!("#person-{friend_id} .write-to button")).await;
+    browser.find("#room-empty .title").await;
+
+    let seq = friend.say(&path, "@gildong hello").await["seq"].as_i64().unwrap();
+    let gildong = site.visitor();
+    assert_eq!(gildong.sign_in("gildong", PASSWORD).await.status, 303);
+    let is_told = async || gildong.get_json("/inbox").await.json()["head"] == 1;
+    eventually("the mention", || async { is_told().await.then_some(()) }).await;
+    browser.goto(&format!("{}/inbox", site.address)).await;
+    browser.find("#inbox .new").await;
+    browser.click("#inbox-reading button").await;
+    browser.find("#inbox li:not(.new)").await;
+    browser.goto(&format!("{room}?at=unread#unread-line")).await;
+    browser.find("#unread-line").await;
+    browser.click("#open-room-menu").await;
+    browser.click(&format!("#mark-read[action='{path}/reading'] button")).await;
+    browser.find(&format!("#rooms #unread-{id}[data-count='0']")).await;
+    browser.goto(&format!("{room}/chat/{seq}")).await;
+    browser.click("#mark-unread button").await;
+    browser.find(&format!(".rooms-page #unread-{id}[data-count='1']")).await;
+    browser.click(".mark-all summary").await;
+    browser.click("#mark-all-read button").await;
+    browser.find("#list-notice").await;
+    browser.find(&format!(".rooms-page #unread-{id}[data-count='0']")).await;
+    browser.goto(&format!("{room}/member")).await;
+    browser.click("details:has(#leave-room) summary").await;
+    browser.click("#leave-room button").await;
+    browser.find(".rooms-page #list-notice").await;
+    assert_eq!(browser.count(&format!("#room-{id}")).await, 0);
+    browser.close().await;
 }

@@ -377,9 +377,9 @@ async fn the_page_weighs_little() {
     weights.retain(|(name, ..)| !name.contains("/image"));
     assert!(weights.iter().all(|(_, weight, _)| *weight > 0), "all of it has come over the wire: {weights:?}");
     let all: u64 = weights.iter().map(|(_, weight, _)| weight).sum();
-    assert!(all <= 47 * 1024, "{all} bytes in all, with their heads: {weights:?}");
+    assert!(all <= 45 * 1024, "{all} bytes in all, with their heads: {weights:?}");
     let scripts: u64 = weights.iter().filter(|(name, ..)| name.contains("/js/")).map(|(_, _, body)| body).sum();
-    assert!(scripts > 0 && scripts <= 22 * 1024, "{scripts} bytes of script: {weights:?}");
+    assert!(scripts > 0 && scripts <= 20 * 1024, "{scripts} bytes of script: {weights:?}");
 }
 
 impl Browser {

@@ -3,7 +3,9 @@
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Client, Database};
+use serde_json::json;
 
+use crate::helpers::browser::Browser;
 use crate::helpers::eventually;
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::{Live, PASSWORD, Person};
@@ -165,6 +167,11 @@ async fn direct_and_closed_rooms_appear_in_open_lists_and_leave_them() {
     let closed = made.location.unwrap();
     other.post(&format!("{closed}/member"), &[("user", &user)]).await;
     live.element("rooms-changes", |element| element.contains(&format!("href=\"{closed}\""))).await;
+    // New names reach the lists.
+    other.post("/user/me", &[("_method", "put"), ("userNickname", "다른 사람")]).await;
+    live.element("directs-changes", |element| element.contains("다른 사람")).await;
+    other.post(&closed, &[("_method", "put"), ("name", "book club")]).await;
+    live.element("rooms-changes", |element| element.contains("book club")).await;
     let id = closed.strip_prefix("/room/").unwrap();
     assert!(attribute_of(&person.get("/room").await.body, &format!("#rooms #room-{id}"), "id").is_some());
     other.post(&format!("{closed}/member/{user}"), &[("_method", "delete")]).await;
@@ -341,4 +348,31 @@ async fn a_room_of_others_costs_as_many_queries_as_none() {
             assert_eq!(hidden.0, none.0, "queries of {path}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_unread_message_is_found_also_after_all_were_read() {
+    let site = Site::start().await;
+    let (person, other) = (site.person("person").await, site.person("other").await);
+    let room = other.make_room("plaza").await;
+    person.get(&room).await;
+    for n in 0..60 {
+        other.say(&room, &format!("{n}: a line of text")).await;
+    }
+    let browser = Browser::open(true).await;
+    browser.be(&site.address, person.cookie().as_ref()).await;
+    let is_in_view = async || {
+        let view = "const { top } = document.getElementById('unread-line')?.getBoundingClientRect() ?? { top: -1 };
+             return top >= 0 && top < innerHeight && document.querySelector('#unread-line + .chat').dataset.no === '1';";
+        eventually("the line in view", || async { (browser.run(view, json!([])).await == true).then_some(()) }).await;
+    };
+    browser.goto(&format!("{}{room}?at=unread", site.address)).await;
+    is_in_view().await;
+    // The latest page marks all as read at once. Its menu still knows where the unread ones began.
+    browser.goto(&format!("{}{room}", site.address)).await;
+    eventually("all to be read", || async { (unread(&person, &room).await == 0).then_some(()) }).await;
+    browser.click("#open-room-menu").await;
+    browser.click("#room-menu .to-unread").await;
+    is_in_view().await;
+    browser.close().await;
 }

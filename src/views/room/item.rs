@@ -6,11 +6,11 @@ use std::sync::Arc;
 use mongodb::bson::DateTime;
 use serde::Serialize;
 
-use super::{LastChatView, RoomSummary, Unread};
+use super::{DirectView, LastChatView, RoomSummary, Unread};
 use crate::error::Result;
 use crate::models::room::RoomKind;
 use crate::models::values::initial;
-use crate::models::{Room, RoomId, UserId};
+use crate::models::{Room, RoomId};
 use crate::views::{Locale, PerLocale, Views, picture, time};
 
 /// The start of the link to the room.
@@ -32,8 +32,8 @@ pub struct RoomItemView {
     at: String,
     last_chat: Option<LastChatView>,
     online: usize,
-    /// Whose picture a direct room has.
-    person: Option<String>,
+    /// `None` for a room that is not direct.
+    direct: Option<DirectView>,
     /// Whether only members see the room.
     is_closed: bool,
 }
@@ -74,16 +74,16 @@ impl RoomItemView {
             at,
             last_chat: summary.last_chat,
             online: summary.online,
-            person: None,
+            direct: None,
             is_closed: room.kind == RoomKind::Closed,
             id,
         }
     }
 
     /// Shows a direct room to one of its people.
-    pub(crate) fn of_direct(self, name: String, person: Option<UserId>) -> Self {
+    pub(crate) fn of_direct(self, name: String, direct: DirectView) -> Self {
         let initial = initial(&name).to_owned();
-        Self { name, initial, person: person.map(|person| person.to_string()), ..self }
+        Self { name, initial, direct: Some(direct), ..self }
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -17,6 +17,8 @@ pub struct RoomsPage {
     pub query: String,
     /// The name of the room that was just deleted.
     pub deleted: Option<String>,
+    /// The end of the key of what the page says at first.
+    pub list_notice: Option<&'static str>,
     /// The `page` parameters of the pages before and after this one.
     pub previous: Option<String>,
     pub next: Option<String>,

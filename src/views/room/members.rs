@@ -28,6 +28,8 @@ pub struct MembersPage {
     pub members: Vec<MemberView>,
     /// How many people stay when an open room becomes closed.
     pub visitors: usize,
+    /// The end of the key of what has just been changed.
+    pub notice: Option<&'static str>,
     /// What the reader wants to be told of the room.
     pub level: &'static str,
     /// What was typed to find people to add, and who was found.

@@ -3,7 +3,11 @@
 use serde::Serialize;
 
 use super::{RoomFormValues, RoomView};
+use crate::models::{Room, UserId};
 use crate::views::form::FieldMessages;
+
+/// Pictures of a direct room with several people.
+const MAX_PICTURES: usize = 2;
 
 #[derive(Serialize)]
 pub struct RoomPage {
@@ -24,8 +28,26 @@ pub struct RoomPage {
     pub typing: String,
     pub composer: ComposerValues,
     pub form: RoomFormValues,
+    /// `None` for a room that is not direct.
+    pub direct: Option<DirectView>,
     /// `None` on a page that answers a form.
     pub reading: Option<ReadingView>,
+}
+
+/// The people of a direct room, for one of them.
+#[derive(PartialEq, Serialize)]
+pub struct DirectView {
+    /// The others whose pictures are shown. The reader in a room of notes.
+    pictures: Vec<String>,
+    /// How many people it has, with the reader.
+    size: usize,
+}
+
+impl DirectView {
+    pub(crate) fn new(room: &Room, reader: UserId) -> Self {
+        let pictures = room.others(reader).iter().take(MAX_PICTURES).map(UserId::to_string).collect();
+        Self { pictures, size: room.people.len() }
+    }
 }
 
 /// What the reader has read of the room.
