@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::helpers::eventually;
 use crate::helpers::files::stored_files;
-use crate::helpers::images::{encoded, four_colour_image, free_port, site_with_images};
+use crate::helpers::images::{encoded, four_colour_image, free_port, site_with_images, site_with_images_and};
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::{Answer, Person, nonce};
 use crate::helpers::process::{Process, command};
@@ -170,6 +170,9 @@ async fn a_chat_with_files_is_posted_once_and_seen_by_members_only() {
     let gone = owner.get(&room).await.body;
     assert!(attribute_of(&gone, &format!("{article}.removed[hidden]"), "data-rev").is_some());
     assert!(!gone.contains("한글.hwp"), "neither the name nor a link");
+    let page = owner.get(&format!("{room}/chat/{}", posted["seq"])).await;
+    assert!(page.status == 200 && !page.body.contains("한글.hwp"), "nor its own page");
+    assert_eq!(owner.get_json(&format!("{room}/chat/{}", posted["seq"])).await.json()["files"], json!([]));
     eventually("the space to be free", || async { (bytes(&site, "owner").await == 0).then_some(()) }).await;
 }
 
@@ -409,4 +412,30 @@ async fn files_of_a_removed_chat_go_also_after_a_kill_and_without_a_file_server(
 
     let _both = Process::run(program()).await;
     eventually("the file to be deleted", || async { stored_files(&files).is_empty().then_some(()) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_reported_and_a_ticket_passes_at_any_host_name() {
+    let settings = Serialized::default("files.min_free_percent", 100);
+    let (site, images, _) = site_with_images_and("files-full-disk", settings.into()).await;
+    assert_eq!(site.visitor().get("/health").await.json()["space"], "low");
+    let person = site.person("gildong").await;
+    let room = person.make_room("plaza").await;
+    let refused =
+        person.attach_form(&room).await.send("application/json", &[("text", "")], &[("a.txt", b"text")]).await;
+    assert_eq!((refused.status, &refused.json()["error"]["code"]), (507, &json!("disk")));
+    images.stop().await;
+    assert_eq!(site.visitor().get("/health").await.json()["space"], "away");
+
+    // The file server reaches the site at an internal address. A name that the site does not know needs a ticket.
+    let body = chat(&id(&person).await, "text", "nonce", &[]).to_string();
+    let expiry = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 60;
+    let (subject, path) = (room.strip_prefix("/room/").unwrap(), format!("{room}/chat"));
+    let ticket = secret().ticket_with_claims(Purpose::PostChat, subject, &hex(body.as_bytes()), expiry).unwrap();
+    for (ticket, status) in [(ticket.as_str(), 201), ("none", 421)] {
+        let request =
+            site.visitor().request("PUT", &path).header("Host", "site.internal").header("Accept", "application/json");
+        let answer = Answer::read(request.header(AUTHORIZATION, format!("Bearer {ticket}")).body(body.clone())).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+    }
 }
