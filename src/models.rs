@@ -10,7 +10,7 @@
 //! | `chat` | `Entry` in `room/log/entry.rs`; `chat.rs` folds entries into chats |
 //! | `inbox` | `InboxEntry` in `inbox.rs` |
 //! | `membership` | `Membership` in `room/membership.rs` |
-//! | `job` | `Job` in `store/job.rs` with the work in `room/cleanup.rs`, `room/members.rs` and `chat/delivery.rs` |
+//! | `job` | `Job` in `store/job.rs` with the work in `room/cleanup.rs`, `room/members.rs`, `room/departure.rs`, `chat/delivery.rs` |
 //! | `signal` | `Signal` in `store/cluster.rs` with the events in `cluster.rs` |
 //! | `lease`, `restore`, `setting` | `store/lease.rs`, `store/restore_marker.rs`, `store/site_id.rs` |
 
@@ -41,6 +41,7 @@ use file::StoredFile;
 use inbox::InboxEntry;
 use room::RoomList;
 use room::cleanup::Cleanup;
+use room::departure::AccountDeletion;
 use room::log::{Entry, LogRegistry};
 use room::members::MembershipChange;
 use room::membership::Membership;
@@ -104,6 +105,7 @@ pub(crate) async fn ensure_indexes(db: &Database) -> Result<(), MongoError> {
 async fn resume_jobs(db: &Arc<Database>) -> Result<()> {
     Job::<Cleanup>::resume_all(db).await?;
     Job::<MembershipChange>::resume_all(db).await?;
+    Job::<AccountDeletion>::resume_all(db).await?;
     Job::<Delivery>::resume_all(db).await
 }
 

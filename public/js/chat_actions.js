@@ -1,6 +1,6 @@
 // What a reader can do with a chat. All of it is loaded on the first sign that somebody uses the page.
 
-const FIRST_USE = ["pointermove", "pointerdown", "keydown"];
+const FIRST_USE = ["pointermove", "pointerdown", "keydown", "change", "dragenter"];
 
 /** How long after a failure the next use tries again. */
 const RETRY_AFTER = 3_000;
@@ -44,6 +44,11 @@ export class ChatActions {
   /** Copies a text and says so. */
   copy(text) {
     return this.#load().then(() => this.#tools?.copy(text));
+  }
+
+  /** Returns what the outbox needs to know about the files of the next message, if there are any. */
+  takeFiles(nonce) {
+    return this.#tools?.takeFiles(nonce);
   }
 
   /** Takes new elements of chats into account. */

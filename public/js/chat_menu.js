@@ -71,11 +71,12 @@ export class ChatMenu {
     (preferred ?? this.#items()[0]).focus();
   }
 
-  /** Hides the actions that the reader may not do. */
-  #allow(root, { dataset }) {
+  /** Hides the actions that the reader may not do, and those that have nothing to do. */
+  #allow(root, chat) {
     const { currentUser, admin } = document.body.dataset;
-    const isOwn = dataset.author === currentUser;
-    const rights = { edit: isOwn, delete: isOwn || admin !== undefined };
+    const isOwn = chat.dataset.author === currentUser;
+    const hasText = chat.querySelector(".text").textContent !== "";
+    const rights = { edit: isOwn, delete: isOwn || admin !== undefined, copy: hasText };
     for (const control of root.querySelectorAll("[data-action]")) {
       (control.closest("li") ?? control).hidden = rights[control.dataset.action] === false;
     }

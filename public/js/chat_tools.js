@@ -18,6 +18,8 @@ export class ChatTools {
   #menu;
   #editor;
   #removals;
+  #opening = null;
+  #attachments = null;
   /** The chat that has or had the focus. */
   #current = null;
   #pointer = "mouse";
@@ -42,6 +44,11 @@ export class ChatTools {
     feed.addEventListener("contextmenu", (event) => this.tapped(event));
     scroller.addEventListener("focusin", ({ target }) => target.matches(".chat") && this.#focused(target));
     scroller.addEventListener("keydown", (event) => this.#pressed(event));
+    const input = document.getElementById("attach")?.elements.file;
+    input?.addEventListener("change", (event) => this.#chosen(event));
+    // Files may have been chosen before this script came.
+    if (input?.files.length) this.#chosen({ target: input });
+    for (const type of ["paste", "dragover", "drop"]) addEventListener(type, (event) => this.#brought(event));
     stickyDay({ feed, scroller });
   }
 
@@ -59,23 +66,66 @@ export class ChatTools {
     if (current && document.activeElement === document.body) this.#focus(current);
   }
 
+  /** Takes files that are pasted or dropped. A link or a picture of a page brings its address and is none. */
+  #brought(event) {
+    const { types, files } = event.clipboardData ?? event.dataTransfer;
+    if (!types.includes("Files") || types.includes("text/uri-list")) return;
+    const text = event.clipboardData?.getData("text/plain");
+    if (!text) event.preventDefault();
+    if (document.getElementById("attach")) this.#receive(event, [...files], text);
+  }
+
+  async #receive(event, files, text) {
+    this.#opening ??= import("./attachments.js").then(({ openAttachments }) => openAttachments(this.#composer.form));
+    try {
+      this.#attachments = await this.#opening;
+      this.#attachments.receive(event, files, text);
+    } catch {
+      this.#opening = null;
+      this.#toast.show(this.#toast.texts.attachFailed, { isError: true });
+    }
+  }
+
+  takeFiles(nonce) {
+    return this.#attachments?.take(nonce);
+  }
+
+  async #chosen(event) {
+    const { target } = event;
+    await this.#receive(event, [...target.files]);
+    // The same file may be chosen again.
+    target.value = "";
+  }
+
   /** Shows the toolbar at the chat below the pointer. */
   hovered({ target, pointerType }) {
     const chat = target.closest(".chat:hover:not(.editing)");
     if (chat && pointerType !== "touch") this.#menu.show(chat);
   }
 
-  /** A tap on a text opens the sheet, unless it selects words or only closes the keyboard. */
+  /** A tap on a text opens the sheet, unless it selects words or only closes the keyboard. So does a long one on files. */
   tapped(event) {
+    const picture = event.target.closest("[data-kind=picture] > a");
+    if (picture && event.type === "click") return this.#view(picture, event);
     const more = event.target.closest(".event .more");
     if (more && event.type === "click") return this.#unfold(more, event);
     const chat = event.target.closest(".chat");
-    const isText = event.target.closest(".text") && !event.target.closest("a, button, summary, pre");
+    const isPressed = event.type === "contextmenu" && event.target.closest(".files");
+    const isText =
+      isPressed || (event.target.closest(".text, .files") && !event.target.closest("a, button, summary, pre, audio, video"));
     if ((event.pointerType ?? this.#pointer) !== "touch" || !isText || !getSelection().isCollapsed) return;
     if (document.activeElement?.matches("textarea, input")) return;
     event.preventDefault();
     this.#menu.hide();
     this.#menu.open(chat, { isSheet: true });
+  }
+
+  /** Opens a picture in the viewer. A link that was followed before this script came has opened it already. */
+  #view(link, click) {
+    const { eventPhase, metaKey, ctrlKey, shiftKey, altKey } = click;
+    if (!eventPhase || metaKey || ctrlKey || shiftKey || altKey) return;
+    click.preventDefault();
+    import("./viewer.js").then(({ view }) => view(link)).catch(() => window.open(link.href));
   }
 
   /** Shows folded events. Without this script the link shows them. */

@@ -67,7 +67,7 @@ export class Composer {
   }
 
   #submit() {
-    if (!this.#field.text.trim() || this.#field.isReadOnly) return;
+    if (this.#field.isMissing || this.#field.isReadOnly) return;
     this.#field.clearError();
     this.#send(this.#field.text);
     // The next key is reported at once.

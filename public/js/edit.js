@@ -7,11 +7,12 @@ import { session } from "./storage.js";
 const keptKey = ({ address }) => `edit ${document.body.dataset.currentUser} ${address}`;
 const elementOf = (seq) => document.getElementById(`chat-${seq}`);
 
-/** Sends a text. Returns the chat, or why it was refused. */
-async function put(address, text, mention = []) {
+/** Sends a text, and takes away the files whose numbers are in `remove`. Returns the chat, or why it was refused. */
+async function put(address, text, { mention = [], remove = [] } = {}) {
   try {
     const body = new URLSearchParams({ text, author: document.body.dataset.currentUser });
     for (const id of mention) body.append("mention", id);
+    for (const n of remove) body.append("remove", n);
     const response = await request(address, { method: "PUT", body, json: true });
     const json = await response.json();
     return response.ok ? { chat: json } : { reason: json.error?.fields?.text ?? json.error?.message };
@@ -27,7 +28,7 @@ export class ChatEditor {
   #onEdited;
   #onRemove;
   #onLost;
-  /** What is edited: the chat's number and address, its text before, and what to do when it ends. */
+  /** What is edited: the chat's number and address, its text and files before, and what to do when it ends. */
   #edit = null;
   /** Texts that are not saved yet, by the chat's number: another chat may be edited in between. */
   #unsaved = new Map();
@@ -66,11 +67,12 @@ export class ChatEditor {
     const { seq } = chat.dataset;
     if (this.#edit?.seq === seq) return this.#field.focus();
     const address = chat.querySelector(".timestamp").href;
-    const text = await this.#fetch(address);
+    const { text, files } = (await this.#fetch(address)) ?? {};
     const element = elementOf(seq);
-    if (text === null || !element || element.hidden) return;
+    if (text === undefined || !element || element.hidden) return;
     this.#leave();
-    this.#edit = { seq, address, text, onClose, savedRev: null, isSaving: false };
+    this.#edit = { seq, address, text, files, onClose, savedRev: null, isSaving: false };
+    this.#offerFiles(files);
     this.#form.elements.text.readOnly = false;
     this.#form.reset();
     this.#show(element);
@@ -98,13 +100,29 @@ export class ChatEditor {
     try {
       const response = await request(address, { json: true });
       const chat = response.ok ? await response.json() : {};
-      if (typeof chat.text === "string" && !chat.removed) return chat.text;
+      if (typeof chat.text === "string" && !chat.removed) return chat;
       // The chat's own page says what is wrong.
       location.assign(address);
     } catch {
       this.#toast.show(this.#toast.texts.editFailed, { isError: true });
     }
     return null;
+  }
+
+  /** Offers to take files away. */
+  #offerFiles(files = []) {
+    const list = this.#form.querySelector(".take-away");
+    list.hidden = files.length === 0;
+    const labels = files.map(({ n, name }) => {
+      const label = document.createElement("label");
+      const box = Object.assign(document.createElement("input"), { type: "checkbox", name: "remove", value: n });
+      box.addEventListener("change", () => this.#changed());
+      const title = document.createElement("bdi");
+      title.textContent = name;
+      label.append(box, title);
+      return label;
+    });
+    list.replaceChildren(list.firstElementChild, ...labels);
   }
 
   #show(chat) {
@@ -163,10 +181,20 @@ export class ChatEditor {
     }
   }
 
-  /** An empty text offers to remove the chat. */
+  /** The numbers of the files that are to be taken away. */
+  get #taken() {
+    return new FormData(this.#form).getAll("remove");
+  }
+
+  get #isEmpty() {
+    const files = this.#edit.files?.length ?? 0;
+    return !this.#field.text.trim() && this.#taken.length === files;
+  }
+
+  /** An empty text without files offers to remove the chat. */
   #changed() {
     if (!this.#edit) return;
-    const isEmpty = !this.#field.text.trim();
+    const isEmpty = this.#isEmpty;
     const [save, remove] = this.#form.querySelectorAll("button");
     [save.hidden, remove.hidden] = [isEmpty, !isEmpty];
   }
@@ -175,14 +203,17 @@ export class ChatEditor {
     const edit = this.#edit;
     const { text } = this.#field;
     const { text: input } = this.#form.elements;
-    if (!text.trim()) return this.#form.querySelector(".button-danger").focus();
-    if (text === edit.text) return this.#cancel();
+    const remove = this.#taken;
+    if (this.#isEmpty) return this.#form.querySelector(".button-danger").focus();
+    if (text === edit.text && !remove.length) return this.#cancel();
     // Enter may be pressed twice.
     if (edit.isSaving) return;
     edit.isSaving = input.readOnly = true;
     this.#field.clearError();
-    const { chat, reason = this.#toast.texts.editFailed } = await put(edit.address, text, new FormData(this.#form).getAll("mention"));
+    const mention = new FormData(this.#form).getAll("mention");
+    const { chat, reason = this.#toast.texts.editFailed } = await put(edit.address, text, { mention, remove });
     edit.isSaving = false;
+    edit.hasTaken = remove.length > 0;
     if (chat) return this.#saved(edit, text, chat.rev);
     if (this.#edit !== edit) return this.#toast.show(reason, { isError: true });
     input.readOnly = false;
@@ -195,7 +226,9 @@ export class ChatEditor {
     edit.savedRev = rev;
     // The chat may have been edited again meanwhile.
     if (this.#unsaved.get(edit.seq) === text) this.#unsaved.delete(edit.seq);
-    this.#toast.show(texts.edited, { action: texts.undo, onAction: () => this.#undo(edit) });
+    // Files that were taken away do not come back.
+    const undo = edit.hasTaken ? {} : { action: texts.undo, onAction: () => this.#undo(edit) };
+    this.#toast.show(texts.edited, undo);
     const element = elementOf(edit.seq);
     if (this.#edit === edit && element && Number(element.dataset.rev) >= rev) this.#close(element);
     this.#onEdited(rev);

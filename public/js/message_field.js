@@ -40,6 +40,11 @@ export class MessageField {
     return this.#input.value;
   }
 
+  /** A message with files needs no text. */
+  get isMissing() {
+    return this.#input.required && !this.text.trim();
+  }
+
   get isReadOnly() {
     return this.#input.readOnly;
   }

@@ -66,7 +66,8 @@ export function notifications({ form, room }) {
     if (!document.hidden) return;
     if (sound.checked) playSound();
     if (!popups.checked) return;
-    const body = `${chat.querySelector(".nickname").textContent}: ${chat.querySelector(".text").textContent}`;
+    const text = chat.querySelector(".text").textContent || chat.querySelector(".files")?.dataset.summary;
+    const body = `${chat.querySelector(".nickname").textContent}: ${text}`;
     // One notification a room. Some browsers allow notifications only to service workers.
     try {
       new Notification(room, { body: truncate(body, MAX_TEXT), tag: location.pathname }).onclick = () => focus();

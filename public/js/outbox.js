@@ -84,8 +84,8 @@ export class Outbox {
   #feed;
   #action;
   #texts;
-  #restore;
   #onSent;
+  #uploads = null;
   #isSending = false;
   /** The nonce of the message whose answer is awaited. */
   #inFlight = null;
@@ -105,7 +105,7 @@ export class Outbox {
     this.#feed = feed;
     this.#action = action;
     this.#texts = texts;
-    this.#restore = restore;
+    this.restore = restore;
     this.#onSent = onSent;
     const now = Date.now();
     this.#expired = new Set(this.#store.items.filter(({ at }) => now - at > MAX_AGE).map(({ nonce }) => nonce));
@@ -119,9 +119,10 @@ export class Outbox {
     return this.#store.items.length > 0;
   }
 
-  /** `mention` are the ids of people who are meant. */
-  add(text, mention) {
-    this.#store.add({ nonce: newNonce(), text, mention, at: Date.now(), refusals: 0, why: "" });
+  /** `mention` are the ids of people who are meant. `take` keeps the files for a nonce, if there are any. */
+  add(text, mention, take) {
+    const nonce = newNonce();
+    this.#store.add({ nonce, text, mention, files: take?.(nonce), at: Date.now(), refusals: 0, why: "" });
     this.#render();
     this.flush();
   }
@@ -137,7 +138,7 @@ export class Outbox {
 
   /** Hides the message in flight: a new chat of its author has arrived before the answer. */
   arrived(seq) {
-    const element = this.#inFlight && this.#element(this.#inFlight);
+    const element = this.#inFlight && this.element(this.#inFlight);
     if (!element || element.dataset.arrived) return;
     element.dataset.arrived = seq;
     element.hidden = true;
@@ -150,8 +151,14 @@ export class Outbox {
 
   async #sendAll() {
     this.#isSending = true;
+    if (!this.#uploads && this.#store.items.some(({ files }) => files)) {
+      // After a failure the next flush tries again.
+      this.#uploads = await import("./uploads.js").then(({ open }) => open(this)).catch(() => null);
+      this.#render();
+    }
     for (let next = this.#next(); next; next = this.#next()) {
-      if (await this.#send(next)) {
+      // Messages with files have their own pauses.
+      if ((await this.#send(next)) || next.files) {
         this.#backoff.reset();
         continue;
       }
@@ -162,7 +169,8 @@ export class Outbox {
   }
 
   #next() {
-    return this.#store.items.find(({ final, nonce }) => !final && !this.#expired.has(nonce));
+    const items = this.#store.items.filter(({ final, nonce }) => !final && !this.#expired.has(nonce));
+    return this.#uploads ? this.#uploads.next(items) : items.find(({ files }) => !files);
   }
 
   /** Sends one message. Returns whether the next one may be sent. */
@@ -172,7 +180,9 @@ export class Outbox {
     try {
       const body = new URLSearchParams({ text: item.text, nonce: item.nonce, author: this.#author });
       for (const id of item.mention ?? []) body.append("mention", id);
-      response = await request(this.#action, { method: "POST", body, json: true });
+      response = await (item.files
+        ? this.#uploads.post(item, body)
+        : request(this.#action, { method: "POST", body, json: true }));
     } catch {
       this.#landed(item.nonce);
       return false;
@@ -181,8 +191,8 @@ export class Outbox {
     const json = await response.json().catch(() => ({}));
     this.#landed(item.nonce, json.seq);
     if (response.ok && json.seq) {
-      this.#element(item.nonce)?.setAttribute("data-seq", json.seq);
-      this.#remove(item.nonce);
+      this.element(item.nonce)?.setAttribute("data-seq", json.seq);
+      this.remove(item.nonce);
       this.#onSent(json.seq);
       return true;
     }
@@ -194,7 +204,7 @@ export class Outbox {
   /** Shows the message again if the chat that had arrived was another one. */
   #landed(nonce, seq) {
     this.#inFlight = null;
-    const element = this.#element(nonce);
+    const element = this.element(nonce);
     if (!element?.dataset.arrived || element.dataset.arrived === String(seq)) return;
     delete element.dataset.arrived;
     element.hidden = false;
@@ -203,32 +213,33 @@ export class Outbox {
   /** Handles a refusal. Returns whether the next message may be sent. */
   #refused(item, status, { fields = {}, message }) {
     // The nonce belongs to another text: this message gets a new one.
-    if (fields.nonce) {
-      this.#update(item.nonce, { nonce: newNonce() });
+    if (fields.nonce && !item.files) {
+      this.update(item.nonce, { nonce: newNonce() });
       return true;
     }
     const [reason = this.#texts.refused] = [...Object.values(fields), message];
     const final = status >= 400 && status < 500 && status !== 429;
-    if (final && this.#restore(item.text, reason)) {
-      this.#remove(item.nonce);
+    if (final && !item.files && this.restore(item.text, reason)) {
+      this.remove(item.nonce);
       return true;
     }
     const refusals = item.refusals + 1;
-    this.#update(item.nonce, { refusals, why: final || refusals >= MAX_SILENT_REFUSALS ? reason : "", final });
+    this.update(item.nonce, { refusals, why: final || refusals >= MAX_SILENT_REFUSALS ? reason : "", final });
     return final;
   }
 
-  #update(nonce, change) {
+  update(nonce, change) {
     this.#store.update(nonce, change);
     this.#render();
   }
 
-  #remove(nonce) {
+  remove(nonce) {
     this.#store.remove(nonce);
+    this.#uploads?.forget(nonce);
     this.#render();
   }
 
-  #element(nonce) {
+  element(nonce) {
     return this.#list.querySelector(`[data-nonce="${CSS.escape(nonce)}"]`);
   }
 
@@ -240,7 +251,7 @@ export class Outbox {
       if (!isWaiting && !element.dataset.seq) element.remove();
     }
     for (const item of items) {
-      const element = this.#element(item.nonce) ?? this.#list.appendChild(this.#create(item));
+      const element = this.element(item.nonce) ?? this.#list.appendChild(this.#create(item));
       const reason = item.why || (this.#expired.has(item.nonce) ? this.#texts.expired : "");
       element.classList.toggle("refused", Boolean(reason));
       const state = element.querySelector(".state");
@@ -249,6 +260,7 @@ export class Outbox {
       state.role = reason ? "alert" : null;
       element.querySelector(".actions").hidden = !reason;
     }
+    this.#uploads?.render(items);
     this.regroup();
   }
 
@@ -280,10 +292,10 @@ export class Outbox {
     };
     addButton("retry", () => {
       this.#expired.delete(nonce);
-      this.#update(nonce, { refusals: 0, why: "", final: false });
+      this.update(nonce, { refusals: 0, why: "", final: false });
       this.flush();
     });
-    addButton("discard", () => this.#remove(nonce));
+    addButton("discard", () => this.remove(nonce));
     element.append(picture, meta, body, state, actions);
     return element;
   }

@@ -1,32 +1,8 @@
 // Uploads a picture with a preview and a progress bar. Without script the form does the same and comes back.
 
-import { request } from "./request.js";
+import { transfer } from "./transfer.js";
 
 const form = document.getElementById("picture");
-
-/** How often the image server is checked during an upload, and how long its answer may take. */
-const CHECK_INTERVAL = 1_500;
-const CHECK_TIMEOUT = 3_000;
-
-const checkServer = () => request(form.dataset.health, { timeout: CHECK_TIMEOUT, mode: "no-cors" });
-
-/** Sends the form. Fails as soon as the image server stops answering. */
-const upload = async (progress) => {
-  await checkServer();
-  // `fetch` reports no progress of an upload.
-  const transfer = new XMLHttpRequest();
-  const done = new Promise((resolve, reject) => {
-    transfer.open("POST", form.action);
-    transfer.setRequestHeader("Accept", "application/json");
-    transfer.responseType = "json";
-    transfer.upload.onprogress = ({ loaded, total }) => (progress.value = total ? loaded / total : 0);
-    transfer.onload = () => resolve(transfer);
-    transfer.onerror = transfer.onabort = reject;
-    transfer.send(new FormData(form));
-  });
-  const checks = setInterval(() => checkServer().catch(() => transfer.abort()), CHECK_INTERVAL);
-  return done.finally(() => clearInterval(checks));
-};
 
 if (form) {
   const status = form.querySelector("#picture-state");
@@ -51,8 +27,10 @@ if (form) {
       button.disabled = false;
     };
     try {
-      const { status: code, response } = await upload(progress);
-      const error = response?.error;
+      const onProgress = (part) => (progress.value = part);
+      const response = await transfer(form.action, new FormData(form), { health: form.dataset.health, onProgress });
+      const { status: code } = response;
+      const { error } = await response.json().catch(() => ({}));
       // An error with a hint is not about the picture: the account page has no text for it.
       if (code !== 201 && error?.hint) return stop(`${error.message} ${error.hint}`);
       location.assign(`/user/me?picture=${code === 201 ? "stored" : (error?.code ?? "unavailable")}`);

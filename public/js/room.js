@@ -205,10 +205,12 @@ for (const button of document.querySelectorAll(".copy-room-link")) {
   });
 }
 
+byId("attach-button")?.addEventListener("click", () => byId("attach").elements.file.click());
+
 const composer = new Composer(form, {
   draftKey: `draft ${currentUser} ${room}`,
   send: (text) => {
-    outbox.add(text, new FormData(form).getAll("mention"));
+    outbox.add(text, new FormData(form).getAll("mention"), (nonce) => actions.takeFiles(nonce));
     isGoingToEnd = hasNewer();
     if (isGoingToEnd) goToEnd();
     else scroll.scrollToEnd();

@@ -34,8 +34,7 @@ export class ScrollManager {
       if (this.#isAtEnd) this.scrollToEnd();
       else this.#resized();
     });
-    resized.observe(scroller);
-    resized.observe(feed);
+    for (const part of [scroller, ...scroller.children]) resized.observe(part);
     document.addEventListener("visibilitychange", () => !document.hidden && this.#isAtEnd && this.#reachedEnd());
     this.#top = scroller.scrollTop;
     if (this.#isAtEnd) this.#reachedEnd();

@@ -7,7 +7,7 @@ use rocket::request::Request;
 use rocket::response::{self, Responder, Response};
 use rocket::{Route, get, routes};
 
-use super::compression::compressed_body;
+use super::compression::kept_compressed_body;
 use crate::error::{Error, Result};
 use crate::views::assets::{self, Asset};
 
@@ -35,10 +35,13 @@ impl<'r> Responder<'r, 'static> for File {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let mut response = Response::build();
         response.raw_header("Content-Type", self.asset.content_type).raw_header("Cache-Control", self.caching);
-        let plain: &'static [u8] = &self.asset.data;
-        match self.asset.gzip.as_deref() {
-            Some(gzip) => compressed_body(&mut response, request, plain, |_| Some(gzip)),
-            None => drop(response.sized_body(plain.len(), Cursor::new(plain))),
+        let asset = self.asset;
+        match asset.gzip() {
+            Some(gzip) => kept_compressed_body(&mut response, request, gzip, || asset.plain().into_owned()),
+            None => {
+                let plain = asset.plain();
+                response.sized_body(plain.len(), Cursor::new(plain));
+            }
         }
         response.ok()
     }

@@ -32,11 +32,11 @@ const UPLOAD_ERRORS: [&str; 14] = [
 pub(super) fn attach_form(ctx: &RequestContext<'_>, user: &User, room: RoomId) -> Result<Option<AttachForm>> {
     let Some(mut url) = ctx.images_url() else { return Ok(None) };
     url.set_path("/file");
-    let quota = ctx.settings().files.user_bytes;
+    let files = &ctx.settings().files;
     let claims = UploadClaims {
         user: user.id.to_string(),
         room: room.to_string(),
-        bytes_left: quota.saturating_sub(user.bytes.max(0).unsigned_abs()),
+        bytes_left: files.user_bytes.saturating_sub(user.bytes.max(0).unsigned_abs()),
     };
     // A compressed page must have another ticket each time: its length would reveal one that stays (BREACH).
     let mut random = [0; 2];
@@ -47,6 +47,8 @@ pub(super) fn attach_form(ctx: &RequestContext<'_>, user: &User, room: RoomId) -
         action: url.to_string(),
         ticket: ticket.map_err(|error| Error::Internal(error.to_string()))?,
         nonce: Nonce::random()?.as_str().to_owned(),
+        picture_bytes: files.picture_bytes,
+        file_bytes: files.file_bytes,
     }))
 }
 

@@ -76,6 +76,8 @@ async fn respond(
         // Its name and its ticket are secret. The site may have another domain.
         .with_header("Cross-Origin-Resource-Policy", Some("cross-origin".into()))
         .with_header("Referrer-Policy", Some("no-referrer".into()))
+        // The viewer saves pictures.
+        .with_cors(client)
 }
 
 fn with_caching(response: ImageResponse, tag: String) -> ImageResponse {

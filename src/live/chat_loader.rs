@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::names::Names;
+use super::names::NameCache;
 use crate::cache::Budget;
 use crate::error::Result;
 use crate::models::values::Nickname;
@@ -21,13 +21,13 @@ type KnownNames = HashMap<UserId, Option<Nickname>>;
 /// Turns chats into articles with their authors' names, for rooms, pages and single chats.
 pub(super) struct ChatLoader {
     pub(super) db: Arc<Database>,
-    pub(super) names: Arc<Names>,
+    pub(super) names: Arc<NameCache>,
     pub(super) catch_ups: Semaphore,
 }
 
 impl ChatLoader {
     pub(super) fn new(db: &Arc<Database>) -> Self {
-        Self { db: Arc::clone(db), names: Arc::new(Names::new(db)), catch_ups: Semaphore::new(MAX_CATCH_UPS) }
+        Self { db: Arc::clone(db), names: Arc::new(NameCache::new(db)), catch_ups: Semaphore::new(MAX_CATCH_UPS) }
     }
 
     /// Joins chats with their authors' names, ready to be rendered.

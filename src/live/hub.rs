@@ -331,11 +331,13 @@ impl Hub {
         self.shutdown.cancelled().await;
     }
 
-    /// Closes all sockets and waits for them.
+    /// Closes all sockets, and stores what users have read by saying something.
     pub(crate) async fn stop(&self) {
         self.shutdown.cancel();
         self.sockets.close();
-        if tokio::time::timeout(SHUTDOWN_TIMEOUT, self.sockets.wait()).await.is_err() {
+        let closed = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.sockets.wait());
+        let (closed, ()) = tokio::join!(closed, self.unread.flush_said());
+        if closed.is_err() {
             log::warn!("sockets not closed in time: count={}", self.sockets.len());
         }
     }

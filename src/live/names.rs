@@ -21,7 +21,7 @@ const MAX_BYTES: usize = 4 << 20;
 const BATCH: usize = 500;
 
 /// A cache of nicknames.
-pub(super) struct Names {
+pub(super) struct NameCache {
     db: Arc<Database>,
     /// `None` for deleted accounts.
     cache: Arc<Cache<UserId, Option<Nickname>>>,
@@ -29,7 +29,7 @@ pub(super) struct Names {
     version: AtomicU64,
 }
 
-impl Names {
+impl NameCache {
     pub(super) fn new(db: &Arc<Database>) -> Self {
         let cache = Cache::new(db.budget(), MAX_AGE, MAX_BYTES);
         Self { db: Arc::clone(db), cache, version: AtomicU64::default() }

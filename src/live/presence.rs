@@ -8,7 +8,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::names::Names;
+use super::names::NameCache;
 use super::remote_presence::REMOTE_TIMEOUT;
 use crate::error::Result;
 use crate::models::cluster::{self, ClusterEvent};
@@ -38,7 +38,7 @@ struct RoomPresence {
     /// Notifies the room's sockets.
     changed: watch::Sender<()>,
     db: Arc<Database>,
-    names: Arc<Names>,
+    names: Arc<NameCache>,
     room: RoomId,
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct PresenceGuard {
 }
 
 impl Presence {
-    pub(super) fn new(db: &Arc<Database>, names: &Arc<Names>, room: RoomId, changed: watch::Sender<()>) -> Self {
+    pub(super) fn new(db: &Arc<Database>, names: &Arc<NameCache>, room: RoomId, changed: watch::Sender<()>) -> Self {
         let nobody = || watch::Sender::new(Arc::new(PerLocale::new(People::default())));
         let (db, names) = (Arc::clone(db), Arc::clone(names));
         Self(Arc::new(RoomPresence {

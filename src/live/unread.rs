@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
@@ -35,6 +36,8 @@ const INTERVAL: Duration = Duration::from_millis(800);
 const MAX_SAID: usize = 4_096;
 /// How long the position behind an own chat may lag.
 const SAID_INTERVAL: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
+const CONCURRENT_WRITES: usize = 16;
 const MAX_FIRST_CHANGES: usize = 64;
 /// How long a page waits for a count.
 const COUNT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -142,15 +145,33 @@ impl UnreadRooms {
         loop {
             self.said_added.notified().await;
             sleep(SAID_INTERVAL).await;
-            let said = std::mem::take(&mut *self.said.lock());
-            for ((room, user), no) in said {
-                match Membership::read_up_to(&self.loader.db, room, user, no).await {
-                    Ok(Some(membership)) => changed(&membership),
-                    Ok(None) => {}
-                    Err(error) => log::debug!("position not stored: room={room} user={user} error={error}"),
-                }
-            }
+            self.store_all_said(&changed).await;
         }
+    }
+
+    /// Stores the positions behind own chats now, for as long as a stopping site may wait.
+    pub(super) async fn flush_said(&self) {
+        if timeout(FLUSH_TIMEOUT, self.store_all_said(&|_| {})).await.is_err() {
+            log::debug!("positions not stored in time: count={}", self.said.lock().len());
+        }
+    }
+
+    async fn store_all_said(&self, changed: &impl Fn(&Membership)) {
+        let keys: Vec<(RoomId, UserId)> = self.said.lock().keys().copied().collect();
+        let stored = keys.into_iter().map(async |key| {
+            // A *mark unread* may have replaced it meanwhile.
+            let Some(no) = self.said.lock().get(&key).copied() else { return };
+            match Membership::read_up_to(&self.loader.db, key.0, key.1, no).await {
+                Ok(Some(membership)) => changed(&membership),
+                Ok(None) => {}
+                Err(error) => log::debug!("position not stored: room={} user={} error={error}", key.0, key.1),
+            }
+            let mut said = self.said.lock();
+            if said.get(&key) == Some(&no) {
+                said.remove(&key);
+            }
+        });
+        stream::iter(stored).buffer_unordered(CONCURRENT_WRITES).collect::<()>().await;
     }
 
     /// Returns a user as long as one of the user's sockets is open, with all positions.
@@ -214,10 +235,11 @@ impl UnreadRooms {
                 continue;
             }
             // Read once, before all members ask for it.
-            let read = rooms.iter().filter(|room| users.iter().any(|user| user.has(room))).map(async |room| {
-                if let Ok(Some(room)) = self.room(*room).await
-                    && let Err(error) = self.outline(&room).await
-                {
+            let followed: Vec<RoomId> =
+                rooms.iter().copied().filter(|room| users.iter().any(|user| user.has(room))).collect();
+            let followed = self.rooms(&followed).await.unwrap_or_default();
+            let read = followed.values().map(async |room| {
+                if let Err(error) = self.outline(room).await {
                     log::debug!("unread chats not read: room={} error={error}", room.id);
                 }
             });
@@ -265,20 +287,26 @@ impl UnreadRooms {
         unread_element(room, count, (read, rev), level, locale)
     }
 
-    /// Returns a room that a user is told of, `None` if it was deleted.
-    pub(super) async fn room(&self, id: RoomId) -> Result<Option<Arc<Room>>> {
-        let version = match self.rooms.get(&id) {
-            Lookup::Hit(room) => return Ok(Some(room).filter(|room| !room.has_ended(&self.loader.db))),
-            Lookup::Miss(version) => version,
-        };
-        let room = Room::by_id(&self.loader.db, id)
-            .await?
-            .filter(|room| room.open && !room.has_ended(&self.loader.db))
-            .map(Arc::new);
-        if let Some(room) = &room {
-            self.rooms.insert(version, id, Arc::clone(room), size_of::<Room>() + room.topic.as_str().len());
+    /// Returns those of some rooms that are not deleted. Reads with one query those that are not cached.
+    pub(super) async fn rooms(&self, ids: &[RoomId]) -> Result<HashMap<RoomId, Arc<Room>>> {
+        let version = self.rooms.version();
+        let (mut found, mut missing) = (HashMap::new(), Vec::new());
+        for id in ids {
+            match self.rooms.get(id) {
+                Lookup::Hit(room) => _ = found.insert(*id, room),
+                Lookup::Miss(_) => missing.push(*id),
+            }
         }
-        Ok(room)
+        if !missing.is_empty() {
+            for room in Room::by_ids(&self.loader.db, &missing).await?.into_iter().filter(|room| room.open) {
+                let bytes = size_of::<Room>() + room.topic.as_str().len();
+                let room = Arc::new(room);
+                self.rooms.insert(version, room.id, Arc::clone(&room), bytes);
+                found.insert(room.id, room);
+            }
+        }
+        found.retain(|_, room| !room.has_ended(&self.loader.db));
+        Ok(found)
     }
 
     pub(super) fn forget_room(&self, id: RoomId) {
@@ -288,7 +316,9 @@ impl UnreadRooms {
     /// Tells the members of a room that is not open of its name. Open rooms are listed for everybody.
     pub(super) async fn room_changed(&self, id: RoomId) {
         let users: Vec<_> = self.users.all().into_iter().filter(|user| user.has(&id)).collect();
-        if !users.is_empty() && matches!(self.room(id).await, Ok(Some(room)) if !room.kind.is_open()) {
+        if !users.is_empty()
+            && matches!(self.rooms(&[id]).await, Ok(rooms) if rooms.values().any(|room| !room.kind.is_open()))
+        {
             users.iter().for_each(|user| user.touch(|room| *room == id));
         }
     }

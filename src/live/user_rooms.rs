@@ -1,6 +1,6 @@
 //! The lists of one user: open rooms with the user's closed rooms among them, and direct rooms.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::hub::Hub;
@@ -138,6 +138,21 @@ impl Hub {
         Ok(rooms.iter().zip(summaries).map(item).collect())
     }
 
+    /// Returns the rooms of changes, and which of them the user may still see.
+    async fn changed_rooms(
+        &self,
+        changes: &[UserChange],
+        user: UserId,
+    ) -> Result<(HashMap<RoomId, Arc<Room>>, HashSet<RoomId>)> {
+        let ids = changes.iter().filter_map(|change| match change {
+            UserChange::Unread(id, _) => Some(*id),
+            UserChange::Left(_) | UserChange::Inbox => None,
+        });
+        let rooms = self.unread.rooms(&ids.collect::<Vec<_>>()).await?;
+        let readable = Room::readable_among(&self.db, &rooms.values().cloned().collect::<Vec<_>>(), user).await?;
+        Ok((rooms, readable))
+    }
+
     /// Returns the elements that tell a user of changes: counts, and the items of closed and direct rooms.
     pub(super) async fn user_elements(
         &self,
@@ -146,6 +161,10 @@ impl Hub {
         locale: Locale,
     ) -> Vec<Result<String>> {
         let (mut elements, mut closed, mut directs, mut gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut known = self.changed_rooms(&changes, user).await;
+        if let Err(error) = &known {
+            log::debug!("rooms of a user not read: user={user} error={error}");
+        }
         for change in changes {
             let (id, position) = match change {
                 UserChange::Unread(id, position) => (id, position),
@@ -158,26 +177,12 @@ impl Hub {
                     continue;
                 }
             };
-            let room = match self.unread.room(id).await {
-                Ok(Some(room)) => room,
-                Ok(None) => {
-                    gone.push(id);
-                    continue;
-                }
-                Err(error) => {
-                    log::debug!("unread chats not counted: room={id} error={error}");
-                    continue;
-                }
-            };
+            let Ok((rooms, readable)) = &mut known else { continue };
             // The positions may be older than the end of a membership.
-            match room.is_readable(&self.db, user).await {
-                Ok(true) => {}
-                Ok(false) => {
-                    gone.push(id);
-                    continue;
-                }
-                Err(_) => continue,
-            }
+            let Some(room) = rooms.remove(&id).filter(|room| readable.contains(&room.id)) else {
+                gone.push(id);
+                continue;
+            };
             let mut is_unread = false;
             match self.unread.count(&room, user, position).await {
                 Ok(count) => {

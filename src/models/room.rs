@@ -4,6 +4,7 @@
 //! The [`RoomKind`] says who may see a room. Only open rooms are in the room list and reserve their names.
 
 pub(crate) mod cleanup;
+pub(crate) mod departure;
 mod direct;
 mod head;
 mod kind;
@@ -16,6 +17,7 @@ mod name;
 mod reading;
 mod update;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use mongodb::IndexModel;
@@ -131,14 +133,10 @@ impl User {
 
     /// Returns the closed and the direct rooms among those that the user has a membership of, by latest activity.
     pub(crate) async fn own_rooms(&self, db: &Database, memberships: &[Membership]) -> Result<Vec<Arc<Room>>> {
-        let rooms = db.state::<RoomList>().not_recent(memberships.iter().map(|membership| membership.room));
-        if rooms.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut rooms = db.collection::<Room>().find_many(doc! { "_id": { "$in": rooms } }).await?;
-        rooms.retain(|room| room.open && !room.kind.is_open() && !room.has_ended(db));
-        rooms.sort_by_key(|room| std::cmp::Reverse(room.activity(db)));
-        Ok(rooms.into_iter().map(Arc::new).collect())
+        let rooms = memberships.iter().map(|membership| membership.room);
+        let mut rooms = db.state::<RoomList>().own(db, rooms).await?;
+        rooms.sort_by_cached_key(|room| std::cmp::Reverse(room.activity(db)));
+        Ok(rooms)
     }
 
     /// Returns the latest closed and direct rooms of the user.
@@ -362,6 +360,20 @@ impl Room {
 
     pub(crate) async fn by_id(db: &Database, id: RoomId) -> Result<Option<Self>> {
         db.collection::<Room>().find_one(doc! { "_id": id }).await
+    }
+
+    /// Returns those of some rooms that exist, in no order.
+    pub(crate) async fn by_ids(db: &Database, ids: &[RoomId]) -> Result<Vec<Self>> {
+        db.collection::<Room>().find_many(doc! { "_id": { "$in": ids } }).await
+    }
+
+    /// Returns those of some rooms that a user may see. Reads the memberships with one query.
+    pub(crate) async fn readable_among(db: &Database, rooms: &[Arc<Self>], user: UserId) -> Result<HashSet<RoomId>> {
+        let (open, others): (Vec<_>, Vec<_>) = rooms.iter().partition(|room| room.kind.is_open());
+        let others: Vec<RoomId> = others.iter().map(|room| room.id).collect();
+        let mut readable: HashSet<RoomId> = open.iter().map(|room| room.id).collect();
+        readable.extend(Membership::find_among(db, &others, user).await?.iter().map(|membership| membership.room));
+        Ok(readable)
     }
 
     async fn highest_number(db: &Database) -> Result<i64> {

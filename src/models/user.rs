@@ -20,7 +20,7 @@ use crate::error::{Error, FieldError, Result};
 use crate::store::{Database, StoredDocument, index, partial_index, partial_unique_index, unique_index};
 use crate::ticket::Secret;
 pub use account::Profile;
-pub(crate) use directory::{Directory, PeoplePage};
+pub(crate) use directory::{Directory, FoundPeople};
 use hasher::{Lane, PasswordHasher};
 pub(crate) use name_match::{NamePattern, Rank};
 use throttle::Throttle;

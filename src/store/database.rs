@@ -165,7 +165,7 @@ impl Database {
     /// Fails with `Unavailable` if the database does not answer within [`QUERY_TIMEOUT`].
     pub(crate) async fn ping(&self) -> Result<()> {
         let handle = self.handle.clone();
-        self.runner.run(async move { handle.run_command(doc! { "ping": 1 }).await }).await.map(drop)
+        self.runner.run(Box::pin(async move { handle.run_command(doc! { "ping": 1 }).await })).await.map(drop)
     }
 }
 

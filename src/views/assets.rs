@@ -14,7 +14,7 @@ use flate2::Compression;
 use rust_embed::Embed;
 use sha2::{Digest, Sha256};
 
-use super::gzip::compress;
+use super::gzip::{compress, decompress};
 
 const CSS: &str = "text/css; charset=utf-8";
 
@@ -34,10 +34,10 @@ const BUNDLES: [(&str, &[&[&str]]); 4] = [
     ("css/bundle-stream.css", &[&["tokens", "base", "chat", "markup", "files", "stream"]]),
 ];
 
+/// A file. Where compression saves something, only the compressed form stays in memory.
 pub struct Asset {
-    pub data: Cow<'static, [u8]>,
-    /// `None` where compression saves nothing.
-    pub gzip: Option<Vec<u8>>,
+    stored: Cow<'static, [u8]>,
+    is_gzip: bool,
     pub content_type: &'static str,
 }
 
@@ -64,8 +64,20 @@ impl Asset {
     }
 
     fn new(data: Cow<'static, [u8]>, content_type: &'static str, is_text: bool) -> Self {
-        let gzip = if is_text { compress(&data, Compression::best()) } else { None };
-        Self { data, gzip, content_type }
+        match is_text.then(|| compress(&data, Compression::best())).flatten() {
+            // Without the capacity that the encoder has reserved.
+            Some(gzip) => Self { stored: gzip.into_boxed_slice().into_vec().into(), is_gzip: true, content_type },
+            None => Self { stored: data, is_gzip: false, content_type },
+        }
+    }
+
+    /// Returns `None` where compression saves nothing.
+    pub fn gzip(&self) -> Option<&[u8]> {
+        self.is_gzip.then_some(&*self.stored)
+    }
+
+    pub fn plain(&self) -> Cow<'_, [u8]> {
+        if self.is_gzip { decompress(&self.stored).into() } else { Cow::Borrowed(&self.stored) }
     }
 }
 
@@ -99,7 +111,7 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut hash = Sha256::new();
     for (name, file) in FILES.iter() {
         hash.update(name.as_bytes());
-        hash.update(&file.data);
+        hash.update(&file.stored);
     }
     BASE64_URL_SAFE_NO_PAD.encode(&hash.finalize()[..9])
 });
@@ -134,9 +146,20 @@ mod tests {
                 .iter()
                 .copied()
                 .flatten()
-                .map(|sheet| find(&format!("css/{sheet}.css")).unwrap().data.len())
+                .map(|sheet| find(&format!("css/{sheet}.css")).unwrap().plain().len())
                 .sum();
-            assert_eq!(find(name).unwrap().data.len(), size, "{name}");
+            assert_eq!(find(name).unwrap().plain().len(), size, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_import_names_a_module() {
+        for name in Public::iter().filter(|name| name.ends_with(".js")) {
+            let text = String::from_utf8(Public::get(&name).unwrap().data.into()).unwrap();
+            let quoted = text.split("\"./").skip(1).filter_map(|rest| rest.split('"').next());
+            for module in quoted.filter(|path| path.ends_with(".js")) {
+                assert!(Public::get(&format!("js/{module}")).is_some(), "{name} imports {module}");
+            }
         }
     }
 

@@ -43,6 +43,10 @@ pub struct FileElement<'a> {
     shown_height: Option<u32>,
 }
 
+/// The parts of a page that choose, send and show files.
+#[derive(Serialize)]
+pub struct FileTools {}
+
 /// What stands for the files of a chat on one line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FilesSummary {

@@ -1,8 +1,9 @@
 //! Compression of text.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use flate2::Compression;
+use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
 /// A shorter response fits into one packet anyway.
@@ -18,4 +19,16 @@ pub(super) fn compress(bytes: &[u8], level: Compression) -> Option<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 2), level);
     encoder.write_all(bytes).ok()?;
     encoder.finish().ok().filter(|gzip| gzip.len() < bytes.len())
+}
+
+/// Returns what [`compress`] has compressed.
+pub(super) fn decompress(gzip: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match GzDecoder::new(gzip).read_to_end(&mut bytes) {
+        Ok(_) => bytes,
+        Err(error) => {
+            log::error!("own compression not read: error={error}");
+            Vec::new()
+        }
+    }
 }

@@ -24,7 +24,7 @@ pub struct PeopleList {
 }
 
 impl PeopleList {
-    pub(crate) fn new(typed: &str, found: &user::PeoplePage) -> Self {
+    pub(crate) fn new(typed: &str, found: &user::FoundPeople) -> Self {
         Self {
             people: found.people.iter().map(UserJson::from).collect(),
             query: typed.to_owned(),

@@ -4,7 +4,7 @@ use sarangbang::store::Lease;
 
 use crate::helpers::database_proxy::DatabaseProxy;
 use crate::helpers::images::{encoded, four_colour_image, free_port};
-use crate::helpers::page::Page;
+use crate::helpers::page::{Page, attribute_of};
 use crate::helpers::pausing_proxy::PausingProxy;
 use crate::helpers::person::{PASSWORD, Person};
 use crate::helpers::process::{Process, command};
@@ -496,4 +496,110 @@ async fn a_membership_and_its_entry_exist_both_or_not_at_all_after_a_crash() {
     assert_eq!(log, [(Some("joined"), Some(ids[2].as_str())), (Some("left"), Some(ids[1].as_str()))]);
     let statuses = [kept.get(&room).await.status, removed.get(&room).await.status, added.get(&room).await.status];
     assert_eq!(statuses, [200, 404, 200]);
+}
+
+/// Sends a form to a site and leaves once its database waits for one request with a word.
+async fn post_until_held(
+    proxy: &DatabaseProxy,
+    word: &'static str,
+    person: &Person,
+    path: &str,
+    form: &[(&str, &str)],
+) {
+    proxy.hold_request(word);
+    tokio::select! {
+        answer = person.post(path, form) => panic!("{}: {}", answer.status, answer.body),
+        () = proxy.wait_until_held() => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_over_adds_nobody_again_and_deletes_an_account_as_a_whole() {
+    let database = new_database();
+    let proxy = DatabaseProxy::in_front_of(&database).await;
+    let (lost, lives) = (start("lost-members", &proxy.database).await, start("lives-members", &database).await);
+    let people = ["owner", "removed", "leaver"].map(|name| (name, Person::new(&lost.address)));
+    for (name, person) in &people {
+        person.sign_up(name).await;
+    }
+    let [owner, removed, leaver] = people.map(|(_, person)| person);
+    let mut ids = Vec::new();
+    for person in [&removed, &leaver] {
+        ids.push(person.get_json("/user/me").await.json()["id"].as_str().unwrap().to_owned());
+    }
+    let room = owner.post("/room", &[("name", "club"), ("kind", "closed")]).await.location.unwrap();
+    let members = format!("{room}/member");
+    assert_eq!(owner.post(&members, &[("user", &ids[1])]).await.status, 303);
+    // The membership is stored, and *joined* is not.
+    post_until_held(&proxy, "place", &owner, &members, &[("user", &ids[0])]).await;
+    // The user has left all rooms, and the account is there.
+    let deletion = [("_method", "delete"), ("userPassword", PASSWORD)];
+    post_until_held(&proxy, "delete\0\u{5}\0\0\0user\0", &leaver, "/user/me", &deletion).await;
+    lost.signal("KILL");
+    lost.ended().await;
+
+    let [owner, removed] = [owner, removed].map(|person| person.at(&lives.address));
+    assert_eq!(removed.get(&room).await.status, 200);
+    assert_eq!(owner.post(&format!("{members}/{}", ids[0]), &[("_method", "delete")]).await.status, 303);
+    assert_eq!(owner.get(&format!("/user/{}", ids[1])).await.status, 200);
+    let client = mongodb::Client::with_uri_str(&database).await.unwrap().default_database().unwrap();
+    let jobs = client.collection::<mongodb::bson::Document>("job");
+    eventually("the jobs to be done", || async {
+        jobs.find_one(mongodb::bson::doc! {}).await.unwrap().is_none().then_some(())
+    })
+    .await;
+    assert_eq!(removed.get(&room).await.status, 404);
+    assert_eq!(owner.get(&format!("/user/{}", ids[1])).await.status, 404);
+    let listed = owner.get_json(&members).await.json();
+    assert_eq!(listed["members"].as_array().unwrap().len(), 1);
+    let log = owner.get_json(&format!("{room}/chat?since=0")).await.json();
+    let log: Vec<_> = log["events"].as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    assert_eq!(log, ["joined", "left", "left"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn positions_survive_a_stop_whole_and_a_crash_but_for_two_seconds() {
+    let database = new_database();
+    let site = start("positions", &database).await;
+    let (person, other) = (Person::new(&site.address), Person::new(&site.address));
+    person.sign_up("person").await;
+    other.sign_up("other").await;
+    let room = other.make_room("plaza").await;
+    let unread = format!("#unread-{}", room.strip_prefix("/room/").unwrap());
+    let position = async |person: &Person| {
+        let page = person.get("/room").await.body;
+        attribute_of(&page, &unread, "data-read").unwrap_or_else(|| panic!("{page}")).parse::<i64>().unwrap()
+    };
+    person.open(&room).await;
+    other.say(&room, "a question").await;
+    person.say(&room, "an answer").await;
+    site.signal("TERM");
+    site.ended().await;
+
+    let site = start("positions", &database).await;
+    let (person, other) = (person.at(&site.address), other.at(&site.address));
+    assert_eq!(position(&person).await, 2, "the own chat");
+    for n in 3..=5 {
+        other.say(&room, &format!("chat {n}")).await;
+    }
+    let reading = format!("{room}/reading");
+    assert_eq!(person.post(&reading, &[("_method", "put"), ("no", "4")]).await.status, 303);
+    site.signal("KILL");
+    site.ended().await;
+
+    let site = start("positions", &database).await;
+    let person = person.at(&site.address);
+    assert_eq!(position(&person).await, 4, "what was acknowledged is stored");
+    person.say(&room, "another answer").await;
+    let said = std::time::Instant::now();
+    eventually("the own chat to be stored", || async { (position(&person).await == 6).then_some(()) }).await;
+    assert!(said.elapsed() < std::time::Duration::from_secs(2), "{:?}", said.elapsed());
+    person.say(&room, "the last answer").await;
+    site.signal("KILL");
+    site.ended().await;
+
+    let site = start("positions", &database).await;
+    let person = person.at(&site.address);
+    assert!((6..=7).contains(&position(&person).await), "never ahead");
+    drop(site);
 }

@@ -27,6 +27,7 @@ mod engine;
 mod events;
 mod feeds;
 mod files;
+mod files_browser;
 mod forms;
 mod fuzz;
 mod heads;

@@ -251,6 +251,14 @@ async fn one_set_of_people_has_one_direct_room() {
     let deleted = other.post("/user/me", &[("_method", "delete"), ("userPassword", PASSWORD)]).await;
     assert_eq!(deleted.status, 303, "{}", deleted.body);
     assert_eq!(one.open(&room).await.texts(), ["hello"]);
+    assert_eq!(one.post("/direct", &[("with", &other_id)]).await.status, 422);
+    let id = room.strip_prefix("/room/").unwrap();
+    eventually("the room to be listed under another name", || async {
+        let name = text_of(&one.get("/room").await.body, &format!("#directs #room-{id} .name"));
+        (name.expect("a listed room") == "deleted user").then_some(())
+    })
+    .await;
+    assert_eq!(text_of(&one.get(&room).await.body, "#room-name").as_deref(), Some("deleted user"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,8 +14,9 @@ use crate::helpers::site::{folder, unlimited};
 const DESCRIPTION: &str = include_str!("../../docs/openapi.yaml");
 
 /// What is for browsers or for who watches over the site, and described in words.
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "get /",
+    "get /attachments",
     "get /manifest.webmanifest",
     "get /metrics",
     "get /offline",

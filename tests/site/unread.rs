@@ -1,5 +1,8 @@
 //! What people have not read, and that reading on one device is reading on all.
 
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{DateTime, Document, doc};
+use mongodb::{Client, Database};
 use serde_json::json;
 
 use crate::helpers::browser::Browser;
@@ -215,47 +218,136 @@ async fn mentions_are_counted_apart() {
 
 const TOKEN: &str = "a token of some length";
 
-/// The queries that a page costs, without what the site does besides.
-async fn queries(site: &Site, person: &Person, path: &str) -> f64 {
+/// The queries that a page costs and the documents that they return, without what the site does besides.
+async fn costs(site: &Site, person: &Person, path: &str, status: u16) -> (f64, f64) {
     let count = async || {
         let metrics = reqwest::Client::builder().no_proxy().build().unwrap();
         let metrics = metrics.get(format!("{}/metrics", site.address)).bearer_auth(TOKEN);
         let text = metrics.send().await.unwrap().text().await.unwrap();
-        let value = text.lines().find_map(|line| line.strip_prefix("sarangbang_database_seconds_count "));
-        value.unwrap().parse::<f64>().unwrap()
+        ["sarangbang_database_seconds_count ", "sarangbang_documents_read_total "]
+            .map(|name| text.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse::<f64>().unwrap())
     };
-    let mut least = f64::MAX;
+    let (mut queries, mut documents) = (f64::MAX, f64::MAX);
     for _ in 0..5 {
         let before = count().await;
-        assert_eq!(person.get(path).await.status, 200);
-        least = least.min(count().await - before);
+        assert_eq!(person.get(path).await.status, status);
+        let after = count().await;
+        (queries, documents) = (queries.min(after[0] - before[0]), documents.min(after[1] - before[1]));
     }
-    least
+    (queries, documents)
+}
+
+async fn queries(site: &Site, person: &Person, path: &str) -> f64 {
+    costs(site, person, path, 200).await.0
+}
+
+async fn id_of(person: &Person) -> ObjectId {
+    person.get_json("/user/me").await.json()["id"].as_str().unwrap().parse().unwrap()
+}
+
+async fn stored(site: &Site) -> Database {
+    Client::with_uri_str(&site.database).await.unwrap().default_database().unwrap()
+}
+
+fn membership(room: ObjectId, user: ObjectId) -> Document {
+    doc! {
+        "_id": format!("{room}-{user}"), "room": room, "user": user, "read": 0_i64, "rev": 0_i64,
+        "joined": DateTime::now(), "by": user,
+    }
+}
+
+/// Stores rooms of a user, each with one unread chat of another one.
+async fn store_rooms(database: &Database, (user, other): (ObjectId, ObjectId), kind: &str, count: i64) {
+    let rooms = database.collection::<Document>("room");
+    let first = rooms.count_documents(doc! {}).await.unwrap() as i64 + 1;
+    let (mut documents, mut memberships, mut chats) = (Vec::new(), Vec::new(), Vec::new());
+    for no in first..first + count {
+        let (room, at) = (ObjectId::new(), DateTime::now());
+        let mut document = doc! {
+            "_id": room, "no": no, "rev": 0_i64, "name": format!("stored {no}"), "open": true, "topic": "", "owner": other,
+            "at": at, "last": { "seq": 1_i64, "no": 1_i64, "at": at },
+        };
+        match kind {
+            "open" => {}
+            "direct" => document.extend(doc! { "kind": kind, "people": [user, other] }),
+            _ => document.extend(doc! { "kind": kind }),
+        }
+        documents.push(document);
+        memberships.push(membership(room, user));
+        chats.push(
+            doc! { "room": room, "seq": 1_i64, "no": 1_i64, "kind": "said", "author": other, "text": "hi", "at": at },
+        );
+    }
+    rooms.insert_many(documents).await.unwrap();
+    database.collection("membership").insert_many(memberships).await.unwrap();
+    database.collection("chat").insert_many(chats).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_rooms_and_many_members_cost_a_page_hardly_more_queries() {
+async fn a_thousand_rooms_of_one_user_cost_a_page_hardly_more_than_ten() {
+    let site = Site::alone(("metrics.token", TOKEN)).await;
+    let (person, other) = (site.person("person").await, site.person("other").await);
+    let (database, users) = (stored(&site).await, (id_of(&person).await, id_of(&other).await));
+    for kind in ["closed", "direct"] {
+        store_rooms(&database, users, kind, 5).await;
+    }
+    let (few, _) = costs(&site, &person, "/room", 200).await;
+    store_rooms(&database, users, "open", 300).await;
+    for kind in ["closed", "direct"] {
+        store_rooms(&database, users, kind, 345).await;
+    }
+    let (many, documents) = costs(&site, &person, "/room", 200).await;
+    assert!(many <= few + 1.0, "{few} queries with ten rooms, {many} with a thousand");
+    // The memberships themselves, but not their rooms.
+    assert!(documents < 1_100.0, "{documents} documents");
+    let page = person.get("/room").await.body;
+    assert!(page.contains("stored 655<"), "the latest closed room: {page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_members_cost_a_room_hardly_more_than_one() {
     let site = Site::alone(("metrics.token", TOKEN)).await;
     let person = site.person("person").await;
-    let closed = async |name: &str| {
-        let made = person.post("/room", &[("name", name), ("topic", ""), ("kind", "closed")]).await;
-        made.location.unwrap()
-    };
-    let room = closed("club").await;
+    let made = person.post("/room", &[("name", "club"), ("topic", ""), ("kind", "closed")]).await;
+    let room = made.location.unwrap();
     person.say(&room, "hello").await;
-    let (few_rooms, few_members) = (queries(&site, &person, "/room").await, queries(&site, &person, &room).await);
-    let list = queries(&site, &person, &format!("{room}/member")).await;
-    for n in 0..60 {
-        closed(&format!("room {n}")).await;
-        let member = site.person(&format!("member{n}")).await;
-        let id = member.get_json("/user/me").await.json()["id"].as_str().unwrap().to_owned();
-        assert_eq!(person.post(&format!("{room}/member"), &[("user", &id)]).await.status, 303);
+    let pages = [room.clone(), format!("{room}/member"), "/room".to_owned()];
+    let mut few = Vec::new();
+    for page in &pages {
+        few.push(queries(&site, &person, page).await);
     }
-    let (many_rooms, many_members) = (queries(&site, &person, "/room").await, queries(&site, &person, &room).await);
-    assert!(many_rooms <= few_rooms + 1.0, "{few_rooms} queries with one room, {many_rooms} with many");
-    assert!(many_members <= few_members + 2.0, "{few_members} queries with one member, {many_members} with many");
-    let many = queries(&site, &person, &format!("{room}/member")).await;
-    assert!(many <= list + 2.0, "{list} queries for one member, {many} for many");
+    let (database, id) = (stored(&site).await, room.strip_prefix("/room/").unwrap().parse().unwrap());
+    let ids: Vec<ObjectId> = (1..1_000).map(|_| ObjectId::new()).collect();
+    let user = |(n, id): (usize, &ObjectId)| {
+        doc! {
+            "_id": id, "login": format!("member {n}"), "nickname": format!("member {n}"),
+            "nicknameKey": format!("member {n}"), "password": "", "at": DateTime::now(),
+        }
+    };
+    database.collection::<Document>("user").insert_many(ids.iter().enumerate().map(user)).await.unwrap();
+    let rows = ids.iter().map(|user| membership(id, *user));
+    database.collection::<Document>("membership").insert_many(rows).await.unwrap();
+    for (page, few) in pages.iter().zip(few) {
+        let many = queries(&site, &person, page).await;
+        assert!(many <= few + 2.0, "{page}: {few} queries with one member, {many} with a thousand");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_of_others_costs_as_many_queries_as_none() {
+    let site = Site::alone(("metrics.token", TOKEN)).await;
+    let (owner, stranger) = (site.person("owner").await, site.person("stranger").await);
+    let made = owner.post("/room", &[("name", "club"), ("topic", ""), ("kind", "closed")]).await;
+    let closed = made.location.unwrap();
+    let direct = owner.post("/direct", &[]).await.location.unwrap();
+    for room in [&closed, &direct] {
+        owner.say(room, "only for us").await;
+        for path in ["", "?at=1", "/chat?since=0", "/chat/1", "/member"] {
+            let none = costs(&site, &stranger, &format!("/room/0123456789abcdef01234567{path}"), 404).await;
+            let hidden = costs(&site, &stranger, &format!("{room}{path}"), 404).await;
+            assert_eq!(hidden.0, none.0, "queries of {path}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,8 +43,7 @@ async fn delete_account(
     let password = form.value()?.password.clone();
     let password = password.ok_or_else(|| Error::field("userPassword", FieldError::WrongPassword))?;
     user.reauthenticate(&ctx.db, password, &user.session.id).await?;
-    user.leave_all(&ctx.db).await?;
-    user.delete_account(&ctx.db).await?;
+    user.delete_with_memberships(&ctx.db).await?;
     ctx.hub.sessions_revoked(user.id).await;
     ctx.hub.user_changed(user.id);
     ctx.cookies().clear_session();

@@ -5,7 +5,7 @@ use rocket::FromForm;
 use super::page::{account_page, account_path, account_view};
 use crate::controllers::guards::current_user::CurrentUser;
 use crate::controllers::guards::form_fields::FormFields;
-use crate::controllers::guards::form_values::{Choice, Optional};
+use crate::controllers::guards::form_values::{Optional, Selection};
 use crate::controllers::guards::submission::Submission;
 use crate::controllers::reply::Reply;
 use crate::controllers::request_context::RequestContext;
@@ -21,8 +21,8 @@ use crate::views::user::{AccountPage, UserJson};
 struct ProfileForm {
     #[field(name = "userNickname")]
     nickname: Optional<Nickname>,
-    locale: Optional<Choice<Locale>>,
-    theme: Optional<Choice<Theme>>,
+    locale: Optional<Selection<Locale>>,
+    theme: Optional<Selection<Theme>>,
 }
 
 pub(super) async fn update(fields: &FormFields, ctx: &RequestContext<'_>) -> Result<Reply> {
@@ -42,8 +42,8 @@ async fn change_profile(
     ctx: &RequestContext<'_>,
 ) -> Result<()> {
     let ProfileForm { nickname, locale, theme } = form.value()?;
-    let (nickname, locale) = (nickname.0.clone(), locale.0.map(|Choice(locale)| locale));
-    let (tag, theme) = (locale.map(|locale| locale.map(Locale::tag)), theme.0.map(|Choice(theme)| theme));
+    let (nickname, locale) = (nickname.0.clone(), locale.0.map(|Selection(locale)| locale));
+    let (tag, theme) = (locale.map(|locale| locale.map(Locale::tag)), theme.0.map(|Selection(theme)| theme));
     let is_named = nickname.is_some();
     let is_renamed = user.update_profile(&ctx.db, &Profile { nickname, locale: tag, theme }).await;
     // After an error the database may have the new nickname or not.

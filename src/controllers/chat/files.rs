@@ -22,6 +22,7 @@ use crate::models::file::{NewFiles, StoredFile};
 use crate::models::values::{ChatText, Nonce};
 use crate::models::{Room, RoomId, User, UserId};
 use crate::ticket::{self, Purpose};
+use crate::views::file::FileTools;
 
 const MAX_NAME_BYTES: usize = 200;
 const MAX_ALT_BYTES: usize = 2_000;
@@ -55,6 +56,13 @@ pub(super) async fn create(
     let posted = post_with_files(&ctx, &author, &room, &chat).await?;
     let status = if posted.is_duplicate { Status::Ok } else { Status::Created };
     Ok(chat_json(&ctx, posted.chat).await?.with_status(status))
+}
+
+/// Returns the parts of a page that choose, send and show files.
+#[get("/attachments")]
+pub(super) async fn tools(ctx: RequestContext<'_>) -> Result<Reply> {
+    ctx.account_locale().await;
+    ctx.page("files/tools.html.tera", &FileTools {})
 }
 
 /// Redirects to a file of a chat on the file server, with `small` to the small version of a picture.

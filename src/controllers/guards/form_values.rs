@@ -14,7 +14,7 @@ pub(crate) struct Optional<T>(pub(crate) Option<T>);
 
 /// A choice. The empty value clears it.
 #[derive(Clone, Copy)]
-pub(crate) struct Choice<T>(pub(crate) Option<T>);
+pub(crate) struct Selection<T>(pub(crate) Option<T>);
 
 /// A number from 0.
 #[derive(Clone, Copy)]
@@ -60,7 +60,7 @@ impl<'r> FromFormField<'r> for Locale {
     }
 }
 
-impl<'r, T: FromFormField<'r>> FromFormField<'r> for Choice<T> {
+impl<'r, T: FromFormField<'r>> FromFormField<'r> for Selection<T> {
     fn from_value(field: ValueField<'r>) -> form::Result<'r, Self> {
         if field.value.is_empty() { Ok(Self(None)) } else { T::from_value(field).map(Some).map(Self) }
     }

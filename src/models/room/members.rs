@@ -10,7 +10,7 @@ use mongodb::bson::doc;
 use mongodb::bson::oid::ObjectId;
 use serde::{Deserialize, Serialize};
 
-use super::log::{Draft, RoomLog};
+use super::log::{Draft, EntryKind, RoomLog};
 use super::membership::{MAX_MEMBERS, Membership};
 use super::{Room, RoomKind, RoomUpdate};
 use crate::error::{Error, FieldError, Result};
@@ -39,12 +39,15 @@ pub(crate) struct MembershipChange {
     /// Whether *left* shows no line.
     #[serde(default)]
     quiet: bool,
+    /// The head of the log before the change: those who left behind it have left since.
+    #[serde(default)]
+    since: i64,
 }
 
 impl MembershipChange {
-    fn new(room: &Room, by: &User) -> Self {
+    fn new(room: &Room, by: UserId) -> Self {
         let (joined, left) = (Vec::new(), Vec::new());
-        Self { room: room.id, change: ObjectId::new(), by: by.id, joined, left, quiet: false }
+        Self { room: room.id, change: ObjectId::new(), by, joined, left, quiet: false, since: 0 }
     }
 
     fn nonce(&self, user: UserId) -> Result<Nonce> {
@@ -54,6 +57,37 @@ impl MembershipChange {
     /// Returns whether an interrupted run has appended the entry.
     async fn is_logged(&self, log: &RoomLog, nonce: &Nonce) -> Result<bool> {
         Ok(!log.find(doc! { "author": self.by, "nonce": nonce.as_str() }).await?.is_empty())
+    }
+
+    /// Returns whether a user has left since the change began.
+    async fn has_left_since(&self, log: &RoomLog, user: UserId) -> Result<bool> {
+        let mut seq = self.since;
+        loop {
+            let entries = log.read(seq).await?;
+            let Some(last) = entries.last() else { return Ok(false) };
+            if entries.iter().any(|entry| entry.kind == EntryKind::Left && entry.user == Some(user)) {
+                return Ok(true);
+            }
+            seq = last.seq;
+        }
+    }
+
+    /// Makes a user a member and appends *joined*, also if an interrupted run has done half of it. Whoever was removed
+    /// since that run stays so.
+    async fn join(&self, db: &Database, room: &Room, log: &Arc<RoomLog>, user: UserId) -> Result<()> {
+        let nonce = self.nonce(user)?;
+        if self.is_logged(log, &nonce).await? || self.has_left_since(log, user).await? {
+            return Ok(());
+        }
+        let is_new = Membership::create(db, room, user, self.by, Some(self.change)).await?;
+        // A removal appends *left* before it deletes the membership that was in the way.
+        if is_new && self.has_left_since(log, user).await? {
+            return Membership::delete_of_change(db, room.id, user, self.change).await;
+        }
+        if is_new || Membership::is_of_change(db, room.id, user, self.change).await? {
+            log.append(Draft::joined(user, self.by, nonce)).await?;
+        }
+        Ok(())
     }
 
     async fn apply(self, db: &Arc<Database>) -> Result<()> {
@@ -75,13 +109,7 @@ impl Work for MembershipChange {
         let Some(room) = Room::by_id(db, self.room).await?.filter(|room| room.open) else { return Ok(()) };
         let log = room.log(db);
         for user in &self.joined {
-            let nonce = self.nonce(*user)?;
-            let is_own = || Membership::is_of_change(db, room.id, *user, self.change);
-            if !self.is_logged(&log, &nonce).await?
-                && (Membership::create(db, &room, *user, self.by, Some(self.change)).await? || is_own().await?)
-            {
-                log.append(Draft::joined(*user, self.by, nonce)).await?;
-            }
+            self.join(db, &room, &log, *user).await?;
             if *user != self.by {
                 let nonce = format!("job-{}", self.change);
                 let news = InboxNews { kind: InboxKind::Invited, nonce, room: self.room, seq: None, by: self.by };
@@ -179,7 +207,9 @@ impl Room {
             return Ok(());
         }
         Membership::ensure_place(db, &joined, "user").await?;
-        MembershipChange { joined, ..MembershipChange::new(self, by) }.apply(db).await
+        // Behind *left* of everybody who is no member.
+        let since = self.log(db).fetch_head().await?.seq;
+        MembershipChange { joined, since, ..MembershipChange::new(self, by.id) }.apply(db).await
     }
 
     /// Removes a member from a closed room, or lets the user leave it. The oldest other member becomes the owner of a
@@ -195,32 +225,18 @@ impl Room {
         if self.kind != RoomKind::Closed || !(self.can_manage(by) || by.id == user) {
             return Err(Error::Forbidden);
         }
-        self.end_membership(db, by, user, is_quiet).await
+        self.end_membership(db, by.id, user, is_quiet).await
     }
 
-    async fn end_membership(&self, db: &Arc<Database>, by: &User, user: UserId, quiet: bool) -> Result<()> {
+    pub(super) async fn end_membership(&self, db: &Arc<Database>, by: UserId, user: UserId, quiet: bool) -> Result<()> {
         let members = self.members(db).await?;
         if members.iter().all(|member| member.user != user) {
             return Err(Error::NotFound);
         }
-        let Some(heir) = members.iter().find(|member| member.user != user) else { return self.close(db, by.id).await };
+        let Some(heir) = members.iter().find(|member| member.user != user) else { return self.close(db, by).await };
         if self.owner == user && self.kind == RoomKind::Closed {
             self.update(db, RoomUpdate { owner: Some(heir.user), ..RoomUpdate::default() }).await?;
         }
         MembershipChange { left: vec![user], quiet, ..MembershipChange::new(self, by) }.apply(db).await
-    }
-}
-
-impl User {
-    /// Ends all memberships of an account that is about to be deleted.
-    pub(crate) async fn leave_all(&self, db: &Arc<Database>) -> Result<()> {
-        for membership in Membership::of_user(db, self.id).await? {
-            let room = Room::by_id(db, membership.room).await?.filter(|room| room.open);
-            match room {
-                Some(room) if !room.kind.is_open() => room.end_membership(db, self, self.id, false).await?,
-                _ => Membership::delete(db, membership.room, self.id).await?,
-            }
-        }
-        Ok(())
     }
 }

@@ -103,6 +103,12 @@ impl Membership {
         Ok(found.filter(|membership| membership.leaving.is_none()))
     }
 
+    /// Returns the memberships of a user in some rooms, in no order.
+    pub(super) async fn find_among(db: &Database, rooms: &[RoomId], user: UserId) -> Result<Vec<Self>> {
+        let ids = rooms.iter().map(|room| id(*room, user).into()).collect();
+        valid(db.collection::<Self>().find_by_ids_cached(ids, |membership| membership.id.as_str().into()).await?)
+    }
+
     /// Ends a membership. Returns whether this change ends it, and not another one.
     pub(super) async fn end(db: &Database, room: RoomId, user: UserId, change: ObjectId) -> Result<bool> {
         let open = doc! { "_id": id(room, user), "leaving": null };
@@ -131,6 +137,11 @@ impl Membership {
 
     pub(super) async fn delete(db: &Database, room: RoomId, user: UserId) -> Result<()> {
         db.collection::<Self>().delete(doc! { "_id": id(room, user) }).await
+    }
+
+    /// Deletes a membership that a change has made.
+    pub(super) async fn delete_of_change(db: &Database, room: RoomId, user: UserId, change: ObjectId) -> Result<()> {
+        db.collection::<Self>().delete(doc! { "_id": id(room, user), "change": change }).await
     }
 
     pub(super) async fn delete_many(db: &Database, memberships: &[Self]) -> Result<()> {

@@ -133,9 +133,9 @@ impl User {
     }
 
     /// Deletes the account. Its chats stay.
-    pub(crate) async fn delete_account(&self, db: &Database) -> Result<()> {
-        let _listed = db.state::<Directory>().change(self.id);
-        db.collection::<User>().delete(doc! { "_id": self.id }).await
+    pub(crate) async fn delete_account(db: &Database, id: UserId) -> Result<()> {
+        let _listed = db.state::<Directory>().change(id);
+        db.collection::<User>().delete(doc! { "_id": id }).await
     }
 
     /// Verifies a password again. Failures count by session, independent of the sign-in form.

@@ -37,7 +37,7 @@ const MAX_INDEX_PAGE: usize = 20;
 
 /// A page of the users whose names match.
 #[derive(Debug, Default)]
-pub(crate) struct PeoplePage {
+pub(crate) struct FoundPeople {
     pub(crate) people: Vec<User>,
     /// From 1.
     pub(crate) page: usize,
@@ -130,14 +130,14 @@ impl ModelState for Directory {
 
 impl User {
     /// Returns a page of the users whose names match what was typed, the best matches first, then by name.
-    pub(crate) async fn people(db: &Arc<Database>, typed: &str, page: usize, size: usize) -> Result<PeoplePage> {
+    pub(crate) async fn people(db: &Arc<Database>, typed: &str, page: usize, size: usize) -> Result<FoundPeople> {
         let Some(names) = db.state::<Directory>().names(db).await? else {
             return Self::people_by_index(db, typed, page.min(MAX_INDEX_PAGE), size).await;
         };
         let (ids, page, has_next) = names.page(NamePattern::new(typed).as_ref(), page, size).await;
         let mut users = if ids.is_empty() { HashMap::new() } else { Self::find_all(db, &ids).await? };
         let people = ids.iter().filter_map(|id| users.remove(id)).collect();
-        Ok(PeoplePage { people, page, has_next, needs_query: false })
+        Ok(FoundPeople { people, page, has_next, needs_query: false })
     }
 
     /// Returns the users whose names match best.
@@ -149,17 +149,17 @@ impl User {
         Ok(names.page(NamePattern::new(typed).as_ref(), 1, count).await.0)
     }
 
-    async fn people_by_index(db: &Database, typed: &str, page: usize, size: usize) -> Result<PeoplePage> {
+    async fn people_by_index(db: &Database, typed: &str, page: usize, size: usize) -> Result<FoundPeople> {
         let prefix = collapse(&key(typed));
         if prefix.is_empty() {
-            return Ok(PeoplePage { page: 1, needs_query: true, ..PeoplePage::default() });
+            return Ok(FoundPeople { page: 1, needs_query: true, ..FoundPeople::default() });
         }
         let window = doc! { "nicknameKey": { "$gte": &prefix, "$lt": format!("{prefix}\u{10ffff}") } };
         let slice = (((page - 1) * size) as u64, size as i64 + 1);
         let mut people = db.collection::<Self>().find_slice(window, doc! { "nicknameKey": 1 }, slice).await?;
         let has_next = people.len() > size && page < MAX_INDEX_PAGE;
         people.truncate(size);
-        Ok(PeoplePage { people, page, has_next, needs_query: false })
+        Ok(FoundPeople { people, page, has_next, needs_query: false })
     }
 }
 

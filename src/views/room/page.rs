@@ -77,6 +77,9 @@ pub struct AttachForm {
     pub action: String,
     pub ticket: String,
     pub nonce: String,
+    /// The largest picture and the largest other file.
+    pub picture_bytes: u64,
+    pub file_bytes: u64,
 }
 
 /// The page of one chat, with the forms that edit and remove it.

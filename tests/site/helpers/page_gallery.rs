@@ -56,6 +56,9 @@ impl Gallery {
         let room = answer.location.unwrap();
         let chats = talk(&room, [&author, &guest]).await;
 
+        let files = author.make_room("사진과 파일").await;
+        share(&files, [&author, &guest]).await;
+
         let card = format!("/user/{}", guest.get_json("/user/me").await.json()["id"].as_str().unwrap());
         let many = "가나다라마".repeat(13);
         let at = |name, path: &str, person: Option<&Person>| PageState {
@@ -82,6 +85,8 @@ impl Gallery {
             at("room", &room, guest),
             at("room-at-a-chat", &format!("{room}#chat-{}", chats[0] - 10), author),
             at("room-opened", &room, author).opened(),
+            at("room-with-files", &files, author),
+            at("room-after-upload", &format!("{files}?upload=broken"), guest),
             at("room-sidebar", &room, author).shows("sidebar"),
             at("room-menu", &room, author).shows("room-menu"),
             at("room-settings", &room, author).shows("room-settings"),
@@ -169,6 +174,24 @@ impl Browser {
         })
         .await;
     }
+}
+
+/// Sends all kinds of files to a room: pictures of several shapes, alone and together, a sound, a video and a document.
+async fn share(room: &str, people: [&Person; 2]) {
+    let picture = |width, height| encoded(&four_colour_image(width, height), image::ImageFormat::Png);
+    let pictures = [picture(640, 480), picture(300, 900), picture(2_000, 200), picture(90, 90), picture(500, 500)];
+    let names = ["바다.png", "tall.png", "wide.png", "작은 사진.png", "square.png"];
+    let named: Vec<(&str, &[u8])> = names.into_iter().zip(pictures.iter().map(Vec::as_slice)).collect();
+    for (n, count) in [1, 2, 3, 4, 5].into_iter().enumerate() {
+        people[n % 2].say_with_files(room, ["", "둘 다 어제"][n % 2], &named[..count]).await;
+    }
+    let long = format!("{}.hwp", "회의록최종진짜최종".repeat(4));
+    let others: [(&str, &[u8]); 3] = [
+        ("녹음.mp3", b"ID3\x04\0\0\0\0\0\0"),
+        ("clip.mp4", b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41"),
+        (&long, &[0; 30_000]),
+    ];
+    people[0].say_with_files(room, "들어 보세요", &others).await;
 }
 
 /// Says all kinds of things in a room, some of which are edited or removed; answers the numbers of the first one, which
