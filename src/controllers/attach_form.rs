@@ -26,6 +26,7 @@ const UPLOAD_ERRORS: [&str; 14] = [
     "disk",
     "unavailable",
     "gone",
+    "receipt",
 ];
 
 /// Returns the form, unless the file server has no address for this client.
