@@ -158,7 +158,7 @@ async fn pictures_are_chosen_sent_and_looked_at() {
     browser.run("document.querySelector('#chat-4 [data-n=\"9\"] a').focus({ preventScroll: true });", json!([])).await;
     browser.press(ENTER).await;
     let shows =
-        |place: &str| format!("document.querySelector('#viewer[open] .viewer-count').textContent === '{place} / 22'");
+        |place: &str| format!("document.querySelector('#viewer[open] .viewer-count')?.textContent === '{place} / 22'");
     browser.evaluates("the viewer", &shows("21")).await;
     browser.evaluates("the large picture", "document.querySelector('.viewer-stage img').naturalHeight > 320").await;
     let wrong = browser.axe().await;
@@ -201,6 +201,7 @@ async fn a_file_server_that_fails_is_named_and_nothing_is_lost() {
     browser.click("#outbox .file-row[data-state=failed] .remove").await;
     browser.sees(&["말은 간다", "둘 중 하나"]).await;
     assert_eq!(browser.count("#chat-2 .files li").await, 1);
+    eventually("the answer", || async { (browser.count("#outbox li").await == 0).then_some(()) }).await;
 
     // The server hangs: the page says so soon, and chat goes on.
     kill("STOP", server.id().unwrap());
