@@ -133,19 +133,26 @@ impl StoredFile {
         if bytes > 0 && author.bytes.saturating_add(bytes) > i64::try_from(*quota).unwrap_or(i64::MAX) {
             return Err(Error::QuotaExceeded);
         }
-        if !known.is_empty() {
+        let mut is_repeated = !known.is_empty();
+        if is_repeated {
             let waiting = doc! { "_id": { "$in": names(files) }, "seq": null, "gone": null };
             let due = doc! { "$set": { "due": after(DateTime::now(), APPEND_TIME) } };
             db.collection::<Self>().update_many(waiting, due).await?;
-            // An earlier request may have ended before it counted them.
-            User::mark_for_recount(db, &[author.id]).await?;
         }
         let insert = |file: &Attachment| {
             let (row, bytes) = (Self::new(room, (author.id, nonce), file), file.bytes);
-            async move { Ok::<_, Error>(if db.collection::<Self>().insert(row).await? { bytes } else { 0 }) }
+            async move { Ok::<_, Error>(db.collection::<Self>().insert(row).await?.then_some(bytes)) }
         };
-        let added: i64 = try_join_all(new.into_iter().map(insert)).await?.into_iter().sum();
-        if added > 0 { User::add_bytes(db, author.id, added).await } else { Ok(()) }
+        let added = try_join_all(new.into_iter().map(insert)).await?;
+        is_repeated |= added.contains(&None);
+        if is_repeated {
+            // The other request may have ended before it counted them.
+            User::mark_for_recount(db, &[author.id]).await?;
+        }
+        match added.into_iter().flatten().sum() {
+            0 => Ok(()),
+            bytes => User::add_bytes(db, author.id, bytes).await,
+        }
     }
 
     /// Records the chat of its files. After an error the sweep does.

@@ -6,6 +6,7 @@ use image::ImageFormat;
 use mongodb::Client;
 use mongodb::bson::{DateTime, Document, doc};
 use reqwest::header::{AUTHORIZATION, CACHE_CONTROL};
+use rocket::figment::Figment;
 use rocket::figment::providers::Serialized;
 use sarangbang::ticket::Purpose;
 use serde_json::{Value, json};
@@ -416,8 +417,8 @@ async fn files_of_a_removed_chat_go_also_after_a_kill_and_without_a_file_server(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_reported_and_a_ticket_passes_at_any_host_name() {
-    let settings = Serialized::default("files.min_free_percent", 100);
-    let (site, images, _) = site_with_images_and("files-full-disk", settings.into()).await;
+    let settings = Figment::from(Serialized::default("files.min_free_percent", 100));
+    let (site, images, _) = site_with_images_and("files-full-disk", settings).await;
     assert_eq!(site.visitor().get("/health").await.json()["space"], "low");
     let person = site.person("gildong").await;
     let room = person.make_room("plaza").await;

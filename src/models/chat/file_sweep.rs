@@ -85,7 +85,8 @@ async fn find_due(db: &Database, mut filter: Document) -> Result<Vec<StoredFile>
 
 /// Gives a file to the chat that has it. Without such a chat the file is gone.
 async fn repair(db: &Arc<Database>, row: &StoredFile) -> Result<()> {
-    if let Some(room) = Room::by_id(db, row.room).await? {
+    // The entries of a closed room are about to go.
+    if let Some(room) = Room::by_id(db, row.room).await?.filter(|room| room.open) {
         let log = room.log(db);
         let found = log.find(doc! { "author": row.user, "nonce": row.nonce.as_str() }).await?;
         if let Some(entry) = found.first()
