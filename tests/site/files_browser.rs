@@ -169,6 +169,8 @@ async fn pictures_are_chosen_sent_and_looked_at() {
     // The viewer, by keyboard.
     let top = browser.run("return log.scrollTop;", json!([])).await;
     browser.press(TAB).await;
+    // The tools of chats open pictures.
+    browser.find(".chat-toolbar").await;
     browser.run("document.querySelector('#chat-4 [data-n=\"9\"] a').focus({ preventScroll: true });", json!([])).await;
     browser.press(ENTER).await;
     let shows =
