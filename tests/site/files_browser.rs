@@ -153,7 +153,7 @@ async fn pictures_are_chosen_sent_and_looked_at() {
         browser.choose(&files, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
         browser.send().await;
     }
-    browser.find("#chat-4 .files li:nth-child(10)").await;
+    browser.find("#chat-5 .files li:nth-child(10)").await;
     browser.clear_cache().await;
     browser.goto(&room).await;
     browser.evaluates("the pictures in view", IN_VIEW).await;
@@ -171,7 +171,7 @@ async fn pictures_are_chosen_sent_and_looked_at() {
     browser.press(TAB).await;
     // The tools of chats open pictures.
     browser.find(".chat-toolbar").await;
-    browser.run("document.querySelector('#chat-4 [data-n=\"9\"] a').focus({ preventScroll: true });", json!([])).await;
+    browser.run("document.querySelector('#chat-5 [data-n=\"9\"] a').focus({ preventScroll: true });", json!([])).await;
     browser.press(ENTER).await;
     let shows =
         |place: &str| format!("document.querySelector('#viewer[open] .viewer-count')?.textContent === '{place} / 21'");
