@@ -26,7 +26,18 @@ use page::{chat_json, chat_page};
 const MAX_PICKED: usize = 50;
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![fragments::index, stream::stream, files::create, files::show, files::tools, files::unused, create, show, update, destroy]
+    routes![
+        fragments::index,
+        stream::stream,
+        files::create,
+        files::show,
+        files::tools,
+        files::unused,
+        create,
+        show,
+        update,
+        destroy
+    ]
 }
 
 #[derive(FromForm)]

@@ -71,7 +71,6 @@ async fn respond(
         .with_header("Content-Type", Some(if is_header(media_type) { media_type } else { OTHER }.to_owned()))
         .with_header("Content-Disposition", Some(disposition(&claims.name, is_inline)))
         .with_header("Accept-Ranges", Some("bytes".into()))
-        .with_header("X-Content-Type-Options", Some("nosniff".into()))
         .with_header("Content-Security-Policy", Some(POLICY.into()))
         // Its name and its ticket are secret. The site may have another domain.
         .with_header("Cross-Origin-Resource-Policy", Some("cross-origin".into()))

@@ -2,7 +2,6 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::picture;
 use crate::attachment::AttachmentKind;
 
 /// In bytes.

@@ -6,15 +6,14 @@ mod jpeg;
 mod rendition;
 mod thumbnail;
 
-use std::fs::File;
 use std::io::Cursor;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::{DynamicImage, ImageEncoder};
 
-pub(super) use rendition::{Rendition, render};
-pub(super) use thumbnail::{Thumbnails, thumbnails};
+pub(super) use rendition::render;
+pub(super) use thumbnail::thumbnails;
 
 const JPEG_QUALITY: u8 = 85;
 

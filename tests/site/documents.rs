@@ -36,7 +36,7 @@ const CHAT_WALK: &[(&str, &str)] = &[
     ("src/limits.rs", "struct Limits"),
     ("src/models/room.rs", "RoomLog::open("),
     ("src/models/room/log/registry.rs", "fn open("),
-    ("src/models/chat.rs", "self.append(Draft::said("),
+    ("src/models/chat.rs", "Draft::said("),
     ("src/models/room/log/append.rs", ".insert_in_order("),
     ("src/models/room/log/entry.rs", "\"chat\""),
     ("src/store/collection.rs", ".insert_many("),

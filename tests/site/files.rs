@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::helpers::eventually;
-use crate::helpers::files::stored_files;
+use crate::helpers::files::{NO_FILES, stored_files};
 use crate::helpers::images::{encoded, four_colour_image, free_port, site_with_images, site_with_images_and};
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::{Answer, Person, nonce};
@@ -369,7 +369,7 @@ async fn staged_files_become_one_chat_however_often_they_are_sent() {
     }
     let mut fields = vec![("text", "with two")];
     fields.extend(receipts.iter().map(|receipt| ("receipt", receipt.as_str())));
-    let sent = futures_util::future::join_all((0..4).map(|_| form.send("application/json", &fields, &[]))).await;
+    let sent = futures_util::future::join_all((0..4).map(|_| form.send("application/json", &fields, NO_FILES))).await;
     let statuses: Vec<u16> = sent.iter().map(|answer| answer.status).collect();
     assert_eq!((statuses.iter().filter(|status| **status == 201).count(), statuses.len()), (1, 4), "{statuses:?}");
     assert!(statuses.iter().all(|status| [200, 201].contains(status)), "{statuses:?}");

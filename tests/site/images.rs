@@ -9,7 +9,8 @@ use tokio::process::Command;
 
 use crate::helpers::eventually;
 use crate::helpers::images::{
-    Images, corners, encoded, four_colour_image, free_port, photographed, site_with_images, with_preview,
+    Images, corners, encoded, enormous_png, four_colour_image, free_port, gif_of_frames, photographed, send_endless,
+    site_with_images, with_preview,
 };
 use crate::helpers::page::text_of;
 use crate::helpers::person::{Answer, Person};
@@ -99,22 +100,6 @@ async fn what_is_no_picture_or_too_much_of_one_is_refused_in_words() {
     }
 }
 
-/// A PNG whose header says so, and little behind it.
-fn enormous_png(width: u32, height: u32) -> Vec<u8> {
-    let mut bytes = encoded(&four_colour_image(8, 8), ImageFormat::Png);
-    bytes[16..20].copy_from_slice(&width.to_be_bytes());
-    bytes[20..24].copy_from_slice(&height.to_be_bytes());
-    let mut crc = u32::MAX;
-    for byte in &bytes[12..29] {
-        crc ^= u32::from(*byte);
-        for _ in 0..8 {
-            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
-        }
-    }
-    bytes[29..33].copy_from_slice(&(!crc).to_be_bytes());
-    bytes
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_ticket_nothing_is_read_or_kept() {
     let (site, _images, kept) = site_with_images("pictures-tickets").await;
@@ -162,7 +147,7 @@ async fn only_the_sites_own_pages_may_send_by_script() {
         assert_eq!(sent.headers().contains_key("access-control-allow-origin"), allowed);
     }
     let policy = person.request("GET", "/user/me").send().await.unwrap().headers()["content-security-policy"].clone();
-    assert_eq!(policy.to_str().unwrap().matches(&images.address).count(), 3, "pictures from it, and to it");
+    assert_eq!(policy.to_str().unwrap().matches(&images.address).count(), 4, "pictures and films from it, and to it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -235,11 +220,11 @@ async fn a_picture_that_nobody_has_goes_and_one_that_somebody_has_stays() {
 
     // What was written just now goes too, once the site must know of it.
     std::fs::write(&orphans[1], "orphan").unwrap();
+    let file = std::fs::File::options().write(true).open(&orphans[1]).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(50)).unwrap();
     let _again = Images::start(&site.address, port, &kept).await;
     let left = || orphans.iter().chain([&half]).filter(|file| file.exists()).count();
     eventually("what is old to go", || async { (left() == 1).then_some(()) }).await;
-    let file = std::fs::File::options().write(true).open(&orphans[1]).unwrap();
-    file.set_modified(SystemTime::now() - Duration::from_secs(55)).unwrap();
     eventually("what was new to go", || async { (left() == 0).then_some(()) }).await;
     assert_eq!(files(), 2);
     assert!(gildong.own_picture("").await.is_some());
@@ -268,6 +253,24 @@ async fn an_upload_that_trickles_is_ended_after_thirty_seconds() {
     let photo = encoded(&four_colour_image(300, 300), ImageFormat::Jpeg);
     let other = site.person("other").await.send_picture(photo).await;
     assert!(other.location.unwrap().ends_with("stored"));
+    // A file of a chat may take longer, but not for ever.
+    let patient = site.person("patient").await;
+    let form = patient.attach_form(&patient.make_room("slow").await).await;
+    let mut file = tokio::net::TcpStream::connect(host).await.unwrap();
+    let fields = head.replacen("/image", "/file", 1).replace(&ticket, &form.ticket);
+    let fields = fields.replace(
+        "--b\r\nContent-Disposition: form-data; name=\"picture\"",
+        "--b\r\nContent-Disposition: form-data; name=\"nonce\"\r\n\r\nslow\r\n--b\r\nContent-Disposition: form-data; name=\"file\"",
+    );
+    file.write_all(fields.as_bytes()).await.unwrap();
+    let (picture, file) = tokio::join!(trickled(stream), trickled(file));
+    for answer in [picture, file] {
+        assert!(answer.starts_with("HTTP/1.1 408"), "{answer:?}");
+    }
+}
+
+/// Sends a byte now and then until there is an answer.
+async fn trickled(stream: tokio::net::TcpStream) -> String {
     let (mut reader, mut writer) = stream.into_split();
     let trickle = tokio::spawn(async move {
         while writer.write_all(b"x").await.is_ok() {
@@ -275,11 +278,10 @@ async fn an_upload_that_trickles_is_ended_after_thirty_seconds() {
         }
     });
     let mut answer = vec![0; 64];
-    let length = crate::helpers::within_timeout("an answer", tokio::io::AsyncReadExt::read(&mut reader, &mut answer))
-        .await
-        .unwrap();
+    let read = tokio::io::AsyncReadExt::read(&mut reader, &mut answer);
+    let length = crate::helpers::within_timeout("an answer", read).await.unwrap();
     trickle.abort();
-    assert!(String::from_utf8_lossy(&answer[..length]).starts_with("HTTP/1.1 408"), "{answer:?}");
+    String::from_utf8_lossy(&answer[..length]).into_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -391,40 +393,9 @@ async fn bombs_leave_the_image_servers_memory_flat() {
     assert!(frames.location.unwrap().ends_with("stored"), "its first frame is taken");
     assert!(person.send_picture(enormous_png(50_000, 50_000)).await.location.unwrap().ends_with("pixels"));
     let (_, ticket) = person.picture_form().await.unwrap();
-    send_chunks(port, &ticket, 5 << 30).await;
+    send_endless(port, "/image", &[("ticket", &ticket)], "picture").await;
     // What arrives is kept in memory up to 8 MiB, and a growing buffer may be there twice.
     let grown = peak() - before;
     assert!(grown < 48, "{grown} MiB over {before}");
     assert!(person.picture_form().await.is_some(), "it goes on");
-}
-
-/// A GIF of so many frames of one pixel.
-fn gif_of_frames(count: usize) -> Vec<u8> {
-    let mut bytes = b"GIF89a\x40\0\x40\0\x80\0\0\xff\0\0\0\0\xff".to_vec();
-    let frame = [0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0];
-    for _ in 0..count {
-        bytes.extend(frame);
-    }
-    bytes.push(0x3b);
-    bytes
-}
-
-/// Sends a chunked body of so many bytes, as long as anybody takes it.
-async fn send_chunks(port: u16, ticket: &str, bytes: u64) {
-    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let head = "POST /image HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\
-                Content-Type: multipart/form-data; boundary=b\r\n\r\n";
-    let start = format!(
-        "--b\r\nContent-Disposition: form-data; name=\"ticket\"\r\n\r\n{ticket}\r\n\
-         --b\r\nContent-Disposition: form-data; name=\"picture\"; filename=\"a\"\r\n\r\n"
-    );
-    let chunk = |body: &[u8]| [format!("{:x}\r\n", body.len()).as_bytes(), body, b"\r\n"].concat();
-    stream.write_all(head.as_bytes()).await.unwrap();
-    stream.write_all(&chunk(start.as_bytes())).await.unwrap();
-    let full = chunk(&vec![b'x'; 1 << 20]);
-    let mut sent = 0;
-    while sent < bytes && stream.write_all(&full).await.is_ok() {
-        sent += 1 << 20;
-    }
-    assert!(sent < 1 << 30, "it is ended long before: {sent}");
 }

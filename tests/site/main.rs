@@ -26,6 +26,7 @@ mod edits;
 mod engine;
 mod events;
 mod feeds;
+mod file_server;
 mod files;
 mod files_browser;
 mod forms;

@@ -28,7 +28,7 @@ const PAGES: [&str; 10] = [
 ];
 
 /// What the image server answers, not the site.
-const IMAGES: [&str; 2] = ["get /image/health", "post /image"];
+const IMAGES: [&str; 4] = ["get /file/{name}", "get /image/health", "post /file", "post /image"];
 
 #[test]
 fn every_route_is_described_and_what_is_described_is_a_route() {
@@ -88,7 +88,7 @@ async fn the_site_and_the_image_server_answer_as_described() {
         let output = command.kill_on_drop(true).output().await.unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     };
-    let of_images = "^/image(/health)?$";
+    let of_images = r"^/image(/health)?$|^/file(/\{name\})?$";
     run(&site.address, &["--exclude-path-regex", of_images]).await;
     // Nothing there leads on to anything else.
     run(&images.address, &["--include-path-regex", of_images, "--phases", "examples,coverage,fuzzing"]).await;

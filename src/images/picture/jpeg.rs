@@ -1,7 +1,7 @@
 //! What the JPEG decoder leaves unchecked: the end of a file, and CMYK without Adobe's marker.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 
 use image::RgbImage;
 use zune_jpeg::JpegDecoder;

@@ -11,27 +11,16 @@ use super::draft::Draft;
 use super::drain;
 use super::error::UploadError;
 use super::receive::Form;
-use super::reply::{reply, reply_error};
-use crate::attachment::{Attachment, MAX_FILES_PER_CHAT};
+use super::reply::{Upload, reply, reply_error};
+use crate::attachment::MAX_FILES_PER_CHAT;
 use crate::images::ImageServer;
 use crate::images::response::{Client, ImageResponse};
-use crate::internal_api::ChatAnswer;
 use crate::ticket::{Purpose, now};
 
 const MAX_FORM: u64 = 1 << 20;
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// In seconds.
 const RECEIPT_TTL: u64 = 60 * 60;
-
-/// What an upload leads to.
-pub(super) enum Upload {
-    Staged {
-        receipt: String,
-        file: Attachment,
-    },
-    /// The site's answer to the chat.
-    Posted(ChatAnswer),
-}
 
 pub(super) fn routes() -> Vec<Route> {
     routes![create]

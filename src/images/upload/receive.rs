@@ -40,7 +40,6 @@ pub(super) struct Form<'r> {
 pub(super) struct ReceivedFile {
     pub(super) part: PartFile,
     pub(super) head: Vec<u8>,
-    pub(super) bytes: u64,
     pub(super) hash: [u8; 32],
 }
 
@@ -153,7 +152,7 @@ impl<'r> Form<'r> {
         self.restart_interval();
         match writer {
             Some(PartWriter { part, hash }) if bytes > 0 => {
-                Ok(ReceivedFile { part, head, bytes, hash: hash.finalize().into() })
+                Ok(ReceivedFile { part, head, hash: hash.finalize().into() })
             }
             _ => Err(UploadError::Missing),
         }

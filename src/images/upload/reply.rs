@@ -4,12 +4,22 @@ use rocket::http::Status;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::attach::Upload;
 use super::draft::Draft;
 use super::error::UploadError;
+use crate::attachment::Attachment;
 use crate::error::Error;
 use crate::images::response::{Client, ImageResponse};
 use crate::internal_api::ChatAnswer;
+
+/// What an upload leads to.
+pub(super) enum Upload {
+    Staged {
+        receipt: String,
+        file: Attachment,
+    },
+    /// The site's answer to the chat.
+    Posted(ChatAnswer),
+}
 
 /// What the page needs of the site's chat.
 #[derive(Deserialize)]

@@ -6,9 +6,10 @@ use reqwest::multipart::{Form, Part};
 use reqwest::redirect::Policy;
 
 use super::page::attribute_of;
-use super::person::{Answer, Person};
+use super::person::{Answer, Person, nonce};
 
 /// The form of a room's page that sends files.
+#[derive(Clone)]
 pub struct AttachForm {
     pub action: String,
     pub ticket: String,
@@ -16,19 +17,32 @@ pub struct AttachForm {
     pub author: String,
 }
 
+pub const NO_FILES: &[(&str, &[u8])] = &[];
+
 impl AttachForm {
     /// Sends fields, then files with their names, as a browser without script or a script (`application/json`) does.
-    pub async fn send(&self, accept: &str, fields: &[(&str, &str)], files: &[(&str, &[u8])]) -> Answer {
+    pub async fn send(&self, accept: &str, fields: &[(&str, &str)], files: &[(&str, impl AsRef<[u8]>)]) -> Answer {
         let first = [("ticket", &*self.ticket), ("nonce", &self.nonce), ("author", &self.author), ("to", "")];
-        let mut form = Form::new();
+        // Names are sent as browsers send them, in UTF-8.
+        let mut form = Form::new().percent_encode_noop();
         for (name, value) in first.into_iter().chain(fields.iter().copied()) {
             form = form.text(name.to_owned(), value.to_owned());
         }
         for (name, bytes) in files {
-            form = form.part("file", Part::bytes(bytes.to_vec()).file_name((*name).to_owned()));
+            form = form.part("file", Part::bytes(bytes.as_ref().to_vec()).file_name((*name).to_owned()));
         }
         let client = reqwest::Client::builder().redirect(Policy::none()).no_proxy().build().unwrap();
         Answer::read(client.post(&self.action).header("Accept", accept).multipart(form)).await
+    }
+
+    /// Uploads one file whose chat follows later.
+    pub async fn stage(&self, n: &str, name: &str, bytes: &[u8]) -> Answer {
+        self.send("application/json", &[("stage", "1"), ("n", n)], &[(name, bytes)]).await
+    }
+
+    /// The same form with another nonce.
+    pub fn again(&self) -> Self {
+        Self { nonce: nonce(), ..self.clone() }
     }
 }
 
