@@ -272,15 +272,14 @@ mod tests {
     #[test]
     fn what_waits_for_its_chat_is_left_alone_longer() {
         let (_folder, store) = store();
-        let left = |item, is_staged| {
-            store.store(&item, Content::Bytes(b"large".to_vec()), None, is_staged).unwrap();
+        let left = |item| {
+            store.store(&item, Content::Bytes(b"large".to_vec()), None).unwrap();
             assert!(store.remove_aged(&item).unwrap().is_some());
             store.grace_left(&item).unwrap()
         };
         let within = |left: Duration, whole: Duration| left <= whole && left + Duration::from_secs(30) > whole;
-        assert!(within(left(picture(), false), MIN_PICTURE_AGE));
-        assert!(within(left(file(), false), MIN_FILE_AGE));
-        assert!(within(left(file(), true), RECEIPT_AGE + MIN_FILE_AGE));
+        assert!(within(left(picture()), MIN_PICTURE_AGE));
+        assert!(within(left(file()), CHAT_WAIT + MIN_FILE_AGE));
         let aged = store.open_file(&file(), false).unwrap();
         aged.set_modified(SystemTime::now() - MIN_FILE_AGE).unwrap();
         assert_eq!(store.remove_aged(&file()).unwrap(), None);
