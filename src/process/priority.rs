@@ -31,11 +31,11 @@ pub(crate) fn give_way() {
     }
 }
 
-/// Returns whether more threads than twice the cores have wanted to run during the last minute.
+/// Returns whether more threads than cores have wanted to run during the last minute.
 fn is_overloaded() -> bool {
     let cores = available_parallelism().map_or(1, NonZero::get);
     // The kernel counts in units of 1/65,536.
-    usize::try_from(sysinfo().loads[0] >> 16).is_ok_and(|load| load >= 2 * cores)
+    usize::try_from(sysinfo().loads[0] >> 16).is_ok_and(|load| load > cores)
 }
 
 /// Lets this thread run only while no other thread wants its core (SCHED_IDLE; see sched(7)).
