@@ -115,7 +115,8 @@ export class ChatEditor {
     list.hidden = files.length === 0;
     const labels = files.map(({ n, name }) => {
       const label = document.createElement("label");
-      const box = Object.assign(document.createElement("input"), { type: "checkbox", name: "remove", value: n });
+      // A field named "remove" would hide the form's own method.
+      const box = Object.assign(document.createElement("input"), { type: "checkbox", name: "taken", value: n });
       box.addEventListener("change", () => this.#changed());
       const title = document.createElement("bdi");
       title.textContent = name;
@@ -183,7 +184,7 @@ export class ChatEditor {
 
   /** The numbers of the files that are to be taken away. */
   get #taken() {
-    return new FormData(this.#form).getAll("remove");
+    return new FormData(this.#form).getAll("taken");
   }
 
   get #isEmpty() {

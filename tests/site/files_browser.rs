@@ -133,13 +133,27 @@ async fn pictures_are_chosen_sent_and_looked_at() {
     browser.say("글도 그대로").await;
     browser.find("#chat-2").await;
 
+    // An edit takes one file away.
+    browser
+        .run("document.getElementById('chat-1').tabIndex = 0; document.getElementById('chat-1').focus();", json!([]))
+        .await;
+    browser.type_keys("e").await;
+    browser.click(".chat-editor .take-away label:nth-of-type(3) input").await;
+    browser.click(".chat-editor .save").await;
+    browser
+        .evaluates(
+            "two files",
+            "document.querySelectorAll('#chat-1 .files > li').length === 2 && !document.querySelector('.editing')",
+        )
+        .await;
+
     // Twenty pictures, without a text.
     for half in [1..=10, 11..=20] {
         let names: Vec<_> = half.map(|n| format!("사진 {n}.jpg")).collect();
         browser.choose(&files, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
         browser.send().await;
     }
-    browser.find("#chat-4 .files li:nth-child(10)").await;
+    browser.find("#chat-5 .files li:nth-child(10)").await;
     browser.clear_cache().await;
     browser.goto(&room).await;
     browser.evaluates("the pictures in view", IN_VIEW).await;
@@ -155,19 +169,21 @@ async fn pictures_are_chosen_sent_and_looked_at() {
     // The viewer, by keyboard.
     let top = browser.run("return log.scrollTop;", json!([])).await;
     browser.press(TAB).await;
-    browser.run("document.querySelector('#chat-4 [data-n=\"9\"] a').focus({ preventScroll: true });", json!([])).await;
+    // The tools of chats open pictures.
+    browser.find(".chat-toolbar").await;
+    browser.run("document.querySelector('#chat-5 [data-n=\"9\"] a').focus({ preventScroll: true });", json!([])).await;
     browser.press(ENTER).await;
     let shows =
-        |place: &str| format!("document.querySelector('#viewer[open] .viewer-count').textContent === '{place} / 22'");
-    browser.evaluates("the viewer", &shows("21")).await;
+        |place: &str| format!("document.querySelector('#viewer[open] .viewer-count')?.textContent === '{place} / 21'");
+    browser.evaluates("the viewer", &shows("20")).await;
     browser.evaluates("the large picture", "document.querySelector('.viewer-stage img').naturalHeight > 320").await;
     let wrong = browser.axe().await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     browser.press(RIGHT).await;
-    browser.evaluates("the last", &shows("22")).await;
+    browser.evaluates("the last", &shows("21")).await;
     browser.press(RIGHT).await;
     browser.press(LEFT).await;
-    browser.evaluates("back", &shows("21")).await;
+    browser.evaluates("back", &shows("20")).await;
     browser.type_keys("+").await;
     browser.evaluates("a larger picture", "document.querySelector('.viewer-stage img').style.transform !== ''").await;
     browser.press(ESCAPE).await;
@@ -201,6 +217,7 @@ async fn a_file_server_that_fails_is_named_and_nothing_is_lost() {
     browser.click("#outbox .file-row[data-state=failed] .remove").await;
     browser.sees(&["말은 간다", "둘 중 하나"]).await;
     assert_eq!(browser.count("#chat-2 .files li").await, 1);
+    eventually("the answer", || async { (browser.count("#outbox li").await == 0).then_some(()) }).await;
 
     // The server hangs: the page says so soon, and chat goes on.
     kill("STOP", server.id().unwrap());
