@@ -25,7 +25,7 @@ const MAX_FIELDS: usize = 64 << 10;
 const MAX_TICKET: usize = 4 << 10;
 const MAX_MENTIONS: usize = 50;
 /// From the arrival of a picture; half of it may be spent waiting for a decoder.
-const PROCESSING_TIMEOUT: Duration = Duration::from_secs(120);
+const PROCESSING_TIMEOUT: Duration = Duration::from_secs(4 * 60);
 
 #[derive(Default)]
 pub(super) struct Draft<'a> {
