@@ -102,6 +102,9 @@ pub(crate) struct ChatWithFiles {
     /// The people who are meant where several have the same name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) mention: Vec<String>,
+    /// Whether a form without script sends it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) form: bool,
     /// 1 to [`MAX_FILES_PER_CHAT`], in the order of the chat.
     pub(crate) files: Vec<Attachment>,
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use bson::{Document, serialize_to_document};
 
 use crate::attachment::Attachment;
-use crate::models::file::StoredFile;
+use crate::models::file::{StoredFile, charged_bytes};
 use crate::models::room::log::{Entry, EntryKind};
 use crate::models::values::Nonce;
 use crate::models::{RoomId, UserId};
@@ -58,11 +58,11 @@ impl ChatFiles {
         })
     }
 
-    /// Returns what the files of each author occupy.
-    pub(super) fn bytes(&self) -> HashMap<UserId, i64> {
+    /// Returns what the files that `is_kept` has take of each author's quota.
+    pub(super) fn bytes(&self, is_kept: impl Fn(&Attachment) -> bool) -> HashMap<UserId, i64> {
         let mut bytes = HashMap::new();
         for chat in self.0.values().flat_map(BTreeMap::values) {
-            *bytes.entry(chat.author).or_default() += chat.files.iter().map(|file| file.bytes).sum::<i64>();
+            *bytes.entry(chat.author).or_default() += chat.files.iter().filter(|file| is_kept(file)).map(charged_bytes).sum::<i64>();
         }
         bytes
     }

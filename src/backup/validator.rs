@@ -66,7 +66,7 @@ pub(super) fn validate(backup: &Backup) -> Result<Validator> {
         counts.news += 1;
     }
     validator.finish()?;
-    validator.bytes = validator.files.bytes();
+    validator.bytes = validator.files.bytes(|file| backup.has_file(&file.path));
     if counts != backup.manifest.counts {
         bail!("Invalid backup: the numbers of documents differ from the manifest");
     }

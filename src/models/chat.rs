@@ -142,13 +142,15 @@ impl RoomLog {
         if files.is_empty() {
             return;
         }
-        let (seq, has): (i64, Vec<&FileName>) = match appended {
-            Appended::New(entry) | Appended::Duplicate(entry) => (entry.seq, entry.file_names()),
-            _ => (0, Vec::new()),
-        };
-        let (of_chat, others): (Vec<&str>, Vec<&str>) =
-            names(files).into_iter().partition(|name| has.iter().any(|has| has.as_str() == *name));
         let settled = async {
+            let (seq, has): (i64, Vec<FileName>) = match appended {
+                Appended::New(entry) => (entry.seq, entry.file_names().into_iter().cloned().collect()),
+                // An edit may have taken files away since.
+                Appended::Duplicate(entry) => (entry.seq, self.kept_files(entry.seq).await?),
+                _ => (0, Vec::new()),
+            };
+            let (of_chat, others): (Vec<&str>, Vec<&str>) =
+                names(files).into_iter().partition(|name| has.iter().any(|has| has.as_str() == *name));
             if !others.is_empty() {
                 StoredFile::discard(self.db(), doc! { "_id": { "$in": others }, "seq": null }).await?;
             }
@@ -176,7 +178,7 @@ impl RoomLog {
     async fn try_edit(self: &Arc<Self>, by: &User, seq: i64, input: &ChatInput<'_>) -> Result<Option<Chat>> {
         let mut chat = self.editable(by, seq).await?;
         let (text, mentions) = match input.keeps_text {
-            true => (ChatText::parse_beside_files(&chat.text).unwrap_or_default(), chat.mentions.clone()),
+            true => (ChatText::from_stored(&chat.text), chat.mentions.clone()),
             false => (input.text.clone(), input.mentions(self.db(), by, &chat.mentions).await?),
         };
         let files: Vec<Attachment> = chat.files.iter().filter(|file| !input.takes_away(file.n)).cloned().collect();

@@ -20,6 +20,8 @@ use crate::store::{Database, ModelState, StoredDocument, index, partial_index};
 
 /// The age at which a row without `seq` is due: no append takes that long.
 const APPEND_TIME: Duration = Duration::from_secs(10 * 60);
+/// What a file occupies at least, in bytes. It bounds the number of rows of a person.
+const MIN_BYTES: i64 = 4 * 1024;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StoredFile {
@@ -100,7 +102,7 @@ impl StoredFile {
             nonce: nonce.clone(),
             seq: None,
             n: file.n,
-            bytes: file.bytes,
+            bytes: charged_bytes(file),
             kind: file.kind,
             display_name: file.name.clone(),
             width: file.width,
@@ -129,30 +131,28 @@ impl StoredFile {
         }
         let known: HashSet<&FileName> = known.iter().map(|row| &row.name).collect();
         let new: Vec<&Attachment> = files.iter().filter(|file| !known.contains(&file.path)).collect();
-        let bytes: i64 = new.iter().map(|file| file.bytes).sum();
-        if bytes > 0 && author.bytes.saturating_add(bytes) > i64::try_from(*quota).unwrap_or(i64::MAX) {
-            return Err(Error::QuotaExceeded);
-        }
-        let mut is_repeated = !known.is_empty();
-        if is_repeated {
+        if !known.is_empty() {
             let waiting = doc! { "_id": { "$in": names(files) }, "seq": null, "gone": null };
             let due = doc! { "$set": { "due": after(DateTime::now(), APPEND_TIME) } };
             db.collection::<Self>().update_many(waiting, due).await?;
+            // The sweep may have discarded some before that.
+            let kept = doc! { "_id": { "$in": names(files) }, "gone": null };
+            if db.collection::<Self>().find_many(kept).await?.len() < known.len() {
+                return Err(Error::Unavailable("a file is being deleted".into()));
+            }
         }
+        if new.is_empty() {
+            return Ok(());
+        }
+        User::reserve_bytes(db, author.id, new.iter().map(|file| charged_bytes(file)).sum(), *quota).await?;
         let insert = |file: &Attachment| {
-            let (row, bytes) = (Self::new(room, (author.id, nonce), file), file.bytes);
-            async move { Ok::<_, Error>(db.collection::<Self>().insert(row).await?.then_some(bytes)) }
+            let row = Self::new(room, (author.id, nonce), file);
+            async move { db.collection::<Self>().insert(row).await }
         };
-        let added = try_join_all(new.into_iter().map(insert)).await?;
-        is_repeated |= added.contains(&None);
-        if is_repeated {
-            // The other request may have ended before it counted them.
-            User::mark_for_recount(db, &[author.id]).await?;
-        }
-        match added.into_iter().flatten().sum() {
-            0 => Ok(()),
-            bytes => User::add_bytes(db, author.id, bytes).await,
-        }
+        let inserted = try_join_all(new.into_iter().map(insert)).await;
+        // Another request may have reserved the same, and a recount in between has not seen the rows.
+        User::mark_for_recount(db, &[author.id]).await?;
+        inserted.map(drop)
     }
 
     /// Records the chat of its files. After an error the sweep does.
@@ -186,9 +186,16 @@ impl StoredFile {
 }
 
 impl User {
-    async fn add_bytes(db: &Database, id: UserId, bytes: i64) -> Result<()> {
-        let change = doc! { "$inc": { "bytes": bytes, "bytesRev": 1_i64 } };
-        db.collection::<Self>().update(doc! { "_id": id }, change).await.map(drop)
+    /// Adds bytes unless all would exceed the quota. What fails afterwards is counted again.
+    async fn reserve_bytes(db: &Database, id: UserId, bytes: i64, quota: u64) -> Result<()> {
+        let most = i64::try_from(quota).unwrap_or(i64::MAX).saturating_sub(bytes);
+        if most < 0 {
+            return Err(Error::QuotaExceeded);
+        }
+        // A user who never stored a file has no `bytes`.
+        let has_room = doc! { "_id": id, "bytes": { "$not": { "$gt": most } } };
+        let change = doc! { "$inc": { "bytes": bytes, "bytesRev": 1_i64 }, "$set": { "recount": true } };
+        if db.collection::<Self>().update(has_room, change).await? { Ok(()) } else { Err(Error::QuotaExceeded) }
     }
 
     /// Makes the sweep count the bytes of users again, also after a crash.
@@ -226,6 +233,11 @@ impl User {
         let change = doc! { "$set": { "bytes": bytes }, "$unset": { "recount": "" } };
         db.collection::<Self>().update(as_seen, change).await.map(drop)
     }
+}
+
+/// Returns what a file takes of its author's quota.
+pub(crate) fn charged_bytes(file: &Attachment) -> i64 {
+    file.bytes.max(MIN_BYTES)
 }
 
 pub(crate) fn names(files: &[Attachment]) -> Vec<&str> {

@@ -104,7 +104,7 @@ async fn a_chat_with_files_is_posted_once_and_seen_by_members_only() {
         })
     );
     assert_eq!(rows(&site).await.iter().filter(|row| row.contains_key("seq") && !row.contains_key("due")).count(), 2);
-    assert_eq!(bytes(&site, "owner").await, 2_000);
+    assert_eq!(bytes(&site, "owner").await, 8_192);
     for other in [chat(&me, "text", &nonce, &files), chat(&me, "", &nonce, &files[..1]), chat(&me, "text", &nonce, &[])]
     {
         assert_eq!(put(&owner, &room, &other).await.json()["error"]["code"], "invalid");
@@ -218,7 +218,7 @@ async fn an_edit_takes_files_away_and_keeps_the_others() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_person_may_store_is_limited() {
-    let site = Site::configured(Serialized::default("files.user_bytes", "2500B")).await;
+    let site = Site::configured(Serialized::default("files.user_bytes", "10KiB")).await;
     let (author, nonce) = (site.person("author").await, nonce());
     let (room, me) = (author.make_room("plaza").await, id(&author).await);
     let files = [1, 2].map(|n| file("picture", &format!("{n}.jpg"), n, &nonce));
@@ -228,7 +228,7 @@ async fn what_a_person_may_store_is_limited() {
     assert_eq!(put(&author, &room, &first).await.status, 200);
     let full = put(&author, &room, &chat(&me, "", "more", &[file("picture", "3.jpg", 1, "more")])).await;
     assert_eq!((full.status, &full.json()["error"]["code"]), (507, &json!("quota")));
-    assert_eq!((rows(&site).await.len(), bytes(&site, "author").await), (2, 2_000));
+    assert_eq!((rows(&site).await.len(), bytes(&site, "author").await), (2, 8_192));
     author.post("/user/me", &[("_method", "put"), ("locale", "ko")]).await;
     let full = put(&author, &room, &chat(&me, "", "more", &[file("picture", "3.jpg", 1, "more")])).await;
     assert_eq!(full.json()["error"]["message"], "저장 공간이 가득 찼어요.");
@@ -257,7 +257,7 @@ async fn what_a_crash_leaves_between_two_steps_is_repaired() {
         let rows = rows(&site).await;
         let (gone, kept): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.contains_key("gone"));
         let is_right = gone.len() <= 1 && kept.len() == 1 && kept[0].get_i64("seq").ok() == posted["seq"].as_i64();
-        (is_right && bytes(&site, "author").await == 1_000).then_some(())
+        (is_right && bytes(&site, "author").await == 4_096).then_some(())
     };
     eventually("the rows to be right", repaired).await;
     // The file server asks for what no chat has.
@@ -305,7 +305,7 @@ async fn the_room_page_has_a_form_for_files_and_says_what_went_wrong() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_files_and_a_text_become_one_chat_without_script_and_go_with_it() {
-    let (site, images, folder) = site_with_images("files-sent").await;
+    let (site, images, folder) = site_with_images("files-form-sent").await;
     let person = site.person("gildong").await;
     let room = person.make_room("plaza").await;
     let picture = encoded(&four_colour_image(900, 600), ImageFormat::Jpeg);
@@ -356,7 +356,7 @@ async fn three_files_and_a_text_become_one_chat_without_script_and_go_with_it() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn staged_files_become_one_chat_however_often_they_are_sent() {
-    let (site, images, folder) = site_with_images("files-staged").await;
+    let (site, images, folder) = site_with_images("files-staged-often").await;
     let person = site.person("gildong").await;
     let room = person.make_room("plaza").await;
     let form = person.attach_form(&room).await;

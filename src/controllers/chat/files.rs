@@ -65,7 +65,8 @@ pub(super) async fn tools(ctx: RequestContext<'_>) -> Result<Reply> {
     ctx.page("files/tools.html.tera", &FileTools {})
 }
 
-/// Redirects to a file of a chat on the file server, with `small` to the small version of a picture.
+/// Redirects to a file of a chat on the file server, with `small` to the small version of a picture. With `download`
+/// browsers save it.
 #[get("/room/<id>/file/<seq>/<n>")]
 pub(super) async fn show(id: RoomId, seq: Seq, n: Seq, ctx: RequestContext<'_>) -> Result<FileRedirect> {
     let user = ctx.current_user().await?;
@@ -120,6 +121,10 @@ async fn post_with_files(
         input = input.with_files(NewFiles { files: &chat.files, quota: ctx.settings().files.user_bytes });
     }
     let posted = room.log(&ctx.db).post(author, input, nonce).await?;
+    // As for a text: a retry cannot be told from a new chat.
+    if posted.is_duplicate && posted.chat.removed && chat.form {
+        return Err(Error::field("nonce", FieldError::NonceUsed));
+    }
     if !posted.is_duplicate {
         ctx.hub.has_said(room, author, posted.chat.no);
     }
@@ -164,7 +169,7 @@ fn redirect(ctx: &RequestContext<'_>, file: &Attachment, small: bool) -> Result<
     let claims = DownloadClaims {
         name: file.name.clone(),
         media_type: file.media_type.clone(),
-        inline: file.kind != AttachmentKind::File,
+        inline: file.kind != AttachmentKind::File && ctx.query_text("download").is_none(),
     };
     let expiry = (ticket::now() / URL_PERIOD + 2) * URL_PERIOD;
     let secret = ctx.images.secret();

@@ -259,6 +259,7 @@ impl<'a> Draft<'a> {
             nonce: self.nonce.clone(),
             author: self.author.clone(),
             mention: self.mention.clone(),
+            form: false,
             files: self.files.clone(),
         };
         Ok((claims.room.clone(), chat))

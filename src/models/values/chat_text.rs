@@ -33,6 +33,11 @@ impl ChatText {
         }
     }
 
+    /// Keeps a stored text as it is, also if it breaks a rule of today.
+    pub(crate) fn from_stored(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
