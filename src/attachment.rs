@@ -65,6 +65,9 @@ pub struct Attachment {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct UploadClaims {
     pub(crate) user: String,
+    /// The session that has got the ticket.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) session: String,
     pub(crate) room: String,
     /// What the person may still store, in bytes.
     pub(crate) bytes_left: u64,
@@ -93,6 +96,9 @@ pub(crate) struct DownloadClaims {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ChatWithFiles {
     pub(crate) user: String,
+    /// The session in whose page it was written.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) session: String,
     /// As typed. May be empty.
     pub(crate) text: String,
     pub(crate) nonce: String,

@@ -62,7 +62,8 @@ impl ChatFiles {
     pub(super) fn bytes(&self, is_kept: impl Fn(&Attachment) -> bool) -> HashMap<UserId, i64> {
         let mut bytes = HashMap::new();
         for chat in self.0.values().flat_map(BTreeMap::values) {
-            *bytes.entry(chat.author).or_default() += chat.files.iter().filter(|file| is_kept(file)).map(charged_bytes).sum::<i64>();
+            *bytes.entry(chat.author).or_default() +=
+                chat.files.iter().filter(|file| is_kept(file)).map(charged_bytes).sum::<i64>();
         }
         bytes
     }

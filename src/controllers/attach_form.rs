@@ -1,10 +1,11 @@
 //! The form of a room's page that sends files to the file server, and the result of an upload that failed.
 
+use super::guards::current_user::CurrentUser;
 use super::request_context::RequestContext;
 use crate::attachment::UploadClaims;
 use crate::error::{Error, Result};
+use crate::models::RoomId;
 use crate::models::values::Nonce;
-use crate::models::{RoomId, User};
 use crate::ticket::{self, Purpose};
 use crate::views::room::AttachForm;
 
@@ -30,12 +31,13 @@ const UPLOAD_ERRORS: [&str; 15] = [
 ];
 
 /// Returns the form, unless the file server has no address for this client.
-pub(super) fn attach_form(ctx: &RequestContext<'_>, user: &User, room: RoomId) -> Result<Option<AttachForm>> {
+pub(super) fn attach_form(ctx: &RequestContext<'_>, user: &CurrentUser, room: RoomId) -> Result<Option<AttachForm>> {
     let Some(mut url) = ctx.images_url() else { return Ok(None) };
     url.set_path("/file");
     let files = &ctx.settings().files;
     let claims = UploadClaims {
         user: user.id.to_string(),
+        session: user.session.id.to_string(),
         room: room.to_string(),
         bytes_left: files.user_bytes.saturating_sub(user.bytes.max(0).unsigned_abs()),
     };

@@ -109,7 +109,12 @@ impl RoomLog {
         let mentions = input.mentions(self.db(), author, &[]).await?;
         let (text, files) = (&input.text, input.files());
         if let Some(new) = &input.new_files {
-            StoredFile::reserve(self.db(), self.room, (author, &nonce), new).await?;
+            let reserved = StoredFile::reserve(self.db(), self.room, (author, &nonce), new).await;
+            // A retry of a posted chat needs no space.
+            let posted = doc! { "author": author.id, "nonce": nonce.as_str() };
+            if reserved.is_err() && self.find(posted).await?.is_empty() {
+                reserved?;
+            }
         }
         let delivery = match mentions.is_empty() {
             true => None,

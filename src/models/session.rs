@@ -183,6 +183,15 @@ impl Session {
         Ok(ids.iter().filter(|id| !open.contains(id)).cloned().collect())
     }
 
+    /// Returns whether a session of the user has not ended.
+    pub(crate) async fn goes_on(db: &Database, user: &User, id: &str) -> Result<bool> {
+        let (session, now) = (db.collection::<Session>().find_by_id_cached(id).await?, DateTime::now());
+        let is_valid = |session: Session| {
+            session.user == user.id && session.expires > now && user.accepts_session(session.epoch, &session.id)
+        };
+        Ok(session.is_some_and(is_valid))
+    }
+
     pub(crate) async fn is_open(&self, db: &Database) -> Result<bool> {
         let stored = db.collection::<Session>().find_by_id_cached(self.id.0.as_str()).await?;
         let user = db.collection::<User>().find_by_id_cached(self.user).await?;

@@ -136,6 +136,8 @@ async fn a_chat_with_files_is_posted_once_and_seen_by_members_only() {
         assert!(location.contains(":8001/file/") && location.contains("?ticket="), "{location}");
         assert_eq!(location.contains("-small?"), path.ends_with("small"));
     }
+    let [shown, saved] = [found(&member, &url).await.2, found(&member, &format!("{url}?download")).await.2];
+    assert!(shown.is_some() && shown != saved, "a browser saves it");
     for (person, path) in
         [(&outsider, url.as_str()), (&member, &url.replace("/1", "/3")), (&member, &format!("{url}x"))]
     {
@@ -174,6 +176,12 @@ async fn a_chat_with_files_is_posted_once_and_seen_by_members_only() {
     let page = owner.get(&format!("{room}/chat/{}", posted["seq"])).await;
     assert!(page.status == 200 && !page.body.contains("한글.hwp"), "nor its own page");
     assert_eq!(owner.get_json(&format!("{room}/chat/{}", posted["seq"])).await.json()["files"], json!([]));
+    let mut form = both.clone();
+    form["form"] = true.into();
+    assert_eq!(put(&owner, &room, &form).await.status, 422, "a form is told that the chat is removed");
+    let mut ended = chat(&me, "text", "ended", &[]);
+    ended["session"] = "ended".into();
+    assert_eq!(put(&owner, &room, &ended).await.status, 403);
     eventually("the space to be free", || async { (bytes(&site, "owner").await == 0).then_some(()) }).await;
 }
 
@@ -183,7 +191,8 @@ async fn an_edit_takes_files_away_and_keeps_the_others() {
     let (author, nonce) = (site.person("author").await, nonce());
     let (room, me) = (author.make_room("plaza").await, id(&author).await);
     let files = [1, 2, 3].map(|n| file("picture", &format!("{n}.jpg"), n, &nonce));
-    let posted = put(&author, &room, &chat(&me, "text", &nonce, &files)).await.json();
+    let first = chat(&me, "text", &nonce, &files);
+    let posted = put(&author, &room, &first).await.json();
     let path = format!("{room}/chat/{}", posted["seq"]);
     let edit = async |fields: &[(&str, &str)]| {
         let fields = [&[("_method", "put")], fields].concat();
@@ -202,6 +211,11 @@ async fn an_edit_takes_files_away_and_keeps_the_others() {
     assert_eq!((text.status, files.status), (200, 200));
     let now = author.get_json(&path).await.json();
     assert_eq!((numbers(&now), &now["text"]), (vec![1, 3], &json!("other")));
+    // A lost answer: the post is sent again, and brings nothing back.
+    let again = put(&author, &room, &first).await;
+    assert_eq!((again.status, numbers(&again.json())), (200, vec![1, 3]));
+    let left = || async { rows(&site).await.iter().filter(|row| !row.contains_key("gone")).count() };
+    eventually("no orphan", || async { (left().await == 2).then_some(()) }).await;
     // Again: nothing changes.
     let revision = now["rev"].clone();
     assert_eq!(edit(&[("remove", "2")]).await.json()["rev"], revision);
@@ -229,6 +243,13 @@ async fn what_a_person_may_store_is_limited() {
     let full = put(&author, &room, &chat(&me, "", "more", &[file("picture", "3.jpg", 1, "more")])).await;
     assert_eq!((full.status, &full.json()["error"]["code"]), (507, &json!("quota")));
     assert_eq!((rows(&site).await.len(), bytes(&site, "author").await), (2, 8_192));
+    // All at once have no more space than one after the other.
+    let other = site.person("other").await;
+    let (bodies, them) = (["a", "b", "c", "d", "e", "f"], id(&other).await);
+    let bodies = bodies.map(|nonce| chat(&them, "", nonce, &[file("picture", "1.jpg", 1, nonce)]));
+    let sent = futures_util::future::join_all(bodies.iter().map(|body| put(&other, &room, body))).await;
+    assert_eq!(sent.iter().filter(|answer| answer.status == 201).count(), 2, "10 KiB hold two of 4 KiB");
+    assert!(sent.iter().all(|answer| [201, 507].contains(&answer.status)));
     author.post("/user/me", &[("_method", "put"), ("locale", "ko")]).await;
     let full = put(&author, &room, &chat(&me, "", "more", &[file("picture", "3.jpg", 1, "more")])).await;
     assert_eq!(full.json()["error"]["message"], "저장 공간이 가득 찼어요.");

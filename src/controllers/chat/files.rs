@@ -20,7 +20,7 @@ use crate::error::{Error, FieldError, Result};
 use crate::models::chat::{ChatInput, PostedChat};
 use crate::models::file::{NewFiles, StoredFile};
 use crate::models::values::{ChatText, Nonce};
-use crate::models::{Room, RoomId, User, UserId};
+use crate::models::{Room, RoomId, Session, User, UserId};
 use crate::ticket::{self, Purpose};
 use crate::views::file::FileTools;
 
@@ -110,6 +110,9 @@ async fn post_with_files(
     chat: &ChatWithFiles,
 ) -> Result<PostedChat> {
     check_author(ctx, author, chat).await?;
+    if !chat.session.is_empty() && !Session::goes_on(&ctx.db, author, &chat.session).await? {
+        return Err(Error::Forbidden);
+    }
     check_files(&chat.files)?;
     let parse = if chat.files.is_empty() { ChatText::parse } else { ChatText::parse_beside_files };
     let text = parse(&chat.text).map_err(|error| Error::field("text", error))?;

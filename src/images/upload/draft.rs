@@ -255,6 +255,7 @@ impl<'a> Draft<'a> {
         }
         let chat = ChatWithFiles {
             user: claims.user.clone(),
+            session: claims.session.clone(),
             text: self.text.clone(),
             nonce: self.nonce.clone(),
             author: self.author.clone(),

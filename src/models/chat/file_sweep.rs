@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{TryStreamExt, stream};
+use futures_util::future::join_all;
 use mongodb::bson::{DateTime, Document, doc};
 use serde::Deserialize;
 use tokio::time::timeout;
@@ -19,6 +19,8 @@ use crate::store::Database;
 const INTERVAL: Duration = Duration::from_secs(10);
 const BATCH: i64 = 100;
 const CONCURRENT_DELETIONS: usize = 4;
+/// When a row that failed is tried again, while others do not.
+const RETRY: Duration = Duration::from_secs(60);
 
 /// Sweeps and never returns. It may be cancelled at any point.
 pub(crate) async fn sweep_files(db: &Arc<Database>, server: &ImageClient) {
@@ -37,7 +39,10 @@ async fn repair_all(db: &Arc<Database>) -> Result<()> {
     loop {
         let rows = find_due(db, doc! { "gone": null }).await?;
         for row in &rows {
-            repair(db, row).await?;
+            if let Err(error) = repair(db, row).await {
+                log::debug!("row not repaired: name={} error={error}", row.name.as_str());
+                postpone(db, doc! { "_id": row.name.as_str(), "due": row.due }).await?;
+            }
         }
         if (rows.len() as i64) < BATCH {
             return Ok(());
@@ -65,17 +70,35 @@ async fn delete_all(db: &Database, server: &ImageClient) -> Result<()> {
     loop {
         let rows = find_due(db, doc! { "gone": true, "marked": true }).await?;
         let is_last = (rows.len() as i64) < BATCH;
-        let delete = |row: StoredFile| async move {
-            match server.delete_file(&row.name).await {
-                Outcome::Yes => db.collection::<StoredFile>().delete(doc! { "_id": row.name.as_str() }).await,
-                _ => Err(Error::Unavailable("the file server did not delete a file".into())),
+        let mut kept: Vec<&str> = Vec::new();
+        for some in rows.chunks(CONCURRENT_DELETIONS) {
+            let outcomes = join_all(some.iter().map(|row| server.delete_file(&row.name))).await;
+            for (row, outcome) in some.iter().zip(outcomes) {
+                match outcome {
+                    Outcome::Yes => {
+                        db.collection::<StoredFile>().delete(doc! { "_id": row.name.as_str() }).await?;
+                    }
+                    _ => kept.push(row.name.as_str()),
+                }
             }
-        };
-        stream::iter(rows.into_iter().map(Ok)).try_for_each_concurrent(CONCURRENT_DELETIONS, delete).await?;
+        }
+        let is_down = kept.len() == rows.len() && !rows.is_empty();
+        // Few rows do not stand in the way of others.
+        if !kept.is_empty() && !(is_down && is_last) {
+            postpone(db, doc! { "_id": { "$in": &kept } }).await?;
+        }
+        if is_down {
+            return Err(Error::Unavailable("the file server did not delete any file".into()));
+        }
         if is_last {
             return Ok(());
         }
     }
+}
+
+async fn postpone(db: &Database, rows: Document) -> Result<()> {
+    let due = DateTime::from_millis(DateTime::now().timestamp_millis().saturating_add(RETRY.as_millis() as i64));
+    db.collection::<StoredFile>().update_many(rows, doc! { "$set": { "due": due } }).await
 }
 
 async fn find_due(db: &Database, mut filter: Document) -> Result<Vec<StoredFile>> {
