@@ -3,7 +3,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::UploadError;
 use crate::images::ImageServer;
@@ -16,6 +16,7 @@ pub(super) async fn decode<T: Send + 'static>(
     wait: Duration,
     work: impl FnOnce() -> Result<T, DecodeError> + Send + 'static,
 ) -> Result<T, UploadError> {
+    let end = Instant::now() + wait;
     let permit = timeout(wait / 2, Arc::clone(&server.decoders).acquire_owned()).await;
     let Ok(Ok(permit)) = permit else { return Err(UploadError::Unavailable) };
     let (sender, result) = oneshot::channel();
@@ -28,7 +29,7 @@ pub(super) async fn decode<T: Send + 'static>(
     if thread::Builder::new().name("decoder".into()).spawn(run).is_err() {
         return Err(UploadError::Unavailable);
     }
-    match timeout(wait, result).await {
+    match timeout_at(end, result).await {
         Ok(result) => result.unwrap_or(Err(DecodeError::Damaged)).map_err(UploadError::Decode),
         Err(_) => Err(UploadError::Unavailable),
     }
