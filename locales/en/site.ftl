@@ -389,6 +389,7 @@ upload-broken = This picture is damaged or incomplete.
 upload-quota = Your storage space is full. Delete some files.
 upload-disk = The server is out of space. Ask the operator.
 upload-unavailable = Files aren’t available right now. Try again later.
+upload-receipt = The upload took too long. Send the files again.
 upload-gone = You can’t send messages to this room.
 upload-failed = Message not sent
 upload-resend = Send again

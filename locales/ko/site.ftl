@@ -346,6 +346,7 @@ upload-broken = 사진이 손상되었어요.
 upload-quota = 저장 공간이 가득 찼어요. 파일을 삭제해 주세요.
 upload-disk = 서버 공간이 부족해요. 운영자에게 문의해 주세요.
 upload-unavailable = 지금은 파일을 보낼 수 없어요. 잠시 후 다시 시도해 주세요.
+upload-receipt = 업로드한 지 오래되었어요. 파일을 다시 보내 주세요.
 upload-gone = 이 방에 메시지를 보낼 수 없어요.
 upload-failed = 메시지를 보내지 못했어요
 upload-resend = 다시 보내기

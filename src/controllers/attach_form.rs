@@ -11,7 +11,7 @@ use crate::views::room::AttachForm;
 /// A page stays open for long.
 const TICKET_SECONDS: u64 = 12 * 60 * 60;
 /// The ends of locale keys.
-const UPLOAD_ERRORS: [&str; 14] = [
+const UPLOAD_ERRORS: [&str; 15] = [
     "ticket",
     "form",
     "missing",
@@ -26,6 +26,7 @@ const UPLOAD_ERRORS: [&str; 14] = [
     "disk",
     "unavailable",
     "gone",
+    "receipt",
 ];
 
 /// Returns the form, unless the file server has no address for this client.

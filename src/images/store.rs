@@ -16,8 +16,9 @@ use crate::picture_path::PictureName;
 const MIN_PICTURE_AGE: Duration = Duration::from_secs(60);
 /// The same for a file of a chat, which the site may append again after a crash.
 const MIN_FILE_AGE: Duration = Duration::from_secs(10 * 60);
-/// How long a file waits for its chat: as long as its receipt is valid. Its time of modification is that much later.
-const RECEIPT_AGE: Duration = Duration::from_secs(60 * 60);
+/// How long a file waits for its chat: as long as its receipt is valid, and the form with the receipt arrives. Its time
+/// of modification is that much later.
+const CHAT_WAIT: Duration = Duration::from_secs(90 * 60);
 /// The age at which a partial file is abandoned: no upload pauses that long.
 const MAX_PART_AGE: Duration = Duration::from_secs(10 * 60);
 const MODE: u32 = 0o644;
@@ -69,6 +70,13 @@ impl Item {
         }
     }
 
+    fn wait(&self) -> Duration {
+        match self {
+            Self::Picture(_) => Duration::ZERO,
+            Self::File(_) => CHAT_WAIT,
+        }
+    }
+
     pub(super) fn min_age(&self) -> Duration {
         match self {
             Self::Picture(_) => MIN_PICTURE_AGE,
@@ -102,17 +110,11 @@ impl FileStore {
         Ok(Space { free, is_low })
     }
 
-    /// Stores an item and returns its bytes. A staged one waits for its chat.
+    /// Stores an item and returns its bytes. A file waits for its chat.
     ///
     /// Writes the small file first, so that the large file implies both.
-    pub(super) fn store(
-        &self,
-        item: &Item,
-        content: Content,
-        small: Option<&[u8]>,
-        is_staged: bool,
-    ) -> io::Result<u64> {
-        let modified = SystemTime::now() + if is_staged { RECEIPT_AGE } else { Duration::ZERO };
+    pub(super) fn store(&self, item: &Item, content: Content, small: Option<&[u8]>) -> io::Result<u64> {
+        let modified = SystemTime::now() + item.wait();
         let part = |bytes: &[u8]| {
             let mut part = self.begin()?;
             part.file.write_all(bytes).map(|()| part)
@@ -122,11 +124,17 @@ impl FileStore {
             Content::Received(part) => part,
         };
         let small = small.map(part).transpose()?;
-        let _guard = self.write_lock.lock();
+        let parts: Vec<(PartFile, bool)> =
+            small.into_iter().map(|small| (small, true)).chain([(large, false)]).collect();
         let mut stored = 0;
-        for (part, is_small) in small.into_iter().map(|small| (small, true)).chain([(large, false)]) {
+        for (part, _) in &parts {
             part.file.set_modified(modified)?;
             stored += part.file.metadata()?.len();
+            // Not under the lock: a large file may take seconds.
+            part.file.sync_all()?;
+        }
+        let _guard = self.write_lock.lock();
+        for (part, is_small) in parts {
             part.rename(&self.folder.join(item.file_name(is_small)))?;
         }
         Ok(stored)
@@ -239,7 +247,7 @@ mod tests {
         let (folder, store) = store();
         // A folder of the picture's name: the last step fails.
         fs::create_dir(folder.path().join(file().file_name(false))).unwrap();
-        assert!(store.store(&file(), Content::Bytes(b"large".to_vec()), None, false).is_err());
+        assert!(store.store(&file(), Content::Bytes(b"large".to_vec()), None).is_err());
         drop(store.begin().unwrap());
         assert_eq!(names(folder.path()), [file().file_name(false)]);
     }
@@ -248,7 +256,7 @@ mod tests {
     fn an_item_is_visited_once_and_removed_with_both_its_files() {
         let (folder, store) = store();
         for item in [picture(), file()] {
-            let stored = store.store(&item, Content::Bytes(b"large".to_vec()), Some(b"small!"), false);
+            let stored = store.store(&item, Content::Bytes(b"large".to_vec()), Some(b"small!"));
             assert_eq!(stored.unwrap(), 11);
         }
         assert_eq!(visited(&store).len(), 2);
@@ -264,15 +272,14 @@ mod tests {
     #[test]
     fn what_waits_for_its_chat_is_left_alone_longer() {
         let (_folder, store) = store();
-        let left = |item, is_staged| {
-            store.store(&item, Content::Bytes(b"large".to_vec()), None, is_staged).unwrap();
+        let left = |item| {
+            store.store(&item, Content::Bytes(b"large".to_vec()), None).unwrap();
             assert!(store.remove_aged(&item).unwrap().is_some());
             store.grace_left(&item).unwrap()
         };
         let within = |left: Duration, whole: Duration| left <= whole && left + Duration::from_secs(30) > whole;
-        assert!(within(left(picture(), false), MIN_PICTURE_AGE));
-        assert!(within(left(file(), false), MIN_FILE_AGE));
-        assert!(within(left(file(), true), RECEIPT_AGE + MIN_FILE_AGE));
+        assert!(within(left(picture()), MIN_PICTURE_AGE));
+        assert!(within(left(file()), CHAT_WAIT + MIN_FILE_AGE));
         let aged = store.open_file(&file(), false).unwrap();
         aged.set_modified(SystemTime::now() - MIN_FILE_AGE).unwrap();
         assert_eq!(store.remove_aged(&file()).unwrap(), None);

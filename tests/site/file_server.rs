@@ -14,8 +14,8 @@ use crate::helpers::eventually;
 use crate::helpers::files::{AttachForm, NO_FILES};
 use crate::helpers::images::{
     Images, animated_gif, animated_webp, cmyk_jpeg, corners, encoded, enormous_png, four_colour_image, free_port,
-    gif_of_frames, photographed, photographed_png, photographed_webp, send_endless, site_with_images,
-    site_with_images_and,
+    gif_of_frames, photographed, photographed_png, photographed_webp, send_endless, send_endless_body,
+    site_with_images, site_with_images_and,
 };
 use crate::helpers::page::{attribute_of, text_of};
 use crate::helpers::person::Answer;
@@ -382,5 +382,9 @@ async fn a_large_file_flows_through_and_is_served_in_parts() {
     assert_eq!(code(&bomb.stage("1", "bomb.png", &enormous_png(50_000, 50_000)).await), (422, "pixels".into()));
     let fields = [("ticket", form.ticket.as_str()), ("nonce", "endless")];
     send_endless(port, "/file", &fields, "file").await;
+    // Neither of these reaches a ticket.
+    for start in ["a preamble without a boundary", "--b\r\nX-Header: "] {
+        send_endless_body(port, "/file", start).await;
+    }
     assert!(peak() - before <= 48, "{} MiB over {before}", peak() - before);
 }

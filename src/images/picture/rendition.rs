@@ -25,6 +25,7 @@ pub(in crate::images) struct Rendition {
 
 pub(in crate::images) fn render(file: &File) -> Result<Rendition, DecodeError> {
     let Decoded { format, picture, orientation, profile } = decode(file)?;
+    let picture = with_bytes(picture);
     let profile = profile.as_deref();
     let (width, height) = (picture.width(), picture.height());
     if orientation == Orientation::NoTransforms
@@ -42,6 +43,16 @@ pub(in crate::images) fn render(file: &File) -> Result<Rendition, DecodeError> {
     let bytes = encode(&large, profile)?;
     let small = encode(&scaled(large, SMALL_SIDE)?, profile)?;
     Ok(Rendition { large: bytes, small, media_type, width, height, animated: false })
+}
+
+/// Reduces the channels of a picture to 8 bits each: scaling holds it twice in memory.
+fn with_bytes(picture: DynamicImage) -> DynamicImage {
+    match (picture.color().has_color(), picture.color().has_alpha()) {
+        (false, false) => picture.into_luma8().into(),
+        (false, true) => picture.into_luma_alpha8().into(),
+        (true, false) => picture.into_rgb8().into(),
+        (true, true) => picture.into_rgba8().into(),
+    }
 }
 
 /// Scales a picture down so that its longer side has at most `side` pixels.

@@ -66,7 +66,13 @@ async fn upload<'a>(
     let or_misdirected = |error| if client.is_misdirected() { UploadError::Misdirected } else { error };
     let form = Form::open(stream, content_type, max_bytes(server), UPLOAD_TIMEOUT);
     let mut form = form.map_err(or_misdirected)?;
-    draft.read_ticket(&mut form, server).await.map_err(or_misdirected)?;
+    if let Err(error) = draft.read_ticket(&mut form, server).await {
+        let error = or_misdirected(error);
+        if error == UploadError::Ticket {
+            draft.read_typed(&mut form).await;
+        }
+        return Err(error);
+    }
     draft.read(&mut form, client, server).await?;
     draft.permits = None;
     if draft.is_staged {

@@ -34,7 +34,7 @@ pub(super) struct Draft<'a> {
     pub(super) nonce: String,
     pub(super) author: Option<String>,
     pub(super) text: String,
-    mention: Vec<String>,
+    pub(super) mention: Vec<String>,
     descriptions: Vec<String>,
     /// Whether the form has one file, whose chat follows later.
     pub(super) is_staged: bool,
@@ -57,6 +57,21 @@ impl<'a> Draft<'a> {
         self.ticket = form.text(field.ok_or(UploadError::Ticket)?, MAX_TICKET).await?;
         self.claims = server.site.secret().claims(&self.ticket, Purpose::UploadFiles, "");
         self.claims.is_some().then_some(()).ok_or(UploadError::Ticket)
+    }
+
+    /// Reads what was typed, up to the first file, although the form is refused.
+    pub(super) async fn read_typed(&mut self, form: &mut Form<'_>) {
+        while let Ok(Some(field)) = form.next_field().await {
+            let name = field.name().unwrap_or_default().to_owned();
+            let Some(value) = form.text(field, MAX_FIELDS - self.field_bytes).await.ok().filter(|_| name != "file")
+            else {
+                return;
+            };
+            self.field_bytes += value.len();
+            if name == "text" {
+                self.text = value;
+            }
+        }
     }
 
     /// Reads the other fields and stores each file as it arrives.
@@ -83,6 +98,10 @@ impl<'a> Draft<'a> {
         server: &ImageServer,
     ) -> Result<(), UploadError> {
         let name = field.name().unwrap_or_default().to_owned();
+        if matches!(name.as_str(), "nonce" | "stage" | "n") && !self.files.is_empty() {
+            // The names of the files depend on them.
+            return Err(UploadError::Form);
+        }
         let value = form.text(field, MAX_FIELDS - self.field_bytes).await?;
         self.field_bytes += value.len();
         match name.as_str() {
@@ -102,7 +121,8 @@ impl<'a> Draft<'a> {
     /// Adds a file that was stored before.
     async fn take_receipt(&mut self, receipt: &str, server: &ImageServer) -> Result<(), UploadError> {
         let claims = self.claims.as_ref().ok_or(UploadError::Ticket)?;
-        let receipt: Receipt = server.site.secret().claims(receipt, Purpose::Receipt, "").ok_or(UploadError::Form)?;
+        let receipt: Receipt =
+            server.site.secret().claims(receipt, Purpose::Receipt, "").ok_or(UploadError::Receipt)?;
         let is_own = (&receipt.user, &receipt.room, &receipt.nonce) == (&claims.user, &claims.room, &self.nonce);
         let file = receipt.file;
         if !is_own || self.is_staged || self.files.iter().any(|other| other.n == file.n) {
@@ -112,7 +132,7 @@ impl<'a> Draft<'a> {
             return Err(UploadError::TooManyFiles);
         }
         let item = Item::File(file.path.clone());
-        server.with_store(move |store| store.open_file(&item, false)).await.map_err(|_| UploadError::Form)?;
+        server.with_store(move |store| store.open_file(&item, false)).await.map_err(|_| UploadError::Receipt)?;
         self.files.push(file);
         Ok(())
     }
@@ -171,7 +191,7 @@ impl<'a> Draft<'a> {
         let claims = self.claims.as_ref().ok_or(UploadError::Ticket)?;
         let n = if self.is_staged { self.n.unwrap_or(1) } else { self.next_position() };
         let path = FileName::new(&claims.room, &self.nonce, n.unsigned_abs() as usize, &received.hash);
-        let (item, is_staged) = (Item::File(path.clone()), self.is_staged);
+        let item = Item::File(path.clone());
         let mut file = Attachment {
             n,
             path,
@@ -197,7 +217,7 @@ impl<'a> Draft<'a> {
             (Content::Received(received.part), None)
         };
         let stored = item.clone();
-        let store = server.with_store(move |store| store.store(&stored, content, small.as_deref(), is_staged));
+        let store = server.with_store(move |store| store.store(&stored, content, small.as_deref()));
         let bytes = store.await.map_err(UploadError::from_disk)?;
         server.new_items.push_new(item.clone());
         server.metrics.stored_bytes.inc_by(bytes);

@@ -25,6 +25,8 @@ pub(super) enum UploadError {
     Quota,
     /// The disk is full.
     Disk,
+    /// A receipt is too old, or its file is gone: the file is to be sent again.
+    Receipt,
     /// The person may not post in the room any more.
     Gone,
     /// The disk, the site or the machine has a problem.
@@ -70,6 +72,7 @@ impl UploadError {
             Self::Quota => "quota",
             Self::Disk => "disk",
             Self::Gone => "gone",
+            Self::Receipt => "receipt",
             Self::Unavailable => "unavailable",
         }
     }
@@ -78,6 +81,7 @@ impl UploadError {
         match self {
             Self::Ticket => Status::Forbidden,
             Self::Gone => Status::NotFound,
+            Self::Receipt => Status::Gone,
             Self::Misdirected => Status::MisdirectedRequest,
             Self::Form | Self::Missing | Self::TooManyFiles | Self::Decode(_) => Status::UnprocessableEntity,
             Self::TooLarge => Status::PayloadTooLarge,

@@ -105,8 +105,8 @@ async fn receive_and_store(
     let name = PictureName::of(&picture.large);
     let (path, item) = (name.path(), Item::Picture(name));
     let stored = item.clone();
-    let store = server
-        .with_store(move |store| store.store(&stored, Content::Bytes(picture.large), Some(&picture.small), false));
+    let store =
+        server.with_store(move |store| store.store(&stored, Content::Bytes(picture.large), Some(&picture.small)));
     store.await.map_err(UploadError::from_disk)?;
     server.new_items.push_new(item);
     Ok((user, path))

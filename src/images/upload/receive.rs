@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ use crate::images::limits::{MIN_PROGRESS, PROGRESS_INTERVAL};
 const CHUNK: usize = 32 << 10;
 /// The bytes that are hashed and written at once.
 const BLOCK: usize = 256 << 10;
+/// The most bytes that arrive without a field beginning or continuing: the parser holds them all in memory.
+const MAX_HELD: usize = 128 << 10;
 /// The first bytes of a file, which tell its kind.
 pub(super) const HEAD: usize = 512;
 
@@ -34,6 +37,8 @@ pub(super) struct Form<'r> {
     deadline: Instant,
     /// The end of the present interval, and the bytes in it.
     interval: (Instant, u64),
+    /// The bytes that the parser may hold.
+    held: Arc<AtomicUsize>,
 }
 
 /// A file that has arrived, in the store's folder.
@@ -48,14 +53,15 @@ struct PartWriter {
     hash: Sha256,
 }
 
-/// Pauses after each chunk: multer reads until it has to wait, whatever it holds already.
+/// Pauses after each chunk: multer reads until it has to wait, whatever it holds already. Fails beyond [`MAX_HELD`].
 struct Paced<S> {
     stream: S,
     must_pause: bool,
+    held: Arc<AtomicUsize>,
 }
 
-impl<S: Stream + Unpin> Stream for Paced<S> {
-    type Item = S::Item;
+impl<S: Stream<Item = io::Result<Bytes>> + Unpin> Stream for Paced<S> {
+    type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         if std::mem::take(&mut self.must_pause) {
@@ -64,6 +70,10 @@ impl<S: Stream + Unpin> Stream for Paced<S> {
         }
         let item = ready!(Pin::new(&mut self.stream).poll_next(cx));
         self.must_pause = item.is_some();
+        let bytes = item.as_ref().and_then(|chunk| chunk.as_ref().ok()).map_or(0, Bytes::len);
+        if self.held.fetch_add(bytes, Ordering::Relaxed) + bytes > MAX_HELD {
+            return Poll::Ready(Some(Err(io::ErrorKind::InvalidData.into())));
+        }
         Poll::Ready(item)
     }
 }
@@ -78,16 +88,20 @@ impl<'r> Form<'r> {
     ) -> Result<Self, UploadError> {
         let boundary = content_type.filter(|kind| kind.is_form_data()).and_then(|kind| kind.param("boundary"));
         let boundary = boundary.filter(|boundary| !boundary.is_empty()).ok_or(UploadError::Form)?;
-        let stream = Paced { stream: ReaderStream::with_capacity(stream, CHUNK), must_pause: false };
+        let held = Arc::new(AtomicUsize::new(0));
+        let stream = ReaderStream::with_capacity(stream, CHUNK);
+        let stream = Paced { stream, must_pause: false, held: Arc::clone(&held) };
         let limits = Constraints::new().size_limit(SizeLimit::new().whole_stream(max_bytes));
         let now = Instant::now();
         let fields = Multipart::with_constraints(stream, boundary, limits);
-        Ok(Self { fields, deadline: now + time, interval: (now + PROGRESS_INTERVAL, 0) })
+        Ok(Self { fields, deadline: now + time, interval: (now + PROGRESS_INTERVAL, 0), held })
     }
 
     pub(super) async fn next_field(&mut self) -> Result<Option<Field<'r>>, UploadError> {
         let end = self.interval.0.min(self.deadline);
-        timeout_at(end, self.fields.next_field()).await.map_err(|_| UploadError::TooSlow)?.map_err(form_error)
+        let field = timeout_at(end, self.fields.next_field()).await.map_err(|_| UploadError::TooSlow)?;
+        self.held.store(0, Ordering::Relaxed);
+        field.map_err(form_error)
     }
 
     async fn chunk(&mut self, field: &mut Field<'r>) -> Result<Option<Bytes>, UploadError> {
@@ -96,6 +110,7 @@ impl<'r> Form<'r> {
             match timeout_at(end.min(self.deadline), field.chunk()).await {
                 Ok(chunk) => {
                     let chunk = chunk.map_err(form_error)?;
+                    self.held.store(0, Ordering::Relaxed);
                     self.interval.1 += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
                     return Ok(chunk);
                 }

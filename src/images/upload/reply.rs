@@ -117,12 +117,13 @@ fn page(message: &str, draft: &Draft<'_>, client: &Client<'_>) -> String {
         |name: &str, value: &str| format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escaped(value));
     let form = draft.claims.as_ref().map(|_| {
         format!(
-            "<form action=\"/file\" method=\"post\" enctype=\"multipart/form-data\">{}{}{}\n\
+            "<form action=\"/file\" method=\"post\" enctype=\"multipart/form-data\">{}{}{}{}\n\
              <textarea name=\"text\" rows=\"6\" aria-label=\"{}\">\n{}</textarea>\n\
              <input type=\"file\" name=\"file\" multiple aria-label=\"{}\">\n<button>{}</button>\n</form>\n",
             hidden("ticket", &draft.ticket),
             hidden("nonce", &draft.nonce),
             draft.author.as_deref().map(|author| hidden("author", author)).unwrap_or_default(),
+            draft.mention.iter().map(|person| hidden("mention", person)).collect::<String>(),
             text("upload-text"),
             escaped(&draft.text),
             text("upload-files"),

@@ -323,16 +323,21 @@ pub fn gif_of_frames(count: usize) -> Vec<u8> {
 
 /// Sends a form with a file that never ends, until the server ends it.
 pub async fn send_endless(port: u16, path: &str, fields: &[(&str, &str)], file: &str) {
+    let part = |name: &str, rest: &str| format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"{rest}\r\n\r\n");
+    let fields: String = fields.iter().map(|(name, value)| part(name, "") + value + "\r\n").collect();
+    send_endless_body(port, path, &(fields + &part(file, "; filename=\"a\""))).await;
+}
+
+/// Sends a form with the boundary `b` that begins like this and never ends.
+pub async fn send_endless_body(port: u16, path: &str, start: &str) {
     let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\
          Content-Type: multipart/form-data; boundary=b\r\n\r\n"
     );
-    let part = |name: &str, rest: &str| format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"{rest}\r\n\r\n");
-    let fields: String = fields.iter().map(|(name, value)| part(name, "") + value + "\r\n").collect();
     let chunk = |body: &[u8]| [format!("{:x}\r\n", body.len()).as_bytes(), body, b"\r\n"].concat();
     stream.write_all(head.as_bytes()).await.unwrap();
-    stream.write_all(&chunk((fields + &part(file, "; filename=\"a\"")).as_bytes())).await.unwrap();
+    stream.write_all(&chunk(start.as_bytes())).await.unwrap();
     let full = chunk(&vec![b'x'; 1 << 20]);
     let mut sent: u64 = 0;
     while sent < 5 << 30 && stream.write_all(&full).await.is_ok() {
