@@ -378,13 +378,13 @@ invite-more-hint = The people of a direct room never change. This creates a clos
 ## Uploads to a chat, by their code
 upload-ticket = This page has been open for too long. Reload it.
 upload-form = The upload was interrupted. Try again.
-upload-missing = Choose a file or type a message.
+upload-missing = Choose a file that is not empty, or type a message.
 upload-too-many-files = Send at most 10 files at once.
 upload-too-large = This file is too large.
 upload-too-slow = The upload took too long. Try again.
 upload-too-many = Too many uploads. Try again in a minute.
 upload-kind = This kind of file can’t be sent.
-upload-pixels = This picture has too many pixels.
+upload-pixels = This picture is too large: up to 10,000 pixels a side and 40 million in total.
 upload-broken = This picture is damaged or incomplete.
 upload-quota = Your storage space is full. Delete some files.
 upload-disk = The server is out of space. Ask the operator.

@@ -335,13 +335,13 @@ invite-more-hint = 다이렉트 메시지의 참여자는 바뀌지 않아요. �
 ## 대화에 파일 올리기, 코드별
 upload-ticket = 화면을 연 지 오래되었어요. 새로고침해 주세요.
 upload-form = 업로드가 중단되었어요. 다시 시도해 주세요.
-upload-missing = 파일을 선택하거나 메시지를 입력해 주세요.
+upload-missing = 비어 있지 않은 파일을 선택하거나 메시지를 입력해 주세요.
 upload-too-many-files = 파일은 한 번에 10개까지 보낼 수 있어요.
 upload-too-large = 파일이 너무 커요.
 upload-too-slow = 업로드가 너무 오래 걸려요. 다시 시도해 주세요.
 upload-too-many = 파일을 너무 자주 올렸어요. 1분 후 다시 시도해 주세요.
 upload-kind = 보낼 수 없는 파일이에요.
-upload-pixels = 사진의 픽셀 수가 너무 많아요.
+upload-pixels = 사진이 너무 커요. 한 변은 1만 픽셀, 전체는 4천만 픽셀까지 보낼 수 있어요.
 upload-broken = 사진이 손상되었어요.
 upload-quota = 저장 공간이 가득 찼어요. 파일을 삭제해 주세요.
 upload-disk = 서버 공간이 부족해요. 운영자에게 문의해 주세요.

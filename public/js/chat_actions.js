@@ -20,7 +20,13 @@ export class ChatActions {
     // The pointer may be at a chat before there is something to answer it.
     const { feed } = options;
     feed.addEventListener("pointerover", (event) => !this.#tools && this.#load().then(() => this.#tools?.hovered(event)));
-    feed.addEventListener("click", (event) => !this.#tools && this.#load().then(() => this.#tools?.tapped(event)));
+    feed.addEventListener("click", (event) => {
+      if (this.#tools) return;
+      // A picture would open in a tab of its own.
+      const picture = !event.ctrlKey && !event.metaKey && event.target.closest("[data-kind=picture] > a");
+      if (picture) event.preventDefault();
+      this.#load().then(() => this.#tools && (picture ? picture.click() : this.#tools.tapped(event)));
+    });
   }
 
   get isEditing() {

@@ -120,10 +120,9 @@ export class ChatTools {
     this.#menu.open(chat, { isSheet: true });
   }
 
-  /** Opens a picture in the viewer. A link that was followed before this script came has opened it already. */
+  /** Opens a picture in the viewer. */
   #view(link, click) {
-    const { eventPhase, metaKey, ctrlKey, shiftKey, altKey } = click;
-    if (!eventPhase || metaKey || ctrlKey || shiftKey || altKey) return;
+    if (click.metaKey || click.ctrlKey || click.shiftKey || click.altKey) return;
     click.preventDefault();
     import("./viewer.js").then(({ view }) => view(link)).catch(() => window.open(link.href));
   }

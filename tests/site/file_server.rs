@@ -234,7 +234,7 @@ fn frames(bytes: &[u8]) -> usize {
         ImageFormat::Gif => image::codecs::gif::GifDecoder::new(input).unwrap().into_frames(),
         _ => image::codecs::webp::WebPDecoder::new(input).unwrap().into_frames(),
     };
-    frames.map(|frame| frame.unwrap()).count()
+    frames.collect_frames().unwrap().len()
 }
 
 #[tokio::test(flavor = "multi_thread")]

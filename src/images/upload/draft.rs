@@ -24,8 +24,8 @@ use crate::ticket::Purpose;
 const MAX_FIELDS: usize = 64 << 10;
 const MAX_TICKET: usize = 4 << 10;
 const MAX_MENTIONS: usize = 50;
-/// From the arrival of a picture; half of it may be spent waiting for a decoder.
-const PROCESSING_TIMEOUT: Duration = Duration::from_secs(4 * 60);
+/// From the arrival of a picture; half of it may be spent waiting for a decoder. A proxy waits for 180 s.
+const PROCESSING_TIMEOUT: Duration = Duration::from_secs(160);
 
 #[derive(Default)]
 pub(super) struct Draft<'a> {
