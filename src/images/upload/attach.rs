@@ -12,7 +12,7 @@ use super::drain;
 use super::error::UploadError;
 use super::receive::Form;
 use super::reply::{Upload, reply, reply_error};
-use crate::attachment::MAX_FILES_PER_CHAT;
+use crate::attachment::{ChatWithFiles, MAX_FILES_PER_CHAT};
 use crate::images::ImageServer;
 use crate::images::response::{Client, ImageResponse};
 use crate::ticket::{Purpose, now};
@@ -79,6 +79,7 @@ async fn upload<'a>(
         return stage(draft, server);
     }
     let (room, chat) = draft.chat()?;
+    let chat = ChatWithFiles { form: !client.wants_json(), ..chat };
     let answer = server.site.post_chat(&room, &chat, client.language()).await;
     answer.map(Upload::Posted).ok_or(UploadError::Unavailable)
 }

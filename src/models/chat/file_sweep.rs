@@ -84,7 +84,8 @@ async fn delete_all(db: &Database, server: &ImageClient) -> Result<()> {
         }
         let is_down = kept.len() == rows.len() && !rows.is_empty();
         // Few rows do not stand in the way of others.
-        if !kept.is_empty() && !(is_down && is_last) {
+        let may_stay = is_down && is_last;
+        if !may_stay && !kept.is_empty() {
             postpone(db, doc! { "_id": { "$in": &kept } }).await?;
         }
         if is_down {
