@@ -54,6 +54,9 @@ async fn repair_all(db: &Arc<Database>) -> Result<()> {
 async fn mark_all(db: &Database) -> Result<()> {
     loop {
         let rows = find_due(db, doc! { "gone": true, "marked": null }).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
         let users: HashSet<UserId> = rows.iter().map(|row| row.user).collect();
         User::mark_for_recount(db, &users.into_iter().collect::<Vec<_>>()).await?;
         let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
