@@ -32,7 +32,7 @@ use limits::MAX_RECEIVERS;
 pub(crate) use limits::limit_memory;
 use routes::default_catcher;
 pub use routes::routes;
-use store::{FileStore, Space};
+use store::{DiskSpace, FileStore};
 use sweep::NewItems;
 use upload::UploadCounts;
 
@@ -62,7 +62,7 @@ impl ImageServer {
     }
 
     /// Returns the space of the disk, and records it.
-    async fn measure_space(&self) -> Option<Space> {
+    async fn measure_space(&self) -> Option<DiskSpace> {
         let space = self.with_store(FileStore::space).await;
         let space = space.inspect_err(|error| log::error!("space of the disk unknown: error={error}")).ok()?;
         self.metrics.free_bytes.set(i64::try_from(space.free).unwrap_or(i64::MAX));

@@ -12,7 +12,7 @@ use rocket_db_pools::{Database as _, Pool};
 use crate::config::Settings;
 use crate::controllers::{self, CookieNames};
 use crate::http::SetupWarnings;
-use crate::internal_api::ImageClient;
+use crate::internal_api::{ImageClient, Outcome};
 use crate::limits::Limits;
 use crate::live::Hub;
 use crate::models;
@@ -148,8 +148,10 @@ fn sweep_files() -> AdHoc {
             if let Some((hub, images)) = hub.zip(images) {
                 let (hub, images) = (Arc::clone(hub), images.clone());
                 tokio::spawn(async move {
+                    let images = &images;
+                    let delete = |name| async move { images.delete_file(&name).await == Outcome::Yes };
                     tokio::select! {
-                        () = models::chat::sweep_files(&hub.db, &images) => {}
+                        () = models::chat::sweep_files(&hub.db, delete) => {}
                         () = hub.shutdown() => {}
                     }
                 });

@@ -11,7 +11,7 @@ use rocket::{Route, State, get, routes};
 use super::ImageServer;
 use super::kind::is_shown;
 use super::response::{Client, ImageResponse};
-use super::store::Item;
+use super::store::StoredItem;
 use crate::attachment::{DownloadClaims, FileVariant};
 use crate::ticket::Purpose;
 use range::{Part, requested_part};
@@ -46,7 +46,7 @@ async fn respond(
     if client.has_cached(&tag) {
         return with_caching(ImageResponse::status_only(Status::NotModified), tag);
     }
-    let (item, is_small) = (Item::File(variant.name.clone()), variant.is_small);
+    let (item, is_small) = (StoredItem::File(variant.name.clone()), variant.is_small);
     let open = server.with_store(move |store| {
         let mut file = store.open_file(&item, is_small)?;
         let (length, mut head) = (file.metadata()?.len(), Vec::new());

@@ -31,10 +31,10 @@ pub(super) struct Bearer<'r>(pub(super) &'r str);
 pub(super) struct ImageResponse {
     status: Status,
     headers: Vec<(&'static str, String)>,
-    body: Body,
+    body: ResponseBody,
 }
 
-enum Body {
+enum ResponseBody {
     None,
     Bytes(ContentType, Vec<u8>),
     /// So many bytes from the position of a file.
@@ -126,12 +126,12 @@ impl<'r> Client<'r> {
 
 impl ImageResponse {
     pub(super) fn status_only(status: Status) -> Self {
-        Self { status, headers: Vec::new(), body: Body::None }
+        Self { status, headers: Vec::new(), body: ResponseBody::None }
     }
 
     pub(super) fn json(status: Status, view: &impl Serialize) -> Self {
         let json = serde_json::to_vec(view).unwrap_or_default();
-        Self { body: Body::Bytes(ContentType::JSON, json), ..Self::status_only(status) }
+        Self { body: ResponseBody::Bytes(ContentType::JSON, json), ..Self::status_only(status) }
     }
 
     /// Returns an error in the client's language, as JSON or a page.
@@ -147,7 +147,7 @@ impl ImageResponse {
             "<!DOCTYPE html>\n<html lang=\"{tag}\">\n<meta charset=\"utf-8\">\n<title>{message}</title>\n\
              <h1>{message}</h1>\n<p>{hint}</p>\n"
         );
-        Self { body: Body::Bytes(ContentType::HTML, page.into_bytes()), ..Self::status_only(status) }
+        Self { body: ResponseBody::Bytes(ContentType::HTML, page.into_bytes()), ..Self::status_only(status) }
     }
 
     /// Returns the outcome of an upload: JSON, or a redirect to the account page, which translates the code.
@@ -172,22 +172,23 @@ impl ImageResponse {
     }
 
     pub(super) fn picture(name: &PictureName, file: File, length: u64) -> Self {
-        let picture = Self { body: Body::File(file, length), ..Self::immutable(Status::Ok, name) };
+        let picture = Self { body: ResponseBody::File(file, length), ..Self::immutable(Status::Ok, name) };
         picture.with_header("Content-Type", Some("image/jpeg".into()))
     }
 
     /// Returns so many bytes from the position of a file.
     pub(super) fn file(status: Status, file: File, length: u64) -> Self {
-        Self { body: Body::File(file, length), ..Self::status_only(status) }
+        Self { body: ResponseBody::File(file, length), ..Self::status_only(status) }
     }
 
     /// Returns JSON of the site.
     pub(super) fn raw_json(status: Status, json: Vec<u8>) -> Self {
-        Self { body: Body::Bytes(ContentType::JSON, json), ..Self::status_only(status) }
+        Self { body: ResponseBody::Bytes(ContentType::JSON, json), ..Self::status_only(status) }
     }
 
     pub(super) fn html(status: Status, page: String) -> Self {
-        let page = Self { body: Body::Bytes(ContentType::HTML, page.into_bytes()), ..Self::status_only(status) };
+        let page =
+            Self { body: ResponseBody::Bytes(ContentType::HTML, page.into_bytes()), ..Self::status_only(status) };
         page.with_header("Cache-Control", Some("no-store".into()))
             .with_header("Content-Security-Policy", Some("default-src 'none'; style-src 'unsafe-inline'".into()))
             .with_header("Referrer-Policy", Some("no-referrer".into()))
@@ -240,11 +241,11 @@ impl<'r> Responder<'r, 'static> for ImageResponse {
             response.raw_header(name, value);
         }
         match self.body {
-            Body::None => {}
-            Body::Bytes(kind, bytes) => {
+            ResponseBody::None => {}
+            ResponseBody::Bytes(kind, bytes) => {
                 response.header(kind).sized_body(bytes.len(), Cursor::new(bytes));
             }
-            Body::File(file, length) => {
+            ResponseBody::File(file, length) => {
                 response.raw_header("Content-Length", length.to_string());
                 response.streamed_body(tokio::fs::File::from_std(file).take(length)).max_chunk_size(FILE_CHUNK);
             }

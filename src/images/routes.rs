@@ -5,7 +5,7 @@ use rocket::{Request, Route, State, catch, delete, get, options, routes};
 use serde_json::json;
 
 use super::response::{Bearer, Client, ImageResponse};
-use super::store::Item;
+use super::store::StoredItem;
 use super::{ImageServer, download, upload};
 use crate::attachment::FileName;
 use crate::controllers;
@@ -39,7 +39,7 @@ fn preflight_file(client: Client<'_>) -> ImageResponse {
 #[get("/image/<name>")]
 async fn show(name: &str, client: Client<'_>, server: &State<Arc<ImageServer>>) -> ImageResponse {
     let Some(name) = PictureName::parse(name) else { return ImageResponse::status_only(Status::NotFound) };
-    let (item, is_small) = (Item::Picture(name.large()), name.is_small());
+    let (item, is_small) = (StoredItem::Picture(name.large()), name.is_small());
     let open = move |store: &super::FileStore| {
         let file = store.open_file(&item, is_small)?;
         let length = file.metadata()?.len();
@@ -59,7 +59,7 @@ async fn destroy(name: &str, bearer: Bearer<'_>, server: &State<Arc<ImageServer>
     if !server.site.secret().verify(bearer.0, Purpose::DeletePicture, &name.path()) {
         return ImageResponse::status_only(Status::Forbidden);
     }
-    let item = Item::Picture(name.large());
+    let item = StoredItem::Picture(name.large());
     ImageResponse::removed(server.with_store(move |store| store.remove_aged(&item)).await.map(drop))
 }
 
@@ -70,7 +70,7 @@ async fn destroy_file(name: &str, bearer: Bearer<'_>, server: &State<Arc<ImageSe
     if !server.site.secret().verify(bearer.0, Purpose::DeleteFile, name.as_str()) {
         return ImageResponse::status_only(Status::Forbidden);
     }
-    let item = Item::File(name);
+    let item = StoredItem::File(name);
     ImageResponse::removed(server.with_store(move |store| store.remove(&item)).await)
 }
 

@@ -25,7 +25,7 @@ const MODE: u32 = 0o644;
 
 /// What the store keeps under one name: a large file, and perhaps a small one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Item {
+pub(super) enum StoredItem {
     /// A picture of a person.
     Picture(PictureName),
     /// A file of a chat.
@@ -47,13 +47,13 @@ pub(super) struct FileStore {
 
 /// The space of the file system, in bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Space {
+pub(super) struct DiskSpace {
     pub(super) free: u64,
     /// Whether uploads must not use more.
     pub(super) is_low: bool,
 }
 
-impl Item {
+impl StoredItem {
     /// Parses the name of a large or a small file.
     fn parse(name: &str) -> Option<(Self, bool)> {
         if let Some(name) = PictureName::parse(name) {
@@ -103,17 +103,17 @@ impl FileStore {
         PartFile::create(&self.folder.join("upload"), MODE)
     }
 
-    pub(super) fn space(&self) -> io::Result<Space> {
+    pub(super) fn space(&self) -> io::Result<DiskSpace> {
         let disk = statvfs(&self.folder)?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         let is_low = disk.f_bavail.saturating_mul(100) < disk.f_blocks.saturating_mul(self.min_free_percent.into());
-        Ok(Space { free, is_low })
+        Ok(DiskSpace { free, is_low })
     }
 
     /// Stores an item and returns its bytes. A file waits for its chat.
     ///
     /// Writes the small file first, so that the large file implies both.
-    pub(super) fn store(&self, item: &Item, content: Content, small: Option<&[u8]>) -> io::Result<u64> {
+    pub(super) fn store(&self, item: &StoredItem, content: Content, small: Option<&[u8]>) -> io::Result<u64> {
         let modified = SystemTime::now() + item.wait();
         let part = |bytes: &[u8]| {
             let mut part = self.begin()?;
@@ -140,18 +140,18 @@ impl FileStore {
         Ok(stored)
     }
 
-    pub(super) fn open_file(&self, item: &Item, is_small: bool) -> io::Result<File> {
+    pub(super) fn open_file(&self, item: &StoredItem, is_small: bool) -> io::Result<File> {
         File::open(self.folder.join(item.file_name(is_small)))
     }
 
     /// Removes both files of an item.
-    pub(super) fn remove(&self, item: &Item) -> io::Result<()> {
+    pub(super) fn remove(&self, item: &StoredItem) -> io::Result<()> {
         let _guard = self.write_lock.lock();
         self.remove_files(item)
     }
 
     /// Removes an item, or returns how long the sweep must still leave it.
-    pub(super) fn remove_aged(&self, item: &Item) -> io::Result<Option<Duration>> {
+    pub(super) fn remove_aged(&self, item: &StoredItem) -> io::Result<Option<Duration>> {
         let _guard = self.write_lock.lock();
         match self.grace_left(item) {
             None => self.remove_files(item).map(|()| None),
@@ -159,7 +159,7 @@ impl FileStore {
         }
     }
 
-    fn remove_files(&self, item: &Item) -> io::Result<()> {
+    fn remove_files(&self, item: &StoredItem) -> io::Result<()> {
         for is_small in [false, true] {
             match fs::remove_file(self.folder.join(item.file_name(is_small))) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -170,11 +170,11 @@ impl FileStore {
     }
 
     /// Calls `visit` with each item until it returns false. Returns the bytes of all files. Removes abandoned partial files.
-    pub(super) fn visit(&self, mut visit: impl FnMut(Item) -> bool) -> io::Result<u64> {
+    pub(super) fn visit(&self, mut visit: impl FnMut(StoredItem) -> bool) -> io::Result<u64> {
         let mut bytes = 0;
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
-            let Some((item, is_small)) = entry.file_name().to_str().and_then(Item::parse) else {
+            let Some((item, is_small)) = entry.file_name().to_str().and_then(StoredItem::parse) else {
                 remove_abandoned(&entry.path());
                 continue;
             };
@@ -189,7 +189,7 @@ impl FileStore {
     }
 
     /// Returns how long the sweep must still leave an item.
-    pub(super) fn grace_left(&self, item: &Item) -> Option<Duration> {
+    pub(super) fn grace_left(&self, item: &StoredItem) -> Option<Duration> {
         let modified =
             |is_small| fs::metadata(self.folder.join(item.file_name(is_small))).and_then(|file| file.modified()).ok();
         let end = modified(false).max(modified(true))? + item.min_age();
@@ -219,19 +219,19 @@ mod tests {
         (folder, store)
     }
 
-    fn picture() -> Item {
-        Item::Picture(PictureName::of(b"large"))
+    fn picture() -> StoredItem {
+        StoredItem::Picture(PictureName::of(b"large"))
     }
 
-    fn file() -> Item {
-        Item::File(FileName::new("room", "nonce", 1, &[0; 32]))
+    fn file() -> StoredItem {
+        StoredItem::File(FileName::new("room", "nonce", 1, &[0; 32]))
     }
 
     fn names(folder: &Path) -> Vec<String> {
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 
-    fn visited(store: &FileStore) -> Vec<Item> {
+    fn visited(store: &FileStore) -> Vec<StoredItem> {
         let mut items = Vec::new();
         store
             .visit(|item| {

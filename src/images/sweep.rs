@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use super::ImageServer;
-use super::store::Item;
+use super::store::StoredItem;
 use crate::attachment::FileNames;
 use crate::internal_api::Outcome;
 
@@ -28,10 +28,10 @@ const MAX_NEW: usize = 10_000;
 
 /// New items, each with the time at which the site must know of it.
 #[derive(Default)]
-pub(super) struct NewItems(Mutex<BinaryHeap<Reverse<(Instant, Item)>>>);
+pub(super) struct NewItems(Mutex<BinaryHeap<Reverse<(Instant, StoredItem)>>>);
 
 impl NewItems {
-    pub(super) fn push(&self, item: Item, left: Duration) {
+    pub(super) fn push(&self, item: StoredItem, left: Duration) {
         let mut items = self.0.lock();
         if items.len() < MAX_NEW {
             items.push(Reverse((Instant::now() + left, item)));
@@ -39,12 +39,12 @@ impl NewItems {
     }
 
     /// Adds an item that was stored just now.
-    pub(super) fn push_new(&self, item: Item) {
+    pub(super) fn push_new(&self, item: StoredItem) {
         let age = item.min_age();
         self.push(item, age);
     }
 
-    fn pop_due(&self) -> Vec<Item> {
+    fn pop_due(&self) -> Vec<StoredItem> {
         let (mut items, mut due, now) = (self.0.lock(), Vec::new(), Instant::now());
         while due.len() < MAX_BATCH && items.peek().is_some_and(|Reverse((at, _))| *at <= now) {
             due.extend(items.pop().map(|Reverse((_, item))| item));
@@ -105,12 +105,12 @@ async fn sweep_all(server: &Arc<ImageServer>) {
 }
 
 /// Asks until the site answers, then deletes what is unused.
-async fn sweep_batch(server: &ImageServer, batch: Vec<Item>) {
+async fn sweep_batch(server: &ImageServer, batch: Vec<StoredItem>) {
     let (mut pictures, mut files) = (Vec::new(), FileNames::default());
     for item in batch {
         match item {
-            Item::Picture(name) => pictures.push(name),
-            Item::File(name) => files.files.push(name),
+            StoredItem::Picture(name) => pictures.push(name),
+            StoredItem::File(name) => files.files.push(name),
         }
     }
     if !files.files.is_empty() {
@@ -122,7 +122,7 @@ async fn sweep_batch(server: &ImageServer, batch: Vec<Item>) {
         };
         // The site must not name others.
         for name in unused.files.into_iter().filter(|name| files.files.contains(name)) {
-            remove(server, Item::File(name)).await;
+            remove(server, StoredItem::File(name)).await;
         }
     }
     for name in pictures {
@@ -133,12 +133,12 @@ async fn sweep_batch(server: &ImageServer, batch: Vec<Item>) {
             }
         };
         if usage == Outcome::No {
-            remove(server, Item::Picture(name)).await;
+            remove(server, StoredItem::Picture(name)).await;
         }
     }
 }
 
-async fn remove(server: &ImageServer, item: Item) {
+async fn remove(server: &ImageServer, item: StoredItem) {
     let removed = item.clone();
     match server.with_store(move |store| store.remove_aged(&removed)).await {
         Ok(None) => {}

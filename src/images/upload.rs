@@ -2,8 +2,8 @@
 
 mod attach;
 mod decode;
-mod draft;
 mod error;
+mod pending_chat;
 mod permits;
 mod profile;
 mod receive;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures_util::future::try_join;
 use mongodb::bson::{DateTime, Document, doc};
 
-use super::file::{StoredFile, names};
+use super::file::{Reservation, StoredFile, names};
 use super::room::Head;
 use super::room::cleanup::Cleanup;
 use super::room::log::{Appended, Draft, Entry, EntryKind, EventPlace, RoomLog, WINDOW_SIZE};
@@ -108,12 +108,14 @@ impl RoomLog {
         let input = input.into();
         let mentions = input.mentions(self.db(), author, &[]).await?;
         let (text, files) = (&input.text, input.files());
+        let mut reservation = None;
         if let Some(new) = &input.new_files {
-            let reserved = StoredFile::reserve(self.db(), self.room, (author, &nonce), new).await;
             // A retry of a posted chat needs no space.
             let posted = doc! { "author": author.id, "nonce": nonce.as_str() };
-            if reserved.is_err() && self.find(posted).await?.is_empty() {
-                reserved?;
+            match StoredFile::reserve(self.db(), self.room, (author, &nonce), new).await {
+                Ok(reserved) => reservation = reserved,
+                Err(error) if self.find(posted).await?.is_empty() => return Err(error),
+                Err(_) => {}
             }
         }
         let delivery = match mentions.is_empty() {
@@ -123,7 +125,7 @@ impl RoomLog {
         let said =
             self.append(Draft::said(author.id, text.clone(), nonce).mentioning(mentions).with_files(files)).await;
         let appended = self.run_after(delivery, said)?;
-        self.settle_files(files, &appended).await;
+        self.settle_files(files, reservation, &appended).await;
         match appended {
             Appended::New(entry) => {
                 Chat::from_entry(&entry).map(|chat| PostedChat { chat, is_duplicate: false }).ok_or(Error::NotFound)
@@ -143,7 +145,7 @@ impl RoomLog {
     }
 
     /// Gives the reserved files to the chat that has them, and discards the others. What fails is left to the sweep.
-    async fn settle_files(&self, files: &[Attachment], appended: &Appended) {
+    async fn settle_files(&self, files: &[Attachment], reservation: Option<Reservation>, appended: &Appended) {
         if files.is_empty() {
             return;
         }
@@ -156,10 +158,19 @@ impl RoomLog {
             };
             let (of_chat, others): (Vec<&str>, Vec<&str>) =
                 names(files).into_iter().partition(|name| has.iter().any(|has| has.as_str() == *name));
+            // Files that are discarded are counted by the sweep.
+            let reservation = reservation.filter(|_| others.is_empty());
             if !others.is_empty() {
                 StoredFile::discard(self.db(), doc! { "_id": { "$in": others }, "seq": null }).await?;
             }
-            if of_chat.is_empty() { Ok(()) } else { StoredFile::assign(self.db(), &of_chat, seq).await }
+            if of_chat.is_empty() {
+                return Ok(());
+            }
+            StoredFile::assign(self.db(), &of_chat, seq).await?;
+            match reservation {
+                Some(reservation) => reservation.settle(self.db()).await,
+                None => Ok(()),
+            }
         };
         if let Err(error) = settled.await {
             log::debug!("files left to the sweep: room={} error={error}", self.room);

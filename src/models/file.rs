@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use mongodb::IndexModel;
+use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -67,6 +68,14 @@ pub struct NewFiles<'r> {
     pub(crate) quota: u64,
 }
 
+/// Bytes that a request has added to its author's. Unless it is settled, the sweep counts again.
+#[must_use]
+pub(crate) struct Reservation {
+    user: UserId,
+    /// `None` if the sweep is to count again anyway.
+    id: Option<ObjectId>,
+}
+
 /// Wakes the sweep of this instance.
 #[derive(Default)]
 pub(crate) struct FilesDue(Notify);
@@ -113,14 +122,14 @@ impl StoredFile {
         }
     }
 
-    /// Writes the rows of a chat before it is appended. Idempotent.
+    /// Writes the rows of a chat before it is appended. Idempotent. Returns what is settled once they have their chat.
     /// Fails with `QuotaExceeded`, `Unavailable` while one of the files is being deleted.
     pub(crate) async fn reserve(
         db: &Database,
         room: RoomId,
         (author, nonce): (&User, &Nonce),
         NewFiles { files, quota }: &NewFiles<'_>,
-    ) -> Result<()> {
+    ) -> Result<Option<Reservation>> {
         let known = db.collection::<Self>().find_many(doc! { "_id": { "$in": names(files) } }).await?;
         if known.iter().any(|row| row.gone) {
             return Err(Error::Unavailable("a file is being deleted".into()));
@@ -142,17 +151,21 @@ impl StoredFile {
             }
         }
         if new.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        User::reserve_bytes(db, author.id, new.iter().map(|file| charged_bytes(file)).sum(), *quota).await?;
+        let bytes = new.iter().map(|file| charged_bytes(file)).sum();
+        let reservation = User::reserve_bytes(db, author.id, bytes, *quota).await?;
         let insert = |file: &Attachment| {
             let row = Self::new(room, (author.id, nonce), file);
             async move { db.collection::<Self>().insert(row).await }
         };
-        let inserted = try_join_all(new.into_iter().map(insert)).await;
-        // Another request may have reserved the same, and a recount in between has not seen the rows.
+        let inserted = try_join_all(new.into_iter().map(insert)).await?;
+        if inserted.iter().all(|is_new| *is_new) {
+            return Ok(Some(reservation));
+        }
+        // Another request has reserved the same.
         User::mark_for_recount(db, &[author.id]).await?;
-        inserted.map(drop)
+        Ok(None)
     }
 
     /// Records the chat of its files. After an error the sweep does.
@@ -173,56 +186,76 @@ impl StoredFile {
     /// Returns those of some files that have no row.
     pub(crate) async fn unused(db: &Database, files: Vec<FileName>) -> Result<Vec<FileName>> {
         #[derive(Deserialize)]
-        struct Row {
+        struct Used {
             #[serde(rename = "_id")]
             name: FileName,
         }
         let names: Vec<&str> = files.iter().map(FileName::as_str).collect();
         let filter = doc! { "_id": { "$in": names } };
-        let rows: Vec<Row> = db.collection::<Self>().find_projected(filter, doc! { "_id": 1 }).await?;
+        let rows: Vec<Used> = db.collection::<Self>().find_projected(filter, doc! { "_id": 1 }).await?;
         let used: HashSet<FileName> = rows.into_iter().map(|row| row.name).collect();
         Ok(files.into_iter().filter(|name| !used.contains(name)).collect())
     }
 }
 
+impl Reservation {
+    /// Ends the wish to be counted again. If that is gone, a count may not have seen the rows: it is made again.
+    pub(crate) async fn settle(self, db: &Database) -> Result<()> {
+        let Some(id) = self.id else { return Ok(()) };
+        let settled = doc! { "$unset": { "recount": "", "reservation": "" } };
+        if db.collection::<User>().update(doc! { "_id": self.user, "reservation": id }, settled).await? {
+            Ok(())
+        } else {
+            User::mark_for_recount(db, &[self.user]).await
+        }
+    }
+}
+
 impl User {
-    /// Adds bytes unless all would exceed the quota. What fails afterwards is counted again.
-    async fn reserve_bytes(db: &Database, id: UserId, bytes: i64, quota: u64) -> Result<()> {
+    /// Adds bytes unless all would exceed the quota.
+    async fn reserve_bytes(db: &Database, id: UserId, bytes: i64, quota: u64) -> Result<Reservation> {
         let most = i64::try_from(quota).unwrap_or(i64::MAX).saturating_sub(bytes);
         if most < 0 {
             return Err(Error::QuotaExceeded);
         }
         // A user who never stored a file has no `bytes`.
         let has_room = doc! { "_id": id, "bytes": { "$not": { "$gt": most } } };
-        let change = doc! { "$inc": { "bytes": bytes, "bytesRev": 1_i64 }, "$set": { "recount": true } };
-        if db.collection::<Self>().update(has_room, change).await? { Ok(()) } else { Err(Error::QuotaExceeded) }
+        let reservation = ObjectId::new();
+        let pending = doc! { "recount": true, "reservation": reservation };
+        let change = doc! { "$inc": { "bytes": bytes, "bytesRev": 1_i64 }, "$set": pending };
+        match db.collection::<Self>().find_one_and_update(has_room, change).await? {
+            Some(before) => Ok(Reservation { user: id, id: (!before.recount).then_some(reservation) }),
+            None => Err(Error::QuotaExceeded),
+        }
     }
 
     /// Makes the sweep count the bytes of users again, also after a crash.
     pub(crate) async fn mark_for_recount(db: &Database, users: &[UserId]) -> Result<()> {
-        let change = doc! { "$set": { "recount": true }, "$inc": { "bytesRev": 1_i64 } };
+        // What is reserved at the moment is counted too.
+        let change =
+            doc! { "$set": { "recount": true }, "$inc": { "bytesRev": 1_i64 }, "$unset": { "reservation": "" } };
         db.collection::<Self>().update_many(doc! { "_id": { "$in": users } }, change).await
     }
 
     /// Counts what a user's files occupy, unless a chat of theirs is just being posted.
     pub(crate) async fn recount_bytes(db: &Database, id: UserId) -> Result<()> {
         #[derive(Deserialize)]
-        struct Revision {
+        struct Counted {
             #[serde(default, rename = "bytesRev")]
             revision: Option<i64>,
         }
         #[derive(Deserialize)]
-        struct Row {
+        struct Occupied {
             bytes: i64,
             seq: Option<i64>,
             #[serde(default)]
             gone: bool,
         }
         let fields = doc! { "_id": 0, "bytesRev": 1 };
-        let user: Vec<Revision> = db.collection::<Self>().find_projected(doc! { "_id": id }, fields).await?;
-        let Some(Revision { revision }) = user.into_iter().next() else { return Ok(()) };
+        let user: Vec<Counted> = db.collection::<Self>().find_projected(doc! { "_id": id }, fields).await?;
+        let Some(Counted { revision }) = user.into_iter().next() else { return Ok(()) };
         let fields = doc! { "_id": 0, "bytes": 1, "seq": 1, "gone": 1 };
-        let mut rows: Vec<Row> = db.collection::<StoredFile>().find_projected(doc! { "user": id }, fields).await?;
+        let mut rows: Vec<Occupied> = db.collection::<StoredFile>().find_projected(doc! { "user": id }, fields).await?;
         rows.retain(|row| !row.gone);
         if rows.iter().any(|row| row.seq.is_none()) {
             return Ok(());
@@ -230,7 +263,7 @@ impl User {
         let bytes: i64 = rows.iter().map(|row| row.bytes).sum();
         // What changed meanwhile has raised the revision.
         let as_seen = doc! { "_id": id, "bytesRev": revision };
-        let change = doc! { "$set": { "bytes": bytes }, "$unset": { "recount": "" } };
+        let change = doc! { "$set": { "bytes": bytes }, "$unset": { "recount": "", "reservation": "" } };
         db.collection::<Self>().update(as_seen, change).await.map(drop)
     }
 }

@@ -61,6 +61,9 @@ pub struct User {
     /// What the files of the user's chats occupy. `file.rs` counts them.
     #[serde(default)]
     pub(crate) bytes: i64,
+    /// Whether the sweep is to count them again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) recount: bool,
     /// Its unique index decides between concurrent sign-ups on an empty site.
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<bool>,
@@ -153,6 +156,7 @@ impl User {
             admin: first,
             inbox_read: 0,
             bytes: 0,
+            recount: false,
             first: first.then_some(true),
             nonce,
             at: DateTime::now(),

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use image::ImageFormat;
+use mongodb::Client;
+use mongodb::bson::{Document, doc};
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
@@ -296,8 +298,12 @@ async fn pictures_are_fetched_from_another_machine_and_one_that_was_replaced_is_
         let sent = person.send_picture(encoded(&four_colour_image(size, size), ImageFormat::Png)).await;
         assert!(sent.location.unwrap().ends_with("stored"));
     };
+    send(200).await;
+    let new: Vec<(String, Vec<u8>)> =
+        files(&kept).into_iter().map(|name| (name.clone(), fs::read(kept.join(&name)).unwrap())).collect();
     send(100).await;
-    let old = files(&kept);
+    let old: Vec<String> = files(&kept).into_iter().filter(|name| new.iter().all(|(new, _)| new != name)).collect();
+    assert_eq!(old.len(), 2);
     let away = |database: &str, address: &str| {
         let mut command = on(database, &var);
         let dir = var.join("elsewhere");
@@ -319,7 +325,12 @@ async fn pictures_are_fetched_from_another_machine_and_one_that_was_replaced_is_
     let save = run(away(&pausing_proxy.database, &images.address), ["backup", text(&backup)]);
     let meanwhile = async {
         pausing_proxy.wait_until_paused().await;
-        send(200).await;
+        // As an upload leaves it. An upload itself may take longer than a query may.
+        let large = new.iter().find(|(name, _)| !name.contains("small")).unwrap();
+        let replaced = doc! { "$set": { "picture": format!("/image/{}", large.0) } };
+        let data = Client::with_uri_str(&site.database).await.unwrap().default_database().unwrap();
+        data.collection::<Document>("user").update_one(doc! {}, replaced).await.unwrap();
+        new.iter().for_each(|(name, bytes)| fs::write(kept.join(name), bytes).unwrap());
         old.iter().for_each(|name| fs::remove_file(kept.join(name)).unwrap());
         pausing_proxy.resume();
     };

@@ -9,16 +9,6 @@ use crate::helpers::page::attribute_of;
 use crate::helpers::person::Answer;
 use crate::helpers::site::Site;
 
-/// A browser in a room, on a device, with the address of the room.
-async fn in_a_room(site: &Site, device: Device, name: &str) -> (Browser, String) {
-    let browser = Browser::open(true).await;
-    browser.on(device).await;
-    browser.sign_up(&site.address, name).await;
-    let room = browser.make_room(name).await;
-    browser.find("#connection[data-state=connected]").await;
-    (browser, room)
-}
-
 async fn typed(browser: &Browser) -> String {
     browser.find("#composer textarea").await.prop("value").await.unwrap().unwrap()
 }
@@ -31,7 +21,7 @@ async fn focus(browser: &Browser) -> Value {
 async fn enter_begins_a_line_on_a_touch_screen_and_sends_on_a_desk() {
     let site = Site::start().await;
     for (device, hint) in [(Device::Phone, "enter"), (Device::Desk, "send")] {
-        let (browser, _) = in_a_room(&site, device, device.name()).await;
+        let (browser, _) = Browser::in_a_room(&site, device, device.name()).await;
         assert_eq!(browser.find("#text").await.prop("enterKeyHint").await.unwrap().as_deref(), Some(hint));
         browser.click("#composer textarea").await;
         browser.type_keys("one").await;
@@ -57,7 +47,7 @@ async fn enter_begins_a_line_on_a_touch_screen_and_sends_on_a_desk() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_composer_has_the_focus_in_a_room_on_a_desk() {
     let site = Site::start().await;
-    let (browser, room) = in_a_room(&site, Device::Desk, "desk").await;
+    let (browser, room) = Browser::in_a_room(&site, Device::Desk, "desk").await;
     eventually("the focus", || async { (focus(&browser).await == json!("text")).then_some(()) }).await;
     browser.type_keys("hello").await;
     browser.press(ENTER).await;
@@ -75,7 +65,7 @@ async fn the_composer_has_the_focus_in_a_room_on_a_desk() {
     }
     browser.close().await;
 
-    let (browser, _) = in_a_room(&site, Device::Phone, "phone").await;
+    let (browser, _) = Browser::in_a_room(&site, Device::Phone, "phone").await;
     assert_ne!(focus(&browser).await, json!("text"), "no keyboard covers the room of somebody who comes to read");
     browser.close().await;
 }
@@ -150,7 +140,7 @@ async fn a_room_fits_above_a_keyboard_that_covers_the_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_fits_into_a_low_window() {
     let site = Site::start().await;
-    let (browser, _) = in_a_room(&site, Device::Phone, "low").await;
+    let (browser, _) = Browser::in_a_room(&site, Device::Phone, "low").await;
     let out = "const out = ['#room-name', '#composer textarea', '#composer button'].filter((css) => {
            const { top, bottom } = document.querySelector(css).getBoundingClientRect();
            return top < 0 || bottom > innerHeight + 0.5;
@@ -214,7 +204,7 @@ async fn the_composer_grows_with_its_text_where_style_sheets_cannot() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_notice_is_cut_between_characters_as_people_see_them() {
     let site = Site::start().await;
-    let (browser, _) = in_a_room(&site, Device::Desk, "cut").await;
+    let (browser, _) = Browser::in_a_room(&site, Device::Desk, "cut").await;
     let cut = browser
         .run_async(
             "const { truncate } = await import(document.querySelector('script[src*=\"/js/room.js\"]').src.replace('room.js', 'notifications.js'));

@@ -144,9 +144,20 @@ async fn receipts_become_one_chat_and_what_has_none_is_swept() {
         posted.json()["files"].as_array().unwrap().iter().map(|file| file["name"].clone()).collect();
     assert_eq!(names, [json!("1.jpg"), json!("2.txt"), json!("3.txt")]);
     assert_eq!(form.send(JSON, &both, &[("3.txt", b"three".to_vec())]).await.status, 200);
+    // A file that is gone is to be sent again.
+    let late = form.again();
+    let lost = late.stage("1", "lost.txt", b"lost").await.json();
+    fs::remove_file(kept.join(lost["file"]["path"].as_str().unwrap())).unwrap();
+    let receipt = [("receipt", lost["receipt"].as_str().unwrap())];
+    assert_eq!(code(&late.send(JSON, &receipt, NO_FILES).await), (410, "receipt".into()));
     // A text without a file is a chat as any other.
     assert_eq!(form.again().send(JSON, &[("text", "words")], NO_FILES).await.status, 201);
     assert_eq!(code(&form.again().send(JSON, &[("text", " ")], NO_FILES).await), (422, "missing".into()));
+
+    // A ticket ends with the session that it was given to.
+    let of_ended = form.again();
+    assert_eq!(author.post("/session", &[("_method", "delete")]).await.status, 303);
+    assert_eq!(of_ended.send(JSON, &[("text", "words")], NO_FILES).await.status, 403);
 
     assert_eq!(stored(&kept).len(), 5);
     for file in fs::read_dir(&kept).unwrap() {

@@ -71,15 +71,6 @@ impl Browser {
     }
 }
 
-async fn in_a_room(site: &Site, device: Device, name: &str) -> (Browser, String) {
-    let browser = Browser::open(true).await;
-    browser.on(device).await;
-    browser.sign_up(&site.address, name).await;
-    let room = browser.make_room(name).await;
-    browser.find("#connection[data-state=connected]").await;
-    (browser, room)
-}
-
 /// Starts a file server in a process of its own.
 fn file_server(var: &Path, site: &str, port: u16) -> Child {
     let mut server = command(var);
@@ -198,7 +189,7 @@ async fn a_file_server_that_fails_is_named_and_nothing_is_lost() {
     let site = Site::alone(("images.port", port)).await;
     let server = file_server(&var, &site.address, port);
     let files = Files::make("files-fail-chosen");
-    let (browser, room) = in_a_room(&site, Device::Desk, "fails").await;
+    let (browser, room) = Browser::in_a_room(&site, Device::Desk, "fails").await;
     eventually("the file server", || async {
         reqwest::get(format!("http://127.0.0.1:{port}/health")).await.ok().filter(|answer| answer.status() == 200)
     })
@@ -244,7 +235,7 @@ async fn a_file_server_that_fails_is_named_and_nothing_is_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn files_are_pasted_and_dropped_on_a_phone_and_text_wins() {
     let (site, _images, _) = site_with_images("files-phone").await;
-    let (browser, _) = in_a_room(&site, Device::Phone, "phone").await;
+    let (browser, _) = Browser::in_a_room(&site, Device::Phone, "phone").await;
     browser.wish(Wishes { dark: true, ..Wishes::default() }).await;
     let events = "const file = (name, type = 'image/png') => new File([Uint8Array.of(137, 80, 78, 71)], name, { type });
          const data = (files, texts = {}) => {

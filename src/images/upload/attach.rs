@@ -7,9 +7,9 @@ use rocket::data::{Data, DataStream, ToByteUnit};
 use rocket::http::ContentType;
 use rocket::{Route, State, post, routes};
 
-use super::draft::Draft;
 use super::drain;
 use super::error::UploadError;
+use super::pending_chat::PendingChat;
 use super::receive::Form;
 use super::reply::{Upload, reply, reply_error};
 use crate::attachment::{ChatWithFiles, MAX_FILES_PER_CHAT};
@@ -39,15 +39,15 @@ async fn create(
         drain(&mut stream, server).await;
         return client.error(&error);
     }
-    let mut draft = Draft::default();
-    let upload = upload(&mut draft, &mut stream, content_type, (&client, server)).await;
+    let mut pending = PendingChat::default();
+    let upload = upload(&mut pending, &mut stream, content_type, (&client, server)).await;
     if upload.as_ref().is_err_and(|error| !matches!(error, UploadError::TooSlow)) {
         drain(&mut stream, server).await;
     }
-    count(&draft, &upload, server);
+    count(&pending, &upload, server);
     match upload {
-        Ok(upload) => reply(upload, &draft, &client),
-        Err(error) => reply_error(error, &draft, &client),
+        Ok(upload) => reply(upload, &pending, &client),
+        Err(error) => reply_error(error, &pending, &client),
     }
 }
 
@@ -57,7 +57,7 @@ fn max_bytes(server: &ImageServer) -> u64 {
 }
 
 async fn upload<'a>(
-    draft: &mut Draft<'a>,
+    pending: &mut PendingChat<'a>,
     stream: &mut DataStream<'_>,
     content_type: Option<&ContentType>,
     (client, server): (&Client<'_>, &'a Arc<ImageServer>),
@@ -66,35 +66,35 @@ async fn upload<'a>(
     let or_misdirected = |error| if client.is_misdirected() { UploadError::Misdirected } else { error };
     let form = Form::open(stream, content_type, max_bytes(server), UPLOAD_TIMEOUT);
     let mut form = form.map_err(or_misdirected)?;
-    if let Err(error) = draft.read_ticket(&mut form, server).await {
+    if let Err(error) = pending.read_ticket(&mut form, server).await {
         let error = or_misdirected(error);
         if error == UploadError::Ticket {
-            draft.read_typed(&mut form).await;
+            pending.read_typed(&mut form).await;
         }
         return Err(error);
     }
-    draft.read(&mut form, client, server).await?;
-    draft.permits = None;
-    if draft.is_staged {
-        return stage(draft, server);
+    pending.read(&mut form, client, server).await?;
+    pending.permits = None;
+    if pending.is_staged {
+        return stage(pending, server);
     }
-    let (room, chat) = draft.chat()?;
+    let (room, chat) = pending.chat()?;
     let chat = ChatWithFiles { form: !client.wants_json(), ..chat };
     let answer = server.site.post_chat(&room, &chat, client.language()).await;
     answer.map(Upload::Posted).ok_or(UploadError::Unavailable)
 }
 
-fn stage(draft: &Draft<'_>, server: &ImageServer) -> Result<Upload, UploadError> {
-    let receipt = draft.receipt()?;
+fn stage(pending: &PendingChat<'_>, server: &ImageServer) -> Result<Upload, UploadError> {
+    let receipt = pending.receipt()?;
     let signed = server.site.secret().ticket_with_claims(Purpose::Receipt, "", &receipt, now() + RECEIPT_TTL);
     let signed = signed.map_err(|_| UploadError::Unavailable)?;
     Ok(Upload::Staged { receipt: signed, file: receipt.file })
 }
 
 /// Counts the files by kind, and those that fail by the reason.
-fn count(draft: &Draft<'_>, upload: &Result<Upload, UploadError>, server: &ImageServer) {
+fn count(pending: &PendingChat<'_>, upload: &Result<Upload, UploadError>, server: &ImageServer) {
     let uploads = &server.metrics.file_uploads;
-    for file in draft.files.iter().rev().take(draft.received) {
+    for file in pending.files.iter().rev().take(pending.received) {
         uploads.with_label_values(&[file.kind.as_str(), "stored"]).inc();
     }
     let failed = match upload {

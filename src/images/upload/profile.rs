@@ -19,7 +19,7 @@ use crate::images::ImageServer;
 use crate::images::limits::MAX_PROFILE_PICTURE;
 use crate::images::picture::thumbnails;
 use crate::images::response::{Client, ImageResponse};
-use crate::images::store::{Content, Item};
+use crate::images::store::{Content, StoredItem};
 use crate::internal_api::Outcome;
 use crate::picture_path::PictureName;
 use crate::ticket::Purpose;
@@ -103,7 +103,7 @@ async fn receive_and_store(
     let received = form.file(field, server, |_| (MAX_PROFILE_PICTURE, UploadError::TooLarge)).await?;
     let picture = decode(server, PROCESSING_TIMEOUT, move || thumbnails(&received.part.file)).await?;
     let name = PictureName::of(&picture.large);
-    let (path, item) = (name.path(), Item::Picture(name));
+    let (path, item) = (name.path(), StoredItem::Picture(name));
     let stored = item.clone();
     let store =
         server.with_store(move |store| store.store(&stored, Content::Bytes(picture.large), Some(&picture.small)));

@@ -1,4 +1,4 @@
-//! Deletes the files that no chat has any more, at the file server, and then their rows. What a crash leaves is repaired.
+//! Has the files deleted that no chat has any more, and then deletes their rows. What a crash leaves is repaired.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use mongodb::bson::{DateTime, Document, doc};
 use serde::Deserialize;
 use tokio::time::timeout;
 
+use crate::attachment::FileName;
 use crate::error::{Error, Result};
-use crate::internal_api::{ImageClient, Outcome};
 use crate::models::file::{FilesDue, StoredFile};
 use crate::models::{Room, User, UserId};
 use crate::store::Database;
@@ -22,11 +22,11 @@ const CONCURRENT_DELETIONS: usize = 4;
 /// When a row that failed is tried again, while others do not.
 const RETRY: Duration = Duration::from_secs(60);
 
-/// Sweeps and never returns. It may be cancelled at any point.
-pub(crate) async fn sweep_files(db: &Arc<Database>, server: &ImageClient) {
+/// Sweeps and never returns. It may be cancelled at any point. `delete` deletes a file and returns whether it is gone.
+pub(crate) async fn sweep_files<F: Future<Output = bool>>(db: &Arc<Database>, delete: impl Fn(FileName) -> F) {
     loop {
         // The space of people is free before the file server answers.
-        let swept = [repair_all(db).await, mark_all(db).await, recount(db).await, delete_all(db, server).await];
+        let swept = [repair_all(db).await, mark_all(db).await, recount(db).await, delete_all(db, &delete).await];
         for error in swept.into_iter().filter_map(Result::err) {
             log::debug!("files not swept: error={error}");
         }
@@ -69,19 +69,17 @@ async fn mark_all(db: &Database) -> Result<()> {
 }
 
 /// Deletes the files that are gone, then their rows.
-async fn delete_all(db: &Database, server: &ImageClient) -> Result<()> {
+async fn delete_all<F: Future<Output = bool>>(db: &Database, delete: impl Fn(FileName) -> F) -> Result<()> {
     loop {
         let rows = find_due(db, doc! { "gone": true, "marked": true }).await?;
         let is_last = (rows.len() as i64) < BATCH;
         let mut kept: Vec<&str> = Vec::new();
         for some in rows.chunks(CONCURRENT_DELETIONS) {
-            let outcomes = join_all(some.iter().map(|row| server.delete_file(&row.name))).await;
-            for (row, outcome) in some.iter().zip(outcomes) {
-                match outcome {
-                    Outcome::Yes => {
-                        db.collection::<StoredFile>().delete(doc! { "_id": row.name.as_str() }).await?;
-                    }
-                    _ => kept.push(row.name.as_str()),
+            let outcomes = join_all(some.iter().map(|row| delete(row.name.clone()))).await;
+            for (row, is_gone) in some.iter().zip(outcomes) {
+                match is_gone {
+                    true => db.collection::<StoredFile>().delete(doc! { "_id": row.name.as_str() }).await?,
+                    false => kept.push(row.name.as_str()),
                 }
             }
         }

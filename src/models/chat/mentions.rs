@@ -33,7 +33,7 @@ pub struct ChatInput<'r> {
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct NamedUser {
     #[serde(rename = "_id")]
     id: UserId,
     #[serde(rename = "nicknameKey")]
@@ -96,13 +96,13 @@ async fn namesakes(db: &Database, room: &Room, candidates: &[Candidate], choice:
     if !crowded.is_empty() {
         let chosen = choice.before.iter().filter_map(|mention| mention.user).chain(choice.picked.iter().copied());
         let filter = doc! { "_id": { "$in": chosen.collect::<Vec<_>>() } };
-        let chosen: Vec<Named> = db.collection::<User>().find_projected(filter, fields()).await?;
+        let chosen: Vec<NamedUser> = db.collection::<User>().find_projected(filter, fields()).await?;
         found.extend(chosen.into_iter().filter(|user| names.contains(&*user.name)));
     }
     let ids: HashSet<UserId> = found.iter().map(|user| user.id).collect();
     let readers = room.readers_among(db, &ids.into_iter().collect::<Vec<_>>()).await?;
     let mut namesakes = Namesakes { crowded, ..Namesakes::default() };
-    for Named { id, name } in found {
+    for NamedUser { id, name } in found {
         let users = namesakes.people.entry(name).or_default();
         if readers.contains(&id) && !users.contains(&id) {
             users.push(id);
@@ -113,12 +113,12 @@ async fn namesakes(db: &Database, room: &Room, candidates: &[Candidate], choice:
 }
 
 /// Returns the people with some names, and the names that too many people have.
-async fn find_by_names(db: &Database, names: HashSet<&str>) -> Result<(Vec<Named>, HashSet<String>)> {
-    let (mut found, mut crowded) = (Vec::<Named>::new(), HashSet::new());
+async fn find_by_names(db: &Database, names: HashSet<&str>) -> Result<(Vec<NamedUser>, HashSet<String>)> {
+    let (mut found, mut crowded) = (Vec::<NamedUser>::new(), HashSet::new());
     for _ in 0..MAX_ROUNDS {
         let names: Vec<&str> = names.iter().copied().filter(|name| !crowded.contains(*name)).collect();
         let filter = doc! { "nicknameKey": { "$in": names } };
-        let some: Vec<Named> = db.collection::<User>().find_some_projected(filter, fields(), MAX_FOUND).await?;
+        let some: Vec<NamedUser> = db.collection::<User>().find_some_projected(filter, fields(), MAX_FOUND).await?;
         let is_complete = (some.len() as i64) < MAX_FOUND;
         let mut counts: HashMap<&str, usize> = HashMap::new();
         some.iter().for_each(|user| *counts.entry(&user.name).or_default() += 1);

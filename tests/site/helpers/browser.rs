@@ -13,8 +13,9 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use url::{ParseError, Url};
 
+use super::devtools::Device;
 use super::person::PASSWORD;
-use super::site::folder;
+use super::site::{Site, folder};
 use super::{eventually, within_timeout};
 
 /// Chromium's own command to forget all that its cache of answers has.
@@ -193,6 +194,16 @@ impl Browser {
         self.type_into("#sign-up [name=userPassword]", PASSWORD).await;
         self.click("#sign-up button").await;
         self.find("#new-room").await;
+    }
+
+    /// A browser of somebody new, on a device, in a room of the same name; and the room's address.
+    pub async fn in_a_room(site: &Site, device: Device, name: &str) -> (Self, String) {
+        let browser = Self::open(true).await;
+        browser.on(device).await;
+        browser.sign_up(&site.address, name).await;
+        let room = browser.make_room(name).await;
+        browser.find("#connection[data-state=connected]").await;
+        (browser, room)
     }
 
     /// Makes a room by the form, and comes into it; answers its address.

@@ -16,7 +16,7 @@ use crate::images::ImageServer;
 use crate::images::kind::{description, display_name, kind, picture_name};
 use crate::images::picture::{is_picture, render};
 use crate::images::response::Client;
-use crate::images::store::{Content, Item};
+use crate::images::store::{Content, StoredItem};
 use crate::models::values::Nonce;
 use crate::ticket::Purpose;
 
@@ -28,7 +28,7 @@ const MAX_MENTIONS: usize = 50;
 const PROCESSING_TIMEOUT: Duration = Duration::from_secs(160);
 
 #[derive(Default)]
-pub(super) struct Draft<'a> {
+pub(super) struct PendingChat<'a> {
     pub(super) ticket: String,
     pub(super) claims: Option<UploadClaims>,
     pub(super) nonce: String,
@@ -50,7 +50,7 @@ pub(super) struct Draft<'a> {
     pub(super) current_file: Option<String>,
 }
 
-impl<'a> Draft<'a> {
+impl<'a> PendingChat<'a> {
     /// Reads the ticket, which comes first.
     pub(super) async fn read_ticket(&mut self, form: &mut Form<'_>, server: &ImageServer) -> Result<(), UploadError> {
         let field = form.next_field().await?.filter(|field| field.name() == Some("ticket"));
@@ -131,7 +131,7 @@ impl<'a> Draft<'a> {
         if self.files.len() == MAX_FILES_PER_CHAT {
             return Err(UploadError::TooManyFiles);
         }
-        let item = Item::File(file.path.clone());
+        let item = StoredItem::File(file.path.clone());
         server.with_store(move |store| store.open_file(&item, false)).await.map_err(|_| UploadError::Receipt)?;
         self.files.push(file);
         Ok(())
@@ -191,7 +191,7 @@ impl<'a> Draft<'a> {
         let claims = self.claims.as_ref().ok_or(UploadError::Ticket)?;
         let n = if self.is_staged { self.n.unwrap_or(1) } else { self.next_position() };
         let path = FileName::new(&claims.room, &self.nonce, n.unsigned_abs() as usize, &received.hash);
-        let item = Item::File(path.clone());
+        let item = StoredItem::File(path.clone());
         let mut file = Attachment {
             n,
             path,
