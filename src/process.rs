@@ -8,5 +8,5 @@ mod supervisor;
 pub use console::{print, print_error};
 pub use engine::Engine;
 pub(crate) use engine::create_private_dir;
-pub(crate) use priority::{give_way, lower_thread_priority};
+pub(crate) use priority::lower_thread_priority;
 pub(crate) use supervisor::{Process, Supervisor, supervised_command};

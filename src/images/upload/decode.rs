@@ -8,9 +8,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::error::UploadError;
 use crate::images::ImageServer;
 use crate::images::picture::DecodeError;
-use crate::process::give_way;
+use crate::process::lower_thread_priority;
 
-/// Runs a decoder on a thread of its own, which gives way to all others. Waits for its turn and for its result.
+/// Runs a decoder on a thread of its own with a low priority. Waits for its turn and for its result.
 pub(super) async fn decode<T: Send + 'static>(
     server: &ImageServer,
     wait: Duration,
@@ -23,7 +23,7 @@ pub(super) async fn decode<T: Send + 'static>(
     let run = move || {
         // The thread holds the permit until the end, also after the timeout.
         let _permit = permit;
-        give_way();
+        lower_thread_priority();
         let _ = sender.send(work());
     };
     if thread::Builder::new().name("decoder".into()).spawn(run).is_err() {
